@@ -1,0 +1,39 @@
+.DEFAULT_GOAL := help
+PY ?= python3
+BIN := .venv/bin
+
+.PHONY: help
+help: ## Print this message
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/ready: pyproject.toml
+	$(PY) -m venv .venv
+	$(BIN)/pip install -q -U "pip>=25.1"
+	$(BIN)/pip install -q -e . --group dev
+	@touch $@
+
+.PHONY: demo
+demo: .venv/ready ## Run the main job: 1,000 signed webhooks, one worker killed half-way
+	$(BIN)/python examples/demo.py
+
+.PHONY: test
+test: .venv/ready ## Run the whole test suite on all cores
+	$(BIN)/pytest -q -n auto
+
+.PHONY: check
+check: .venv/ready ## Lint, types, import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: .venv/ready ## Print the ratios behind the defaults
+	$(BIN)/python bench/run.py
+
+.PHONY: cover
+cover: .venv/ready ## Run the tests with branch coverage of every process
+	rm -f .coverage*
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report
