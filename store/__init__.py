@@ -1,0 +1,10 @@
+"""The store: keeps messages, leases them, and lets each be finished once."""
+
+from .claim import Claim
+from .connect import connect
+from .message import Message, QueueStats, Receipt
+from .queue import Queue
+from .store import Store
+from .transaction import Transaction
+
+__all__ = ["Claim", "Message", "Queue", "QueueStats", "Receipt", "Store", "Transaction", "connect"]

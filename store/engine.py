@@ -1,0 +1,184 @@
+"""The contract between the store and a database: one Protocol, an implementation for each.
+
+Every verb that takes a Hold changes nothing and raises LeaseLost when the claim no
+longer holds. Every verb that writes may raise StoreBusy (nothing changed) and
+OutcomeUnknown (call it again: the answer is then the first call's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .message import Content, Delivery, Draft, Message, QueueStats, Receipt
+from .probe import ProbeReport, ProbeStep
+from .transaction import Transaction
+from .worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What proves a claim: the delivery, its fence, its token."""
+
+    id: int
+    fence: int
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery as claimed: the message, and what proves the lease."""
+
+    hold: Hold
+    queue: str
+    message: Message
+    attempt: int
+    until_ms: int
+
+
+class Engine(Protocol):
+    """What a database does for the store."""
+
+    path: str
+
+    # a message's life, in its order
+
+    def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
+        """Store what is new, all in one transaction; receipts in the order of the drafts."""
+        ...
+
+    def claim(
+        self,
+        queues: Sequence[str],
+        *,
+        limit: int,
+        lease_ms: int,
+        owner: int | None = None,
+        max_attempts: Mapping[str, int] | None = None,
+        acks: Sequence[tuple[Hold, str | None]] = (),
+    ) -> tuple[list[Leased], list[Hold]]:
+        """Ack, then lease at most `limit` deliveries, in one transaction.
+
+        Returns the leases, in the order of the queues, then by priority, then oldest
+        first; and those acks that were refused because the lease was lost. A queue named
+        in `max_attempts` gets that limit from now on in place of the one at enqueue.
+        """
+        ...
+
+    def renew(self, hold: Hold, lease_ms: int) -> int:
+        """Return the new expiry in milliseconds on the store's clock."""
+        ...
+
+    def ack(self, hold: Hold, result: str | None) -> None:
+        """Mark the delivery done; `result` is JSON text."""
+        ...
+
+    def completion(self, hold: Hold) -> AbstractContextManager[Transaction]:
+        """Hold a transaction that ends with the ack: both commit or neither."""
+        ...
+
+    def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:
+        """Give the delivery back; False when its attempts are used up and it is dead."""
+        ...
+
+    def release(self, hold: Hold) -> None:
+        """Give the delivery back without counting the attempt."""
+        ...
+
+    def bury(self, hold: Hold, error: str) -> None:
+        """Make the delivery a dead letter."""
+        ...
+
+    # waiting
+
+    def next_at_ms(self, queues: Sequence[str]) -> int | None:
+        """Return when something may be claimable: 0 for now, None when nothing is waiting."""
+        ...
+
+    def wait(self, seconds: float, *fds: int) -> None:
+        """Return when a message may have come, when a descriptor is readable, or in time."""
+        ...
+
+    def hush(self) -> None:
+        """Forget the wake-ups so far; look for work after it."""
+        ...
+
+    def wake(self) -> None:
+        """Make every wait() on this store return."""
+        ...
+
+    # operators
+
+    def stats(self) -> dict[str, QueueStats]:
+        """Return the counts of every queue that has had a delivery, by name."""
+        ...
+
+    def anything_left(self, queues: Sequence[str]) -> bool:
+        """True while a delivery of these queues is ready, scheduled or leased."""
+        ...
+
+    def deliveries(self, state: str | None, queue: str | None, limit: int) -> list[Delivery]:
+        """Return at most `limit` deliveries, newest first."""
+        ...
+
+    def delivery(self, id: int) -> Delivery | None:
+        """Return one delivery."""
+        ...
+
+    def content(self, id: int) -> Content | None:
+        """Return what a delivery carries and what came of it."""
+        ...
+
+    def replay(self, id: int) -> bool:
+        """Make a dead or cancelled delivery ready again; False when it is neither."""
+        ...
+
+    def cancel(self, id: int) -> bool:
+        """End a ready delivery; False when it is not ready."""
+        ...
+
+    # workers
+
+    def register(self, pool: str) -> int:
+        """Return a new worker's id; it is alive until this engine closes or the process ends."""
+        ...
+
+    def report(self, worker: int, state: str, handled: int) -> None:
+        """Say what a worker is at, and how many messages it has handled so far."""
+        ...
+
+    def retire(self, worker: int, why: str) -> int:
+        """Strike a worker off; return how many claims it left, given back now."""
+        ...
+
+    def workers(self) -> list[Worker]:
+        """Return all registered workers, oldest first."""
+        ...
+
+    # the whole
+
+    def transaction(self, operation: str = "transaction") -> AbstractContextManager[Transaction]:
+        """Hold a transaction; calls of the same thread within it are part of it."""
+        ...
+
+    def now_ms(self) -> int:
+        """Milliseconds on the store's clock."""
+        ...
+
+    def ping(self) -> None:
+        """Read one row, or raise what keeps the store from answering."""
+        ...
+
+    def probe(self) -> ProbeReport:
+        """Try each thing a store must be able to do; quick at any size."""
+        ...
+
+    def integrity(self) -> ProbeStep:
+        """Read the whole store and check it; slow when it is large."""
+        ...
+
+    def close(self) -> None:
+        """Give up the database; twice is as good as once."""
+        ...

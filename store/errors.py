@@ -1,0 +1,123 @@
+"""Every error a caller can meet: one class for each thing that can be done about it."""
+
+from __future__ import annotations
+
+
+class FencepostError(Exception):
+    """The root of all errors raised on purpose.
+
+    Attributes:
+        code: A stable string, one for each class.
+        operation: The verb that failed, "" when none had begun.
+        path: The store's address, "" when no store was involved.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, operation: str = "", path: str = "") -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.path = path
+
+
+class InvalidInput(FencepostError, ValueError):
+    """The arguments make no sense; nothing was begun."""
+
+    code = "invalid_input"
+
+
+class LimitExceeded(FencepostError):
+    """A size is over its limit; nothing was stored."""
+
+    code = "limit_exceeded"
+
+
+class StoreOpenFailed(FencepostError):
+    """The store cannot be opened where it is; nothing was changed."""
+
+    code = "store_open_failed"
+
+
+class SchemaUnsupported(FencepostError):
+    """The file is of another program or a newer Fencepost; it was left untouched."""
+
+    code = "schema_unsupported"
+
+    def __init__(self, message: str, *, found: int, supported: int, path: str) -> None:
+        super().__init__(message, operation="open", path=path)
+        self.found = found
+        self.supported = supported
+
+
+class StoreCorrupt(FencepostError):
+    """The file is damaged or is not a store."""
+
+    code = "store_corrupt"
+
+
+class StoreBusy(FencepostError):
+    """No write lock within busy_timeout; nothing was changed."""
+
+    code = "store_busy"
+
+    def __init__(self, *, operation: str, path: str, waited: float) -> None:
+        super().__init__(
+            f"{path} is busy: no write lock for {operation} in {waited:.1f} s",
+            operation=operation,
+            path=path,
+        )
+        self.waited = waited
+
+
+class StoreFull(FencepostError):
+    """The disk or the file's quota is full; nothing was changed."""
+
+    code = "store_full"
+
+
+class StoreFailed(FencepostError):
+    """The file could not be read or written; nothing was changed."""
+
+    code = "store_failed"
+
+
+class OutcomeUnknown(FencepostError):
+    """COMMIT raised: the change is there, or is not, or returns after a power loss.
+
+    Call again with the same key, claim or lease: the answer is then certain.
+    """
+
+    code = "outcome_unknown"
+
+
+class ForkedStore(FencepostError):
+    """A store opened before fork() was used in the child; open one there instead."""
+
+    code = "forked_store"
+
+
+class SqlError(FencepostError):
+    """A statement given to Transaction.execute failed or is not allowed there."""
+
+    code = "sql_error"
+
+
+class LeaseLost(FencepostError):
+    """The lease is no longer the caller's; nothing was changed, so drop the result.
+
+    Attributes:
+        cause: "superseded" (someone claimed it since), "settled" (it was acked,
+            retried, released or buried with this very lease), "revoked" (an operator
+            replayed or cancelled it) or "missing" (its row is gone).
+    """
+
+    code = "lease_lost"
+
+    def __init__(self, what: str, *, cause: str, operation: str = "", path: str = "") -> None:
+        super().__init__(
+            f"{operation} refused: the lease on {what} is lost ({cause})",
+            operation=operation,
+            path=path,
+        )
+        self.what = what
+        self.cause = cause

@@ -1,0 +1,154 @@
+"""Messages and what is said of them: the values that cross the store's edge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Status = Literal["accepted", "duplicate", "conflict"]
+State = Literal["ready", "leased", "done", "dead", "cancelled"]
+STATES: tuple[State, ...] = ("ready", "leased", "done", "dead", "cancelled")
+
+DEFAULT_MAX_ATTEMPTS = 8
+# Longer than the longest automatic and manual redelivery of any provider known
+# (PayPal resends by hand after its 3 days; Stripe's CLI resends for 30 days).
+DEFAULT_KEEP_MS = 35 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One inbound webhook, or one enqueued job.
+
+    Attributes:
+        source: None for a job that came through a queue.
+        key: The dedupe key, None when it was enqueued without one.
+        headers: Names in lower case.
+        received_at: Unix seconds on the store's clock.
+    """
+
+    id: int
+    source: str | None
+    key: str | None
+    event: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: float
+
+    def json(self) -> Any:
+        """Return the body read as JSON.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where one delivery of a message goes, as fixed when the message is accepted."""
+
+    queue: str
+    priority: int = 0
+    delay_ms: int = 0
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    lane: str | None = None
+    refused: str | None = None  # why it cannot be handled: it is dead from the start
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that is not stored yet, with an address for each of its deliveries.
+
+    Attributes:
+        scope: Within which the key is unique: the source's name, or `queue_scope`.
+    """
+
+    scope: str
+    source: str | None
+    key: str | None
+    event: str
+    headers: Mapping[str, str]
+    body: bytes
+    addresses: Sequence[Address]
+    keep_ms: int = DEFAULT_KEEP_MS
+
+
+def queue_scope(queue: str) -> str:
+    """Return the scope of keys enqueued without a source; no source's name has a slash."""
+    return f"queue/{queue}"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What enqueue answers.
+
+    Attributes:
+        status: "accepted" once per key; "duplicate" for the same key and body;
+            "conflict" for the same key and another body, of which the first is kept.
+        state: The delivery's state; with several, the one furthest from its end;
+            None when no route matched.
+        result: What the handler returned, once done.
+    """
+
+    status: Status
+    message_id: int
+    state: State | None
+    result: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """How many deliveries are in which state.
+
+    Attributes:
+        ready: Claimable now.
+        scheduled: Ready, but not before a time.
+        oldest_ready_age: Seconds since the oldest claimable one became so, 0.0 when none is.
+    """
+
+    ready: int = 0
+    scheduled: int = 0
+    leased: int = 0
+    done: int = 0
+    dead: int = 0
+    cancelled: int = 0
+    oldest_ready_age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row of a listing: a message on its way to one handler.
+
+    Attributes:
+        due_at: Unix seconds before which it is not claimable, None when it is now.
+        holder: The pid of the worker that holds it, None when none does or it is unknown.
+    """
+
+    id: int
+    message_id: int
+    queue: str
+    source: str | None
+    key: str | None
+    event: str
+    state: State
+    attempt: int
+    max_attempts: int
+    fence: int
+    priority: int
+    lane: str | None
+    error: str | None
+    received_at: float
+    due_at: float | None
+    expires_at: float | None
+    holder: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a delivery carries, and what its handler returned."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    result: Any

@@ -1,0 +1,129 @@
+"""A queue: deliveries for one handler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from . import validate
+from .claim import Claim
+from .engine import Engine
+from .errors import InvalidInput, LeaseLost
+from .message import DEFAULT_KEEP_MS, Address, Draft, QueueStats, Receipt, queue_scope
+from .validate import Duration
+
+DEFAULT_LEASE = 30.0
+
+
+class Queue:
+    """A named queue of a store. Opening one costs nothing and makes nothing."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self.name = validate.name(name, "queue")
+
+    def enqueue(
+        self,
+        body: bytes,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        lane: str | None = None,
+        delay: Duration = 0,
+        priority: int = 0,
+        keep_for: Duration = DEFAULT_KEEP_MS / 1000,
+    ) -> Receipt:
+        """Store a message unless its key is there; on disk when this returns.
+
+        Args:
+            key: Unique within this queue and kept for `keep_for` seconds after the work
+                has ended; None makes a new message every time.
+            lane: Of one lane one delivery is claimed at a time, oldest first.
+            delay: Seconds before it can be claimed.
+            priority: The greater number first.
+
+        Raises:
+            InvalidInput, LimitExceeded: Nothing was begun.
+            StoreBusy: Nothing was stored.
+            OutcomeUnknown: Enqueue again with the same key.
+        """
+        draft = self._draft(
+            body,
+            key=key,
+            headers=headers,
+            lane=lane,
+            delay=delay,
+            priority=priority,
+            keep_for=keep_for,
+        )
+        return self._engine.enqueue([draft])[0]
+
+    def enqueue_many(self, messages: Iterable[Mapping[str, Any]]) -> list[Receipt]:
+        """Store many messages in one transaction; receipts in their order.
+
+        Each is a mapping of enqueue's arguments: `{"body": b"...", "key": "order-7"}`.
+        """
+        drafts = []
+        for index, message in enumerate(messages):
+            try:
+                drafts.append(self._draft(**message))
+            except TypeError as error:
+                raise InvalidInput(f"message {index}: {error}", operation="enqueue") from error
+        return self._engine.enqueue(drafts)
+
+    def claim(self, *, limit: int = 1, lease: Duration = DEFAULT_LEASE) -> list[Claim]:
+        """Lease at most `limit` deliveries: highest priority first, then oldest.
+
+        Returns an empty list when nothing is ready. A claim that is not ended before its
+        lease expires goes to the next caller.
+        """
+        leases, _ = self._engine.claim(
+            [self.name],
+            limit=validate.count(limit, "limit", most=10_000),
+            lease_ms=validate.milliseconds(lease, "lease", least=1),
+        )
+        return [Claim(self._engine, leased) for leased in leases]
+
+    def ack_many(self, claims: Iterable[Claim]) -> list[Claim]:
+        """Mark deliveries done in one transaction; return those that were refused as lost."""
+        refused = []
+        with self._engine.transaction("ack"):
+            for claim in claims:
+                try:
+                    claim.ack()
+                except LeaseLost:
+                    refused.append(claim)
+        return refused
+
+    def stats(self) -> QueueStats:
+        """Count this queue's deliveries by state."""
+        return self._engine.stats().get(self.name, QueueStats())
+
+    def _draft(
+        self,
+        body: bytes,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        lane: str | None = None,
+        delay: Duration = 0,
+        priority: int = 0,
+        keep_for: Duration = DEFAULT_KEEP_MS / 1000,
+    ) -> Draft:
+        return Draft(
+            scope=queue_scope(self.name),
+            source=None,
+            key=None if key is None else validate.key(key),
+            event="",
+            headers={str(name).lower(): str(value) for name, value in (headers or {}).items()},
+            body=validate.body(body),
+            addresses=[
+                Address(
+                    queue=self.name,
+                    lane=None if lane is None else validate.key(lane, "lane"),
+                    delay_ms=validate.milliseconds(delay, "delay"),
+                    priority=validate.count(priority, "priority", least=-(2**31)),
+                )
+            ],
+            keep_ms=validate.milliseconds(keep_for, "keep_for"),
+        )

@@ -1,0 +1,54 @@
+"""Which workers live, as the kernel knows it: one locked byte for each.
+
+A worker locks the byte at its own row id, and the kernel frees it when the process
+ends, however it ends. A pid says nothing: it is reused, at times within the second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import sys
+
+# struct flock: l_type, l_whence, l_start, l_len, l_pid; fcntl(2).
+_FLOCK = struct.Struct("hhqqi")
+
+
+class Alive:
+    """The file of locked bytes. Every opening sees and holds locks of its own."""
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    if sys.platform == "linux":
+
+        def hold(self, worker: int) -> None:
+            """Lock the byte of a worker for as long as this file is open."""
+            request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, worker, 1, 0)
+            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, request)
+
+        def holds(self, worker: int) -> bool:
+            """True while another opening of the file holds the worker's byte."""
+            request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, worker, 1, 0)
+            answer = fcntl.fcntl(self._fd, fcntl.F_OFD_GETLK, request)
+            return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+    else:  # locks of the whole process, so one process sees only the others'
+
+        def hold(self, worker: int) -> None:
+            fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, worker)
+
+        def holds(self, worker: int) -> bool:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, worker)
+                fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, worker)
+                return False
+            return True
+
+    def close(self) -> None:
+        """Close the file; what this opening held is free."""
+        os.close(self._fd)
+
+    abandon = close

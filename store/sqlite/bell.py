@@ -1,0 +1,50 @@
+"""How a commit wakes idle workers: a byte in a FIFO beside the database.
+
+Only a hint. A worker that misses it finds the message at its next poll.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import stat
+
+from ..errors import StoreOpenFailed
+
+
+class Bell:
+    """Wakes whoever waits on the same store, in this process or another."""
+
+    def __init__(self, path: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path, 0o600)
+        # Read and write, so that opening does not wait for the other end; fifo(7).
+        self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
+            os.close(self._fd)
+            raise StoreOpenFailed(f"{path} is not a FIFO", operation="open", path=path)
+
+    def ring(self) -> None:
+        """Wake the waiting; a FIFO that is full has woken them already."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._fd, b"\0")
+
+    def hush(self) -> None:
+        """Forget the rings so far; look at the queue after it, never before."""
+        with contextlib.suppress(BlockingIOError):
+            while len(os.read(self._fd, 65536)) == 65536:
+                pass
+
+    def wait(self, seconds: float, *others: int) -> None:
+        """Return at a ring, when one of the other descriptors is readable, or in time."""
+        poll = select.poll()
+        for fd in (self._fd, *others):
+            poll.register(fd, select.POLLIN)
+        poll.poll(max(0.0, seconds) * 1000)
+
+    def close(self) -> None:
+        """Close the FIFO; the file stays for the others."""
+        os.close(self._fd)
+
+    abandon = close

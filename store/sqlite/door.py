@@ -1,0 +1,258 @@
+"""The one door to the database: a write transaction behind the gate.
+
+BEGIN IMMEDIATE always: a transaction that reads first and writes later fails at once,
+whatever the timeout, when another has written in between (sqlite.org/rescode.html#busy_snapshot).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+
+from ..clock import Clock
+from ..errors import ForkedStore, InvalidInput, OutcomeUnknown, SqlError, StoreBusy, StoreFailed
+from ..transaction import Parameters, Row
+from . import files, forks, opening
+from .checkpoint import Checkpointer, Report
+from .faults import translate
+from .gate import Gate
+from .warden import Warden
+
+
+class Door:
+    """One connection and the only code that says begin, commit and rollback."""
+
+    def __init__(self, path: str, *, clock: Clock, busy_seconds: float, durability: str) -> None:
+        self.path = path
+        self._busy_seconds = busy_seconds
+        self._durability = durability
+        self._pid = os.getpid()
+        self._mutex = threading.RLock()
+        self._writing: Write | None = None
+        self._gate = Gate(path + "-gate")
+        try:
+            self._connection, self._anchor = opening.open_database(
+                path, self._gate, clock=clock, durability=durability
+            )
+        except BaseException:
+            self._gate.close()
+            raise
+        self._warden = Warden(self._connection)
+        self._checkpointer = Checkpointer(self._connection)
+        self._identity = files.identity(path)
+        self._closed = False
+        forks.watch(self)
+
+    @contextmanager
+    def write(self, operation: str, *, joins: bool = True) -> Iterator[Write]:
+        """Hold a write transaction; it commits at the end of the block.
+
+        Within another one of the same thread it is a savepoint of that one: both
+        commit together. `joins=False` refuses that.
+
+        Raises:
+            StoreBusy: No lock within busy_timeout; nothing was changed.
+            OutcomeUnknown: COMMIT raised.
+        """
+        started = time.monotonic()
+        deadline = started + self._busy_seconds
+        self._check()
+        if not self._mutex.acquire(timeout=self._busy_seconds):
+            raise self._busy(operation, started)
+        try:
+            if self._writing is not None:
+                if not joins:
+                    raise InvalidInput(
+                        f"{operation} cannot be part of another transaction", operation=operation
+                    )
+                with self._savepoint(self._writing) as write:
+                    yield write
+                return
+            if not self._gate.enter(deadline):
+                raise self._busy(operation, started)
+            try:
+                with self._transaction(operation, started, deadline) as write:
+                    yield write
+            finally:
+                self._gate.leave()
+        finally:
+            self._mutex.release()
+
+    def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Return all rows of one statement, seen as of one moment."""
+        self._check()
+        with self._mutex:
+            rows: list[Row] = self._run(
+                "read", lambda: self._connection.execute(sql, parameters).fetchall()
+            )
+            return rows
+
+    def now_ms(self) -> int:
+        """Milliseconds on the store's clock, for what needs no lock."""
+        return self._anchor.now_ms()
+
+    def checkpoint(self) -> Report:
+        """Move the WAL's pages into the database as far as readers allow."""
+        self._check()
+        with self._mutex:
+            if not self._gate.enter(time.monotonic() + self._busy_seconds):
+                raise self._busy("checkpoint", time.monotonic() - self._busy_seconds)
+            try:
+                report: Report = self._run("checkpoint", self._checkpointer.run)
+                return report
+            finally:
+                self._gate.leave()
+
+    def close(self) -> None:
+        """Close the connection; twice is as good as once."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        self._closed = True
+        with self._mutex:
+            self._connection.close()
+            self._gate.close()
+
+    def abandon(self) -> None:
+        """Keep a forked child from closing the parent's connection: here it lives for ever."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+        self._gate.close()
+
+    @contextmanager
+    def _transaction(self, operation: str, started: float, deadline: float) -> Iterator[Write]:
+        connection = self._connection
+        if files.identity(self.path) != self._identity:
+            raise StoreFailed(
+                f"{self.path} was moved or replaced while it was open",
+                operation=operation,
+                path=self.path,
+            )
+        connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
+        try:
+            try:
+                connection.execute("begin immediate")
+            except apsw.Error as error:
+                raise translate(error, operation, self.path, time.monotonic() - started) from error
+            self._writing = Write(connection, self._warden, self._anchor.now_ms(), self.path)
+            try:
+                yield self._writing
+            except apsw.Error as error:
+                raise translate(error, operation, self.path) from error
+            self._writing.check()
+            self._commit(operation)
+        finally:
+            self._writing = None
+            if self._connection.in_transaction:
+                self._roll_back()
+        self._checkpointer.run_when_due()
+
+    def _commit(self, operation: str) -> None:
+        try:
+            self._connection.execute("commit")
+        except apsw.BusyError as error:  # a reader of a foreign kind; the transaction is whole
+            raise translate(error, operation, self.path) from error
+        except apsw.Error as error:
+            self._reopen()
+            raise OutcomeUnknown(
+                f"{self.path}: COMMIT of {operation} failed: {error}",
+                operation=operation,
+                path=self.path,
+            ) from error
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.execute("rollback")
+        except apsw.Error:
+            self._reopen()  # closing a connection rolls back what it had open
+
+    def _reopen(self) -> None:
+        """Trade a connection that can no longer be believed for a new one."""
+        self._connection.close(True)
+        self._connection = opening.connect(
+            self.path, durability=self._durability, deadline=time.monotonic() + self._busy_seconds
+        )
+        self._warden = Warden(self._connection)
+        self._checkpointer = Checkpointer(self._connection)
+
+    @contextmanager
+    def _savepoint(self, outer: Write) -> Iterator[Write]:
+        self._connection.execute("savepoint fp_inner")
+        try:
+            yield outer
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback to fp_inner")
+                self._connection.execute("release fp_inner")
+            raise
+        self._connection.execute("release fp_inner")
+
+    def _run(self, operation: str, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except apsw.Error as error:
+            raise translate(error, operation, self.path) from error
+
+    def _check(self) -> None:
+        if os.getpid() != self._pid:
+            raise ForkedStore(
+                f"{self.path} was opened before fork(); open it again in the child", path=self.path
+            )
+        if self._closed:
+            raise InvalidInput(f"{self.path} is closed", path=self.path)
+
+    def _busy(self, operation: str, started: float) -> StoreBusy:
+        waited = time.monotonic() - started
+        return StoreBusy(operation=operation, path=self.path, waited=waited)
+
+
+class Write:
+    """An open write transaction: our own statements, and a user's through `execute`.
+
+    Attributes:
+        now_ms: The store's clock, read after the lock was held.
+    """
+
+    __slots__ = ("_connection", "_warden", "now_ms", "path")
+
+    def __init__(self, connection: apsw.Connection, warden: Warden, now_ms: int, path: str) -> None:
+        self._connection = connection
+        self._warden = warden
+        self.now_ms = now_ms
+        self.path = path
+
+    def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Run one of the store's own statements."""
+        self.check()
+        return self._connection.execute(sql, parameters).fetchall()
+
+    def change(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run one of the store's own statements and return how many rows it changed."""
+        self.check()
+        self._connection.execute(sql, parameters).fetchall()
+        return self._connection.changes()
+
+    @property
+    def last_id(self) -> int:
+        """The number of the row inserted last."""
+        return self._connection.last_insert_rowid()
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """See fencepost.store.transaction.Transaction."""
+        self.check()
+        return self._warden.execute(sql, parameters, self.path)
+
+    def check(self) -> None:
+        """Refuse to go on once the transaction is gone."""
+        # "insert or rollback" and some I/O errors end a transaction on their own; what
+        # came after would commit statement by statement.
+        if not self._connection.in_transaction:
+            raise SqlError(
+                "the transaction was rolled back by an earlier error; nothing was changed",
+                path=self.path,
+            )

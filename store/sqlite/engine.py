@@ -1,0 +1,191 @@
+"""The store's contract on one SQLite file in WAL mode."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from ..clock import Clock
+from ..engine import Hold, Leased
+from ..errors import LeaseLost
+from ..message import Content, Delivery, Draft, QueueStats, Receipt
+from ..probe import ProbeReport, ProbeStep
+from ..worker import Worker
+from . import claim, counts, enqueue, files, forks, listing, operate, probe, settle, workers
+from .alive import Alive
+from .bell import Bell
+from .door import Door, Write
+from .lease import require
+
+
+class SqliteEngine:
+    """See fencepost.store.engine.Engine; the methods stand in its order."""
+
+    def __init__(
+        self, path: str, *, clock: Clock, busy_seconds: float, durability: str, create: bool = True
+    ) -> None:
+        self.path = files.locate(path)
+        files.require(self.path, create=create)
+        with contextlib.ExitStack() as undo:
+            self._door = Door(
+                self.path, clock=clock, busy_seconds=busy_seconds, durability=durability
+            )
+            undo.callback(self._door.close)
+            self._bell = Bell(self.path + "-bell")
+            undo.callback(self._bell.close)
+            self._alive = Alive(self.path + "-alive")
+            undo.pop_all()
+        self._clock = clock
+        self._closed = False
+        forks.watch(self._bell)
+        forks.watch(self._alive)
+
+    def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
+        with self._door.write("enqueue") as write:
+            receipts = [enqueue.enqueue(write, draft) for draft in drafts]
+        if any(receipt.status == "accepted" for receipt in receipts):
+            self._bell.ring()
+        return receipts
+
+    def claim(
+        self,
+        queues: Sequence[str],
+        *,
+        limit: int,
+        lease_ms: int,
+        owner: int | None = None,
+        max_attempts: Mapping[str, int] | None = None,
+        acks: Sequence[tuple[Hold, str | None]] = (),
+    ) -> tuple[list[Leased], list[Hold]]:
+        refused = []
+        # A fence must not be known to anybody before the COMMIT that makes it true.
+        with self._door.write("claim", joins=False) as write:
+            for hold, result in acks:
+                try:
+                    settle.ack(write, hold, result)
+                except LeaseLost:
+                    refused.append(hold)
+            leases = claim.claim(
+                write,
+                queues,
+                limit=limit,
+                lease_ms=lease_ms,
+                owner=owner,
+                max_attempts=max_attempts or {},
+            )
+        if leases and len(leases) == limit:
+            self._bell.ring()  # there may be more, and whoever heard of it first is busy now
+        return leases, refused
+
+    def renew(self, hold: Hold, lease_ms: int) -> int:
+        with self._door.write("renew") as write:
+            return settle.renew(write, hold, lease_ms)
+
+    def ack(self, hold: Hold, result: str | None) -> None:
+        with self._door.write("ack") as write:
+            settle.ack(write, hold, result)
+
+    @contextmanager
+    def completion(self, hold: Hold) -> Iterator[Write]:
+        # Nobody can claim it while this transaction holds the write lock, so what was
+        # true at its beginning is true at its end.
+        with self._door.write("transaction", joins=False) as write:
+            require(write, hold, "transaction")
+            yield write
+            settle.ack(write, hold, None)
+
+    def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:
+        with self._door.write("retry") as write:
+            again = settle.retry(write, hold, delay_ms, error)
+        self._bell.ring()
+        return again
+
+    def release(self, hold: Hold) -> None:
+        with self._door.write("release") as write:
+            settle.release(write, hold)
+        self._bell.ring()
+
+    def bury(self, hold: Hold, error: str) -> None:
+        with self._door.write("bury") as write:
+            settle.bury(write, hold, error)
+
+    def next_at_ms(self, queues: Sequence[str]) -> int | None:
+        return counts.next_at_ms(self._door, queues)
+
+    def wait(self, seconds: float, *fds: int) -> None:
+        self._bell.wait(seconds, *fds)
+
+    def hush(self) -> None:
+        self._bell.hush()
+
+    def wake(self) -> None:
+        self._bell.ring()
+
+    def stats(self) -> dict[str, QueueStats]:
+        return counts.stats(self._door)
+
+    def anything_left(self, queues: Sequence[str]) -> bool:
+        return counts.anything_left(self._door, queues)
+
+    def deliveries(self, state: str | None, queue: str | None, limit: int) -> list[Delivery]:
+        return listing.deliveries(self._door, state, queue, limit)
+
+    def delivery(self, id: int) -> Delivery | None:
+        return listing.delivery(self._door, id)
+
+    def content(self, id: int) -> Content | None:
+        return listing.content(self._door, id)
+
+    def replay(self, id: int) -> bool:
+        with self._door.write("replay") as write:
+            done = operate.replay(write, id)
+        self._bell.ring()
+        return done
+
+    def cancel(self, id: int) -> bool:
+        with self._door.write("cancel") as write:
+            return operate.cancel(write, id)
+
+    def register(self, pool: str) -> int:
+        with self._door.write("register") as write:
+            return workers.register(write, self._alive, pool)
+
+    def report(self, worker: int, state: str, handled: int) -> None:
+        with self._door.write("report") as write:
+            workers.report(write, worker, state, handled)
+
+    def retire(self, worker: int, why: str) -> int:
+        with self._door.write("retire") as write:
+            left = workers.retire(write, worker, why)
+        if left:
+            self._bell.ring()
+        return left
+
+    def workers(self) -> list[Worker]:
+        return workers.workers(self._door, self._alive)
+
+    @contextmanager
+    def transaction(self, operation: str = "transaction") -> Iterator[Write]:
+        with self._door.write(operation) as write:
+            yield write
+        self._bell.ring()  # it may have enqueued
+
+    def now_ms(self) -> int:
+        return self._door.now_ms()
+
+    def ping(self) -> None:
+        self._door.read("select one from fp_store")
+
+    def probe(self) -> ProbeReport:
+        return probe.probe(self._door, self._clock)
+
+    def integrity(self) -> ProbeStep:
+        return probe.integrity(self._door)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._door.close()
+            self._bell.close()
+            self._alive.close()

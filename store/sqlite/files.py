@@ -1,0 +1,149 @@
+"""Where a database may lie: checked before SQLite touches anything.
+
+Nothing here opens the database or its sidecars once they exist: close() on any
+descriptor of a file drops every lock that the process holds on it (fcntl(2)), and
+with them a transaction that another thread has open. Source: sqlite.org/howtocorrupt.html 2.2.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from pathlib import Path
+
+from ..errors import InvalidInput, StoreOpenFailed
+
+SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive")
+
+# WAL needs memory shared by all who open the file, so all must be on one host
+# (sqlite.org/wal.html). Magic numbers: linux/magic.h and the file systems' sources.
+_NETWORK = {
+    0x6969: "nfs",
+    0x517B: "smb",
+    0xFE534D42: "smb2",
+    0xFF534D42: "cifs",
+    0x01021997: "9p",
+    0x65735546: "fuse",
+    0x00C36400: "ceph",
+    0x5346414F: "afs",
+    0x0BD00BD3: "lustre",
+    0x01161970: "gfs2",
+    0x7461636F: "ocfs2",
+    0x786F4256: "vboxsf",
+}
+
+
+def locate(path: str) -> str:
+    """Return the real, absolute path of a database that may be opened or made there.
+
+    Raises:
+        InvalidInput: It names no file.
+        StoreOpenFailed: The folder or the file is not safe to use.
+    """
+    if not path or "\0" in path or path == ":memory:" or path.startswith("file:"):
+        raise InvalidInput(f"a store needs a path on disk, not {path!r}", operation="open")
+    given = Path(path).absolute()
+    folder = Path(os.path.realpath(given.parent))
+    real = str(folder / given.name)
+    if not given.name or given.name == "..":
+        raise _refuse(real, "it names no file")
+    if not folder.is_dir():
+        raise _refuse(real, f"there is no folder {folder}")
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise _refuse(real, f"anyone may write in {folder}; use a folder of your own")
+    if kind := network_filesystem(str(folder)):
+        raise _refuse(real, f"it lies on {kind}, and the store needs a local disk")
+    _check_file(real)
+    return real
+
+
+def require(path: str, *, create: bool) -> None:
+    """Refuse a path where there is no database, unless one may be made."""
+    if not create and identity(path) is None:
+        raise _refuse(path, "there is no store")
+
+
+def create(path: str) -> bool:
+    """Make an empty database file, readable by its owner alone; False when there is one.
+
+    SQLite gives its sidecars the mode of the database, so 0600 here covers them all.
+    """
+    try:
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _refuse(path, error.strerror or str(error)) from error
+    os.close(fd)
+    return True
+
+
+def restrict(path: str) -> None:
+    """Take group and others their access to the database and its sidecars."""
+    for name in (path, *(path + suffix for suffix in SIDECARS)):
+        try:
+            mode = os.lstat(name).st_mode
+            if mode & 0o077:
+                os.chmod(name, 0o600)
+        except FileNotFoundError:
+            continue  # a sidecar that is not there has no mode
+        except PermissionError as error:
+            raise _refuse(path, f"{name} is open to others and not ours to change") from error
+
+
+def sync_folder(path: str) -> None:
+    """Make a new file's name durable."""
+    fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Return what tells this file from one put in its place, None when it is gone."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def network_filesystem(folder: str, magic: int | None = None) -> str | None:
+    """Return the name of the network file system a folder lies on, None on a local one."""
+    if magic is None:
+        magic = _magic(folder)
+    return _NETWORK.get(magic)
+
+
+def _magic(folder: str) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(256)  # struct statfs begins with f_type; statfs(2)
+    if not hasattr(libc, "statfs") or os.uname().sysname != "Linux":
+        return 0
+    if libc.statfs(os.fsencode(folder), buffer) != 0:
+        number = ctypes.get_errno()
+        raise _refuse(folder, os.strerror(number))
+    return ctypes.c_ulong.from_buffer(buffer).value & 0xFFFFFFFF
+
+
+def _check_file(path: str) -> None:
+    for name in (path, *(path + suffix for suffix in SIDECARS)):
+        try:
+            found = os.lstat(name)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _refuse(path, error.strerror or str(error)) from error
+        if stat.S_ISLNK(found.st_mode):
+            raise _refuse(path, f"{name} is a symbolic link")
+        if name == path and not stat.S_ISREG(found.st_mode):
+            raise _refuse(path, "it is not a regular file")
+        if found.st_nlink > 1:
+            raise _refuse(path, f"{name} has a second name (a hard link)")
+
+
+def _refuse(path: str, why: str) -> StoreOpenFailed:
+    return StoreOpenFailed(f"cannot open {path}: {why}", operation="open", path=path)

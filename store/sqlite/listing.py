@@ -1,0 +1,71 @@
+"""Looking at deliveries, one by one or in a list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..message import Content, Delivery
+from ..transaction import Row
+from .door import Door
+
+_ROWS = """
+select
+  d.id, d.message_id, d.queue, m.source, m.key, m.event, d.state, d.attempt, d.max_attempts,
+  d.fence, d.priority, d.lane, d.error, m.received_at_ms, d.due_at_ms,
+  case d.state when 'leased' then d.lease_until_ms end,
+  case d.state when 'leased' then w.pid end
+from fp_delivery as d
+join fp_message as m on m.id = d.message_id
+left join fp_worker as w on w.id = d.owner
+"""
+
+_NEWEST = " order by d.id desc limit :limit"
+
+# One statement for each question: a condition that may be absent would cost the index.
+_LIST = {
+    (False, False): _ROWS + _NEWEST,
+    (True, False): _ROWS + "where d.state = :state" + _NEWEST,
+    (False, True): _ROWS + "where d.queue = :queue" + _NEWEST,
+    (True, True): _ROWS + "where d.state = :state and d.queue = :queue" + _NEWEST,
+}
+
+_ONE = _ROWS + "where d.id = :id"
+
+_CONTENT = """
+select m.headers, m.body, d.result
+from fp_delivery as d
+join fp_message as m on m.id = d.message_id
+where d.id = :id
+"""
+
+
+def deliveries(door: Door, state: str | None, queue: str | None, limit: int) -> list[Delivery]:
+    """Return at most `limit` deliveries, newest first."""
+    statement = _LIST[state is not None, queue is not None]
+    rows = door.read(statement, {"state": state, "queue": queue, "limit": limit})
+    return [_delivery(row) for row in rows]
+
+
+def delivery(door: Door, id: int) -> Delivery | None:
+    """Return one delivery."""
+    rows = door.read(_ONE, {"id": id})
+    return _delivery(rows[0]) if rows else None
+
+
+def content(door: Door, id: int) -> Content | None:
+    """Return what a delivery carries and what came of it."""
+    for headers, body, result in door.read(_CONTENT, {"id": id}):
+        return Content(json.loads(headers), body or b"", result and json.loads(result))
+    return None
+
+
+def _delivery(row: Row) -> Delivery:
+    facts: Sequence[Any] = row[:13]
+    received, due, until, holder = row[13:]
+    return Delivery(*facts, received / 1000, _seconds(due), _seconds(until), holder)
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000

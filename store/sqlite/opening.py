@@ -1,0 +1,148 @@
+"""Opening a database: the steps, in the order that makes each of them safe."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import apsw
+
+from ..clock import Clock
+from ..errors import StoreBusy, StoreOpenFailed
+from ..validate import MAX_BODY_BYTES
+from . import anchor, files, schema
+from .anchor import Anchor
+from .faults import translate
+from .gate import Gate
+
+# Before it, a checkpoint that races a writer may lose commits; sqlite.org/wal.html#walresetbug.
+OLDEST_SQLITE = (3, 51, 3)
+
+# Sixteen processes that open a new file at once each wait for those before them.
+_PATIENCE_SECONDS = 10.0
+
+# A WAL that a checkpoint has emptied is cut back to this size.
+_WAL_LIMIT_BYTES = 4 * 1024 * 1024
+
+# Defaults that suit an embedded trusted file, turned to what suits one that others could
+# have written; sqlite.org/security.html.
+_HARDENING = (
+    (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
+    (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0),
+    (apsw.SQLITE_DBCONFIG_DQS_DML, 0),
+    (apsw.SQLITE_DBCONFIG_DQS_DDL, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1),
+)
+
+
+def open_database(
+    path: str, gate: Gate, *, clock: Clock, durability: str
+) -> tuple[apsw.Connection, Anchor]:
+    """Return a connection to a database with the newest schema, anchored to this boot.
+
+    The gate is held throughout, so that of many first openers one creates and the
+    others find it done.
+
+    Raises:
+        StoreOpenFailed, StoreBusy, StoreCorrupt, SchemaUnsupported: Nothing was changed,
+            but for an empty file where there was none.
+    """
+    check_sqlite(apsw.sqlite_lib_version())
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    if not gate.enter(deadline):
+        raise StoreBusy(operation="open", path=path, waited=_PATIENCE_SECONDS)
+    try:
+        made = files.create(path)
+        files.restrict(path)
+        connection = connect(path, durability=durability, deadline=deadline)
+        try:
+            dropped = _settle(connection, path, clock)
+        except BaseException:
+            connection.close()
+            raise
+        if made:
+            files.sync_folder(path)
+        return connection, dropped
+    except apsw.Error as error:
+        raise translate(error, "open", path) from error
+    finally:
+        gate.leave()
+
+
+def connect(path: str, *, durability: str, deadline: float) -> apsw.Connection:
+    """Return a hardened connection in WAL mode; the schema is the caller's to check."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
+    connection = apsw.Connection(path, flags=flags)
+    try:
+        connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
+        for option, value in _HARDENING:
+            connection.config(option, value)
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_BODY_BYTES + 1024 * 1024)
+        if connection.pragma("journal_mode") != "wal":
+            _refuse_others(connection, path)
+            _switch_to_wal(connection, path, deadline)
+        connection.pragma("synchronous", {"full": 2, "normal": 1}[durability])
+        # The checkpoint inside COMMIT can fail after the commit has happened; checkpoint.py.
+        connection.wal_autocheckpoint(0)
+        connection.pragma("journal_size_limit", _WAL_LIMIT_BYTES)
+        # A claim's sub-select spills to a file otherwise, at 120 microseconds each.
+        connection.pragma("temp_store", 2)
+        connection.pragma("cell_size_check", 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_sqlite(version: str) -> None:
+    """Refuse a SQLite that can lose commits.
+
+    Raises:
+        StoreOpenFailed: It is older than OLDEST_SQLITE.
+    """
+    if tuple(int(part) for part in version.split(".")) < OLDEST_SQLITE:
+        oldest = ".".join(str(part) for part in OLDEST_SQLITE)
+        raise StoreOpenFailed(
+            f"SQLite {version} can lose commits in WAL mode; {oldest} or newer is needed",
+            operation="open",
+        )
+
+
+def _refuse_others(connection: apsw.Connection, path: str) -> None:
+    """Look whose file it is before its journal mode is changed."""
+    schema.is_current(connection, path)
+
+
+def _switch_to_wal(connection: apsw.Connection, path: str, deadline: float) -> None:
+    """Turn WAL on: the one lock that SQLite's busy handler is not asked about."""
+    while True:
+        try:
+            answer = connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(random.uniform(0.001, 0.01))
+            continue
+        # A file that cannot have one answers with the mode it stays in, and no error.
+        if answer != "wal" or not connection.filename:
+            raise StoreOpenFailed(
+                f"{path} stays in journal mode {answer!r}, not wal", operation="open", path=path
+            )
+        return
+
+
+def _settle(connection: apsw.Connection, path: str, clock: Clock) -> Anchor:
+    if not schema.is_current(connection, path):
+        schema.bring_up_to_date(connection, path)
+    dropped = anchor.drop(connection, clock)
+    if dropped is None:
+        with schema.whole(connection):
+            anchor.weigh(connection, clock)
+        dropped = anchor.drop(connection, clock)
+    if dropped is None:
+        raise StoreOpenFailed(f"{path}: this boot has no identity", operation="open", path=path)
+    return dropped

@@ -1,0 +1,110 @@
+"""Trying, on a live database, what a store must be able to do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+import apsw
+
+from ..clock import Clock
+from ..errors import FencepostError
+from ..probe import ProbeReport, ProbeStep
+from . import files
+from .door import Door
+
+_WAL_ALARM_BYTES = 64 * 1024 * 1024
+_CLOCK_ALARM_MS = 60_000
+
+_INSERT = """
+insert into fp_message (scope, event, headers, body_sha256, received_at_ms, keep_ms)
+values ('fencepost/probe', '', '{}', x'', :now, 0)
+"""
+
+_SELECT = "select count(*) from fp_message where id = :id"
+
+_DELETE = "delete from fp_message where id = :id"
+
+
+def probe(door: Door, clock: Clock) -> ProbeReport:
+    """Return one step for each ability; a failed one does not hide the next."""
+    steps: list[tuple[str, Callable[[], tuple[str, bool]]]] = [
+        (
+            "sqlite",
+            lambda: (f"SQLite {apsw.sqlite_lib_version()}, apsw {apsw.apsw_version()}", False),
+        ),
+        ("permissions", lambda: _permissions(door.path)),
+        ("write", lambda: _write(door)),
+        ("checkpoint", lambda: _checkpoint(door)),
+        ("wal", lambda: _wal(door.path)),
+        ("clock", lambda: _clock(door, clock)),
+    ]
+    return ProbeReport(tuple(_try(name, work) for name, work in steps))
+
+
+def integrity(door: Door) -> ProbeStep:
+    """Return what SQLite's own check of the whole file says."""
+
+    def check() -> tuple[str, bool]:
+        found = [str(row[0]) for row in door.read("pragma integrity_check(10)")]
+        if found != ["ok"]:
+            raise FencepostError("; ".join(found))
+        return "integrity_check: ok", False
+
+    return _try("integrity", check)
+
+
+def _try(name: str, work: Callable[[], tuple[str, bool]]) -> ProbeStep:
+    try:
+        detail, warning = work()
+    except (FencepostError, OSError) as error:
+        return ProbeStep(name, False, str(error))
+    return ProbeStep(name, True, detail, warning)
+
+
+def _permissions(path: str) -> tuple[str, bool]:
+    for name in _present(path):
+        mode = os.lstat(name).st_mode & 0o777
+        if mode & 0o077:
+            raise FencepostError(f"{name} has mode {mode:04o}; run chmod 600 on it")
+    if os.geteuid() == 0:
+        return "0600; running as root, an account of its own would be safer", True
+    return "0600", False
+
+
+def _present(path: str) -> Iterator[str]:
+    for name in (path, *(path + suffix for suffix in files.SIDECARS)):
+        if os.path.lexists(name):
+            yield name
+
+
+def _write(door: Door) -> tuple[str, bool]:
+    with door.write("probe") as write:
+        write.run(_INSERT, {"now": write.now_ms})
+        row = {"id": write.last_id}
+        if write.run(_SELECT, row) != [(1,)]:
+            raise FencepostError("a row written was not found again")
+        write.run(_DELETE, row)
+    return "wrote a row, read it, deleted it", False
+
+
+def _checkpoint(door: Door) -> tuple[str, bool]:
+    report = door.checkpoint()
+    held_back = "" if report.complete else "; a reader holds back the rest"
+    return f"{report.moved} of {report.pages} pages moved{held_back}", not report.complete
+
+
+def _wal(path: str) -> tuple[str, bool]:
+    size = 0
+    with contextlib.suppress(FileNotFoundError):
+        size = os.stat(path + "-wal").st_size
+    if size > _WAL_ALARM_BYTES:
+        raise FencepostError(f"the WAL has {size} bytes: some reader never ends its transaction")
+    return f"{size} bytes", False
+
+
+def _clock(door: Door, clock: Clock) -> tuple[str, bool]:
+    drift = clock.wall_ms() - door.now_ms()
+    detail = f"{drift / 1000:+.1f} s from the store's clock to the wall's"
+    return detail, abs(drift) > _CLOCK_ALARM_MS

@@ -1,0 +1,78 @@
+"""Taking back what its holder no longer works on, in bounded steps."""
+
+from __future__ import annotations
+
+from .door import Write
+from .settle import advance_lane
+
+# The most rows that one claim takes back for everybody; the rest is the next claim's.
+_BATCH = 100
+
+_EXPIRED = """
+select id, queue, lane, attempt >= max_attempts
+from fp_delivery
+where state = 'leased' and lease_until_ms <= :now
+limit :batch
+"""
+
+_OWNED = """
+select id, queue, lane, attempt >= max_attempts
+from fp_delivery
+where state = 'leased' and owner = :owner
+"""
+
+# The token stays: the late ack of a holder that only stalled is still good until
+# somebody else has claimed the delivery.
+_RETURN = """
+update fp_delivery
+set state = 'ready', lease_until_ms = null, due_at_ms = null, error = :why, changed_at_ms = :now
+where id = :id
+"""
+
+_EXHAUST = """
+update fp_delivery
+set state = 'dead', lease_until_ms = null, due_at_ms = null, token = null, error = :why,
+    changed_at_ms = :now
+where id = :id
+"""
+
+_DUE = """
+select id
+from fp_delivery
+where state = 'ready' and due_at_ms <= :now
+order by due_at_ms
+limit :batch
+"""
+
+_PROMOTE = """
+update fp_delivery
+set changed_at_ms = due_at_ms, due_at_ms = null
+where id = :id
+"""
+
+
+def reap_expired(write: Write) -> None:
+    """Put deliveries whose lease has ended among the ready, or the dead."""
+    for row in write.run(_EXPIRED, {"now": write.now_ms, "batch": _BATCH}):
+        _take_back(write, row, "the lease expired: its worker stalled or died")
+
+
+def reap_owner(write: Write, owner: int, why: str) -> int:
+    """Put all that a dead worker held among the ready, or the dead; return how many."""
+    rows = write.run(_OWNED, {"owner": owner})
+    for row in rows:
+        _take_back(write, row, why)
+    return len(rows)
+
+
+def promote_due(write: Write) -> None:
+    """Let deliveries be claimed whose time has come, in the place their age gives them."""
+    for (id,) in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
+        write.run(_PROMOTE, {"id": id})
+
+
+def _take_back(write: Write, row: tuple[object, ...], why: str) -> None:
+    id, queue, lane, exhausted = row
+    write.run(_EXHAUST if exhausted else _RETURN, {"id": id, "why": why, "now": write.now_ms})
+    if exhausted:
+        advance_lane(write, queue, lane)

@@ -1,0 +1,100 @@
+"""The store: the front of whatever database keeps the messages."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from . import validate
+from .engine import Engine
+from .errors import InvalidInput
+from .message import STATES, Content, Delivery, QueueStats
+from .probe import ProbeReport
+from .queue import Queue
+from .transaction import Transaction
+from .worker import Worker
+
+
+class Store:
+    """An open store. Threads may share it and take turns; processes may not.
+
+    Attributes:
+        engine: The database behind it, for the receiver and the workers.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({self.engine.path!r})"
+
+    def close(self) -> None:
+        """Close the store; twice is as good as once."""
+        self.engine.close()
+
+    def queue(self, name: str) -> Queue:
+        """Open a queue by its name, which is its handler's."""
+        return Queue(self.engine, name)
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Hold a write transaction on tables of the caller's own.
+
+        Calls to this store by the same thread within the block are part of it, so
+        `enqueue` and a business row commit together. It holds the one write lock.
+
+        Raises:
+            StoreBusy: No lock within busy_timeout; nothing was changed.
+            OutcomeUnknown: COMMIT raised.
+        """
+        return self.engine.transaction()
+
+    def stats(self) -> dict[str, QueueStats]:
+        """Count deliveries by state, for every queue that has had one."""
+        return self.engine.stats()
+
+    def deliveries(
+        self, *, state: str | None = None, queue: str | None = None, limit: int = 50
+    ) -> list[Delivery]:
+        """List at most `limit` deliveries, newest first."""
+        if state is not None and state not in STATES:
+            raise InvalidInput(f"state must be one of {', '.join(STATES)}, not {state!r}")
+        return self.engine.deliveries(state, queue, validate.count(limit, "limit"))
+
+    def delivery(self, id: int) -> Delivery | None:
+        """Return one delivery by its id, None when there is none."""
+        return self.engine.delivery(id)
+
+    def content(self, id: int) -> Content | None:
+        """Return the headers, body and result of a delivery, None when there is none."""
+        return self.engine.content(id)
+
+    def replay(self, id: int) -> bool:
+        """Make a dead or cancelled delivery ready again; False when it is neither.
+
+        Its attempts are counted anew. A worker that still believes to hold it is refused.
+        """
+        return self.engine.replay(id)
+
+    def cancel(self, id: int) -> bool:
+        """End a delivery that nobody holds; False when it is leased or has ended already."""
+        return self.engine.cancel(id)
+
+    def workers(self) -> list[Worker]:
+        """List the registered worker processes, oldest first."""
+        return self.engine.workers()
+
+    def probe(self) -> ProbeReport:
+        """Try each thing a store must be able to do; quick at any size."""
+        return self.engine.probe()

@@ -1,0 +1,69 @@
+"""What may be a name, a key, a duration: checked at the edge, before any transaction."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from .errors import InvalidInput, LimitExceeded
+
+# Names become queue columns and URL segments, never file names.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+MAX_KEY_BYTES = 512
+MAX_BODY_BYTES = 25 * 1024 * 1024  # the largest payload GitHub sends; docs.github.com/webhooks
+_MAX_SECONDS = 100 * 365 * 86_400
+
+Duration = float | timedelta
+
+
+def name(value: object, what: str) -> str:
+    """Return a source, queue or handler name, or raise InvalidInput."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise InvalidInput(
+            f"{what} must be 1 to 128 of A-Z a-z 0-9 _ . - and begin with no . or -, not {value!r}"
+        )
+    return value
+
+
+def key(value: object, what: str = "key") -> str:
+    """Return a dedupe key: 1 to 512 bytes of UTF-8 without control characters."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"{what} must be a str, not {type(value).__name__}")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{what} is not valid Unicode: {error.reason}") from error
+    if not 1 <= size <= MAX_KEY_BYTES or _CONTROL.search(value):
+        raise InvalidInput(f"{what} must be 1 to {MAX_KEY_BYTES} bytes without control characters")
+    return value
+
+
+def milliseconds(value: object, what: str, *, least: int = 0) -> int:
+    """Return seconds or a timedelta as whole milliseconds, rounded up, at least `least`."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise InvalidInput(f"{what} must be seconds or a timedelta, not {value!r}")
+    if not 0 <= seconds <= _MAX_SECONDS:
+        raise InvalidInput(f"{what} must be between 0 and {_MAX_SECONDS} s, not {value!r}")
+    result = -int(-seconds * 1000 // 1)
+    if result < least:
+        raise InvalidInput(f"{what} must be at least {least} ms, not {value!r}")
+    return result
+
+
+def count(value: object, what: str, *, least: int = 1, most: int = 2**31) -> int:
+    """Return a whole number between `least` and `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidInput(f"{what} must be a whole number from {least} to {most}, not {value!r}")
+    return value
+
+
+def body(value: object) -> bytes:
+    """Return a message's body; str is refused because its encoding would be a guess."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise InvalidInput(f"body must be bytes, not {type(value).__name__}")
+    if len(value) > MAX_BODY_BYTES:
+        raise LimitExceeded(f"body of {len(value)} bytes is over the {MAX_BODY_BYTES} allowed")
+    return bytes(value)

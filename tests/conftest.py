@@ -1,0 +1,38 @@
+"""What every test of the store starts from: a fresh one, on each engine, with a clock to turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fencepost import Queue, Store, connect
+
+from .clock import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that moves when told to."""
+    return FakeClock()
+
+
+@pytest.fixture(params=["sqlite"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store that is not there yet; one for each engine."""
+    assert request.param == "sqlite"
+    return str(tmp_path / "store.db")
+
+
+@pytest.fixture
+def store(address: str, clock: FakeClock) -> Iterator[Store]:
+    """An empty store on the fake clock."""
+    with connect(address, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def queue(store: Store) -> Queue:
+    """A queue of that store."""
+    return store.queue("mail")

@@ -1,0 +1,91 @@
+"""Real processes for tests: started, waited for, and dead with the test by their own pid."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+# Generous: a busy machine may need long for what takes a second.
+PATIENCE_SECONDS = 90.0
+
+
+def wait_until(true: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+    """Return the first true answer; fail when there is none in time."""
+    deadline = time.monotonic() + seconds
+    while not (answer := true()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not in {seconds} s: {what}")
+        time.sleep(0.01)
+    return answer
+
+
+@contextlib.contextmanager
+def running(
+    arguments: list[str], *, cwd: Path, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a Python command line until the block ends; its stderr goes to cwd/stderr."""
+    with (cwd / "stderr").open("a") as errors:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.communicate()
+
+
+def fencepost(*arguments: str) -> list[str]:
+    """Return the arguments that run the command line."""
+    return ["-m", "fencepost", *arguments]
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Return the next line that a process prints."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, f"it ended with {process.wait()} and printed nothing"
+    return line.strip()
+
+
+def tell(process: subprocess.Popen[str], line: str) -> None:
+    """Write a line to a process that waits for one."""
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def workers_of(store: Path) -> list[dict[str, Any]]:
+    """Return the living workers, as the status command shows them."""
+    shown = subprocess.run(
+        [sys.executable, *fencepost("status", "--store", str(store), "--json")],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    pools = json.loads(shown.stdout)["pools"]
+    return [worker for pool in pools for worker in pool["workers"] if worker["state"] != "lost"]
+
+
+def is_gone(pid: int) -> bool:
+    """True once a process has ended; a zombie that nobody has waited for counts."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

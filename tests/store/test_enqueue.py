@@ -1,0 +1,158 @@
+"""Enqueue: a key is accepted once, and remembered when its work is long done."""
+
+from __future__ import annotations
+
+import pytest
+
+from fencepost import InvalidInput, LimitExceeded, Queue, Store
+
+from ..clock import FakeClock
+
+
+def test_the_same_key_and_body_is_a_duplicate_of_the_first(queue: Queue) -> None:
+    first = queue.enqueue(b"body", key="k")
+
+    second = queue.enqueue(b"body", key="k")
+
+    assert (first.status, second.status) == ("accepted", "duplicate")
+    assert first.message_id == second.message_id
+    assert second.state == "ready"
+    assert queue.stats().ready == 1
+
+
+def test_the_same_key_with_another_body_is_a_conflict_and_the_first_is_kept(
+    queue: Queue, store: Store
+) -> None:
+    first = queue.enqueue(b"one", key="k")
+
+    second = queue.enqueue(b"two", key="k")
+
+    (claim,) = queue.claim(limit=2)
+    assert second.status == "conflict"
+    assert second.message_id == first.message_id
+    assert claim.message.body == b"one"
+
+
+def test_a_duplicate_after_completion_learns_the_result(queue: Queue) -> None:
+    queue.enqueue(b"body", key="k")
+    (claim,) = queue.claim()
+    claim.ack({"charged": 12})
+
+    receipt = queue.enqueue(b"body", key="k")
+
+    assert (receipt.status, receipt.state, receipt.result) == ("duplicate", "done", {"charged": 12})
+    assert queue.claim() == []
+
+
+def test_without_a_key_every_call_is_a_message(queue: Queue) -> None:
+    receipts = [queue.enqueue(b"body") for _ in range(3)]
+
+    assert [receipt.status for receipt in receipts] == ["accepted"] * 3
+    assert queue.stats().ready == 3
+
+
+def test_a_key_is_unique_within_its_queue_alone(store: Store) -> None:
+    one = store.queue("one").enqueue(b"body", key="k")
+    two = store.queue("two").enqueue(b"body", key="k")
+
+    assert one.status == two.status == "accepted"
+
+
+def test_many_are_answered_in_their_order(queue: Queue) -> None:
+    receipts = queue.enqueue_many(
+        [
+            {"body": b"1", "key": "a"},
+            {"body": b"2", "key": "b"},
+            {"body": b"1", "key": "a"},
+            {"body": b"3", "key": "b"},
+        ]
+    )
+
+    statuses = [receipt.status for receipt in receipts]
+    ids = [receipt.message_id for receipt in receipts]
+    assert statuses == ["accepted", "accepted", "duplicate", "conflict"]
+    assert ids[0] == ids[2] != ids[1] == ids[3]
+
+
+def test_many_are_stored_together_or_not_at_all(queue: Queue) -> None:
+    with pytest.raises(InvalidInput):
+        queue.enqueue_many([{"body": b"1", "key": "a"}, {"body": "text", "key": "b"}])
+
+    assert queue.stats().ready == 0
+
+
+def test_a_message_comes_back_as_it_was_given(queue: Queue, clock: FakeClock) -> None:
+    body = bytes(range(256))
+    queue.enqueue(body, key="schlüssel-📮", headers={"X-Kind": "Größe"})
+
+    (claim,) = queue.claim()
+
+    message = claim.message
+    assert message.body == body
+    assert message.key == "schlüssel-📮"
+    assert message.headers == {"x-kind": "Größe"}
+    assert message.source is None
+    assert message.received_at == clock.wall / 1000
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"body": "text"},
+        {"body": None},
+        {"body": b"", "key": ""},
+        {"body": b"", "key": "x" * 513},
+        {"body": b"", "key": "nul\0"},
+        {"body": b"", "key": "line\n"},
+        {"body": b"", "key": "\ud800"},
+        {"body": b"", "key": 7},
+        {"body": b"", "delay": -1},
+        {"body": b"", "delay": float("nan")},
+        {"body": b"", "delay": float("inf")},
+        {"body": b"", "delay": "soon"},
+        {"body": b"", "priority": 1.5},
+        {"body": b"", "priority": True},
+        {"body": b"", "lane": ""},
+        {"body": b"", "keep_for": -1},
+        {"body": b"", "nonsense": 1},
+        {},
+    ],
+)
+def test_input_that_makes_no_sense_is_refused_before_anything_is_stored(
+    queue: Queue, arguments: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        queue.enqueue_many([arguments])
+
+    assert isinstance(refused.value, ValueError)
+    assert queue.stats().ready == 0
+
+
+def test_a_body_over_the_limit_is_refused(queue: Queue) -> None:
+    with pytest.raises(LimitExceeded):
+        queue.enqueue(b"x" * (25 * 1024 * 1024 + 1))
+
+    assert queue.stats().ready == 0
+
+
+@pytest.mark.parametrize("name", ["", ".", "-x", "a/b", "a b", "ü", "x" * 129, "a\n", 7, None])
+def test_a_queue_needs_a_proper_name(store: Store, name: object) -> None:
+    with pytest.raises(InvalidInput):
+        store.queue(name)  # type: ignore[arg-type]
+
+
+def test_enqueue_and_a_row_of_ones_own_commit_together(store: Store, queue: Queue) -> None:
+    with store.transaction() as tx:
+        tx.execute("create table orders (id text)")
+
+    with pytest.raises(RuntimeError), store.transaction() as tx:
+        tx.execute("insert into orders values ('order-7')")
+        queue.enqueue(b"confirm", key="order-7")
+        raise RuntimeError
+
+    assert queue.stats().ready == 0
+    with store.transaction() as tx:
+        assert tx.execute("select * from orders") == []
+        tx.execute("insert into orders values ('order-7')")
+        queue.enqueue(b"confirm", key="order-7")
+    assert queue.stats().ready == 1

@@ -1,0 +1,155 @@
+"""What operators see and change: counts, lists, replay, cancel, workers, probe."""
+
+from __future__ import annotations
+
+import pytest
+
+from fencepost import InvalidInput, LeaseLost, Queue, Store
+
+from ..clock import FakeClock
+
+
+def test_stats_count_every_state(queue: Queue, store: Store, clock: FakeClock) -> None:
+    queue.enqueue_many([{"body": b"%d" % n} for n in range(6)])
+    done, dead, _leased, back = queue.claim(limit=4)
+    done.ack()
+    dead.bury("no")
+    back.retry(delay=60)
+    store.cancel(5)
+    clock.advance(7)
+
+    stats = queue.stats()
+
+    assert (stats.ready, stats.scheduled, stats.leased) == (1, 1, 1)
+    assert (stats.done, stats.dead, stats.cancelled) == (1, 1, 1)
+    assert stats.oldest_ready_age == 7.0
+    assert store.stats() == {"mail": stats}
+
+
+def test_a_retry_that_is_due_counts_as_ready_since_it_was_due(
+    queue: Queue, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    claim.retry(delay=60)
+    clock.advance(65)
+
+    stats = queue.stats()
+
+    assert (stats.ready, stats.scheduled, stats.oldest_ready_age) == (1, 0, 5.0)
+
+
+def test_a_list_has_the_newest_first_and_knows_filters(queue: Queue, store: Store) -> None:
+    queue.enqueue_many([{"body": b"%d" % n, "key": f"k{n}"} for n in range(4)])
+    store.queue("other").enqueue(b"else")
+    (claim,) = queue.claim()
+    claim.bury("no")
+
+    assert [found.id for found in store.deliveries(limit=3)] == [5, 4, 3]
+    assert [found.key for found in store.deliveries(state="dead")] == ["k0"]
+    assert [found.queue for found in store.deliveries(queue="other")] == ["other"]
+    assert store.deliveries(state="dead", queue="other") == []
+    with pytest.raises(InvalidInput):
+        store.deliveries(state="lost")
+    with pytest.raises(InvalidInput):
+        store.deliveries(limit=0)
+
+
+def test_a_replayed_dead_letter_starts_anew_and_shuts_out_its_old_holder(
+    queue: Queue, store: Store
+) -> None:
+    queue.enqueue(b"work", key="k")
+    (claim,) = queue.claim()
+    claim.bury("no")
+
+    assert store.replay(claim.id)
+
+    with pytest.raises(LeaseLost):
+        claim.ack()
+    (again,) = queue.claim()
+    assert again.attempt == 1
+    assert again.fence > claim.fence
+
+
+def test_only_the_dead_and_the_cancelled_are_replayed(queue: Queue, store: Store) -> None:
+    queue.enqueue(b"work")
+
+    assert not store.replay(1)
+    (claim,) = queue.claim()
+    assert not store.replay(1)
+    claim.ack()
+    assert not store.replay(1)
+    assert not store.replay(99)
+    assert queue.stats().done == 1
+
+
+def test_a_cancelled_delivery_is_never_claimed_and_keeps_its_key(
+    queue: Queue, store: Store
+) -> None:
+    queue.enqueue(b"work", key="k")
+
+    assert store.cancel(1)
+
+    assert queue.claim() == []
+    assert queue.enqueue(b"work", key="k").state == "cancelled"
+    assert not store.cancel(1)
+
+
+def test_a_leased_delivery_is_not_cancelled(queue: Queue, store: Store) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+
+    assert not store.cancel(claim.id)
+
+    claim.ack()
+
+
+def test_cancelling_an_expired_claim_revokes_it(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim(lease=1)
+    clock.advance(1)
+    store.queue("other").claim()
+
+    assert store.cancel(claim.id)
+
+    with pytest.raises(LeaseLost) as refused:
+        claim.ack()
+    assert refused.value.cause == "revoked"
+
+
+def test_a_dead_workers_claims_are_given_back_at_once(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue_many([{"body": b"1"}, {"body": b"2"}])
+    worker = store.engine.register("pool")
+    store.engine.claim(["mail"], limit=1, lease_ms=3_600_000, owner=worker)
+    queue.claim(lease=3600)
+
+    left = store.engine.retire(worker, "worker process 7 was killed by SIGKILL")
+
+    (claim,) = queue.claim(limit=5)
+    assert left == 1
+    assert claim.attempt == 2
+    delivery = store.delivery(claim.id)
+    assert delivery is not None
+    assert delivery.error == "worker process 7 was killed by SIGKILL"
+    assert store.workers() == []
+
+
+def test_worker_ids_are_never_given_twice(store: Store) -> None:
+    first = store.engine.register("pool")
+    store.engine.retire(first, "gone")
+
+    assert store.engine.register("pool") > first
+
+
+def test_a_probe_tries_each_ability(store: Store) -> None:
+    report = store.probe()
+
+    assert report.ok
+    names = [step.name for step in report.steps]
+    assert names == ["sqlite", "permissions", "write", "checkpoint", "wal", "clock"]
+    assert store.engine.integrity().ok
+    assert store.stats() == {}

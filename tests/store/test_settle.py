@@ -1,0 +1,143 @@
+"""Ending a claim: done, once more, later, or dead."""
+
+from __future__ import annotations
+
+import pytest
+
+from fencepost import InvalidInput, LeaseLost, Queue, Store
+
+from ..clock import FakeClock
+
+
+def test_an_acked_delivery_is_done_and_stays_on_record(queue: Queue, store: Store) -> None:
+    queue.enqueue(b"work", key="k")
+    (claim,) = queue.claim()
+
+    claim.ack([1, "two"])
+
+    delivery = store.delivery(claim.id)
+    assert delivery is not None
+    assert (delivery.state, delivery.fence, delivery.holder) == ("done", claim.fence, None)
+    assert queue.claim() == []
+
+
+def test_each_ending_repeated_by_the_same_lease_is_one(queue: Queue) -> None:
+    """COMMIT may raise after it has happened, and then the caller tries again."""
+    queue.enqueue_many([{"body": b"%d" % n} for n in range(4)])
+    acked, retried, released, buried = queue.claim(limit=4)
+
+    for _ in range(2):
+        acked.ack()
+        assert retried.retry(delay=60)
+        released.release()
+        buried.bury("no")
+
+    stats = queue.stats()
+    assert (stats.done, stats.scheduled, stats.ready, stats.dead) == (1, 1, 1, 1)
+
+
+def test_a_claim_settled_one_way_is_not_settled_another(queue: Queue) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    claim.release()
+
+    with pytest.raises(LeaseLost) as refused:
+        claim.ack()
+
+    assert refused.value.cause == "settled"
+    assert queue.stats().ready == 1
+
+
+def test_a_result_that_is_not_json_is_refused_and_the_claim_goes_on(queue: Queue) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+
+    for result in (object(), {1, 2}, float("nan"), b"bytes"):
+        with pytest.raises(InvalidInput):
+            claim.ack(result)
+
+    claim.ack("text")
+    assert queue.stats().done == 1
+
+
+def test_a_failed_delivery_waits_for_its_backoff(queue: Queue, clock: FakeClock) -> None:
+    queue.enqueue(b"work")
+
+    for attempt in range(1, 8):
+        (claim,) = queue.claim()
+        assert claim.attempt == attempt
+        assert claim.retry(error="boom")
+        clock.advance(min(180, 2 ** (attempt - 1)) + 0.001)
+
+    (claim,) = queue.claim()
+    assert claim.attempt == 8
+
+
+def test_after_its_last_attempt_a_delivery_is_dead_with_its_error(
+    queue: Queue, store: Store
+) -> None:
+    queue.enqueue(b"work", key="k")
+
+    for attempt in range(1, 9):
+        (claim,) = queue.claim()
+        assert claim.retry(delay=0, error=f"boom {attempt}") == (attempt < 8)
+
+    delivery = store.delivery(claim.id)
+    assert delivery is not None
+    assert (delivery.state, delivery.error, delivery.attempt) == ("dead", "boom 8", 8)
+    assert queue.claim() == []
+    assert queue.enqueue(b"work", key="k").state == "dead"
+
+
+def test_a_delivery_whose_workers_only_ever_die_is_dead_too(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"poison")
+
+    for _ in range(8):
+        assert len(queue.claim(lease=1)) == 1
+        clock.advance(1)
+
+    assert queue.claim() == []
+    (delivery,) = store.deliveries(state="dead")
+    assert delivery.error is not None
+    assert "lease expired" in delivery.error
+
+
+def test_a_released_delivery_has_not_been_attempted(queue: Queue) -> None:
+    queue.enqueue(b"work")
+
+    for _ in range(20):
+        (claim,) = queue.claim()
+        assert claim.attempt == 1
+        claim.release()
+
+    assert queue.stats().ready == 1
+
+
+def test_many_are_acked_at_once_and_the_lost_are_named(queue: Queue, clock: FakeClock) -> None:
+    queue.enqueue_many([{"body": b"%d" % n} for n in range(3)])
+    claims = queue.claim(limit=3, lease=10)
+    claims[1].renew(5)
+    clock.advance(10)
+    (taken,) = queue.claim(limit=1)
+
+    refused = queue.ack_many(claims)
+
+    assert refused == [claims[0]]
+    assert taken.id == claims[0].id
+    assert queue.stats().done == 2
+
+
+def test_ack_and_claim_in_one_call_settle_first(queue: Queue, store: Store) -> None:
+    queue.enqueue(b"one", lane="a")
+    queue.enqueue(b"two", lane="a")
+    (first,) = queue.claim()
+
+    leases, refused = store.engine.claim(
+        ["mail"], limit=1, lease_ms=1000, acks=[(first.hold, '"done"')]
+    )
+
+    assert refused == []
+    assert [leased.message.body for leased in leases] == [b"two"]
+    assert store.queue("mail").stats().done == 1
