@@ -1,0 +1,143 @@
+"""An app whose handlers the tests steer through files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fencepost import Store, connect
+
+from ..processes import fencepost
+
+APP = '''
+import os, signal, time
+from pathlib import Path
+
+import fencepost
+from fencepost import App, Discard, LeaseLost, Retry
+
+here = Path(__file__).parent
+app = App(str(here / "store.db"))
+app.source("hooks", scheme="hmac", secret="s")
+with fencepost.connect(app.store) as store, store.transaction() as tx:
+    tx.execute("create table if not exists effects (key text, attempt integer, pid integer)")
+
+
+def effect(message, ctx):
+    with ctx.transaction() as tx:
+        values = (message.key, ctx.attempt, os.getpid())
+        tx.execute("insert into effects values (?, ?, ?)", values)
+
+
+def wait_for(name):
+    while not (here / name).exists():
+        time.sleep(0.005)
+
+
+@app.task("quick")
+def quick(message, ctx):
+    effect(message, ctx)
+
+
+@app.task("external")
+def external(message, ctx):
+    with (here / "external").open("a") as file:
+        file.write(f"{message.key} {ctx.idempotency_key} {ctx.fence}\\n")
+    return {"attempt": ctx.attempt}
+
+
+@app.task("gated")
+def gated(message, ctx):
+    """Begins, and ends when there is a file called go."""
+    (here / f"begun-{message.key}-{ctx.attempt}").write_text(str(os.getpid()))
+    wait_for("go")
+    try:
+        effect(message, ctx)
+    except LeaseLost:
+        (here / f"lost-{message.key}-{ctx.attempt}").write_text(str(ctx.lost))
+        raise
+
+
+@app.task("failing", max_attempts=2)
+def failing(message, ctx):
+    raise RuntimeError(f"boom {ctx.attempt}")
+
+
+@app.task("discarding")
+def discarding(message, ctx):
+    raise Discard("not for us")
+
+
+@app.task("again", max_attempts=3)
+def again(message, ctx):
+    if ctx.attempt < 3:
+        raise Retry(after=0, reason="not yet")
+    effect(message, ctx)
+
+
+@app.task("suicidal", max_attempts=2)
+def suicidal(message, ctx):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@app.task("endless", timeout=0.3, max_attempts=2)
+def endless(message, ctx):
+    while True:
+        time.sleep(0.01)
+
+
+@app.task("leaving", max_attempts=1)
+def leaving(message, ctx):
+    raise SystemExit(3)
+
+
+@app.task("late-error")
+def late_error(message, ctx):
+    effect(message, ctx)
+    raise RuntimeError("after the commit")
+'''
+
+
+@dataclass
+class Site:
+    """A folder with the app and its store."""
+
+    folder: Path
+    store: Store
+
+    @property
+    def path(self) -> Path:
+        """Where the store is."""
+        return self.folder / "store.db"
+
+    def work(self, *options: str) -> list[str]:
+        """The arguments that run a pool on the app."""
+        return fencepost("work", str(self.folder / "app.py"), *options)
+
+    def effects(self) -> list[tuple[str, int, int]]:
+        """What handlers wrote: key, attempt, pid."""
+        with self.store.transaction() as tx:
+            return [(row[0], row[1], row[2]) for row in tx.execute("select * from effects")]
+
+    def begun(self, key: str, attempt: int) -> int:
+        """The pid of the worker that began an attempt, 0 when none has."""
+        file = self.folder / f"begun-{key}-{attempt}"
+        return int(file.read_text() or 0) if file.exists() else 0
+
+    def state(self, id: int) -> str:
+        """The state of a delivery."""
+        delivery = self.store.delivery(id)
+        assert delivery is not None
+        return delivery.state
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site with an empty store."""
+    (tmp_path / "app.py").write_text(APP)
+    store = connect(tmp_path / "store.db")
+    with store.transaction() as tx:
+        tx.execute("create table effects (key text, attempt integer, pid integer)")
+    return Site(tmp_path, store)

@@ -1,0 +1,111 @@
+"""What becomes of a message by what its handler does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ..processes import running, wait_until
+from .conftest import Site
+
+
+def _drain(site: Site, *options: str) -> None:
+    with running(site.work("--drain", *options), cwd=site.folder) as pool:
+        assert pool.wait(timeout=90) == 0, (site.folder / "stderr").read_text()
+
+
+def test_every_message_is_handled_once(site: Site) -> None:
+    queue = site.store.queue("quick")
+    queue.enqueue_many([{"body": b"%d" % n, "key": f"k{n}"} for n in range(200)])
+
+    _drain(site)
+
+    assert sorted(key for key, _, _ in site.effects()) == sorted(f"k{n}" for n in range(200))
+    assert {attempt for _, attempt, _ in site.effects()} == {1}
+    assert queue.stats().done == 200
+
+
+def test_what_a_handler_returns_is_the_result_of_its_duplicates(site: Site) -> None:
+    queue = site.store.queue("external")
+    queue.enqueue(b"", key="k")
+
+    _drain(site)
+
+    assert queue.enqueue(b"", key="k").result == {"attempt": 1}
+
+
+def test_an_idempotency_key_is_of_one_delivery(site: Site) -> None:
+    queue = site.store.queue("external")
+    queue.enqueue(b"", key="k1")
+    queue.enqueue(b"", key="k2")
+
+    _drain(site)
+
+    lines = [line.split() for line in (site.folder / "external").read_text().splitlines()]
+    keys = {key: idempotency for key, idempotency, _ in lines}
+    assert keys["k1"] != keys["k2"]
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys.values())
+
+
+@pytest.mark.parametrize(
+    ("queue", "attempts", "error"),
+    [
+        ("failing", 2, r"RuntimeError: boom 2 \(app\.py:\d+ in failing\)"),
+        ("discarding", 1, "not for us"),
+        ("leaving", 1, r"SystemExit: 3 \(app\.py:\d+ in leaving\)"),
+        ("suicidal", 2, r"worker process \d+ was killed by SIGSEGV"),
+        ("endless", 2, r"killed by SIGKILL after 0\.3 s, its handler's timeout"),
+    ],
+)
+def test_a_message_that_cannot_be_handled_is_a_dead_letter_that_says_why(
+    site: Site, queue: str, attempts: int, error: str
+) -> None:
+    site.store.queue(queue).enqueue(b"", key="k")
+    site.store.queue("quick").enqueue_many([{"body": b"", "key": f"{n}"} for n in range(20)])
+
+    _drain(site)
+
+    (dead,) = site.store.deliveries(state="dead")
+    assert (dead.queue, dead.attempt) == (queue, attempts)
+    assert dead.error is not None
+    assert re.search(error, dead.error), dead.error
+    assert len(site.effects()) == 20
+
+
+def test_a_handler_may_ask_for_another_attempt(site: Site) -> None:
+    site.store.queue("again").enqueue(b"", key="k")
+
+    _drain(site)
+
+    assert [(key, attempt) for key, attempt, _ in site.effects()] == [("k", 3)]
+
+
+def test_an_error_after_the_transaction_does_not_repeat_it(site: Site) -> None:
+    queue = site.store.queue("late-error")
+    queue.enqueue(b"", key="k")
+
+    _drain(site)
+
+    assert len(site.effects()) == 1
+    assert queue.stats().done == 1
+
+
+def test_a_pool_works_on_the_queues_that_it_is_given(site: Site) -> None:
+    site.store.queue("quick").enqueue(b"", key="k")
+    site.store.queue("external").enqueue(b"", key="k")
+
+    _drain(site, "--queue", "quick")
+
+    assert site.store.queue("quick").stats().done == 1
+    assert site.store.queue("external").stats().ready == 1
+
+
+def test_a_pool_wakes_for_a_message(site: Site) -> None:
+    with running(site.work("--workers", "2"), cwd=site.folder) as pool:
+        assert pool.stdout is not None
+        pool.stdout.readline()
+
+        for n in range(20):
+            site.store.queue("quick").enqueue(b"", key=f"k{n}")
+            wait_until(lambda n=n: len(site.effects()) == n + 1, "the message to be handled")

@@ -1,0 +1,71 @@
+"""What a worker process does first and last."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+
+from multiprocess.connection import Connection
+
+from ..store import connect
+from .handler import Application
+from .keeper import Keeper
+from .log import configure, log
+from .orphan import die_with_parent
+from .worker import Worker
+
+Load = Callable[[], Application]
+
+
+def work(
+    line: Connection,
+    parent: int,
+    load: Load,
+    pool: str,
+    queues: Sequence[str] | None,
+    lease: float,
+) -> None:
+    """Run one worker until SIGTERM: finish what is begun, then return.
+
+    Everything is opened here, so nothing of the store crosses the spawn.
+    """
+    die_with_parent(parent)
+    configure()
+    signals = _signal_pipe()
+    app = load()
+    handlers = {
+        name: handler for name, handler in app.handlers.items() if queues is None or name in queues
+    }
+    with (
+        connect(app.store, **app.store_options) as store,
+        connect(app.store, **app.store_options) as keeper_store,
+    ):
+        id = store.engine.register(pool)
+        keeper = Keeper(keeper_store.engine, id, lease)
+        worker = Worker(
+            store, handlers, id=id, lease=lease, keeper=keeper, line=line, signals=signals
+        )
+        signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+        keeper.start()
+        line.send_bytes(b"ready %d" % id)
+        try:
+            worker.run()
+        finally:
+            keeper.stop()
+            left = store.engine.retire(id, f"worker {id} stopped")
+    log.info("worker stopped", worker=id, pid=os.getpid(), given_back=left)
+
+
+def _signal_pipe() -> int:
+    """Return a descriptor that a signal makes readable, so that no sleep outlasts one.
+
+    An interrupted poll() goes on by itself (PEP 475). The terminal's Ctrl-C is the
+    supervisor's to act on; SIGTERM before the worker is up just ends the process.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return reading

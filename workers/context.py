@@ -1,0 +1,96 @@
+"""What a handler is given beside the message."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..store import Claim, Store, Transaction
+from ..store.errors import LeaseLost
+from ..store.validate import Duration, milliseconds
+from .keeper import Watch
+
+
+class Retry(Exception):
+    """Raise it to have the delivery tried again `after` so many seconds.
+
+    It counts as an attempt, so the last one is followed by the dead letters.
+    """
+
+    def __init__(self, after: Duration | None = None, reason: str = "retry asked for") -> None:
+        super().__init__(reason)
+        if after is not None:
+            milliseconds(after, "after")
+        self.after = after
+
+
+class Discard(Exception):
+    """Raise it to make the delivery a dead letter at once: trying again would not help."""
+
+
+class Context:
+    """One attempt at one delivery.
+
+    Attributes:
+        store: The open store, for queues of one's own.
+        attempt: 1 for the first.
+        fence: Greater than that of every earlier claim; hand it to systems that can
+            refuse a smaller one than they have seen.
+        idempotency_key: The same for every attempt at this delivery, and for no other.
+    """
+
+    def __init__(self, claim: Claim, store: Store, watch: Watch) -> None:
+        self._claim = claim
+        self._watch = watch
+        self.store = store
+        self.attempt = claim.attempt
+        self.fence = claim.fence
+        self.idempotency_key = _idempotency_key(claim)
+        self.completed = False
+
+    @property
+    def lost(self) -> bool:
+        """True once the lease is lost or could not be renewed in time: stop working."""
+        return self._watch.lost
+
+    def extend(self, lease: Duration) -> None:
+        """Let the lease end no sooner than `lease` seconds from now.
+
+        The worker renews it all the time; this is for a handler that is about to stall
+        the whole process.
+
+        Raises:
+            LeaseLost: Somebody else has the delivery; stop working.
+        """
+        with self._telling():
+            self._claim.renew(lease)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Hold a transaction that ends with the ack: these writes and it commit together.
+
+        What is written here happens once, whatever crashes. It holds the store's one
+        write lock, so compute first and write then. After it the delivery is done.
+
+        Raises:
+            LeaseLost: Somebody else has the delivery; nothing was written.
+        """
+        with self._telling(), self._claim.transaction() as tx:
+            yield tx
+        self.completed = True
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except LeaseLost:
+            self._watch.lost = True
+            raise
+
+
+def _idempotency_key(claim: Claim) -> str:
+    message = claim.message
+    key = f"id:{message.id}" if message.key is None else f"key:{message.key}"
+    parts = "\0".join((claim.queue, message.source or "", key))
+    return hashlib.sha256(parts.encode()).hexdigest()

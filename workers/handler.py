@@ -1,0 +1,73 @@
+"""A handler: the function that does the work of one queue, and how its failures are met."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..store import Message
+from ..store.errors import InvalidInput
+from ..store.message import DEFAULT_MAX_ATTEMPTS
+from ..store.validate import Duration, count, milliseconds, name
+from .context import Context
+
+Function = Callable[[Message, Context], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One handler; its name is its queue's.
+
+    Attributes:
+        max_attempts: Claims of one delivery before it is dead.
+        timeout: Seconds after which the worker process is killed, and the delivery tried
+            again; None for never.
+    """
+
+    name: str
+    function: Function
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    timeout: float | None = None
+
+
+class Application(Protocol):
+    """What a worker process needs of an app."""
+
+    store: str
+    store_options: Mapping[str, Any]
+    handlers: Mapping[str, Handler]
+
+
+def make_handler(
+    function: Function,
+    *,
+    queue: str | None,
+    max_attempts: int,
+    timeout: Duration | None,
+) -> Handler:
+    """Return a handler, named after its function when `queue` is None.
+
+    Raises:
+        InvalidInput: It cannot be called as handler(message, ctx), or has no usable name.
+    """
+    if not callable(function):
+        raise InvalidInput(f"a handler must be a function, not {function!r}")
+    own_name = getattr(function, "__name__", type(function).__name__)
+    if inspect.iscoroutinefunction(function):
+        raise InvalidInput(f"{own_name} is async; handlers are plain functions")
+    if queue is None and own_name == "<lambda>":
+        raise InvalidInput("a lambda has no name for its queue; give name=")
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError as error:
+        raise InvalidInput(f"{own_name} must take (message, ctx): {error}") from error
+    except ValueError:
+        pass  # a built-in without a signature: the first call will tell
+    return Handler(
+        name=name(queue if queue is not None else own_name, "a handler's name"),
+        function=function,
+        max_attempts=count(max_attempts, "max_attempts"),
+        timeout=None if timeout is None else milliseconds(timeout, "timeout", least=1) / 1000,
+    )

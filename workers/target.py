@@ -1,0 +1,76 @@
+"""TARGET: where an app is found, as `module:attr` or `path.py[:attr]`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..store.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A TARGET that can be loaded, in any process, by calling it."""
+
+    text: str
+
+    def __call__(self) -> Any:
+        """Import the module and return the app.
+
+        Raises:
+            InvalidInput: There is no such thing, or its code raised.
+        """
+        place, attribute = self._split()
+        try:
+            module = _from_file(place) if place.endswith(".py") else _from_name(place)
+        except Exception as error:
+            raise InvalidInput(f"cannot load {self.text}: {_describe(error)}") from error
+        except SystemExit as error:
+            raise InvalidInput(f"cannot load {self.text}: it calls exit()") from error
+        if not hasattr(module, attribute):
+            raise InvalidInput(f"cannot load {self.text}: {place} has no {attribute!r}")
+        return getattr(module, attribute)
+
+    def _split(self) -> tuple[str, str]:
+        place, colon, attribute = self.text.rpartition(":")
+        if not colon:
+            place, attribute = self.text, "app"
+        if not place or not attribute.isidentifier():
+            raise InvalidInput(f"{self.text!r} is neither module:attr nor path.py[:attr]")
+        return place, attribute
+
+
+def _from_file(place: str) -> ModuleType:
+    path = Path(place).resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {place}")
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))  # as `python path.py` does
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _from_name(place: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+    return importlib.import_module(place)
+
+
+def _describe(error: Exception) -> str:
+    where = ""
+    if not isinstance(error, SyntaxError) and (frames := traceback.extract_tb(error.__traceback__)):
+        last = frames[-1]
+        if not last.filename.startswith("<frozen"):
+            where = f" ({Path(last.filename).name}, line {last.lineno})"
+    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")
