@@ -1,0 +1,229 @@
+"""The app: sources that messages come from, and handlers that they go to."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..store import Message
+from ..store.errors import InvalidInput
+from ..store.message import DEFAULT_KEEP_MS, DEFAULT_MAX_ATTEMPTS, Address
+from ..store.validate import MAX_BODY_BYTES, Duration, count, key, milliseconds, name
+from ..workers.handler import Function, Handler, make_handler
+from ..workers.log import configure
+from ..workers.pool import run_pool
+from .schemes import Scheme, build
+
+F = TypeVar("F", bound=Function)
+Lane = Callable[[Message], str | int | None]
+
+DEFAULT_MAX_BODY = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One sender of webhooks."""
+
+    name: str
+    scheme: Scheme
+    max_body: int
+    require_key: bool
+    keep_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which messages go to a handler."""
+
+    source: str
+    pattern: str
+    queue: str
+    lane: Lane | None
+    priority: int
+
+    def matches(self, message: Message) -> bool:
+        """True for an event that the pattern names, or that lies below it after a dot."""
+        if message.source != self.source:
+            return False
+        return any(
+            fnmatch.fnmatchcase(message.event, pattern)
+            for pattern in (self.pattern, f"{self.pattern}.*")
+        )
+
+
+class App:
+    """What to receive and how to handle it, for one store.
+
+    Args:
+        store: Path or URL of the store; a relative path is relative to where the
+            command is run.
+        busy_timeout, durability: As in `connect`.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        *,
+        busy_timeout: Duration = 5.0,
+        durability: str = "full",
+    ) -> None:
+        self.store = store
+        self.store_options: dict[str, Any] = {
+            "busy_timeout": busy_timeout,
+            "durability": durability,
+        }
+        self.sources: dict[str, Source] = {}
+        self.handlers: dict[str, Handler] = {}
+        self.routes: list[Route] = []
+
+    def source(
+        self,
+        source: str,
+        *,
+        scheme: str,
+        secret: str | None = None,
+        secrets: Sequence[str] = (),
+        max_body: int = DEFAULT_MAX_BODY,
+        require_key: bool = True,
+        keep_for: Duration = DEFAULT_KEEP_MS / 1000,
+        **options: Any,
+    ) -> None:
+        """Accept what a sender posts to /in/<source>.
+
+        Args:
+            scheme: "github", "stripe", "slack", "standard" or "hmac".
+            secret: What proves the sender; `secrets=[new, old]` while it is rotated.
+            max_body: Bytes; a larger request is answered 413.
+            require_key: False also stores requests without a usable dedupe key, each of
+                them as a new message.
+            keep_for: Seconds that a key is kept after the work has ended.
+            options: The scheme's own; see docs/sources.md.
+
+        Raises:
+            InvalidInput: Something of it cannot be used.
+        """
+        name(source, "a source's name")
+        if source in self.sources:
+            raise InvalidInput(f"source {source!r} stands twice")
+        if secret is not None and secrets:
+            raise InvalidInput("give secret= or secrets=, not both")
+        given = secrets if secret is None else [secret]
+        try:
+            built = build(scheme, given, **options)
+        except ValueError as error:
+            raise InvalidInput(f"source {source!r}: {error}") from error
+        self.sources[source] = Source(
+            name=source,
+            scheme=built,
+            max_body=count(max_body, "max_body", most=MAX_BODY_BYTES),
+            require_key=require_key,
+            keep_ms=milliseconds(keep_for, "keep_for"),
+        )
+
+    def on(
+        self,
+        source: str,
+        event: str = "*",
+        *,
+        name: str | None = None,
+        lane: Lane | None = None,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        timeout: Duration | None = None,
+        priority: int = 0,
+    ) -> Callable[[F], F]:
+        """Handle the events of a source that match a shell pattern.
+
+        "pull_request" also stands for all that lies below it: "pull_request.opened".
+
+        Args:
+            name: Of the handler and its queue; the function's own by default.
+            lane: From a message to its lane: of one lane one is handled at a time,
+                oldest first. When it raises, the delivery is dead from the start.
+            max_attempts: Claims before the delivery is dead.
+            timeout: Seconds after which the worker is killed and the delivery retried.
+            priority: The greater number first.
+
+        Raises:
+            InvalidInput: Something of it cannot be used.
+        """
+        if not isinstance(event, str):
+            raise InvalidInput(f"an event pattern must be a str, not {event!r}")
+        if lane is not None and not callable(lane):
+            raise InvalidInput(f"lane must be a function of the message, not {lane!r}")
+        count(priority, "priority", least=-(2**31))
+
+        def register(function: F) -> F:
+            handler = self._add(function, name, max_attempts, timeout)
+            self.routes.append(Route(source, event, handler.name, lane, priority))
+            return function
+
+        return register
+
+    def task(
+        self,
+        queue: str,
+        *,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        timeout: Duration | None = None,
+    ) -> Callable[[F], F]:
+        """Handle what is put in a queue by `store.queue(queue).enqueue(...)`."""
+
+        def register(function: F) -> F:
+            self._add(function, queue, max_attempts, timeout)
+            return function
+
+        return register
+
+    def check(self) -> None:
+        """Refuse routes from a source that was never declared."""
+        for route in self.routes:
+            if route.source not in self.sources:
+                raise InvalidInput(
+                    f"handler {route.queue!r} is on source {route.source!r}, which is not declared"
+                )
+
+    def addresses(self, message: Message) -> list[Address]:
+        """Return where a message goes: one address for each handler with a matching route."""
+        found: dict[str, Address] = {}
+        for route in self.routes:
+            if route.queue not in found and route.matches(message):
+                found[route.queue] = self._address(route, message)
+        return list(found.values())
+
+    def work(self, *, workers: int = 4, drain: bool = False) -> bool:
+        """Run a pool of worker processes from a program of one's own, in the main thread.
+
+        The app is carried over to them, handlers that are lambdas or closures included.
+        The program's own code must stand under `if __name__ == "__main__":`.
+
+        Returns False when the workers could not be started.
+        """
+        configure()
+        return run_pool(self, lambda: self, workers=workers, drain=drain)
+
+    def _add(
+        self, function: Function, queue: str | None, max_attempts: int, timeout: Duration | None
+    ) -> Handler:
+        handler = make_handler(function, queue=queue, max_attempts=max_attempts, timeout=timeout)
+        known = self.handlers.setdefault(handler.name, handler)
+        if known != handler:
+            raise InvalidInput(f"two handlers are called {handler.name!r}; give one a name=")
+        return handler
+
+    def _address(self, route: Route, message: Message) -> Address:
+        lane, refused = None, None
+        if route.lane is not None:
+            try:
+                chosen = route.lane(message)
+                lane = None if chosen is None else key(str(chosen), "lane")
+            except Exception as error:  # noqa: BLE001 - kept with its error, for an operator
+                refused = f"no lane: {type(error).__name__}: {error}"
+        return Address(
+            queue=route.queue,
+            priority=route.priority,
+            max_attempts=self.handlers[route.queue].max_attempts,
+            lane=lane,
+            refused=refused,
+        )

@@ -1,0 +1,69 @@
+"""Group commit: all that arrived while the last transaction ran shares the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+from ..store.engine import Engine
+from ..store.message import Draft, Receipt
+
+# Bounds on how long one transaction holds the write lock.
+_MOST_DRAFTS = 500
+_MOST_BYTES = 8 * 1024 * 1024
+
+
+class Committer:
+    """Stores drafts for one event loop, in a thread, so that the loop never waits for the disk."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: deque[tuple[Draft, asyncio.Future[Receipt]]] = deque()
+        self._running: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+
+    async def commit(self, draft: Draft) -> Receipt:
+        """Return once the message is on disk.
+
+        Raises:
+            FencepostError: As the store raised it, for all that shared the transaction.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Receipt] = loop.create_future()
+        self._waiting.append((draft, done))
+        if self._running is None:
+            self._running = loop.create_task(self._run())
+        return await done
+
+    async def close(self) -> None:
+        """Finish what is waiting, then end the thread."""
+        if self._running is not None:
+            await self._running
+        self._thread.shutdown()
+
+    async def _run(self) -> None:
+        # A task's first step comes after every callback of this turn of the loop, so
+        # requests that were read together are committed together.
+        loop = asyncio.get_running_loop()
+        while batch := self._next_batch():
+            drafts = [draft for draft, _ in batch]
+            try:
+                receipts = await loop.run_in_executor(self._thread, self._engine.enqueue, drafts)
+            except Exception as error:  # noqa: BLE001 - it is raised in every waiting request
+                for _, done in batch:
+                    if not done.cancelled():
+                        done.set_exception(error)
+            else:
+                for (_, done), receipt in zip(batch, receipts, strict=True):
+                    if not done.cancelled():
+                        done.set_result(receipt)
+        self._running = None
+
+    def _next_batch(self) -> list[tuple[Draft, asyncio.Future[Receipt]]]:
+        batch: list[tuple[Draft, asyncio.Future[Receipt]]] = []
+        size = 0
+        while self._waiting and len(batch) < _MOST_DRAFTS and size < _MOST_BYTES:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1][0].body)
+        return batch

@@ -1,0 +1,67 @@
+"""Signature schemes: who sent a request, and which message it is."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ..request import Event, Handshake, Request, Verdict
+from . import generic, github, slack, standard, stripe
+from .options import listed, usable_secrets
+
+
+class Scheme(Protocol):
+    """How one provider signs its requests and names its messages."""
+
+    def early(self, request: Request) -> Handshake | None:
+        """Return the answer to a request that the provider sends unsigned, else None.
+
+        Ask before verify. Nothing of such a request may be stored or believed.
+        """
+        ...
+
+    def verify(self, request: Request, now: float) -> Verdict:
+        """Judge the signature at `now`, unix seconds of the wall clock.
+
+        Any bytes get a verdict: nothing that a stranger can send raises.
+        """
+        ...
+
+    def read(self, request: Request) -> Event | Handshake:
+        """Name the message in a request that was found GENUINE.
+
+        Raises:
+            Malformed: The body is not what the provider sends.
+        """
+        ...
+
+
+SCHEMES: Mapping[str, Callable[..., Scheme]] = {
+    "github": github.build,
+    "hmac": generic.build,
+    "slack": slack.build,
+    "standard": standard.build,
+    "stripe": stripe.build,
+}
+
+
+def build(scheme: str, secrets: Sequence[str], **options: Any) -> Scheme:
+    """Return the named scheme with its secrets, newest first; each of them is tried.
+
+    Every scheme takes `key` and `event`, recipes that replace its own:
+    "header:NAME", "json:/json/pointer" and, for key, "body".
+
+    Raises:
+        ValueError: No such scheme or option, or a secret or value it cannot use.
+    """
+    make = SCHEMES.get(scheme)
+    if make is None:
+        raise ValueError(f"There is no scheme {scheme!r}; there are {listed(SCHEMES)}.")
+    parameters = inspect.signature(make).parameters.values()
+    known = {option.name for option in parameters if option.kind is option.KEYWORD_ONLY}
+    if unknown := options.keys() - known:
+        raise ValueError(
+            f"Scheme {scheme!r} has no option {listed(unknown)}; it takes {listed(known)}."
+        )
+    return make(usable_secrets(secrets), **options)

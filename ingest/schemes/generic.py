@@ -1,0 +1,97 @@
+"""Any other sender: an HMAC of the body in one header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ..request import Event, Request, Verdict
+from .body import is_json, parse
+from .forms import Decode, from_base64, from_hex
+from .mac import Mac
+from .options import usable_choice, usable_header, usable_prefix
+from .recipe import FirstOf, Header, Pointer, Recipes
+
+ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
+ENCODINGS: Mapping[str, Decode] = {"base64": from_base64, "hex": from_hex}
+
+KEY = FirstOf(
+    (
+        Header(b"webhook-id"),
+        Header(b"x-webhook-id"),
+        Header(b"x-event-id"),
+        Header(b"x-delivery-id"),
+        Header(b"x-request-id"),
+        Header(b"idempotency-key"),
+        Pointer(("id",)),
+    )
+)
+EVENT = FirstOf(
+    (
+        Header(b"x-event-type"),
+        Header(b"x-webhook-event"),
+        Header(b"x-event"),
+        Pointer(("type",)),
+        Pointer(("event",)),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Generic:
+    """Only the body is signed: a key from the body cannot be changed by a replay."""
+
+    mac: Mac
+    recipes: Recipes
+    header: bytes
+    prefix: bytes
+    decode: Decode
+
+    def early(self, request: Request) -> None:
+        return None
+
+    def verify(self, request: Request, now: float) -> Verdict:
+        header = request.header(self.header)
+        if header is None:
+            return Verdict.MISSING
+        if not header.startswith(self.prefix):
+            return Verdict.MALFORMED
+        signature = self.decode(header.removeprefix(self.prefix), self.mac.size)
+        if signature is None:
+            return Verdict.MALFORMED
+        genuine = self.mac.signed(request.body, [signature])
+        return Verdict.GENUINE if genuine else Verdict.MISMATCH
+
+    def read(self, request: Request) -> Event:
+        if is_json(request):
+            parse(request.body, msgspec.Raw)
+        return self.recipes.over(request, Event(None, ""))
+
+
+def build(
+    secrets: Sequence[str],
+    *,
+    header: str = "X-Signature",
+    encoding: str = "hex",
+    prefix: str = "",
+    algorithm: str = "sha256",
+    key: str | None = None,
+    event: str | None = None,
+) -> Generic:
+    """Return the scheme of a sender that signs the raw body.
+
+    `prefix` stands in front of the signature in its header, as in "sha256=".
+    Without recipes the key and the event are the first found in KEY and EVENT.
+    """
+    usable_choice(algorithm, option="algorithm", allowed=ALGORITHMS)
+    usable_choice(encoding, option="encoding", allowed=ENCODINGS)
+    spelled = Recipes.spelled(key=key, event=event)
+    return Generic(
+        Mac.under(secrets, algorithm=algorithm),
+        Recipes(spelled.key or KEY, spelled.event or EVENT),
+        usable_header(header, option="header"),
+        usable_prefix(prefix),
+        ENCODINGS[encoding],
+    )

@@ -1,0 +1,74 @@
+"""GitHub: HMAC-SHA256 of the body; no timestamp."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ..request import Event, Malformed, Request, Verdict
+from .body import form, is_form, parse, string
+from .forms import from_hex
+from .mac import Mac
+from .naming import named
+from .recipe import Recipes, decoded
+
+_DELIVERY = re.compile(rb"[\x20-\x7e]{1,512}")
+
+
+class _Payload(msgspec.Struct):
+    action: msgspec.Raw = msgspec.Raw()
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """The key is the delivery's id, which the signature does not cover.
+
+    Source: docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+    """
+
+    mac: Mac
+    recipes: Recipes
+
+    def early(self, request: Request) -> None:
+        return None
+
+    def verify(self, request: Request, now: float) -> Verdict:
+        header = request.header(b"x-hub-signature-256")
+        if header is None:
+            return Verdict.MISSING
+        if not header.startswith(b"sha256="):
+            return Verdict.MALFORMED
+        signature = from_hex(header.removeprefix(b"sha256="), self.mac.size)
+        if signature is None:
+            return Verdict.MALFORMED
+        genuine = self.mac.signed(request.body, [signature])
+        return Verdict.GENUINE if genuine else Verdict.MISMATCH
+
+    def read(self, request: Request) -> Event:
+        action = string(parse(_json(request), _Payload).action)
+        event = decoded(request.header(b"x-github-event"))
+        if event and action:
+            event = f"{event}.{action}"
+        return self.recipes.over(request, named(_delivery(request), event))
+
+
+def build(secrets: Sequence[str], *, key: str | None = None, event: str | None = None) -> GitHub:
+    """Return the scheme of GitHub's webhooks."""
+    return GitHub(Mac.under(secrets), Recipes.spelled(key=key, event=event))
+
+
+def _json(request: Request) -> bytes | str:
+    if not is_form(request):
+        return request.body
+    payload = form(request.body).get("payload")
+    if payload is None:
+        raise Malformed("The form has no payload field.")
+    return payload
+
+
+def _delivery(request: Request) -> str | None:
+    delivery = request.header(b"x-github-delivery") or b""
+    return delivery.decode("ascii") if _DELIVERY.fullmatch(delivery) else None

@@ -1,0 +1,34 @@
+"""Check HMAC signatures against every secret of a source."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Mac:
+    """HMAC under any one of several secrets, newest first."""
+
+    secrets: tuple[bytes, ...] = field(repr=False)
+    algorithm: str = "sha256"
+
+    @classmethod
+    def under(cls, secrets: Iterable[str], *, algorithm: str = "sha256") -> Mac:
+        """Return the check for secrets that are used as the text they are."""
+        return cls(tuple(secret.encode() for secret in secrets), algorithm)
+
+    @property
+    def size(self) -> int:
+        """Count the bytes of a signature."""
+        return hashlib.new(self.algorithm).digest_size
+
+    def signed(self, message: bytes, signatures: Sequence[bytes]) -> bool:
+        """Say whether one of the raw signatures is right under one of the secrets."""
+        for secret in self.secrets:
+            expected = hmac.digest(secret, message, self.algorithm)
+            if any(hmac.compare_digest(expected, signature) for signature in signatures):
+                return True
+        return False

@@ -1,0 +1,136 @@
+"""Recipes: where in a request the key and the event stand."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from ..request import Event, Malformed, Request
+from .body import parse, string
+from .naming import named
+from .options import usable_header
+
+# Source: RFC 6901, sections 3 and 4
+_POINTER = re.compile(r"(?:/(?:[^/~]|~[01])*)+")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+_INTEGER = re.compile(rb"-?[0-9]{1,512}")
+_MEMBERS: Any = dict[str, msgspec.Raw] | list[msgspec.Raw]
+
+
+class Recipe(Protocol):
+    def find(self, request: Request) -> str | None:
+        """Return the text at this place, None when there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The value of a header. Few schemes sign headers: a replay may change it."""
+
+    name: bytes
+
+    def find(self, request: Request) -> str | None:
+        return decoded(request.header(self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The string or whole number at a place in the JSON body."""
+
+    path: tuple[str, ...]
+
+    def find(self, request: Request) -> str | None:
+        try:
+            value = parse(request.body, msgspec.Raw)
+        except Malformed:
+            return None
+        for name in self.path:
+            inner = _member(value, name)
+            if inner is None:
+                return None
+            value = inner
+        return bytes(value).decode("ascii") if _INTEGER.fullmatch(value) else string(value)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyHash:
+    """The SHA-256 of the body, in hex: the same bytes are the same message."""
+
+    def find(self, request: Request) -> str | None:
+        return hashlib.sha256(request.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOf:
+    """The first place that holds anything."""
+
+    places: tuple[Recipe, ...]
+
+    def find(self, request: Request) -> str | None:
+        return next((text for place in self.places if (text := place.find(request))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipes:
+    """What a source was told to read in place of its scheme's own key and event."""
+
+    key: Recipe | None = None
+    event: Recipe | None = None
+
+    @classmethod
+    def spelled(cls, *, key: str | None, event: str | None) -> Recipes:
+        """Return the recipes that two options spell; None leaves it to the scheme.
+
+        Raises:
+            ValueError: One of them spells none.
+        """
+        return cls(
+            None if key is None else _spelled(key, option="key"),
+            None if event is None else _spelled(event, option="event"),
+        )
+
+    def over(self, request: Request, own: Event) -> Event:
+        """Return the event with each recipe's finding, found or not."""
+        key = own.key if self.key is None else self.key.find(request)
+        event = own.event if self.event is None else self.event.find(request)
+        return named(key, event, silent=own.silent)
+
+
+def decoded(value: bytes | None) -> str | None:
+    """Return the text of a header, None when it is empty or not UTF-8."""
+    try:
+        return value.decode() if value else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _spelled(text: str, *, option: str) -> Recipe:
+    kind, _, rest = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if kind == "header":
+        return Header(usable_header(rest, option=f'{option} "header:NAME"'))
+    if kind == "json" and _POINTER.fullmatch(rest):
+        names = rest[1:].split("/")
+        return Pointer(tuple(name.replace("~1", "/").replace("~0", "~") for name in names))
+    if text == "body" and option == "key":
+        return BodyHash()
+    also = ' or "body"' if option == "key" else ""
+    raise ValueError(f'{option} is "header:NAME", "json:/json/pointer"{also}.')
+
+
+def _member(value: msgspec.Raw, name: str) -> msgspec.Raw | None:
+    try:
+        members: dict[str, msgspec.Raw] | list[msgspec.Raw] = msgspec.json.decode(
+            value, type=_MEMBERS
+        )
+    except msgspec.DecodeError:
+        return None
+    if isinstance(members, dict):
+        return members.get(name)
+    if _INDEX.fullmatch(name) and int(name) < len(members):
+        return members[int(name)]
+    return None

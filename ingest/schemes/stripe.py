@@ -1,0 +1,76 @@
+"""Stripe: HMAC-SHA256 of timestamp and body, several signatures in one header."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+
+from ..request import Event, Request, Verdict
+from .body import parse, string
+from .forms import from_hex, from_seconds
+from .mac import Mac
+from .naming import named
+from .options import usable_tolerance
+from .recipe import Recipes
+
+
+class _Body(msgspec.Struct):
+    id: msgspec.Raw = msgspec.Raw()
+    type: msgspec.Raw = msgspec.Raw()
+
+
+@dataclass(frozen=True, slots=True)
+class Stripe:
+    """The tolerance is for the past only, as in Stripe's own libraries.
+
+    Source: docs.stripe.com/webhooks
+    """
+
+    mac: Mac
+    recipes: Recipes
+    tolerance: float
+
+    def early(self, request: Request) -> None:
+        return None
+
+    def verify(self, request: Request, now: float) -> Verdict:
+        header = request.header(b"stripe-signature")
+        if header is None:
+            return Verdict.MISSING
+        times = _items(header, b"t")
+        found = (from_hex(value, self.mac.size) for value in _items(header, b"v1"))
+        signatures = [signature for signature in found if signature is not None]
+        if len(times) != 1 or not signatures:
+            return Verdict.MALFORMED
+        signed_at = from_seconds(times[0])
+        if signed_at is None:
+            return Verdict.MALFORMED
+        if not self.mac.signed(times[0] + b"." + request.body, signatures):
+            return Verdict.MISMATCH
+        return Verdict.GENUINE if signed_at >= now - self.tolerance else Verdict.STALE
+
+    def read(self, request: Request) -> Event:
+        body = parse(request.body, _Body)
+        return self.recipes.over(request, named(string(body.id), string(body.type)))
+
+
+def build(
+    secrets: Sequence[str],
+    *,
+    tolerance: float | timedelta = 300,
+    key: str | None = None,
+    event: str | None = None,
+) -> Stripe:
+    """Return the scheme of Stripe's events. A secret is its whole text, "whsec_" included."""
+    return Stripe(
+        Mac.under(secrets), Recipes.spelled(key=key, event=event), usable_tolerance(tolerance)
+    )
+
+
+def _items(header: bytes, name: bytes) -> list[bytes]:
+    """Return the values of one name. v0 is Stripe's signature of test events."""
+    start = name + b"="
+    return [item.removeprefix(start) for item in header.split(b",") if item.startswith(start)]

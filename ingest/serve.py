@@ -1,0 +1,79 @@
+"""The receiver as a process: uvicorn on a socket that the supervisor keeps."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from multiprocess.connection import Connection
+
+from ..store.errors import InvalidInput
+from ..workers.log import configure
+from ..workers.orphan import die_with_parent
+from ..workers.slot import Role
+from .app import App
+from .receiver import Receiver
+from .wire import Wire
+
+_BACKLOG = 1024
+_SHUTDOWN_SECONDS = 10
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    The supervisor holds it, so that connections wait in its backlog while a receiver
+    that died is replaced, and none is refused.
+
+    Raises:
+        InvalidInput: The address cannot be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise InvalidInput(f"cannot listen on {host}:{port}: {error}") from error
+    return listener
+
+
+def url(listener: socket.socket) -> str:
+    """Return the address that senders use."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def receiver_role(listener: socket.socket, load: Callable[[], App]) -> Role:
+    """Return the role of a receiver on this socket."""
+    return Role("receiver", 1, _serve, (listener, load))
+
+
+def _serve(line: Connection, parent: int, listener: socket.socket, load: Callable[[], App]) -> None:
+    die_with_parent(parent)
+    configure()
+    # While it runs uvicorn ends at SIGTERM in good order, then raises it once more for the
+    # handler that was there before it: this one.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    receiver = Receiver(load(), create=False, on_ready=lambda: line.send_bytes(b"ready 0"))
+    config = uvicorn.Config(
+        receiver,
+        loop="uvloop",
+        http=Wire,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        backlog=_BACKLOG,
+    )
+    uvicorn.Server(config).run(sockets=[listener])

@@ -1,0 +1,1 @@
+from multiprocessing.process import BaseProcess as BaseProcess
