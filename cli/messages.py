@@ -1,0 +1,134 @@
+"""fencepost messages: look at deliveries, replay the dead, cancel the waiting."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Callable
+
+import click
+
+from ..store import Store, connect
+from ..store.message import STATES, Delivery
+from ..store.validate import name
+from .output import as_json, plain, print_json, print_table, record, the_store
+
+_ID = click.IntRange(1, 2**63 - 1)
+
+_ids = click.argument("ids", nargs=-1, required=True, type=_ID, metavar="ID...")
+
+
+@click.group()
+def messages() -> None:
+    """List, show, replay and cancel messages on their way to a handler.
+
+    Example: fencepost messages list --state dead
+    """
+
+
+@messages.command("list")
+@the_store
+@click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
+@click.option("--queue", metavar="Q", help="Only those of this queue.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most.")
+@as_json
+def list_(store: str, state: str | None, queue: str | None, limit: int, as_json: bool) -> None:
+    """List deliveries, newest first: one row for each handler that a message goes to.
+
+    Example: fencepost messages list --state dead --queue deploy
+    """
+    if queue is not None:
+        name(queue, "--queue")
+    with connect(store, create=False) as opened:
+        found = opened.deliveries(state=state, queue=queue, limit=limit)
+    if as_json:
+        print_json([record(delivery) for delivery in found])
+        return
+    columns = ("id", "state", "queue", "source", "event", "key", "attempt", "received_at", "error")
+    print_table(columns, [[record(delivery)[column] for column in columns] for delivery in found])
+
+
+@messages.command()
+@the_store
+@click.argument("id", type=_ID)
+@as_json
+def show(store: str, id: int, as_json: bool) -> None:
+    """Show one delivery with its message.
+
+    Example: fencepost messages show 42
+    """
+    with connect(store, create=False) as opened:
+        delivery, content = opened.delivery(id), opened.content(id)
+    if delivery is None or content is None:
+        raise click.ClickException(f"there is no delivery {id}")
+    body, encoding = _text(content.body)
+    facts = {
+        **record(delivery),
+        "result": content.result,
+        "headers": dict(content.headers),
+        "body": body,
+        "body_encoding": encoding,
+    }
+    if as_json:
+        print_json(facts)
+        return
+    for fact, value in facts.items():
+        if fact == "headers":
+            for header, said in content.headers.items():
+                click.echo(f"  {plain(header)}: {plain(said)}")
+        else:
+            click.echo(f"{fact}: {plain(value)}")
+
+
+@messages.command()
+@the_store
+@_ids
+def replay(store: str, ids: tuple[int, ...]) -> None:
+    """Make dead or cancelled deliveries ready again; their attempts count anew.
+
+    Example: fencepost messages replay 42 43
+    """
+    _each(store, ids, "replay", Store.replay, "replayed")
+
+
+@messages.command()
+@the_store
+@_ids
+def cancel(store: str, ids: tuple[int, ...]) -> None:
+    """End deliveries that nobody has begun; a leased one is refused.
+
+    Example: fencepost messages cancel 42
+    """
+    _each(store, ids, "cancel", Store.cancel, "cancelled")
+
+
+def _each(
+    store: str, ids: tuple[int, ...], verb: str, change: Callable[[Store, int], bool], done: str
+) -> None:
+    """Try every one; exit with 1 when one was refused, and say why."""
+    refused = False
+    with connect(store, create=False) as opened:
+        for id in ids:
+            if change(opened, id):
+                click.echo(f"{done} {id}")
+            else:
+                refused = True
+                click.echo(f"Error: cannot {verb} {id}: {_why(opened.delivery(id))}", err=True)
+    if refused:
+        sys.exit(1)
+
+
+def _why(delivery: Delivery | None) -> str:
+    if delivery is None:
+        return "there is no such delivery"
+    if delivery.state == "leased":
+        holder = "a library user" if delivery.holder is None else f"process {delivery.holder}"
+        return f"it is leased by {holder}"
+    return f"it is {delivery.state}"
+
+
+def _text(body: bytes) -> tuple[str, str]:
+    try:
+        return body.decode(), "utf-8"
+    except UnicodeDecodeError:
+        return base64.b64encode(body).decode(), "base64"

@@ -1,0 +1,48 @@
+"""Webhooks handled once: a durable inbox, fenced leases, a pool of worker processes."""
+
+from .ingest import App
+from .store import Claim, Message, Queue, QueueStats, Receipt, Store, Transaction, connect
+from .store.errors import (
+    FencepostError,
+    ForkedStore,
+    InvalidInput,
+    LeaseLost,
+    LimitExceeded,
+    OutcomeUnknown,
+    SchemaUnsupported,
+    SqlError,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFailed,
+    StoreFull,
+    StoreOpenFailed,
+)
+from .workers import Context, Discard, Retry
+
+__all__ = [
+    "App",
+    "Claim",
+    "Context",
+    "Discard",
+    "FencepostError",
+    "ForkedStore",
+    "InvalidInput",
+    "LeaseLost",
+    "LimitExceeded",
+    "Message",
+    "OutcomeUnknown",
+    "Queue",
+    "QueueStats",
+    "Receipt",
+    "Retry",
+    "SchemaUnsupported",
+    "SqlError",
+    "Store",
+    "StoreBusy",
+    "StoreCorrupt",
+    "StoreFailed",
+    "StoreFull",
+    "StoreOpenFailed",
+    "Transaction",
+    "connect",
+]

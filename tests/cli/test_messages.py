@@ -1,0 +1,342 @@
+"""Looking at queues and deliveries, and changing them by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fencepost import Store, connect
+
+from ..processes import fencepost
+from .command import Command
+
+ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+# As the contract lists them.
+COLUMNS = {"id", "message_id", "queue", "source", "key", "event", "state", "attempt", "fence"}
+COLUMNS |= {"error", "received_at"}
+STATS = {"ready", "scheduled", "leased", "done", "dead", "cancelled", "oldest_ready_age"}
+
+HOSTILE = "\x1b[2J\x1b]0;pwned\x07\x1b]52;c;eA==\x07\r\n\x9b31m\u202e\u2028\x08\x7f"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """An open store, beside the commands that look at it."""
+    with connect(str(path)) as opened:
+        yield opened
+
+
+def one_of_each(store: Store) -> dict[str, int]:
+    """Make a delivery in every state; return their ids."""
+    queue = store.queue("mail")
+    for state in ("done", "dead", "leased", "cancelled", "ready"):
+        queue.enqueue(state.encode(), key=state)
+    done, dead, leased = queue.claim(limit=3, lease=600)
+    done.ack({"sent": True})
+    dead.bury("no such address")
+    store.cancel(4)
+    return {"done": done.id, "dead": dead.id, "leased": leased.id, "cancelled": 4, "ready": 5}
+
+
+def times(value: Any) -> list[Any]:
+    """Return what stands under every name that ends in _at."""
+    if isinstance(value, list):
+        return [found for item in value for found in times(item)]
+    if isinstance(value, dict):
+        own = [item for name, item in value.items() if name.endswith("_at") and item is not None]
+        return own + [found for item in value.values() for found in times(item)]
+    return []
+
+
+def test_an_empty_store_is_shown_as_empty(store: Store, command: Command) -> None:
+    assert command("status", "--json").json() == {"queues": {}, "pools": []}
+    assert command("messages", "list", "--json").json() == []
+    assert command("status").code == command("messages", "list").code == 0
+
+
+def test_status_has_the_stats_of_every_queue(store: Store, command: Command) -> None:
+    one_of_each(store)
+    store.queue("later").enqueue(b"", delay=3600)
+
+    shown = command("status", "--json")
+    table = command("status")
+
+    queues = shown.json()["queues"]
+    assert (shown.code, shown.err) == (0, "")
+    assert set(queues) == {"mail", "later"}
+    assert set(queues["mail"]) == STATS
+    for state in ("ready", "leased", "done", "dead", "cancelled"):
+        assert queues["mail"][state] == 1
+    assert (queues["later"]["scheduled"], queues["later"]["ready"]) == (1, 0)
+    assert re.search(r"^mail +1 +0 +1 +1 +1 +1 ", table.out, re.MULTILINE)
+
+
+def test_status_has_every_pool_with_its_workers(store: Store, command: Command) -> None:
+    for pool in ("b", "a", "b"):
+        store.engine.register(pool)
+
+    pools = command("status", "--json").json()["pools"]
+
+    assert [(pool["pool"], len(pool["workers"])) for pool in pools] == [("a", 1), ("b", 2)]
+    worker = pools[0]["workers"][0]
+    assert (worker["pid"], worker["state"], worker["handled"]) == (os.getpid(), "starting", 0)
+    assert len(times(pools)) == 6
+    assert all(ISO.fullmatch(time) for time in times(pools))
+
+
+def test_a_list_has_a_row_for_each_delivery_newest_first(store: Store, command: Command) -> None:
+    ids = one_of_each(store)
+
+    shown = command("messages", "list", "--json")
+
+    rows = shown.json()
+    assert (shown.code, shown.err) == (0, "")
+    assert {row["state"]: row["id"] for row in rows} == ids
+    assert [row["id"] for row in rows] == [5, 4, 3, 2, 1]
+    assert all(set(row) >= COLUMNS for row in rows)
+    assert all(ISO.fullmatch(time) for time in times(rows))
+    assert [row["error"] for row in rows if row["state"] == "dead"] == ["no such address"]
+
+
+def test_a_list_is_cut_to_what_was_asked_for(store: Store, command: Command) -> None:
+    one_of_each(store)
+    store.queue("other").enqueue(b"", key="else")
+
+    def keys(*options: str) -> list[str]:
+        return [row["key"] for row in command("messages", "list", "--json", *options).json()]
+
+    assert keys("--state", "dead") == ["dead"]
+    assert keys("--queue", "other") == ["else"]
+    assert keys("--queue", "other", "--state", "dead") == []
+    assert keys("--queue", "unheard-of") == []
+    assert keys("--limit", "2") == ["else", "ready"]
+
+
+@pytest.mark.parametrize("state", ["done", "dead", "leased", "cancelled", "ready"])
+def test_one_is_shown_with_its_message(store: Store, command: Command, state: str) -> None:
+    id = one_of_each(store)[state]
+
+    shown = command("messages", "show", str(id), "--json").json()
+    text = command("messages", "show", str(id)).out
+
+    assert (shown["id"], shown["state"], shown["key"]) == (id, state, state)
+    assert (shown["body"], shown["body_encoding"]) == (state, "utf-8")
+    assert shown["result"] == ({"sent": True} if state == "done" else None)
+    assert all(ISO.fullmatch(time) for time in times(shown))
+    assert f"state: {state}\n" in text
+    assert f"body: {state}\n" in text
+
+
+def test_a_body_that_is_no_text_is_shown_in_base64(store: Store, command: Command) -> None:
+    store.queue("mail").enqueue(b"\xff\x00")
+
+    shown = command("messages", "show", "1", "--json").json()
+
+    assert (shown["body"], shown["body_encoding"]) == ("/wA=", "base64")
+
+
+def test_what_is_not_there_is_one_line_and_exit_1(store: Store, command: Command) -> None:
+    for verb in ("show", "replay", "cancel"):
+        ended = command("messages", verb, "42")
+
+        assert ended.complains(1), ended
+        assert "no " in ended.err
+        assert "delivery" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "after"),
+    [
+        ("replay", "dead", "ready"),
+        ("replay", "cancelled", "ready"),
+        ("cancel", "ready", "cancelled"),
+    ],
+)
+def test_an_operator_changes_what_may_be_changed(
+    store: Store, command: Command, verb: str, state: str, after: str
+) -> None:
+    id = one_of_each(store)[state]
+
+    ended = command("messages", verb, str(id))
+
+    found = store.delivery(id)
+    assert (ended.code, ended.err) == (0, "")
+    assert str(id) in ended.out
+    assert found is not None
+    assert found.state == after
+
+
+@pytest.mark.parametrize(
+    ("verb", "state"),
+    [
+        ("replay", "done"),
+        ("replay", "leased"),
+        ("replay", "ready"),
+        ("cancel", "done"),
+        ("cancel", "dead"),
+        ("cancel", "leased"),
+        ("cancel", "cancelled"),
+    ],
+)
+def test_an_operator_is_told_why_not(store: Store, command: Command, verb: str, state: str) -> None:
+    id = one_of_each(store)[state]
+
+    ended = command("messages", verb, str(id))
+
+    found = store.delivery(id)
+    assert ended.complains(1), ended
+    assert state in ended.err
+    assert found is not None
+    assert found.state == state
+
+
+def test_cancelling_a_leased_delivery_says_which_process_holds_it(
+    store: Store, command: Command
+) -> None:
+    store.queue("mail").enqueue(b"")
+    worker = store.engine.register("pool")
+    store.engine.claim(["mail"], limit=1, lease_ms=600_000, owner=worker)
+
+    ended = command("messages", "cancel", "1")
+
+    assert ended.complains(1)
+    assert f"process {os.getpid()}" in ended.err
+
+
+def test_of_several_ids_each_is_tried_and_one_refusal_is_exit_1(
+    store: Store, command: Command
+) -> None:
+    ids = one_of_each(store)
+
+    ended = command("messages", "replay", str(ids["done"]), "77", str(ids["dead"]))
+
+    assert ended.code == 1
+    assert ended.out == f"replayed {ids['dead']}\n"
+    assert len(ended.err.splitlines()) == 2
+
+
+def hostile(store: Store) -> None:
+    """Store a dead message with all that a stranger can put into one."""
+    queue = store.queue("mail")
+    body = HOSTILE.encode()
+    # Keys refuse most control characters; C1 and bidirectional ones get through.
+    queue.enqueue(body, key="k\x9b31m\u202e", headers={f"x{HOSTILE}": HOSTILE}, lane="l\x9b")
+    (claim,) = queue.claim()
+    claim.bury(HOSTILE)
+
+
+@pytest.mark.parametrize(
+    "words", [("messages", "list"), ("messages", "show", "1"), ("messages", "list", "--json")]
+)
+def test_nothing_that_a_terminal_would_obey_is_printed(
+    store: Store, command: Command, words: tuple[str, ...]
+) -> None:
+    hostile(store)
+
+    shown = command(*words)
+
+    printed = shown.out.replace("\n", "") + shown.err
+    assert shown.code == 0
+    assert not [c for c in printed if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")]
+    assert "pwned" in printed
+    assert r"\u001b[2J" in printed or r"\x1b[2J" in printed
+
+
+def test_shown_as_json_a_hostile_message_is_whole(store: Store, command: Command) -> None:
+    hostile(store)
+
+    shown = command("messages", "show", "1", "--json").json()
+
+    assert shown["body"] == shown["error"] == HOSTILE
+    assert list(shown["headers"].values()) == [HOSTILE]
+
+
+def test_a_long_error_costs_a_list_no_other_column(store: Store, command: Command) -> None:
+    queue = store.queue("mail")
+    queue.enqueue(b"", key="k" * 512)
+    (claim,) = queue.claim()
+    claim.bury("e" * 4000)
+
+    shown = command("messages", "list").out
+
+    assert "e" * 4000 in shown
+    assert "k" * 512 in shown
+    assert re.search(r"^1 +dead +mail ", shown, re.MULTILINE)
+
+
+def test_on_a_narrow_terminal_a_list_keeps_its_ids(store: Store, path: Path) -> None:
+    for n in range(3):
+        store.queue("mail").enqueue(b"", key=f"{n}" * 512)
+    outer, inner = pty.openpty()
+    os.set_blocking(outer, False)
+
+    words = fencepost("messages", "list", "--store", str(path))
+    environment = {**os.environ, "COLUMNS": "40", "TERM": "xterm"}
+    subprocess.run([sys.executable, *words], stdout=inner, env=environment, check=True)
+    shown = os.read(outer, 65_536).decode()
+    os.close(inner)
+    os.close(outer)
+
+    assert re.findall(r"^([0-9]+) +ready +mail ", shown, re.MULTILINE) == ["3", "2", "1"]
+    assert "2" * 50 in shown
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_reader_that_has_gone_away_is_nothing_to_talk_about(
+    store: Store, path: Path, options: list[str]
+) -> None:
+    store.queue("mail").enqueue_many([{"body": b"", "key": f"{n:0400}"} for n in range(500)])
+    words = ["messages", "list", "--store", str(path), "--limit", "600", *options]
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    ended = subprocess.run(
+        [sys.executable, *fencepost(*words)],
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--json"], ["messages", "list"]])
+def test_an_output_that_is_full_is_one_line_and_exit_1(
+    store: Store, path: Path, words: list[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, *fencepost(*words, "--store", str(path))],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_json_is_one_document_and_nothing_else(store: Store, command: Command) -> None:
+    one_of_each(store)
+
+    for words in (("status",), ("messages", "list"), ("messages", "show", "1"), ("doctor",)):
+        shown = command(*words, "--json")
+
+        document, end = json.JSONDecoder().raw_decode(shown.out)
+        assert document
+        assert (shown.out[end:], shown.err) == ("\n", "")
