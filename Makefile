@@ -29,7 +29,9 @@ check: .venv/ready ## Lint, types, import layers
 
 .PHONY: bench
 bench: .venv/ready ## Print the ratios behind the defaults
-	$(BIN)/python bench/run.py
+	$(BIN)/python bench/gate.py
+	$(BIN)/python bench/claims.py
+	$(BIN)/python bench/latency.py
 
 .PHONY: cover
 cover: .venv/ready ## Run the tests with branch coverage of every process

@@ -37,9 +37,10 @@ def work(
     handlers = {
         name: handler for name, handler in app.handlers.items() if queues is None or name in queues
     }
+    # The supervisor has made the store; a worker that finds none must not begin another.
     with (
-        connect(app.store, **app.store_options) as store,
-        connect(app.store, **app.store_options) as keeper_store,
+        connect(app.store, create=False, **app.store_options) as store,
+        connect(app.store, create=False, **app.store_options) as keeper_store,
     ):
         id = store.engine.register(pool)
         keeper = Keeper(keeper_store.engine, id, lease)

@@ -35,9 +35,20 @@ class Handler:
 class Application(Protocol):
     """What a worker process needs of an app."""
 
-    store: str
-    store_options: Mapping[str, Any]
-    handlers: Mapping[str, Handler]
+    @property
+    def store(self) -> str:
+        """The address of its store."""
+        ...
+
+    @property
+    def store_options(self) -> Mapping[str, Any]:
+        """Further arguments of `connect`."""
+        ...
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """Its handlers by name."""
+        ...
 
 
 def make_handler(

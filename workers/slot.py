@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import multiprocess
 from multiprocess.connection import Connection
+from multiprocess.process import BaseProcess
 
 from .log import log
 
@@ -54,7 +55,7 @@ class Slot:
         self.start_at = 0.0
         self.false_starts = 0
         self.kill_at: float | None = None
-        self.process: multiprocess.Process | None = None
+        self.process: BaseProcess | None = None
         self.line: Connection | None = None
         self._killed_for = ""
         self._limit = 0.0
@@ -64,12 +65,13 @@ class Slot:
     def start(self) -> None:
         """Fill the slot with a new process."""
         self.line, far_end = _spawn.Pipe()
-        self.process = _spawn.Process(
+        process = _spawn.Process(
             target=self.role.entry,
             args=(far_end, os.getpid(), *self.role.arguments),
             name=f"fencepost-{self.role.name}",
         )
-        self.process.start()
+        process.start()
+        self.process = process
         far_end.close()  # so that the line ends when the child does
         self.ready, self.worker, self.kill_at, self._killed_for = False, None, None, ""
         self._started = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 
@@ -108,4 +109,8 @@ def test_a_pool_wakes_for_a_message(site: Site) -> None:
 
         for n in range(20):
             site.store.queue("quick").enqueue(b"", key=f"k{n}")
-            wait_until(lambda n=n: len(site.effects()) == n + 1, "the message to be handled")
+            wait_until(partial(_handled, site, n + 1), "the message to be handled")
+
+
+def _handled(site: Site, count: int) -> bool:
+    return len(site.effects()) == count

@@ -1,0 +1,68 @@
+"""What the documents say runs, and what the commands are is in the documents."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from fencepost.cli import cli
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = [
+    pytest.param(code, id=f"{document.name}-{index}")
+    for document in DOCUMENTS
+    for index, code in enumerate(
+        re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
+    )
+]
+
+
+@pytest.mark.parametrize("code", EXAMPLES)
+def test_python_in_the_documents_runs(code: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "GITHUB_WEBHOOK_SECRET": "s"}
+
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment, check=True
+    )
+
+
+def test_there_are_examples_to_run() -> None:
+    assert len(EXAMPLES) >= 3
+
+
+def test_the_handler_in_the_readme_has_ten_lines() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+    assert len([line for line in code.splitlines() if line.strip()]) == 10
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_in_the_documents_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", document.read_text())
+
+    for link in links:
+        assert link.startswith("https://") or (document.parent / link).exists()
+
+
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs/operating.md").read_text()
+
+    for name in _commands(cli):
+        assert f"`fencepost {name}" in text
+
+
+def _commands(group: click.Group, prefix: str = "") -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            found += _commands(command, f"{prefix}{name} ")
+        else:
+            found.append(prefix + name)
+    return found
