@@ -27,6 +27,7 @@ def connect(
     Args:
         target: A path, or sqlite:///path (sqlite:////path when it begins with a slash).
         busy_timeout: Seconds that any call waits for the write lock before StoreBusy.
+            Opening waits up to ten, because many may make the store at once.
         durability: "full": what returned is on disk and survives a power loss.
             "normal": it survives a crash of the process; a power loss may take the last
             commits, and may give a fence out twice.
@@ -35,8 +36,8 @@ def connect(
 
     Raises:
         InvalidInput: An argument makes no sense.
-        StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy: It cannot be opened;
-            nothing was changed.
+        StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy, StoreFull: It cannot be
+            opened; nothing was changed.
     """
     if durability not in ("full", "normal"):
         raise InvalidInput(f'durability must be "full" or "normal", not {durability!r}')

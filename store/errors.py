@@ -91,7 +91,10 @@ class OutcomeUnknown(FencepostError):
 
 
 class ForkedStore(FencepostError):
-    """A store opened before fork() was used in the child; open one there instead."""
+    """A store opened before fork() was used in the child; open one there instead.
+
+    After a fork within a transaction that is refused too: start the child by spawn.
+    """
 
     code = "forked_store"
 

@@ -12,6 +12,8 @@ import os
 import struct
 import sys
 
+from ..errors import StoreFailed
+
 # struct flock: l_type, l_whence, l_start, l_len, l_pid; fcntl(2).
 _FLOCK = struct.Struct("hhqqi")
 
@@ -21,26 +23,41 @@ class Alive:
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._own: set[int] = set()
+
+    def hold(self, worker: int) -> None:
+        """Lock the byte of a worker for as long as this file is open.
+
+        Raises:
+            StoreFailed: Another process holds it: its registration was never committed.
+        """
+        try:
+            self._lock(worker)
+        except BlockingIOError as error:
+            raise StoreFailed(f"worker {worker} is held by another process") from error
+        self._own.add(worker)
+
+    def holds(self, worker: int) -> bool:
+        """True while this or another opening of the file holds the worker's byte."""
+        return worker in self._own or self._held_elsewhere(worker)
 
     if sys.platform == "linux":
 
-        def hold(self, worker: int) -> None:
-            """Lock the byte of a worker for as long as this file is open."""
+        def _lock(self, worker: int) -> None:
             request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, worker, 1, 0)
             fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, request)
 
-        def holds(self, worker: int) -> bool:
-            """True while another opening of the file holds the worker's byte."""
+        def _held_elsewhere(self, worker: int) -> bool:
             request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, worker, 1, 0)
             answer = fcntl.fcntl(self._fd, fcntl.F_OFD_GETLK, request)
             return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
     else:  # locks of the whole process, so one process sees only the others'
 
-        def hold(self, worker: int) -> None:
+        def _lock(self, worker: int) -> None:
             fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, worker)
 
-        def holds(self, worker: int) -> bool:
+        def _held_elsewhere(self, worker: int) -> bool:
             with contextlib.suppress(BlockingIOError):
                 fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, worker)
                 fcntl.lockf(self._fd, fcntl.LOCK_UN, 1, worker)
@@ -48,7 +65,14 @@ class Alive:
             return True
 
     def close(self) -> None:
-        """Close the file; what this opening held is free."""
-        os.close(self._fd)
+        """Close the file and free what this opening held; twice is as good as once."""
+        fd, self._fd = self._fd, -1  # by now the number may be another file's
+        if fd >= 0:
+            os.close(fd)
 
     abandon = close
+
+    def prepare(self) -> None:
+        """Nothing of this is ever half done."""
+
+    resume = prepare

@@ -26,8 +26,8 @@ class Bell:
             raise StoreOpenFailed(f"{path} is not a FIFO", operation="open", path=path)
 
     def ring(self) -> None:
-        """Wake the waiting; a FIFO that is full has woken them already."""
-        with contextlib.suppress(BlockingIOError):
+        """Wake the waiting; a FIFO that is full has woken them, one that fails costs a poll."""
+        with contextlib.suppress(OSError):
             os.write(self._fd, b"\0")
 
     def hush(self) -> None:
@@ -44,7 +44,14 @@ class Bell:
         poll.poll(max(0.0, seconds) * 1000)
 
     def close(self) -> None:
-        """Close the FIFO; the file stays for the others."""
-        os.close(self._fd)
+        """Close the FIFO, whose file stays for the others; twice is as good as once."""
+        fd, self._fd = self._fd, -1  # by now the number may be another file's
+        if fd >= 0:
+            os.close(fd)
 
     abandon = close
+
+    def prepare(self) -> None:
+        """Nothing of this is ever half done."""
+
+    resume = prepare

@@ -12,7 +12,7 @@ from .door import Write
 from .lease import bind
 from .reap import promote_due, reap_expired
 
-# fp_delivery_ready in its own order: no row is looked at that is not taken.
+# fp_delivery_ready in its own order: of the ready rows one more is looked at than is taken.
 _PICK = """
 select id, message_id
 from fp_delivery
@@ -51,18 +51,20 @@ def claim(
     lease_ms: int,
     owner: int | None,
     max_attempts: Mapping[str, int],
-) -> list[Leased]:
-    """Lease at most `limit` deliveries; the queues are asked in the order given."""
+) -> tuple[list[Leased], bool]:
+    """Lease at most `limit` deliveries, the queues asked in the order given; is there more?"""
     reap_expired(write)
     promote_due(write)
     picked: list[tuple[str, int, int]] = []
     for queue in queues:
-        if len(picked) == limit:
+        if len(picked) > limit:
             break
-        rows = write.run(_PICK, {"queue": queue, "limit": limit - len(picked)})
+        rows = write.run(_PICK, {"queue": queue, "limit": limit + 1 - len(picked)})
         picked += [(queue, id, message) for id, message in rows]
+    more = len(picked) > limit
+    del picked[limit:]
     if not picked:
-        return []
+        return [], False
     first = write.run(_FENCES, {"count": len(picked)})[0][0] - len(picked) + 1
     until = write.now_ms + lease_ms
     leases = []
@@ -71,7 +73,7 @@ def claim(
         limits = {"owner": owner, "until": until, "max_attempts": max_attempts.get(queue)}
         ((attempt,),) = write.run(_LEASE, bind(hold, now=write.now_ms, **limits))
         leases.append(Leased(hold, queue, _message(write, message), attempt, until))
-    return leases
+    return leases, more
 
 
 def _message(write: Write, id: int) -> Message:

@@ -24,12 +24,24 @@ group by queue
 order by queue
 """
 
+# "cross" keeps SQLite from trading the two sides for a scan when somebody has run ANALYZE.
+# A part for each of the indexes that leave the tombstones out.
 _LIVE = """
 select exists (
   select 1
   from json_each(:queues) as asked
-  join fp_delivery on queue = asked.value
-  where state = 'ready'
+  cross join fp_delivery on queue = asked.value
+  where state = 'ready' and due_at_ms is null and held = 0
+) or exists (
+  select 1
+  from json_each(:queues) as asked
+  cross join fp_delivery on queue = asked.value
+  where lane is not null and state in ('ready', 'leased')
+) or exists (
+  select 1
+  from fp_delivery
+  where state = 'ready' and due_at_ms is not null
+    and queue in (select value from json_each(:queues))
 ) or exists (
   select 1
   from fp_delivery
@@ -43,7 +55,7 @@ select case
   when exists (
     select 1
     from json_each(:queues) as asked
-    join fp_delivery on queue = asked.value
+    cross join fp_delivery on queue = asked.value
     where state = 'ready' and due_at_ms is null and held = 0
   ) then 0
   else (

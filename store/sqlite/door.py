@@ -11,13 +11,22 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import apsw
 
 from ..clock import Clock
-from ..errors import ForkedStore, InvalidInput, OutcomeUnknown, SqlError, StoreBusy, StoreFailed
+from ..errors import (
+    ForkedStore,
+    InvalidInput,
+    OutcomeUnknown,
+    SchemaUnsupported,
+    SqlError,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFailed,
+)
 from ..transaction import Parameters, Row
 from . import files, forks, opening
 from .checkpoint import Checkpointer, Report
@@ -27,7 +36,12 @@ from .warden import Warden
 
 
 class Door:
-    """One connection and the only code that says begin, commit and rollback."""
+    """One connection and the only code that says begin, commit and rollback.
+
+    Attributes:
+        writing: The open write transaction, None when there is none.
+        exposed: The files that group or others had access to before this opening.
+    """
 
     def __init__(self, path: str, *, clock: Clock, busy_seconds: float, durability: str) -> None:
         self.path = path
@@ -35,13 +49,19 @@ class Door:
         self._durability = durability
         self._pid = os.getpid()
         self._mutex = threading.RLock()
-        self._writing: Write | None = None
+        self.writing: Write | None = None
+        self._broken = False
+        self._at_rest = False
+        if forks.inherited(files.identity(path)):
+            raise self._forked()
         self._gate = Gate(path + "-gate")
         try:
-            self._connection, self._anchor = opening.open_database(
+            self._connection, self._anchor, self.exposed = opening.open_database(
                 path, self._gate, clock=clock, durability=durability
             )
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, SchemaUnsupported | StoreCorrupt):
+                self._gate.remove_if_made()
             self._gate.close()
             raise
         self._warden = Warden(self._connection)
@@ -63,16 +83,17 @@ class Door:
         """
         started = time.monotonic()
         deadline = started + self._busy_seconds
-        self._check()
+        self.check()
         if not self._mutex.acquire(timeout=self._busy_seconds):
             raise self._busy(operation, started)
         try:
-            if self._writing is not None:
+            self.check()  # again: it may have been closed meanwhile
+            if self.writing is not None:
                 if not joins:
                     raise InvalidInput(
                         f"{operation} cannot be part of another transaction", operation=operation
                     )
-                with self._savepoint(self._writing) as write:
+                with self._savepoint(self.writing) as write:
                     yield write
                 return
             if not self._gate.enter(deadline):
@@ -87,8 +108,11 @@ class Door:
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of one statement, seen as of one moment."""
-        self._check()
+        self.check()
         with self._mutex:
+            self.check()
+            self._check_in_place("read")
+            self._mend("read")
             rows: list[Row] = self._run(
                 "read", lambda: self._connection.execute(sql, parameters).fetchall()
             )
@@ -100,8 +124,10 @@ class Door:
 
     def checkpoint(self) -> Report:
         """Move the WAL's pages into the database as far as readers allow."""
-        self._check()
+        self.check()
         with self._mutex:
+            self.check()
+            self._mend("checkpoint")
             if not self._gate.enter(time.monotonic() + self._busy_seconds):
                 raise self._busy("checkpoint", time.monotonic() - self._busy_seconds)
             try:
@@ -112,43 +138,66 @@ class Door:
 
     def close(self) -> None:
         """Close the connection; twice is as good as once."""
-        if self._closed or os.getpid() != self._pid:
+        if os.getpid() != self._pid:
             return
-        self._closed = True
         with self._mutex:
+            if self.writing is not None:
+                raise InvalidInput(
+                    f"{self.path} cannot be closed within a transaction", path=self.path
+                )
+            self._closed = True
             self._connection.close()
             self._gate.close()
 
+    def prepare(self) -> None:
+        """Let no other thread be in the middle of something when this one forks."""
+        self._at_rest = self._mutex.acquire(timeout=self._busy_seconds)
+
+    def resume(self) -> None:
+        """Go on after a fork."""
+        if self._at_rest:
+            self._mutex.release()
+
     def abandon(self) -> None:
-        """Keep a forked child from closing the parent's connection: here it lives for ever."""
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+        """Close, in a forked child, the inherited connection without touching the file.
+
+        One with an open transaction cannot be closed without harm to the parent's, so it
+        lives for ever, and the child cannot open this database.
+        """
+        at_rest = self._at_rest and self.writing is None
+        self.resume()
         self._gate.close()
+        if self._closed or self._broken:
+            return
+        if at_rest:
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            self._connection.close(True)
+        else:
+            self._broken = True  # so that leaving the block does not roll the parent's back
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+            forks.inherit(self._identity)
 
     @contextmanager
     def _transaction(self, operation: str, started: float, deadline: float) -> Iterator[Write]:
+        self._check_in_place(operation)
+        self._mend(operation)
         connection = self._connection
-        if files.identity(self.path) != self._identity:
-            raise StoreFailed(
-                f"{self.path} was moved or replaced while it was open",
-                operation=operation,
-                path=self.path,
-            )
         connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
         try:
             try:
                 connection.execute("begin immediate")
             except apsw.Error as error:
                 raise translate(error, operation, self.path, time.monotonic() - started) from error
-            self._writing = Write(connection, self._warden, self._anchor.now_ms(), self.path)
+            self.writing = Write(self, connection, self._warden, self._anchor.now_ms())
             try:
-                yield self._writing
+                yield self.writing
             except apsw.Error as error:
                 raise translate(error, operation, self.path) from error
-            self._writing.check()
+            self.writing.check()
             self._commit(operation)
         finally:
-            self._writing = None
-            if self._connection.in_transaction:
+            self.writing = None
+            if self._in_transaction:
                 self._roll_back()
         self._checkpointer.run_when_due()
 
@@ -158,7 +207,7 @@ class Door:
         except apsw.BusyError as error:  # a reader of a foreign kind; the transaction is whole
             raise translate(error, operation, self.path) from error
         except apsw.Error as error:
-            self._reopen()
+            self._break()
             raise OutcomeUnknown(
                 f"{self.path}: COMMIT of {operation} failed: {error}",
                 operation=operation,
@@ -169,28 +218,45 @@ class Door:
         try:
             self._connection.execute("rollback")
         except apsw.Error:
-            self._reopen()  # closing a connection rolls back what it had open
+            self._break()  # closing a connection rolls back what it had open
 
-    def _reopen(self) -> None:
-        """Trade a connection that can no longer be believed for a new one."""
-        self._connection.close(True)
-        self._connection = opening.connect(
-            self.path, durability=self._durability, deadline=time.monotonic() + self._busy_seconds
+    def _break(self) -> None:
+        """Close a connection that can no longer be believed."""
+        self._broken = True
+        with suppress(apsw.Error):  # it is closed all the same
+            self._connection.close(True)
+
+    def _mend(self, operation: str) -> None:
+        """Open a new connection in the place of a broken one."""
+        if not self._broken:
+            return
+        self._check_in_place(operation)
+        deadline = time.monotonic() + self._busy_seconds
+        self._connection = self._run(
+            operation,
+            lambda: opening.connect(self.path, durability=self._durability, deadline=deadline),
         )
         self._warden = Warden(self._connection)
         self._checkpointer = Checkpointer(self._connection)
+        self._broken = False
 
     @contextmanager
     def _savepoint(self, outer: Write) -> Iterator[Write]:
+        outer.check()  # without a transaction around it, a savepoint is one and commits
         self._connection.execute("savepoint fp_inner")
         try:
             yield outer
         except BaseException:
-            if self._connection.in_transaction:
+            if self._in_transaction:
                 self._connection.execute("rollback to fp_inner")
                 self._connection.execute("release fp_inner")
             raise
+        outer.check()
         self._connection.execute("release fp_inner")
+
+    @property
+    def _in_transaction(self) -> bool:
+        return not self._broken and self._connection.in_transaction
 
     def _run(self, operation: str, work: Callable[[], Any]) -> Any:
         try:
@@ -198,13 +264,26 @@ class Door:
         except apsw.Error as error:
             raise translate(error, operation, self.path) from error
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse to go on with a closed store, or with one of before a fork."""
         if os.getpid() != self._pid:
-            raise ForkedStore(
-                f"{self.path} was opened before fork(); open it again in the child", path=self.path
-            )
+            raise self._forked()
         if self._closed:
             raise InvalidInput(f"{self.path} is closed", path=self.path)
+
+    def _check_in_place(self, operation: str) -> None:
+        if files.identity(self.path) != self._identity:
+            raise StoreFailed(
+                f"{self.path} was moved or replaced while it was open",
+                operation=operation,
+                path=self.path,
+            )
+
+    def _forked(self) -> ForkedStore:
+        return ForkedStore(
+            f"{self.path} was open before this process was forked; open it anew, or spawn",
+            path=self.path,
+        )
 
     def _busy(self, operation: str, started: float) -> StoreBusy:
         waited = time.monotonic() - started
@@ -218,13 +297,16 @@ class Write:
         now_ms: The store's clock, read after the lock was held.
     """
 
-    __slots__ = ("_connection", "_warden", "now_ms", "path")
+    __slots__ = ("_connection", "_door", "_warden", "now_ms", "path")
 
-    def __init__(self, connection: apsw.Connection, warden: Warden, now_ms: int, path: str) -> None:
+    def __init__(
+        self, door: Door, connection: apsw.Connection, warden: Warden, now_ms: int
+    ) -> None:
+        self._door = door
         self._connection = connection
         self._warden = warden
         self.now_ms = now_ms
-        self.path = path
+        self.path = door.path
 
     def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one of the store's own statements."""
@@ -248,7 +330,10 @@ class Write:
         return self._warden.execute(sql, parameters, self.path)
 
     def check(self) -> None:
-        """Refuse to go on once the transaction is gone."""
+        """Refuse to go on once the transaction is gone, or after a fork."""
+        self._door.check()
+        if self._door.writing is not self:
+            raise SqlError("the transaction has ended; nothing was changed", path=self.path)
         # "insert or rollback" and some I/O errors end a transaction on their own; what
         # came after would commit statement by statement.
         if not self._connection.in_transaction:

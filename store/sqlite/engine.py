@@ -27,7 +27,7 @@ class SqliteEngine:
     ) -> None:
         self.path = files.locate(path)
         files.require(self.path, create=create)
-        with contextlib.ExitStack() as undo:
+        with contextlib.ExitStack() as undo, files.beside(self.path):
             self._door = Door(
                 self.path, clock=clock, busy_seconds=busy_seconds, durability=durability
             )
@@ -37,7 +37,6 @@ class SqliteEngine:
             self._alive = Alive(self.path + "-alive")
             undo.pop_all()
         self._clock = clock
-        self._closed = False
         forks.watch(self._bell)
         forks.watch(self._alive)
 
@@ -66,7 +65,7 @@ class SqliteEngine:
                     settle.ack(write, hold, result)
                 except LeaseLost:
                     refused.append(hold)
-            leases = claim.claim(
+            leases, more = claim.claim(
                 write,
                 queues,
                 limit=limit,
@@ -74,8 +73,8 @@ class SqliteEngine:
                 owner=owner,
                 max_attempts=max_attempts or {},
             )
-        if leases and len(leases) == limit:
-            self._bell.ring()  # there may be more, and whoever heard of it first is busy now
+        if more:
+            self._bell.ring()  # whoever heard of it first is busy from now on
         return leases, refused
 
     def renew(self, hold: Hold, lease_ms: int) -> int:
@@ -114,12 +113,15 @@ class SqliteEngine:
         return counts.next_at_ms(self._door, queues)
 
     def wait(self, seconds: float, *fds: int) -> None:
+        self._door.check()
         self._bell.wait(seconds, *fds)
 
     def hush(self) -> None:
+        self._door.check()
         self._bell.hush()
 
     def wake(self) -> None:
+        self._door.check()
         self._bell.ring()
 
     def stats(self) -> dict[str, QueueStats]:
@@ -184,8 +186,6 @@ class SqliteEngine:
         return probe.integrity(self._door)
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._door.close()
-            self._bell.close()
-            self._alive.close()
+        self._door.close()
+        self._bell.close()
+        self._alive.close()

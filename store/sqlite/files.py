@@ -7,9 +7,11 @@ with them a transaction that another thread has open. Source: sqlite.org/howtoco
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import InvalidInput, StoreOpenFailed
@@ -46,11 +48,18 @@ def locate(path: str) -> str:
     given = Path(path).absolute()
     folder = Path(os.path.realpath(given.parent))
     real = str(folder / given.name)
+    try:
+        real.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{real!r} is not valid Unicode", operation="open") from error
     if not given.name or given.name == "..":
         raise _refuse(real, "it names no file")
-    if not folder.is_dir():
-        raise _refuse(real, f"there is no folder {folder}")
-    mode = folder.stat().st_mode
+    try:
+        mode = folder.stat().st_mode
+    except OSError as error:
+        raise _refuse(real, f"there is no folder {folder} for us: {error.strerror}") from error
+    if not stat.S_ISDIR(mode):
+        raise _refuse(real, f"{folder} is no folder")
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise _refuse(real, f"anyone may write in {folder}; use a folder of your own")
     if kind := network_filesystem(str(folder)):
@@ -80,17 +89,34 @@ def create(path: str) -> bool:
     return True
 
 
+def exposed(path: str) -> tuple[str, ...]:
+    """Return which of the database and its sidecars group or others have access to."""
+    found = []
+    for name in (path, *(path + suffix for suffix in SIDECARS)):
+        with contextlib.suppress(FileNotFoundError):
+            if os.lstat(name).st_mode & 0o077:
+                found.append(name)
+    return tuple(found)
+
+
 def restrict(path: str) -> None:
     """Take group and others their access to the database and its sidecars."""
-    for name in (path, *(path + suffix for suffix in SIDECARS)):
+    for name in exposed(path):
         try:
-            mode = os.lstat(name).st_mode
-            if mode & 0o077:
-                os.chmod(name, 0o600)
+            os.chmod(name, 0o600)
         except FileNotFoundError:
-            continue  # a sidecar that is not there has no mode
+            continue  # a sidecar that is gone has no mode
         except PermissionError as error:
             raise _refuse(path, f"{name} is open to others and not ours to change") from error
+
+
+@contextlib.contextmanager
+def beside(path: str) -> Iterator[None]:
+    """Raise StoreOpenFailed for a sidecar that cannot be opened."""
+    try:
+        yield
+    except OSError as error:
+        raise _refuse(path, str(error)) from error
 
 
 def sync_folder(path: str) -> None:

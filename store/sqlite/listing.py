@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
 
 from ..message import Content, Delivery
 from ..transaction import Row
@@ -62,9 +60,9 @@ def content(door: Door, id: int) -> Content | None:
 
 
 def _delivery(row: Row) -> Delivery:
-    facts: Sequence[Any] = row[:13]
     received, due, until, holder = row[13:]
-    return Delivery(*facts, received / 1000, _seconds(due), _seconds(until), holder)
+    facts = (*row[:13], received / 1000, _seconds(due), _seconds(until), holder)
+    return Delivery(*facts)
 
 
 def _seconds(ms: int | None) -> float | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
+from typing import NamedTuple
 
 import apsw
 
 from ..clock import Clock
-from ..errors import StoreBusy, StoreOpenFailed
+from ..errors import StoreBusy, StoreFailed, StoreOpenFailed
 from ..validate import MAX_BODY_BYTES
 from . import anchor, files, schema
 from .anchor import Anchor
@@ -39,9 +40,19 @@ _HARDENING = (
 )
 
 
-def open_database(
-    path: str, gate: Gate, *, clock: Clock, durability: str
-) -> tuple[apsw.Connection, Anchor]:
+class Opened(NamedTuple):
+    """An open database.
+
+    Attributes:
+        exposed: The files that group or others had access to until now.
+    """
+
+    connection: apsw.Connection
+    anchor: Anchor
+    exposed: tuple[str, ...]
+
+
+def open_database(path: str, gate: Gate, *, clock: Clock, durability: str) -> Opened:
     """Return a connection to a database with the newest schema, anchored to this boot.
 
     The gate is held throughout, so that of many first openers one creates and the
@@ -57,7 +68,7 @@ def open_database(
         raise StoreBusy(operation="open", path=path, waited=_PATIENCE_SECONDS)
     try:
         made = files.create(path)
-        files.restrict(path)
+        exposed = files.exposed(path)
         connection = connect(path, durability=durability, deadline=deadline)
         try:
             dropped = _settle(connection, path, clock)
@@ -66,15 +77,19 @@ def open_database(
             raise
         if made:
             files.sync_folder(path)
-        return connection, dropped
+        return Opened(connection, dropped, exposed)
     except apsw.Error as error:
-        raise translate(error, "open", path) from error
+        waited = time.monotonic() - deadline + _PATIENCE_SECONDS
+        failure = translate(error, "open", path, waited)
+        if isinstance(failure, StoreFailed):
+            failure = StoreOpenFailed(str(failure), operation="open", path=path)
+        raise failure from error
     finally:
         gate.leave()
 
 
 def connect(path: str, *, durability: str, deadline: float) -> apsw.Connection:
-    """Return a hardened connection in WAL mode; the schema is the caller's to check."""
+    """Return a hardened connection in WAL mode to a store of any version, or a new one."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
     connection = apsw.Connection(path, flags=flags)
     try:
@@ -82,8 +97,10 @@ def connect(path: str, *, durability: str, deadline: float) -> apsw.Connection:
         for option, value in _HARDENING:
             connection.config(option, value)
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_BODY_BYTES + 1024 * 1024)
-        if connection.pragma("journal_mode") != "wal":
-            _refuse_others(connection, path)
+        mode = connection.pragma("journal_mode")
+        schema.is_current(connection, path)  # whose file it is, before anything is changed
+        files.restrict(path)
+        if mode != "wal":
             _switch_to_wal(connection, path, deadline)
         connection.pragma("synchronous", {"full": 2, "normal": 1}[durability])
         # The checkpoint inside COMMIT can fail after the commit has happened; checkpoint.py.
@@ -110,11 +127,6 @@ def check_sqlite(version: str) -> None:
             f"SQLite {version} can lose commits in WAL mode; {oldest} or newer is needed",
             operation="open",
         )
-
-
-def _refuse_others(connection: apsw.Connection, path: str) -> None:
-    """Look whose file it is before its journal mode is changed."""
-    schema.is_current(connection, path)
 
 
 def _switch_to_wal(connection: apsw.Connection, path: str, deadline: float) -> None:

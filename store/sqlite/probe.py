@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import apsw
 
@@ -34,7 +34,7 @@ def probe(door: Door, clock: Clock) -> ProbeReport:
             "sqlite",
             lambda: (f"SQLite {apsw.sqlite_lib_version()}, apsw {apsw.apsw_version()}", False),
         ),
-        ("permissions", lambda: _permissions(door.path)),
+        ("permissions", lambda: _permissions(door)),
         ("write", lambda: _write(door)),
         ("checkpoint", lambda: _checkpoint(door)),
         ("wal", lambda: _wal(door.path)),
@@ -63,20 +63,15 @@ def _try(name: str, work: Callable[[], tuple[str, bool]]) -> ProbeStep:
     return ProbeStep(name, True, detail, warning)
 
 
-def _permissions(path: str) -> tuple[str, bool]:
-    for name in _present(path):
-        mode = os.lstat(name).st_mode & 0o777
-        if mode & 0o077:
-            raise FencepostError(f"{name} has mode {mode:04o}; run chmod 600 on it")
+def _permissions(door: Door) -> tuple[str, bool]:
+    if door.exposed:
+        names = ", ".join(door.exposed)
+        raise FencepostError(f"others had access to {names} until just now; who read it?")
+    if names := ", ".join(files.exposed(door.path)):
+        raise FencepostError(f"others have access to {names}; run chmod 600 on it")
     if os.geteuid() == 0:
         return "0600; running as root, an account of its own would be safer", True
     return "0600", False
-
-
-def _present(path: str) -> Iterator[str]:
-    for name in (path, *(path + suffix for suffix in files.SIDECARS)):
-        if os.path.lexists(name):
-            yield name
 
 
 def _write(door: Door) -> tuple[str, bool]:

@@ -52,6 +52,10 @@ def is_current(connection: apsw.Connection, path: str) -> bool:
             supported=newest,
             path=path,
         )
+    if version < 1:
+        raise StoreCorrupt(
+            f"{path} is a store of schema version {version}", operation="open", path=path
+        )
     if version == newest:
         if connection.execute(_OURS).fetchall() != _expected():
             raise StoreCorrupt(

@@ -22,6 +22,7 @@ _TABLE_WRITES = {
 _NEVER = {
     apsw.SQLITE_TRANSACTION: "transaction control",
     apsw.SQLITE_PRAGMA: "PRAGMA",
+    apsw.SQLITE_ANALYZE: "ANALYZE",  # its figures would change the plans of the store's own
     apsw.SQLITE_ATTACH: "ATTACH",
     apsw.SQLITE_DETACH: "DETACH",
     apsw.SQLITE_CREATE_TRIGGER: "triggers",
@@ -43,6 +44,7 @@ class Warden:
         self._connection = connection
         self._guarding = False
         self._refused = ""
+        self._dropping = False
         connection.set_authorizer(self._authorize)
 
     def execute(self, sql: str, parameters: Parameters, path: str) -> list[Row]:
@@ -51,16 +53,16 @@ class Warden:
         Raises:
             SqlError: It failed, or is not allowed; the transaction goes on.
         """
-        self._guarding, self._refused = True, ""
+        self._guarding, self._refused, self._dropping = True, "", False
         try:
             return self._connection.execute(sql, parameters, can_cache=False).fetchall()
-        except apsw.AuthError as error:
-            raise SqlError(
-                f"{self._refused or 'this'} is not allowed in a transaction of the store",
-                operation="execute",
-                path=path,
-            ) from error
         except apsw.Error as error:
+            if self._refused:
+                raise SqlError(
+                    f"{self._refused} is not allowed in a transaction of the store",
+                    operation="execute",
+                    path=path,
+                ) from error
             raise translate(error, "execute", path) from error
         except (TypeError, ValueError, OverflowError) as error:
             raise SqlError(str(error), operation="execute", path=path) from error
@@ -80,6 +82,12 @@ class Warden:
         if action in _NEVER:
             self._refused = _NEVER[action]
             return apsw.SQLITE_DENY
+        if action == apsw.SQLITE_FUNCTION and second == "sqlite_rename_table":
+            self._refused = "renaming a table"  # to what, SQLite does not tell
+            return apsw.SQLITE_DENY
+        if self._numbers_change(action, first):
+            self._refused = f"changing {first}"
+            return apsw.SQLITE_DENY
         table = second if action in (apsw.SQLITE_CREATE_INDEX, apsw.SQLITE_DROP_INDEX) else first
         if action == apsw.SQLITE_ALTER_TABLE:
             table = second
@@ -90,3 +98,13 @@ class Warden:
                 self._refused = f"changing {name}"
                 return apsw.SQLITE_DENY
         return apsw.SQLITE_OK
+
+    def _numbers_change(self, action: int, table: str | None) -> bool:
+        """True for a write to AUTOINCREMENT's record that is no part of a DROP TABLE."""
+        if action == apsw.SQLITE_DROP_TABLE:
+            self._dropping = True
+        elif action == apsw.SQLITE_DELETE and table == "sqlite_master":
+            self._dropping = False  # the last that SQLite asks about a DROP TABLE
+        elif action in _TABLE_WRITES and table == "sqlite_sequence":
+            return not self._dropping
+        return False

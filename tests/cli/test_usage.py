@@ -159,7 +159,6 @@ def test_a_file_of_another_program_is_left_as_it_is(path: Path, command: Command
     assert path.stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.xfail(reason="the gate is made before the store is known to be one", strict=True)
 def test_beside_a_file_of_another_program_nothing_is_made(path: Path, command: Command) -> None:
     path.write_bytes(b"precious" * 1000)
 

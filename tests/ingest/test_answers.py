@@ -277,7 +277,6 @@ def test_a_receiver_that_lives_and_has_its_store_says_so(path: Path, where: str)
         assert inbox.get(where, method="HEAD").status == 200
 
 
-@pytest.mark.xfail(reason="the store's ping reads through the old descriptor", strict=True)
 def test_a_receiver_whose_store_was_moved_away_is_alive_and_not_ready(path: Path) -> None:
     with Inbox(github_app(path)) as inbox:
         path.rename(path.with_name("moved.db"))

@@ -1,0 +1,80 @@
+"""The one place where tests look behind the store's front."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from fencepost import Store
+from fencepost.store.sqlite.door import Door
+from fencepost.store.sqlite.engine import SqliteEngine
+from fencepost.store.sqlite.gate import Gate
+
+
+def door(store: Store) -> Door:
+    """Return the door of an open store."""
+    assert isinstance(store.engine, SqliteEngine)
+    return store.engine._door
+
+
+def connection(store: Store) -> apsw.Connection:
+    """Return the connection that an open store writes with."""
+    return door(store)._connection
+
+
+def is_in_use(store: Store) -> bool:
+    """True while a thread is inside the door, or waits there for the gate."""
+    mutex = door(store)._mutex
+    if not mutex.acquire(blocking=False):
+        return True
+    mutex.release()
+    return False
+
+
+@contextmanager
+def traced(store: Store) -> Iterator[list[str]]:
+    """Collect the statements that the store runs."""
+    statements: list[str] = []
+
+    def note(cursor: apsw.Cursor, sql: str, bindings: object) -> bool:
+        statements.append(" ".join(sql.split()))
+        return True
+
+    connection(store).exec_trace = note
+    try:
+        yield statements
+    finally:
+        connection(store).exec_trace = None
+
+
+@contextmanager
+def held_gate(path: str | Path) -> Iterator[Gate]:
+    """Stand in the gate, as another process would: its lock belongs to this opening."""
+    gate = Gate(f"{path}-gate")
+    assert gate.enter(0.0)
+    try:
+        yield gate
+    finally:
+        gate.close()
+
+
+def gate_is_free(path: str | Path) -> bool:
+    """True when nobody stands in the gate."""
+    gate = Gate(f"{path}-gate")
+    try:
+        return gate.enter(0.0)
+    finally:
+        gate.close()
+
+
+def ask(path: str | Path, sql: str) -> list[tuple[object, ...]]:
+    """Return the rows of a query by a connection of somebody else's."""
+    other = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    other.set_busy_timeout(60_000)
+    try:
+        return other.execute(sql).fetchall()
+    finally:
+        other.close()

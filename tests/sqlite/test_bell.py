@@ -1,0 +1,116 @@
+"""A commit wakes whoever waits for work, in whatever process."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from fencepost import Queue, Store, connect
+
+from ..processes import line_of, running
+
+# Far longer than a wake-up takes, and than any test may.
+LONG = 600.0
+
+_WAITER = """
+import sys
+from fencepost import connect
+store = connect(sys.argv[1])
+store.engine.hush()
+print("waits", flush=True)
+store.engine.wait(600)
+print("woken", store.engine.next_at_ms(["mail"]), flush=True)
+"""
+
+
+def _has_rung(path: str) -> bool:
+    bell = os.open(f"{path}-bell", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        return bool(os.read(bell, 65536))
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(bell)
+
+
+def _nothing(store: Store) -> None:
+    with store.transaction():
+        pass
+
+
+def test_a_message_wakes_a_waiter_in_another_process(
+    tmp_path: Path, address: str, queue: Queue
+) -> None:
+    with running(["-c", _WAITER, address], cwd=tmp_path) as waiter:
+        assert line_of(waiter) == "waits"
+        started = time.monotonic()
+
+        queue.enqueue(b"hello")
+
+        assert line_of(waiter) == "woken 0"
+        assert time.monotonic() - started < LONG / 10
+
+
+@pytest.mark.parametrize("verb", ["enqueue", "retry", "release", "replay", "transaction", "wake"])
+def test_what_may_have_made_work_rings(store: Store, queue: Queue, verb: str) -> None:
+    queue.enqueue(b"hello")
+    (claim,) = queue.claim()
+    if verb == "replay":
+        claim.bury("why")
+    store.engine.hush()
+    calls = {
+        "enqueue": lambda: queue.enqueue(b"more"),
+        "retry": lambda: claim.retry(delay=0),
+        "release": claim.release,
+        "replay": lambda: store.replay(claim.id),
+        "transaction": lambda: _nothing(store),
+        "wake": store.engine.wake,
+    }
+
+    calls[verb]()
+
+    assert _has_rung(store.engine.path)
+
+
+def test_a_duplicate_and_an_idle_claim_ring_nothing(store: Store, queue: Queue) -> None:
+    queue.enqueue(b"hello", key="k")
+    queue.claim(limit=2)
+    store.engine.hush()
+
+    queue.enqueue(b"hello", key="k")
+    queue.claim()
+
+    assert not _has_rung(store.engine.path)
+
+
+def test_a_full_bell_keeps_nobody_waiting(store: Store, queue: Queue) -> None:
+    for _ in range(70_000):  # a FIFO holds 65,536 bytes; fifo(7)
+        store.engine.wake()
+
+    assert queue.enqueue(b"hello").status == "accepted"
+    store.engine.wait(LONG)
+    store.engine.hush()
+    assert not _has_rung(store.engine.path)
+
+
+def test_a_wait_ends_in_time_and_for_another_descriptor(store: Store) -> None:
+    store.engine.hush()
+    reading, writing = os.pipe()
+
+    store.engine.wait(0.01, reading)
+    os.write(writing, b"x")
+    store.engine.wait(LONG, reading)
+
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_bell_taken_away_costs_no_message(address: str, store: Store, queue: Queue) -> None:
+    os.unlink(f"{address}-bell")
+
+    assert queue.enqueue(b"hello").status == "accepted"
+    with connect(address) as other:
+        assert len(other.queue("mail").claim()) == 1

@@ -1,0 +1,86 @@
+"""Checkpoints: the WAL stays small, and no commit fails for one that could not be done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import apsw
+import pytest
+
+from fencepost import Queue, Store, connect
+
+from .disk import faulty_disk
+from .inside import ask, door
+
+MEGABYTE = 1024 * 1024
+
+
+def _wal_size(store: Store) -> int:
+    return os.stat(f"{store.engine.path}-wal").st_size
+
+
+@pytest.fixture
+def reader(address: str, store: Store) -> Iterator[apsw.Connection]:
+    """A foreign connection in the middle of a read."""
+    with contextlib.closing(apsw.Connection(address)) as other:
+        other.execute("begin; select count(*) from fp_message").fetchall()
+        yield other
+
+
+def test_the_wal_stays_small_over_thousands_of_commits(address: str) -> None:
+    largest = 0
+    with connect(address, durability="normal") as store:
+        queue = store.queue("mail")
+        for n in range(5_000):
+            queue.enqueue(b"x" * 500, key=f"{n}")
+            if n % 100 == 0:
+                largest = max(largest, _wal_size(store))
+
+    assert MEGABYTE < largest < 8 * MEGABYTE
+
+
+def test_the_wal_is_cut_back_once_a_reader_has_let_it_grow(
+    store: Store, queue: Queue, reader: apsw.Connection
+) -> None:
+    for _ in range(12):
+        queue.enqueue(b"x" * MEGABYTE)
+    grown = _wal_size(store)
+    reader.execute("rollback")
+
+    for _ in range(12):
+        queue.enqueue(b"x" * MEGABYTE)
+
+    assert grown > 10 * MEGABYTE
+    assert _wal_size(store) < 10 * MEGABYTE
+
+
+def test_a_reader_holds_pages_back_and_the_report_says_so(
+    store: Store, queue: Queue, reader: apsw.Connection
+) -> None:
+    queue.enqueue(b"hello")
+
+    held = door(store).checkpoint()
+    reader.execute("rollback")
+    free = door(store).checkpoint()
+
+    assert (held.complete, free.complete) == (False, True)
+    assert held.moved < held.pages
+
+
+def test_a_checkpoint_that_fails_fails_no_commit(address: str) -> None:
+    with faulty_disk() as disk, connect(address) as store:
+        disk.fail(apsw.IOError, "write", ".db")
+        queue = store.queue("mail")
+
+        statuses = [queue.enqueue(b"x" * MEGABYTE, key=f"{n}").status for n in range(8)]
+        failed = disk.faults
+        disk.heal()
+        queue.enqueue_many([{"body": b"x" * MEGABYTE} for _ in range(5)])
+
+        assert failed > 0
+        assert statuses == ["accepted"] * 8
+        assert door(store).checkpoint().complete
+    assert ask(address, "select count(*) from fp_message") == [(13,)]
+    assert ask(address, "pragma integrity_check") == [("ok",)]

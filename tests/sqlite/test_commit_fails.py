@@ -1,0 +1,144 @@
+"""A COMMIT that raises: the outcome is unknown, the store goes on, and a repeat is certain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import apsw
+import pytest
+
+from fencepost import (
+    FencepostError,
+    OutcomeUnknown,
+    Queue,
+    Store,
+    StoreFailed,
+    connect,
+)
+
+from ..clock import FakeClock
+from .disk import Disk, faulty_disk
+from .inside import ask, gate_is_free
+
+
+@pytest.fixture
+def disk() -> Iterator[Disk]:
+    with faulty_disk() as disk:
+        yield disk
+
+
+@pytest.fixture
+def store(disk: Disk, address: str, clock: FakeClock) -> Iterator[Store]:
+    with connect(address, clock=clock) as opened:
+        opened.queue("mail").enqueue(b"first", key="first")
+        yield opened
+
+
+def _fail_commit(disk: Disk, action: str = "sync") -> None:
+    disk.fail_once(apsw.IOError("the disk failed"), action, "-wal")
+
+
+@pytest.mark.parametrize("action", ["sync", "write"])
+def test_the_outcome_is_unknown_and_the_same_key_makes_one_row(
+    disk: Disk, store: Store, queue: Queue, address: str, action: str
+) -> None:
+    _fail_commit(disk, action)
+    with pytest.raises(OutcomeUnknown) as caught:
+        queue.enqueue(b"hello", key="k")
+
+    receipt = queue.enqueue(b"hello", key="k")
+
+    assert (caught.value.operation, caught.value.path) == ("enqueue", address)
+    assert receipt.status in ("accepted", "duplicate")
+    assert ask(address, "select count(*) from fp_message where key = 'k'") == [(1,)]
+    assert ask(address, "select count(*) from fp_delivery") == [(2,)]
+
+
+def test_the_same_ack_repeated_gets_its_answer(disk: Disk, store: Store, queue: Queue) -> None:
+    (claim,) = queue.claim()
+    _fail_commit(disk)
+    with pytest.raises(OutcomeUnknown):
+        claim.ack({"n": 1})
+
+    claim.ack({"n": 1})
+    claim.ack({"n": 1})
+
+    assert queue.enqueue(b"first", key="first").result == {"n": 1}
+
+
+@pytest.mark.parametrize("ending", ["retry", "release", "bury", "renew"])
+def test_every_other_verb_repeated_gets_its_answer(
+    disk: Disk, store: Store, queue: Queue, ending: str
+) -> None:
+    (claim,) = queue.claim()
+    calls: dict[str, Callable[[], object]] = {
+        "retry": lambda: claim.retry(delay=5),
+        "release": claim.release,
+        "bury": lambda: claim.bury("why"),
+        "renew": lambda: claim.renew(60),
+    }
+    _fail_commit(disk)
+    with pytest.raises(OutcomeUnknown):
+        calls[ending]()
+
+    calls[ending]()
+
+    assert store.delivery(claim.id) is not None
+
+
+def test_a_claim_of_unknown_outcome_is_claimed_after_its_lease_with_a_new_fence(
+    disk: Disk, store: Store, queue: Queue, clock: FakeClock
+) -> None:
+    _fail_commit(disk)
+    with pytest.raises(OutcomeUnknown):
+        queue.claim(lease=30)
+
+    clock.advance(31)
+    (claim,) = queue.claim(lease=30)
+
+    claim.ack()
+    assert queue.claim() == []
+
+
+def test_the_gate_is_left_and_others_go_on(disk: Disk, store: Store, address: str) -> None:
+    _fail_commit(disk)
+    with pytest.raises(OutcomeUnknown):
+        store.queue("mail").enqueue(b"hello")
+
+    assert gate_is_free(address)
+    with connect(address) as other:
+        assert other.queue("mail").enqueue(b"hello").status == "accepted"
+
+
+def test_a_disk_that_goes_on_failing_gives_typed_errors_until_it_is_well(
+    disk: Disk, store: Store, queue: Queue, address: str
+) -> None:
+    def fault(action: str, name: str) -> None:
+        raise apsw.IOError("the disk failed")
+
+    disk.fault = fault
+    for _ in range(3):
+        with pytest.raises(FencepostError) as caught:
+            queue.enqueue(b"hello", key="k")
+        assert isinstance(caught.value, OutcomeUnknown | StoreFailed)
+    disk.heal()
+
+    assert queue.enqueue(b"hello", key="k").status in ("accepted", "duplicate")
+    assert ask(address, "select count(*) from fp_message where key = 'k'") == [(1,)]
+
+
+def test_a_store_that_cannot_be_opened_anew_after_the_failure_says_so(
+    disk: Disk, store: Store, queue: Queue, address: str
+) -> None:
+    _fail_commit(disk)
+    with pytest.raises(OutcomeUnknown):
+        queue.enqueue(b"hello", key="k")
+    apsw.set_default_vfs("memdb")
+    try:
+        for call in (store.stats, lambda: queue.enqueue(b"hello", key="k")):
+            with pytest.raises(FencepostError):
+                call()
+    finally:
+        apsw.set_default_vfs("unix")
+
+    assert queue.enqueue(b"hello", key="k").status in ("accepted", "duplicate")

@@ -1,0 +1,94 @@
+"""What a call costs: how many transactions, and how many bytes and syncs."""
+
+from __future__ import annotations
+
+import os
+
+from fencepost import Queue, Store, connect
+
+from .disk import faulty_disk
+from .inside import connection, traced
+
+
+def _transactions(statements: list[str]) -> list[str]:
+    return [sql for sql in statements if sql.split()[0] in ("begin", "commit", "rollback")]
+
+
+def _wal_size(store: Store) -> int:
+    return os.stat(f"{store.engine.path}-wal").st_size
+
+
+def test_ack_and_claim_in_one_call_are_one_transaction(store: Store, queue: Queue) -> None:
+    queue.enqueue_many([{"body": b"%d" % n} for n in range(6)])
+    done = queue.claim(limit=3)
+
+    with traced(store) as statements:
+        leases, refused = store.engine.claim(
+            ["mail"], limit=3, lease_ms=30_000, acks=[(claim.hold, None) for claim in done]
+        )
+
+    assert (len(leases), refused) == (3, [])
+    assert _transactions(statements) == ["begin immediate", "commit"]
+
+
+def test_a_hundred_messages_are_one_transaction(store: Store, queue: Queue) -> None:
+    with traced(store) as statements:
+        queue.enqueue_many([{"body": b"%d" % n, "key": f"{n}"} for n in range(100)])
+
+    assert _transactions(statements) == ["begin immediate", "commit"]
+
+
+def test_a_claim_that_finds_nothing_writes_nothing(store: Store, queue: Queue) -> None:
+    queue.enqueue(b"later", delay=60)
+    before = _wal_size(store), connection(store).total_changes()
+
+    for _ in range(20):
+        assert queue.claim(limit=10) == []
+
+    assert (_wal_size(store), connection(store).total_changes()) == before
+
+
+def test_a_duplicate_writes_nothing(store: Store, queue: Queue) -> None:
+    queue.enqueue(b"hello", key="k")
+    before = _wal_size(store), connection(store).total_changes()
+
+    assert queue.enqueue(b"hello", key="k").status == "duplicate"
+
+    assert (_wal_size(store), connection(store).total_changes()) == before
+
+
+def test_a_refused_ack_writes_nothing(store: Store, queue: Queue) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    claim.ack()
+    before = _wal_size(store), connection(store).total_changes()
+
+    claim.ack()
+
+    assert (_wal_size(store), connection(store).total_changes()) == before
+
+
+def test_each_commit_is_one_sync(address: str) -> None:
+    with faulty_disk() as disk, connect(address) as store:
+        queue = store.queue("mail")
+        queue.enqueue_many([{"body": b"%d" % n} for n in range(10)])
+        disk.done.clear()
+
+        claims = queue.claim(limit=5)
+        queue.ack_many(claims)
+        store.engine.claim(["mail"], limit=5, lease_ms=1_000)
+        queue.claim()
+
+        assert (disk.done["sync wal"], disk.done["sync db"]) == (3, 0)
+
+
+def test_reading_costs_no_transaction_of_ours(store: Store, queue: Queue) -> None:
+    queue.enqueue(b"hello")
+
+    with traced(store) as statements:
+        store.stats()
+        store.deliveries()
+        store.engine.next_at_ms(["mail"])
+        store.engine.ping()
+
+    assert _transactions(statements) == []

@@ -1,0 +1,101 @@
+"""Each hot statement is answered from its own index, however many rows there are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fencepost import Store, connect
+from fencepost.store.sqlite import claim, counts, enqueue, lease, operate, reap, settle
+
+from ..clock import FakeClock
+from .inside import connection
+
+ROWS = 5_000
+
+HOT = {
+    "pick": (claim._PICK, ["fp_delivery_ready"]),
+    "lease": (claim._LEASE, ["INTEGER PRIMARY KEY"]),
+    "message": (claim._MESSAGE, ["INTEGER PRIMARY KEY"]),
+    "expired": (reap._EXPIRED, ["fp_delivery_lease"]),
+    "owned": (reap._OWNED, ["fp_delivery_owner"]),
+    "due": (reap._DUE, ["fp_delivery_due"]),
+    "return": (reap._RETURN, ["INTEGER PRIMARY KEY"]),
+    "find": (enqueue._FIND, ["fp_message_key"]),
+    "lane is busy": (enqueue._LANE_IS_BUSY, ["fp_delivery_lane"]),
+    "advance lane": (settle._ADVANCE_LANE, ["fp_delivery_lane", "INTEGER PRIMARY KEY"]),
+    "ack": (settle._ACK, ["INTEGER PRIMARY KEY"]),
+    "renew": (settle._RENEW, ["INTEGER PRIMARY KEY"]),
+    "require": (lease._REQUIRE, ["INTEGER PRIMARY KEY"]),
+    "replay": (operate._REPLAY, ["fp_delivery_lane", "INTEGER PRIMARY KEY"]),
+    "next": (counts._NEXT, ["fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"]),
+}
+
+PARAMETERS = {
+    **dict.fromkeys(("now", "until", "due", "limit", "batch", "owner", "id", "fence"), 1),
+    **dict.fromkeys(("message", "max_attempts"), 1),
+    **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
+    "queues": json.dumps(["q1", "q2"]),
+}
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with many rows in every state."""
+    path: Path = tmp_path_factory.mktemp("plans") / "store.db"
+    with connect(path, clock=FakeClock(), durability="normal") as store:
+        for name in ("q1", "q2", "q3"):
+            queue = store.queue(name)
+            queue.enqueue_many(
+                {
+                    "body": b"",
+                    "key": f"{n}",
+                    "lane": f"lane {n % 9}" if n % 3 else None,
+                    "delay": 60 * (n % 5 == 0),
+                }
+                for n in range(ROWS // 3 + 1)
+            )
+            claims = queue.claim(limit=600)
+            queue.ack_many(claims[:200])
+            with store.transaction():
+                for claimed in claims[200:300]:
+                    claimed.bury("why")
+        yield store
+
+
+def _plan(store: Store, sql: str) -> list[str]:
+    rows = connection(store).execute(f"explain query plan {sql}", PARAMETERS).fetchall()
+    return [str(row[3]) for row in rows]
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
+    sql, indexes = HOT[name]
+
+    plan = _plan(full, sql)
+
+    for index in indexes:
+        assert any(index in step for step in plan), plan
+    for step in plan:
+        assert "TEMP B-TREE" not in step, plan
+        assert not step.startswith("SCAN") or "VIRTUAL TABLE" in step or "CONSTANT" in step, plan
+
+
+def test_whether_anything_is_left_is_asked_of_indexes_without_the_ended(full: Store) -> None:
+    steps = [step for step in _plan(full, counts._LIVE) if "fp_delivery" in step]
+
+    assert len(steps) == 4
+    for step in steps:
+        assert re.search("USING.* INDEX fp_delivery_(ready|lane|due|lease|owner)", step), steps
+
+
+def test_the_plans_stay_the_same_once_somebody_has_run_analyze(full: Store) -> None:
+    before = {name: _plan(full, sql) for name, (sql, _) in HOT.items()}
+
+    connection(full).execute("analyze")
+
+    assert {name: _plan(full, sql) for name, (sql, _) in HOT.items()} == before
