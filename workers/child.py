@@ -11,7 +11,7 @@ from multiprocess.connection import Connection
 from ..store import connect
 from .handler import Application
 from .keeper import Keeper
-from .log import configure, log
+from .log import configure
 from .orphan import die_with_parent
 from .worker import Worker
 
@@ -54,8 +54,6 @@ def work(
             worker.run()
         finally:
             keeper.stop()
-            left = store.engine.retire(id, f"worker {id} stopped")
-    log.info("worker stopped", worker=id, pid=os.getpid(), given_back=left)
 
 
 def _signal_pipe() -> int:

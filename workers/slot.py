@@ -12,8 +12,6 @@ import multiprocess
 from multiprocess.connection import Connection
 from multiprocess.process import BaseProcess
 
-from .log import log
-
 _HEALTHY_SECONDS = 5.0
 _FIRST_DELAY_SECONDS = 0.1
 _MAX_DELAY_SECONDS = 5.0
@@ -119,12 +117,11 @@ class Slot:
         process.close()
         self.process = None
         ended = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-        why = f"worker process {pid} {ended}{self._killed_for}"
+        why = f"{self.role.name} process {pid} {ended}{self._killed_for}"
         if code > 0 and not self.ready:
             self.false_starts += 1
         lived = time.monotonic() - self._started
         self._early_deaths = self._early_deaths + 1 if lived < _HEALTHY_SECONDS else 0
         delay = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (self._early_deaths - 1))
         self.start_at = time.monotonic() + (delay if self._early_deaths > 1 else 0)
-        log.info("process ended", role=self.role.name, pid=pid, worker=worker, ended=ended)
         return worker, why

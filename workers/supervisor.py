@@ -119,6 +119,8 @@ class Supervisor:
         worker, why = slot.empty()
         if worker:
             self._retire(worker, why)
+        else:
+            log.info("process ended", why=why)
         if slot.false_starts >= _MAX_FALSE_STARTS:
             log.error("giving up: a process does not start", role=slot.role.name)
             self._failed = True
@@ -131,7 +133,7 @@ class Supervisor:
             log.warning("claims not given back yet", worker=worker, error=str(error))
             self._rescue_at = time.monotonic() + 1
         else:
-            log.info("worker retired", worker=worker, why=why, given_back=left)
+            log.info("process ended", why=why, worker=worker, given_back=left)
 
     def _end(self, signals: int) -> None:
         """End all processes: SIGTERM, the grace time, SIGKILL."""
