@@ -66,7 +66,8 @@ class Claim:
     def ack(self, result: Any = None) -> None:
         """Mark the delivery done, and keep its result for duplicates.
 
-        Accepted past expiry while nobody has claimed the delivery since.
+        Accepted past expiry while nobody has claimed the delivery since, unless the
+        expiry of its last attempt has made it a dead letter.
 
         Raises:
             InvalidInput: The result is not JSON; the claim is unchanged.

@@ -76,6 +76,10 @@ class Queue:
 
         Returns an empty list when nothing is ready. A claim that is not ended before its
         lease expires goes to the next caller.
+
+        Raises:
+            StoreBusy: Nothing was claimed.
+            OutcomeUnknown: What may have been claimed comes back when the lease ends.
         """
         leases, _ = self._engine.claim(
             [self.name],

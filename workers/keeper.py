@@ -81,7 +81,8 @@ class Keeper:
         """Have the worker's state told to the store, within a second."""
         with self._changed:
             self._now.state = state
-            self._nudge(self._said_at + _REPORT_SECONDS)
+            if self._now != self._said:
+                self._nudge(self._said_at + _REPORT_SECONDS)
 
     def _nudge(self, at: float) -> None:
         # Waking a thread for every message would cost more than the message.

@@ -50,15 +50,25 @@ def _from_file(place: str) -> ModuleType:
     path = Path(place).resolve()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {place}")
+    name = _name_for(path)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))  # as `python path.py` does
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _name_for(path: Path) -> str:
+    """Choose the file's own name, for files beside it that import it, unless it is taken."""
+    if path.stem.isidentifier():
+        known = importlib.util.find_spec(path.stem)
+        if known is None or known.origin == str(path):
+            return path.stem
+    return f"fencepost_target_{path.stem}"
 
 
 def _from_name(place: str) -> ModuleType:
