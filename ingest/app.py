@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.message import DEFAULT_KEEP_MS, DEFAULT_MAX_ATTEMPTS, Address
-from ..store.validate import MAX_BODY_BYTES, Duration, count, key, milliseconds, name
+from ..store.validate import MAX_BODY_BYTES, Duration, count, error_text, key, milliseconds, name
 from ..workers.handler import Function, Handler, make_handler
 from ..workers.log import configure
 from ..workers.pool import run_pool
@@ -64,12 +65,14 @@ class App:
 
     def __init__(
         self,
-        store: str,
+        store: str | os.PathLike[str],
         *,
         busy_timeout: Duration = 5.0,
         durability: str = "full",
     ) -> None:
-        self.store = store
+        if not isinstance(store, str | os.PathLike):
+            raise InvalidInput(f"a store's address must be a str, not {store!r}")
+        self.store = os.fspath(store)
         self.store_options: dict[str, Any] = {
             "busy_timeout": busy_timeout,
             "durability": durability,
@@ -218,8 +221,8 @@ class App:
             try:
                 chosen = route.lane(message)
                 lane = None if chosen is None else key(str(chosen), "lane")
-            except Exception as error:  # noqa: BLE001 - kept with its error, for an operator
-                refused = f"no lane: {type(error).__name__}: {error}"
+            except BaseException as error:  # noqa: BLE001 - kept with its error, for an operator
+                refused = f"no lane: {type(error).__name__}: {error_text(error)}"
         return Address(
             queue=route.queue,
             priority=route.priority,

@@ -7,6 +7,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 from ..store.engine import Engine
+from ..store.errors import FencepostError
 from ..store.message import Draft, Receipt
 
 # Bounds on how long one transaction holds the write lock.
@@ -21,6 +22,7 @@ class Committer:
         self._engine = engine
         self._waiting: deque[tuple[Draft, asyncio.Future[Receipt]]] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._alone = 0  # how many of those waiting get a transaction each
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
 
     async def commit(self, draft: Draft) -> Receipt:
@@ -50,7 +52,12 @@ class Committer:
             drafts = [draft for draft, _ in batch]
             try:
                 receipts = await loop.run_in_executor(self._thread, self._engine.enqueue, drafts)
-            except Exception as error:  # noqa: BLE001 - it is raised in every waiting request
+            except Exception as error:  # noqa: BLE001 - it is raised in the waiting requests
+                if len(batch) > 1 and not isinstance(error, FencepostError):
+                    # One draft is at fault, and the others should not suffer for it.
+                    self._waiting.extendleft(reversed(batch))
+                    self._alone = len(batch)
+                    continue
                 for _, done in batch:
                     if not done.cancelled():
                         done.set_exception(error)
@@ -63,7 +70,9 @@ class Committer:
     def _next_batch(self) -> list[tuple[Draft, asyncio.Future[Receipt]]]:
         batch: list[tuple[Draft, asyncio.Future[Receipt]]] = []
         size = 0
-        while self._waiting and len(batch) < _MOST_DRAFTS and size < _MOST_BYTES:
+        most = 1 if self._alone else _MOST_DRAFTS
+        self._alone = max(0, self._alone - 1)
+        while self._waiting and len(batch) < most and size < _MOST_BYTES:
             batch.append(self._waiting.popleft())
             size += len(batch[-1][0].body)
         return batch

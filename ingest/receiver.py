@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
 from ..store import Message, Store, connect
 from ..store.errors import FencepostError, StoreBusy
 from ..store.message import Draft
+from ..workers.child import patiently
 from ..workers.log import log
 from .app import App, Source
 from .committer import Committer
@@ -67,7 +69,8 @@ class Receiver:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         options = {**self._app.store_options, "busy_timeout": _BUSY_SECONDS}
-        self._store = connect(self._app.store, create=self._create, **options)
+        open_store = partial(connect, self._app.store, create=self._create, **options)
+        self._store = await asyncio.to_thread(patiently, open_store)
         self._committer = Committer(self._store.engine)
         await send({"type": "lifespan.startup.complete"})
         if self._on_ready is not None:

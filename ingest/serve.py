@@ -11,6 +11,7 @@ import uvicorn
 from multiprocess.connection import Connection
 
 from ..store.errors import InvalidInput
+from ..workers.child import ignore_interrupts
 from ..workers.log import configure
 from ..workers.orphan import die_with_parent
 from ..workers.slot import Role
@@ -61,7 +62,7 @@ def _serve(line: Connection, parent: int, listener: socket.socket, load: Callabl
     # While it runs uvicorn ends at SIGTERM in good order, then raises it once more for the
     # handler that was there before it: this one.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     receiver = Receiver(load(), create=False, on_ready=lambda: line.send_bytes(b"ready 0"))
     config = uvicorn.Config(
         receiver,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -12,11 +13,17 @@ _HEAD_BYTES = 64 * 1024
 _HEAD_SECONDS = 10.0
 
 
+# Offers to change the protocol are to be passed over (RFC 9110 7.8), and some HTTP clients
+# make one with every first request. httptools stops there, and the body is gone.
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+
 class Wire(HttpToolsProtocol):
     """uvicorn's own bounds neither: a stranger could fill its memory or its descriptors."""
 
     _head = 0
     _in_head = False
+    _in_body = False
     _too_late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -29,6 +36,9 @@ class Wire(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._head += len(data)
+        if not self._in_body:
+            head, end, body = data.partition(b"\r\n\r\n")
+            data = _UPGRADE.sub(b"\r\nx-upgrade:", head) + end + body
         super().data_received(data)
         if self._in_head and self._head > _HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The headers are too large.")
@@ -39,9 +49,13 @@ class Wire(HttpToolsProtocol):
         self._expect_head()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
+        self._in_head, self._in_body = False, True
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
 
     def _expect_head(self) -> None:
         if self._too_late is None:

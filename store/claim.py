@@ -14,9 +14,6 @@ from .message import Message
 from .transaction import Transaction
 from .validate import Duration
 
-# Room for a traceback's last lines; the whole of it belongs in a log.
-_MAX_ERROR = 4000
-
 
 class Claim:
     """A leased delivery.
@@ -85,7 +82,9 @@ class Claim:
             LeaseLost: Somebody else has it.
         """
         wait = backoff_ms(self.attempt) if delay is None else validate.milliseconds(delay, "delay")
-        return self._engine.retry(self._hold, wait, None if error is None else error[:_MAX_ERROR])
+        return self._engine.retry(
+            self._hold, wait, None if error is None else validate.error_text(error)
+        )
 
     def release(self) -> None:
         """Give the delivery back at once; the attempt does not count.
@@ -101,7 +100,7 @@ class Claim:
         Raises:
             LeaseLost: Somebody else has it.
         """
-        self._engine.bury(self._hold, error[:_MAX_ERROR])
+        self._engine.bury(self._hold, validate.error_text(error))
 
     def renew(self, lease: Duration) -> None:
         """Let the lease end no sooner than `lease` seconds from now.

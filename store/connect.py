@@ -41,9 +41,9 @@ def connect(
     """
     if durability not in ("full", "normal"):
         raise InvalidInput(f'durability must be "full" or "normal", not {durability!r}')
-    address = os.fspath(target)
+    address = os.fspath(target) if isinstance(target, str | os.PathLike) else None
     if not isinstance(address, str):
-        raise InvalidInput("a store's address must be a str")
+        raise InvalidInput(f"a store's address must be a str, not {target!r}")
     path = address.removeprefix(_SQLITE)
     if path == address and "://" in address:
         raise InvalidInput(

@@ -119,7 +119,7 @@ class Queue:
             source=None,
             key=None if key is None else validate.key(key),
             event="",
-            headers={str(name).lower(): str(value) for name, value in (headers or {}).items()},
+            headers=validate.headers(headers or {}),
             body=validate.body(body),
             addresses=[
                 Address(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 from .errors import InvalidInput, LimitExceeded
@@ -12,6 +13,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 MAX_KEY_BYTES = 512
+_MAX_ERROR = 4000  # room for what went wrong; the traceback belongs in a log
 MAX_BODY_BYTES = 25 * 1024 * 1024  # the largest payload GitHub sends; docs.github.com/webhooks
 _MAX_SECONDS = 100 * 365 * 86_400
 
@@ -60,6 +62,20 @@ def count(value: object, what: str, *, least: int = 1, most: int = 2**31) -> int
     return value
 
 
+def headers(value: object) -> dict[str, str]:
+    """Return headers with their names in lower case."""
+    if not isinstance(value, Mapping) or not all(
+        isinstance(text, str) for pair in value.items() for text in pair
+    ):
+        raise InvalidInput("headers must be a mapping of str to str")
+    found = {name.lower(): said for name, said in value.items()}
+    try:
+        "".join((*found, *found.values())).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"headers are not valid Unicode: {error.reason}") from error
+    return found
+
+
 def body(value: object) -> bytes:
     """Return a message's body; str is refused because its encoding would be a guess."""
     if not isinstance(value, bytes | bytearray | memoryview):
@@ -67,3 +83,12 @@ def body(value: object) -> bytes:
     if len(value) > MAX_BODY_BYTES:
         raise LimitExceeded(f"body of {len(value)} bytes is over the {MAX_BODY_BYTES} allowed")
     return bytes(value)
+
+
+def error_text(error: object) -> str:
+    """Return what an error says, in a form that can be stored: nothing of it raises."""
+    try:
+        said = str(error)
+    except Exception as unspeakable:  # noqa: BLE001 - an error class of others may raise anything
+        said = f"{type(error).__name__}, whose message raises {type(unspeakable).__name__}"
+    return said.encode(errors="backslashreplace").decode()[:_MAX_ERROR]

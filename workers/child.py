@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from multiprocess.connection import Connection
 
 from ..store import connect
+from ..store.errors import StoreBusy
 from .handler import Application
 from .keeper import Keeper
-from .log import configure
+from .log import configure, log
 from .orphan import die_with_parent
 from .worker import Worker
 
 Load = Callable[[], Application]
+T = TypeVar("T")
 
 
 def work(
@@ -32,17 +36,16 @@ def work(
     """
     die_with_parent(parent)
     configure()
+    ignore_interrupts()
     signals = _signal_pipe()
     app = load()
     handlers = {
         name: handler for name, handler in app.handlers.items() if queues is None or name in queues
     }
     # The supervisor has made the store; a worker that finds none must not begin another.
-    with (
-        connect(app.store, create=False, **app.store_options) as store,
-        connect(app.store, create=False, **app.store_options) as keeper_store,
-    ):
-        id = store.engine.register(pool)
+    open_store = partial(connect, app.store, create=False, **app.store_options)
+    with patiently(open_store) as store, patiently(open_store) as keeper_store:
+        id = patiently(partial(store.engine.register, pool))
         keeper = Keeper(keeper_store.engine, id, lease)
         worker = Worker(
             store, handlers, id=id, lease=lease, keeper=keeper, line=line, signals=signals
@@ -56,15 +59,29 @@ def work(
             keeper.stop()
 
 
+def patiently(start: Callable[[], T]) -> T:
+    """Start with the store as soon as it is no longer busy, however long that takes."""
+    while True:
+        try:
+            return start()
+        except StoreBusy as error:
+            log.warning("store busy", operation=error.operation, waited=error.waited)
+
+
+def ignore_interrupts() -> None:
+    """Leave the terminal's Ctrl-C to the supervisor, which has blocked it until here."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def _signal_pipe() -> int:
     """Return a descriptor that a signal makes readable, so that no sleep outlasts one.
 
-    An interrupted poll() goes on by itself (PEP 475). The terminal's Ctrl-C is the
-    supervisor's to act on; SIGTERM before the worker is up just ends the process.
+    An interrupted poll() goes on by itself (PEP 475). SIGTERM before the worker is up
+    just ends the process.
     """
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     return reading

@@ -66,8 +66,13 @@ def make_handler(
     if not callable(function):
         raise InvalidInput(f"a handler must be a function, not {function!r}")
     own_name = getattr(function, "__name__", type(function).__name__)
-    if inspect.iscoroutinefunction(function):
-        raise InvalidInput(f"{own_name} is async; handlers are plain functions")
+    for code in (function, getattr(function, "__call__", None)):  # noqa: B004 - also of objects
+        if (
+            inspect.iscoroutinefunction(code)
+            or inspect.isgeneratorfunction(code)
+            or inspect.isasyncgenfunction(code)
+        ):
+            raise InvalidInput(f"{own_name} is async or a generator; handlers are plain functions")
     if queue is None and own_name == "<lambda>":
         raise InvalidInput("a lambda has no name for its queue; give name=")
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..store import connect
 from ..store.errors import InvalidInput
-from ..store.validate import count
+from ..store.validate import count, milliseconds
 from .child import Load, work
 from .handler import Application
 from .slot import Role
@@ -48,6 +48,7 @@ def run_pool(
     if workers and not names:
         raise InvalidInput("the app has no handlers: nothing for workers to do")
     count(workers, "workers", least=0, most=_MOST_WORKERS)
+    milliseconds(lease, "lease", least=1)
     with connect(app.store, **app.store_options) as store:
         pool = Role("worker", workers, work, (load, secrets.token_hex(4), queues, lease))
         supervisor = Supervisor(

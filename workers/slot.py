@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ import multiprocess
 from multiprocess.connection import Connection
 from multiprocess.process import BaseProcess
 
-_HEALTHY_SECONDS = 5.0
+_HEALTHY_SECONDS = 1.0
 _FIRST_DELAY_SECONDS = 0.1
-_MAX_DELAY_SECONDS = 5.0
+_MAX_DELAY_SECONDS = 1.0
 
 # Fork would carry connections and locks over; a spawned process begins with nothing.
 _spawn = multiprocess.get_context("spawn")
@@ -43,6 +44,7 @@ class Slot:
         ready: The process has said that it is up.
         worker: Its id in the store, None before it is ready and 0 for no worker.
         start_at: time.monotonic() from which an empty slot may be filled.
+        end: A descriptor that is readable once the process has ended.
         false_starts: Processes in a row that exited with an error before they were up.
     """
 
@@ -55,6 +57,7 @@ class Slot:
         self.kill_at: float | None = None
         self.process: BaseProcess | None = None
         self.line: Connection | None = None
+        self.end = -1
         self._killed_for = ""
         self._limit = 0.0
         self._started = 0.0
@@ -68,8 +71,15 @@ class Slot:
             args=(far_end, os.getpid(), *self.role.arguments),
             name=f"fencepost-{self.role.name}",
         )
-        process.start()
+        # A Ctrl-C before the child ignores it would end its start with a traceback. What is
+        # blocked stays blocked over exec, and waits for us.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         self.process = process
+        self.end = _end_of(process)
         far_end.close()  # so that the line ends when the child does
         self.ready, self.worker, self.kill_at, self._killed_for = False, None, None, ""
         self._started = time.monotonic()
@@ -115,8 +125,9 @@ class Slot:
         code = process.exitcode or 0
         pid, worker = process.pid, self.worker
         process.close()
+        os.close(self.end)
         self.process = None
-        ended = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+        ended = f"was killed by {_name(-code)}" if code < 0 else f"exited with {code}"
         why = f"{self.role.name} process {pid} {ended}{self._killed_for}"
         if code > 0 and not self.ready:
             self.false_starts += 1
@@ -125,3 +136,18 @@ class Slot:
         delay = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (self._early_deaths - 1))
         self.start_at = time.monotonic() + (delay if self._early_deaths > 1 else 0)
         return worker, why
+
+
+def _end_of(process: BaseProcess) -> int:
+    if sys.platform == "linux":
+        assert process.pid is not None
+        return os.pidfd_open(process.pid)
+    # A process that a handler left behind holds this open as well.
+    return os.dup(process.sentinel)
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # most real-time signals have no name

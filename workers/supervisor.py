@@ -90,7 +90,7 @@ class Supervisor:
     def _listen(self, signals: int) -> None:
         """Wait until a process says something or ends, a signal comes, or time is up."""
         lines = {slot.line: slot for slot in self._slots if slot.line is not None}
-        ends = {slot.process.sentinel: slot for slot in self._slots if slot.process is not None}
+        ends = {slot.end: slot for slot in self._slots if slot.process is not None}
         for event in wait([*lines, *ends, signals], self._pause()):
             if event in lines:
                 lines[event].hear()
@@ -145,7 +145,7 @@ class Supervisor:
             if time.monotonic() >= deadline or self._stops > 1:
                 for slot in running:
                     slot.signal(signal.SIGKILL)
-            ends = {slot.process.sentinel: slot for slot in running if slot.process is not None}
+            ends = {slot.end: slot for slot in running}
             for event in wait([*ends, signals], max(0.05, deadline - time.monotonic())):
                 if event in ends:
                     self._bury(ends[event])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from ..store import Claim, Store
 from ..store.claim import encode_result
 from ..store.engine import Hold
 from ..store.errors import InvalidInput, LeaseLost, StoreBusy
+from ..store.validate import error_text
 from .context import Context, Discard, Retry
 from .handler import Handler
 from .keeper import Keeper, Watch
@@ -52,6 +55,7 @@ class Worker:
         self._limits = {name: handler.max_attempts for name, handler in handlers.items()}
         self._acks: list[tuple[Hold, str | None]] = []
         self._stopping = False
+        self._pid = os.getpid()
 
     def stop(self) -> None:
         """Finish the delivery in work and claim no more; safe in a signal handler."""
@@ -113,7 +117,7 @@ class Worker:
         if handler.timeout is not None:
             self._line.send_bytes(b"limit %d" % round(handler.timeout * 1000))
         try:
-            result = handler.function(claim.message, context)
+            result = self._call(handler, claim, context)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the handler raised it
             self._failed(claim, context, watch, error)
         else:
@@ -125,6 +129,17 @@ class Worker:
             if handler.timeout is not None:
                 self._line.send_bytes(b"limit 0")
 
+    def _call(self, handler: Handler, claim: Claim, context: Context) -> object:
+        try:
+            result = handler.function(claim.message, context)
+        finally:
+            if os.getpid() != self._pid:
+                os._exit(1)  # a child that the handler forked has come back out of it
+        if inspect.iscoroutine(result) or inspect.isgenerator(result):
+            result.close()
+            raise TypeError(f"{handler.name} did not run: it made a {type(result).__name__}")
+        return result
+
     def _failed(self, claim: Claim, context: Context, watch: Watch, error: BaseException) -> None:
         if context.completed:
             log.error("failed after its transaction", delivery=claim.id, exc_info=error)
@@ -133,9 +148,9 @@ class Worker:
         if watch.lost:
             _log_lost(claim.hold)
         elif isinstance(error, Discard):
-            self._settle(claim.hold, lambda: claim.bury(str(error) or "discarded"))
+            self._settle(claim.hold, lambda: claim.bury(error_text(error) or "discarded"))
         elif isinstance(error, Retry):
-            self._settle(claim.hold, lambda: claim.retry(error.after, str(error)))
+            self._settle(claim.hold, lambda: claim.retry(error.after, error_text(error)))
         else:
             log.error("handler failed", queue=claim.queue, delivery=claim.id, exc_info=error)
             self._settle(claim.hold, lambda: claim.retry(error=_describe(error)))
@@ -172,11 +187,7 @@ def _describe(error: BaseException) -> str:
     if trace is not None:
         code = trace.tb_frame.f_code
         where = f" ({code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name})"
-    try:
-        said = str(error)
-    except Exception as unspeakable:  # noqa: BLE001 - a handler's error class may raise anything
-        said = f"its message cannot be had: {type(unspeakable).__name__}"
-    return f"{type(error).__name__}: {said}{where}"
+    return f"{type(error).__name__}: {error_text(error)}{where}"
 
 
 def _log_lost(hold: Hold) -> None:

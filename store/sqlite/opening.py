@@ -97,8 +97,12 @@ def connect(path: str, *, durability: str, deadline: float) -> apsw.Connection:
         for option, value in _HARDENING:
             connection.config(option, value)
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_BODY_BYTES + 1024 * 1024)
+        # Whose file it is, before anything is changed: closing a stranger's must not fold
+        # a WAL that it left behind.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         mode = connection.pragma("journal_mode")
-        schema.is_current(connection, path)  # whose file it is, before anything is changed
+        schema.is_current(connection, path)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         files.restrict(path)
         if mode != "wal":
             _switch_to_wal(connection, path, deadline)

@@ -58,6 +58,9 @@ create index fp_delivery_lease on fp_delivery (lease_until_ms) where state = 'le
 create index fp_delivery_owner on fp_delivery (owner) where state = 'leased';
 create index fp_delivery_lane on fp_delivery (queue, lane, id)
   where lane is not null and state in ('ready', 'leased');
+-- At most one of a lane can be claimed; the rest is held behind it.
+create unique index fp_delivery_head on fp_delivery (queue, lane)
+  where lane is not null and held = 0 and state in ('ready', 'leased');
 create index fp_delivery_dead on fp_delivery (queue, id) where state = 'dead';
 
 create table fp_worker (

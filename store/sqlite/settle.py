@@ -54,6 +54,11 @@ where id = (
   where queue = :queue and lane = :lane and state in ('ready', 'leased')
   order by id
   limit 1
+) and not exists (
+  select 1
+  from fp_delivery
+  where queue = :queue and lane = :lane and lane is not null and held = 0
+    and state in ('ready', 'leased')
 )
 """
 
@@ -104,7 +109,7 @@ def renew(write: Write, hold: Hold, lease_ms: int) -> int:
 
 
 def advance_lane(write: Write, queue: object, lane: object) -> None:
-    """Let the next of a lane be claimed, now that one of it has ended."""
+    """Let the next of a lane be claimed, when the one before it has ended."""
     if lane is not None:
         write.run(_ADVANCE_LANE, {"queue": queue, "lane": lane})
 

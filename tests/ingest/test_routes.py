@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,8 @@ def test_a_lane_keeps_messages_in_line(app: App) -> None:
         lambda message: "x" * 513,
         lambda message: "a\nb",
         lambda message: "\ud800",
+        lambda message: message.headers["half \ud83d of a character"],
+        lambda message: sys.exit("no lane"),
     ],
 )
 def test_a_lane_that_cannot_be_had_makes_a_dead_delivery_and_a_good_answer(

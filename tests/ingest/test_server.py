@@ -254,6 +254,17 @@ def test_a_connection_that_does_not_come_to_its_headers_end_is_closed(server: Se
     assert ends == [b"", b"", b""]
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_an_offer_of_another_protocol_is_passed_over(server: Server, protocol: str) -> None:
+    """Some HTTP clients make one with every first request."""
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": protocol, "HTTP2-Settings": "AAM"}
+
+    with contextlib.closing(server.connect()) as connection:
+        statuses = [post(connection, b"{}", {**github(), **offer}, "github")[0] for _ in range(3)]
+
+    assert statuses == [200] * 3
+
+
 def test_headers_of_a_provider_with_much_to_say_are_taken(server: Server) -> None:
     much = {**github(), "X-Much": "a" * 30_000, "X-More": "b" * 30_000}
 

@@ -137,3 +137,20 @@ def test_a_replayed_head_stands_before_the_rest_of_its_lane_again(
     assert queue.claim() == []
     following.ack()
     assert _bodies(queue.claim(limit=3)) == [b"head"]
+
+
+def test_cancelling_what_waits_in_a_lane_does_not_move_the_lane(queue: Queue, store: Store) -> None:
+    """After a replay the oldest of a lane need not be the one that is claimed."""
+    queue.enqueue(b"replayed", lane="a")
+    (dead,) = queue.claim()
+    dead.bury("no")
+    queue.enqueue(b"claimed", lane="a")
+    queue.enqueue(b"waiting", lane="a")
+    (claimed,) = queue.claim()
+    store.replay(dead.id)
+
+    assert store.cancel(3)
+
+    assert queue.claim(limit=3) == []
+    claimed.ack()
+    assert _bodies(queue.claim(limit=3)) == [b"replayed"]

@@ -115,6 +115,9 @@ def test_a_message_comes_back_as_it_was_given(queue: Queue, clock: FakeClock) ->
         {"body": b"", "lane": ""},
         {"body": b"", "keep_for": -1},
         {"body": b"", "nonsense": 1},
+        {"body": b"", "headers": ["x"]},
+        {"body": b"", "headers": {"x": 1}},
+        {"body": b"", "headers": {"x": "\ud800"}},
         {},
     ],
 )

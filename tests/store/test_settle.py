@@ -141,3 +141,31 @@ def test_ack_and_claim_in_one_call_settle_first(queue: Queue, store: Store) -> N
     assert refused == []
     assert [leased.message.body for leased in leases] == [b"two"]
     assert store.queue("mail").stats().done == 1
+
+
+class _Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("error", ["half \ud83d of a character", "nul \0", "x" * 10_000])
+def test_whatever_an_error_says_is_stored(queue: Queue, store: Store, error: str) -> None:
+    queue.enqueue_many([{"body": b"1"}, {"body": b"2"}])
+    retried, buried = queue.claim(limit=2)
+
+    retried.retry(error=error)
+    buried.bury(error)
+
+    said = [delivery.error or "" for delivery in store.deliveries()]
+    assert [text[:4] for text in said] == [error[:4]] * 2
+    assert all(len(text) <= 4000 for text in said)
+
+
+def test_an_error_that_cannot_be_told_is_named(queue: Queue, store: Store) -> None:
+    queue.enqueue(b"1")
+    (claim,) = queue.claim()
+
+    claim.bury(_Unspeakable())  # type: ignore[arg-type]
+
+    (delivery,) = store.deliveries()
+    assert delivery.error == "_Unspeakable, whose message raises RuntimeError"

@@ -15,14 +15,11 @@ APP = '''
 import os, signal, time
 from pathlib import Path
 
-import fencepost
 from fencepost import App, Discard, LeaseLost, Retry
 
 here = Path(__file__).parent
 app = App(str(here / "store.db"))
 app.source("hooks", scheme="hmac", secret="s")
-with fencepost.connect(app.store) as store, store.transaction() as tx:
-    tx.execute("create table if not exists effects (key text, attempt integer, pid integer)")
 
 
 def effect(message, ctx):
@@ -86,6 +83,50 @@ def suicidal(message, ctx):
 def endless(message, ctx):
     while True:
         time.sleep(0.01)
+
+
+@app.task("unstorable", max_attempts=1)
+def unstorable(message, ctx):
+    raise ValueError("half \\ud83d of a character")
+
+
+@app.task("unstorable-discard")
+def unstorable_discard(message, ctx):
+    raise Discard("half \\ud83d of a character")
+
+
+@app.task("real-time", max_attempts=1)
+def real_time(message, ctx):
+    os.kill(os.getpid(), 40)
+
+
+async def _never():
+    pass
+
+
+@app.task("coroutine", max_attempts=1)
+def coroutine(message, ctx):
+    return _never()
+
+
+@app.task("forking")
+def forking(message, ctx):
+    """Comes back twice; the child must not go on as if it were the worker."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        effect(message, ctx)
+
+
+@app.task("leaving-behind")
+def leaving_behind(message, ctx):
+    """Leaves a process behind that has all its descriptors."""
+    if not os.fork():
+        os.setsid()
+        (here / "left").write_text(str(os.getpid()))
+        wait_for("go")
+        os._exit(0)
+    effect(message, ctx)
 
 
 @app.task("leaving", max_attempts=1)

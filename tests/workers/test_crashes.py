@@ -165,3 +165,56 @@ def test_a_second_sigterm_ends_a_handler_that_will_not_end(site: Site) -> None:
 
     assert queue.stats().ready == 1
     assert site.store.workers() == []
+
+
+def test_a_process_that_a_handler_left_behind_does_not_hide_the_workers_death(site: Site) -> None:
+    left = site.folder / "left"
+    queue = site.store.queue("leaving-behind")
+    queue.enqueue(b"", key="k1")
+
+    with running(site.work("--workers", "1"), cwd=site.folder) as pool:
+        try:
+            wait_until(lambda: queue.stats().done == 1, "the first to be handled")
+            (worker,) = workers_of(site.path)
+            os.kill(worker["pid"], signal.SIGKILL)
+            site.store.queue("quick").enqueue(b"", key="k2")
+            wait_until(lambda: len(site.effects()) == 2, "another worker")
+            pool.send_signal(signal.SIGTERM)
+            assert pool.wait(timeout=60) == 0
+            assert not is_gone(int(left.read_text()))
+        finally:
+            (site.folder / "go").touch()
+
+
+def test_a_pool_whose_store_stays_locked_waits_for_it(site: Site) -> None:
+    app = site.folder / "app.py"
+    app.write_text(app.read_text().replace('"store.db"))', '"store.db"), busy_timeout=0.01)'))
+    site.store.queue("gated").enqueue(b"", key="k")
+    told = site.folder / "stderr"
+
+    with running(site.work("--drain", "--workers", "1"), cwd=site.folder) as pool:
+        pid = wait_until(lambda: site.begun("k", 1), "the first attempt")
+        with site.store.transaction():
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: "store busy" in told.read_text(), "the next to be kept out")
+            assert pool.poll() is None
+        (site.folder / "go").touch()
+        assert pool.wait(timeout=90) == 0
+
+    assert [(key, attempt) for key, attempt, _ in site.effects()] == [("k", 2)]
+
+
+def test_a_pool_goes_on_when_nobody_reads_its_log(site: Site) -> None:
+    site.store.queue("failing").enqueue(b"", key="k")
+    code = (
+        "import os, sys\n"
+        "reading, writing = os.pipe()\n"
+        "os.close(reading)\n"
+        "os.dup2(writing, 2)\n"
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
+    )
+
+    with running(["-c", code, *site.work("--drain")], cwd=site.folder) as pool:
+        assert pool.wait(timeout=90) == 0
+
+    assert site.store.queue("failing").stats().dead == 1

@@ -54,6 +54,10 @@ def test_an_idempotency_key_is_of_one_delivery(site: Site) -> None:
     [
         ("failing", 2, r"RuntimeError: boom 2 \(app\.py:\d+ in failing\)"),
         ("discarding", 1, "not for us"),
+        ("unstorable", 1, r"ValueError: half \\ud83d of a character"),
+        ("unstorable-discard", 1, r"half \\ud83d of a character"),
+        ("real-time", 1, r"worker process \d+ was killed by signal 40"),
+        ("coroutine", 1, r"TypeError: coroutine did not run: it made a coroutine"),
         ("leaving", 1, r"SystemExit: 3 \(app\.py:\d+ in leaving\)"),
         ("suicidal", 2, r"worker process \d+ was killed by SIGSEGV"),
         ("endless", 2, r"killed by SIGKILL after 0\.3 s, its handler's timeout"),
@@ -80,6 +84,14 @@ def test_a_handler_may_ask_for_another_attempt(site: Site) -> None:
     _drain(site)
 
     assert [(key, attempt) for key, attempt, _ in site.effects()] == [("k", 3)]
+
+
+def test_a_child_that_a_handler_forks_does_not_go_on_as_the_worker(site: Site) -> None:
+    site.store.queue("forking").enqueue(b"", key="k")
+
+    _drain(site)
+
+    assert [(key, attempt) for key, attempt, _ in site.effects()] == [("k", 1)]
 
 
 def test_an_error_after_the_transaction_does_not_repeat_it(site: Site) -> None:
