@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 import sys
 
 import structlog
@@ -23,6 +25,17 @@ def configure() -> None:
         ],
         logger_factory=lambda *_: _Stderr(),
     )
+    atexit.register(_give_up_unread)
+
+
+def _give_up_unread() -> None:
+    """Drop what nobody reads: the interpreter's own last flush would fail, and exit with 120."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    except (ValueError, AttributeError):
+        pass  # closed, or none at all
 
 
 class _Stderr:
