@@ -1,7 +1,9 @@
 """The store's clock: Unix time read once for each boot, then carried by the boot clock.
 
-Within a boot it cannot step, whatever happens to the wall clock. A reboot ends every
-lease, because the processes that held them are gone.
+Within a boot it cannot step, whatever happens to the wall clock. From one boot to the next
+it never runs backwards: a wall clock that was set back would make all that is kept for a
+time live longer, and all that waits wait longer. A reboot ends every lease, because the
+processes that held them are gone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,19 @@ from ..clock import Clock
 
 _READ = "select boot_id, boot_offset_ms from fp_store"
 
+# The newest of each kind of row; each is one step into an index.
+_LATEST = """
+select max(
+  coalesce((select received_at_ms from fp_message order by id desc limit 1), 0),
+  coalesce((
+    select max((select max(created_at_ms) from fp_entry where namespace = fp_namespace.id))
+    from fp_namespace
+  ), 0),
+  coalesce((select max(acquired_at_ms) from fp_lease), 0),
+  coalesce((select claimed_at_ms from fp_once order by id desc limit 1), 0)
+)
+"""
+
 _WRITE = """
 insert into fp_store (one, boot_id, boot_offset_ms, last_fence)
 values (1, :boot_id, :offset, 0)
@@ -19,7 +34,11 @@ on conflict (one) do update
 set boot_id = excluded.boot_id, boot_offset_ms = excluded.boot_offset_ms
 """
 
-_EXPIRE = "update fp_delivery set lease_until_ms = 0 where state = 'leased'"
+_EXPIRE = (
+    "update fp_delivery set lease_until_ms = 0 where state = 'leased'",
+    "update fp_lease set expires_at_ms = 0 where token is not null",
+    "update fp_once set expires_at_ms = 0 where state = 'claimed'",
+)
 
 
 class Anchor:
@@ -44,6 +63,8 @@ def drop(connection: apsw.Connection, clock: Clock) -> Anchor | None:
 
 def weigh(connection: apsw.Connection, clock: Clock) -> None:
     """Anchor the clock to this boot and end all leases; within a write transaction."""
-    offset = clock.wall_ms() - clock.boot_ms()
+    latest: int = connection.execute(_LATEST).get
+    offset = max(clock.wall_ms(), latest) - clock.boot_ms()
     connection.execute(_WRITE, {"boot_id": clock.boot_id(), "offset": offset})
-    connection.execute(_EXPIRE)
+    for statement in _EXPIRE:
+        connection.execute(statement)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..engine import Hold, Leased
 from ..message import Message
 from .door import Write
+from .fences import next_fences
 from .lease import bind
 from .reap import promote_due, reap_expired
 
@@ -19,12 +20,6 @@ from fp_delivery
 where queue = :queue and state = 'ready' and due_at_ms is null and held = 0
 order by priority desc, id
 limit :limit
-"""
-
-_FENCES = """
-update fp_store
-set last_fence = last_fence + :count
-returning last_fence
 """
 
 _LEASE = """
@@ -65,11 +60,11 @@ def claim(
     del picked[limit:]
     if not picked:
         return [], False
-    first = write.run(_FENCES, {"count": len(picked)})[0][0] - len(picked) + 1
+    fences = next_fences(write, len(picked))
     until = write.now_ms + lease_ms
     leases = []
-    for n, (queue, id, message) in enumerate(picked):
-        hold = Hold(id, first + n, secrets.token_hex(16))
+    for fence, (queue, id, message) in zip(fences, picked, strict=True):
+        hold = Hold(id, fence, secrets.token_hex(16))
         limits = {"owner": owner, "until": until, "max_attempts": max_attempts.get(queue)}
         ((attempt,),) = write.run(_LEASE, bind(hold, now=write.now_ms, **limits))
         leases.append(Leased(hold, queue, _message(write, message), attempt, until))

@@ -30,7 +30,7 @@ _LIVE = """
 select exists (
   select 1
   from json_each(:queues) as asked
-  cross join fp_delivery on queue = asked.value
+  cross join fp_delivery indexed by fp_delivery_ready on queue = asked.value
   where state = 'ready' and due_at_ms is null and held = 0
 ) or exists (
   select 1
@@ -55,7 +55,7 @@ select case
   when exists (
     select 1
     from json_each(:queues) as asked
-    cross join fp_delivery on queue = asked.value
+    cross join fp_delivery indexed by fp_delivery_ready on queue = asked.value
     where state = 'ready' and due_at_ms is null and held = 0
   ) then 0
   else (

@@ -24,10 +24,12 @@ values (:scope, :source, :key, :event, :headers, :body, :sha256, :now, :keep)
 
 _INSERT_DELIVERY = """
 insert into fp_delivery (
-  message_id, queue, lane, held, priority, state, due_at_ms, max_attempts, error, changed_at_ms
+  message_id, queue, lane, held, priority, state, due_at_ms, max_attempts, error, bytes,
+  created_at_ms, changed_at_ms
 )
 values (
-  :message, :queue, :lane, :held, :priority, :state, :due, :max_attempts, :error, :now
+  :message, :queue, :lane, :held, :priority, :state, :due, :max_attempts, :error, :bytes,
+  :now, :now
 )
 """
 
@@ -84,6 +86,7 @@ def enqueue(write: Write, draft: Draft) -> Receipt:
                 "due": write.now_ms + address.delay_ms if address.delay_ms else None,
                 "max_attempts": address.max_attempts,
                 "error": address.refused,
+                "bytes": len(draft.body),
                 "now": write.now_ms,
             },
         )

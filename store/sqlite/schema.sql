@@ -1,10 +1,18 @@
--- fp_store     one row: which boot the store's clock is anchored to, the last fence given out
--- fp_message   the ledger: one row for each dedupe key, kept after its work is done
--- fp_delivery  one row for each handler a message goes to; the lease lives here
--- fp_worker    one row for each living worker process; see alive.py
+-- fp_store       one row: which boot the store's clock is anchored to, the last fence given out
+-- fp_message     the ledger: one row for each dedupe key, kept after its work is done
+-- fp_delivery    one row for each handler a message goes to; its lease lives here
+-- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
+-- fp_worker      one row for each living worker process; see alive.py
+-- fp_owner       one row for each owner of keyed state: how many entries it has in all
+-- fp_namespace   one row for each namespace: the options it was first opened with, its size
+-- fp_entry       keyed state
+-- fp_quarantine  what was found damaged, set aside so that it blocks nothing
+-- fp_lease       named leases
+-- fp_once        two-phase claims of keys: in work, then done with a result
 --
 -- Times are milliseconds on the store's clock (Unix time that does not step; anchor.py).
 -- AUTOINCREMENT everywhere: SQLite would give the number of a deleted last row out again.
+-- Sizes and counts are kept by the statements that change them, in the same transaction.
 
 create table fp_store (
   one integer primary key check (one = 1),
@@ -20,25 +28,31 @@ create table fp_message (
   key text,
   event text not null,
   headers text not null,
-  body blob,
+  body blob, -- null once every delivery is done
+  compressed integer not null default 0 check (compressed in (0, 1)),
   body_sha256 blob not null,
   received_at_ms integer not null,
-  keep_ms integer not null
+  keep_ms integer not null,
+  expires_at_ms integer -- when the key is forgotten; null while a delivery has not ended
 ) strict;
 
 create unique index fp_message_key on fp_message (scope, key) where key is not null;
+create index fp_message_expiry on fp_message (expires_at_ms) where expires_at_ms is not null;
 
 create table fp_delivery (
   id integer primary key autoincrement,
   message_id integer not null references fp_message (id),
   queue text not null,
   lane text,
-  held integer not null default 0 check (held in (0, 1)), -- behind an older one of its lane
+  lane_policy text not null default 'strict' check (lane_policy in ('strict', 'skip', 'park')),
+  held integer not null default 0 check (held in (0, 1)), -- behind another one of its lane
+  parked integer not null default 0 check (parked in (0, 1)), -- dead, and its lane waits for it
   priority integer not null,
   state text not null check (state in ('ready', 'leased', 'done', 'dead', 'cancelled')),
   due_at_ms integer, -- not before; null: now
   attempt integer not null default 0 check (attempt >= 0),
   max_attempts integer not null check (max_attempts >= 1),
+  retry_for_ms integer not null default 0, -- not dead before this age, whatever the attempts
   fence integer not null default 0 check (fence >= 0),
   token text,
   settled_token text, -- the lease that ended it, so that a repeated call gets the same answer
@@ -46,12 +60,16 @@ create table fp_delivery (
   lease_until_ms integer,
   error text,
   result text,
+  bytes integer not null check (bytes >= 0), -- of the body as it came
+  created_at_ms integer not null,
   changed_at_ms integer not null
 ) strict;
 
 create unique index fp_delivery_message on fp_delivery (message_id, queue);
 create index fp_delivery_ready on fp_delivery (queue, priority desc, id)
   where state = 'ready' and due_at_ms is null and held = 0;
+create index fp_delivery_age on fp_delivery (queue, changed_at_ms)
+  where state = 'ready' and due_at_ms is null;
 create index fp_delivery_due on fp_delivery (due_at_ms)
   where state = 'ready' and due_at_ms is not null;
 create index fp_delivery_lease on fp_delivery (lease_until_ms) where state = 'leased';
@@ -60,8 +78,20 @@ create index fp_delivery_lane on fp_delivery (queue, lane, id)
   where lane is not null and state in ('ready', 'leased');
 -- At most one of a lane can be claimed; the rest is held behind it.
 create unique index fp_delivery_head on fp_delivery (queue, lane)
-  where lane is not null and held = 0 and state in ('ready', 'leased');
+  where lane is not null and held = 0 and (state in ('ready', 'leased') or parked = 1);
 create index fp_delivery_dead on fp_delivery (queue, id) where state = 'dead';
+
+create table fp_queue (
+  name text primary key,
+  max_rows integer check (max_rows >= 1), -- of ready and leased ones
+  max_bytes integer check (max_bytes >= 1),
+  bytes integer not null default 0 check (bytes >= 0), -- of ready and leased ones
+  ready integer not null default 0 check (ready >= 0), -- scheduled ones included
+  leased integer not null default 0 check (leased >= 0),
+  done integer not null default 0 check (done >= 0),
+  dead integer not null default 0 check (dead >= 0),
+  cancelled integer not null default 0 check (cancelled >= 0)
+) strict, without rowid;
 
 create table fp_worker (
   id integer primary key autoincrement,
@@ -73,3 +103,73 @@ create table fp_worker (
   started_at_ms integer not null,
   seen_at_ms integer not null
 ) strict;
+
+create table fp_owner (
+  name text primary key,
+  max_entries integer check (max_entries >= 1),
+  entries integer not null default 0 check (entries >= 0)
+) strict, without rowid;
+
+create table fp_namespace (
+  id integer primary key autoincrement,
+  owner text not null references fp_owner (name),
+  name text not null,
+  max_entries integer check (max_entries >= 1),
+  ttl_ms integer check (ttl_ms >= 1),
+  overflow text not null check (overflow in ('evict', 'reject')),
+  entries integer not null default 0 check (entries >= 0) -- expired ones included until swept
+) strict;
+
+create unique index fp_namespace_name on fp_namespace (owner, name);
+
+create table fp_entry (
+  id integer primary key autoincrement,
+  namespace integer not null references fp_namespace (id),
+  key text not null,
+  value text not null, -- JSON
+  created_at_ms integer not null,
+  expires_at_ms integer
+) strict;
+
+create unique index fp_entry_key on fp_entry (namespace, key);
+create index fp_entry_age on fp_entry (namespace, created_at_ms, key);
+create index fp_entry_expiry on fp_entry (namespace, expires_at_ms)
+  where expires_at_ms is not null;
+
+create table fp_quarantine (
+  id integer primary key autoincrement,
+  place text not null, -- which table and row it was
+  value blob,
+  why text not null,
+  found_at_ms integer not null
+) strict;
+
+create table fp_lease (
+  name text primary key,
+  owner text not null,
+  fence integer not null check (fence >= 0),
+  token text, -- null once released
+  settled_token text, -- the one it was released with, so that releasing twice is one
+  acquired_at_ms integer not null,
+  expires_at_ms integer not null
+) strict, without rowid;
+
+create index fp_lease_expiry on fp_lease (expires_at_ms);
+
+create table fp_once (
+  id integer primary key autoincrement,
+  namespace text not null,
+  key text not null,
+  state text not null check (state in ('claimed', 'done', 'released')),
+  holder text not null,
+  fence integer not null check (fence >= 0),
+  token text, -- null once completed or released
+  settled_token text,
+  payload_sha256 blob,
+  result text, -- JSON
+  claimed_at_ms integer not null,
+  expires_at_ms integer not null -- of the lease while claimed, of the memory once done
+) strict;
+
+create unique index fp_once_key on fp_once (namespace, key);
+create index fp_once_expiry on fp_once (expires_at_ms);

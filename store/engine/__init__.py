@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .message import Content, Delivery, Draft, Message, QueueStats, Receipt
-from .probe import ProbeReport, ProbeStep
-from .transaction import Transaction
-from .worker import Worker
+from ..message import Content, Delivery, Draft, Message, QueueStats, Receipt
+from ..probe import ProbeReport, ProbeStep
+from ..transaction import Transaction
+from ..worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
