@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 
 from ..store import Store, connect
-from ..store.message import STATES, Delivery
+from ..store.message import STATES, Outcome
 from ..store.validate import name
 from .output import as_json, plain, print_json, print_table, record, the_store
 
@@ -61,7 +61,7 @@ def show(store: str, id: int, as_json: bool) -> None:
         delivery, content = opened.delivery(id), opened.content(id)
     if delivery is None or content is None:
         raise click.ClickException(f"there is no delivery {id}")
-    body, encoding = _text(content.body)
+    body, encoding = (None, None) if content.body is None else _text(content.body)
     facts = {
         **record(delivery),
         "result": content.result,
@@ -88,43 +88,51 @@ def replay(store: str, ids: tuple[int, ...]) -> None:
 
     Example: fencepost messages replay 42 43
     """
-    _each(store, ids, "replay", Store.replay, "replayed")
+    _each(store, ids, "replay", Store.replay)
 
 
 @messages.command()
 @the_store
 @_ids
 def cancel(store: str, ids: tuple[int, ...]) -> None:
-    """End deliveries that nobody has begun; a leased one is refused.
+    """End deliveries that wait or are dead; a leased one is refused.
 
     Example: fencepost messages cancel 42
     """
-    _each(store, ids, "cancel", Store.cancel, "cancelled")
+    _each(store, ids, "cancel", Store.cancel)
 
 
 def _each(
-    store: str, ids: tuple[int, ...], verb: str, change: Callable[[Store, int], bool], done: str
+    store: str, ids: tuple[int, ...], verb: str, change: Callable[[Store, int], Outcome]
 ) -> None:
     """Try every one; exit with 1 when one was refused, and say why."""
     refused = False
     with connect(store, create=False) as opened:
         for id in ids:
-            if change(opened, id):
-                click.echo(f"{done} {id}")
+            outcome = change(opened, id)
+            if outcome:
+                click.echo(f"{outcome.kind} {id}")
             else:
                 refused = True
-                click.echo(f"Error: cannot {verb} {id}: {_why(opened.delivery(id))}", err=True)
+                click.echo(f"Error: cannot {verb} {id}: {_why(outcome)}", err=True)
     if refused:
         sys.exit(1)
 
 
-def _why(delivery: Delivery | None) -> str:
-    if delivery is None:
-        return "there is no such delivery"
-    if delivery.state == "leased":
-        holder = "a library user" if delivery.holder is None else f"process {delivery.holder}"
+_WHY = {
+    "active": "it is ready",
+    "completed": "it is done",
+    "already_cancelled": "it is cancelled",
+    "not_found": "there is no such delivery",
+    "unrecoverable": "its body is gone",
+}
+
+
+def _why(outcome: Outcome) -> str:
+    if outcome.kind == "claimed":
+        holder = "a library user" if outcome.holder is None else f"process {outcome.holder}"
         return f"it is leased by {holder}"
-    return f"it is {delivery.state}"
+    return _WHY[outcome.kind]
 
 
 def _text(body: bytes) -> tuple[str, str]:

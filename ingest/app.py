@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 from ..store import Message
 from ..store.errors import InvalidInput
-from ..store.message import DEFAULT_KEEP_MS, DEFAULT_MAX_ATTEMPTS, Address
+from ..store.message import DEFAULT_MAX_ATTEMPTS, Address, LanePolicy
+from ..store.unset import UNSET, Unset
 from ..store.validate import MAX_BODY_BYTES, Duration, count, error_text, key, milliseconds, name
+from ..store.validate import lane_policy as checked_lane_policy
 from ..workers.handler import Function, Handler, make_handler
 from ..workers.log import configure
 from ..workers.pool import run_pool
-from .schemes import Scheme, build
+from .schemes import KEEP_MS, Scheme, build
 
 F = TypeVar("F", bound=Function)
 Lane = Callable[[Message], str | int | None]
@@ -42,6 +44,7 @@ class Route:
     pattern: str
     queue: str
     lane: Lane | None
+    lane_policy: LanePolicy
     priority: int
 
     def matches(self, message: Message) -> bool:
@@ -90,7 +93,7 @@ class App:
         secrets: Sequence[str] = (),
         max_body: int = DEFAULT_MAX_BODY,
         require_key: bool = True,
-        keep_for: Duration = DEFAULT_KEEP_MS / 1000,
+        keep_for: Duration | None = None,
         **options: Any,
     ) -> None:
         """Accept what a sender posts to /in/<source>.
@@ -101,7 +104,8 @@ class App:
             max_body: Bytes; a larger request is answered 413.
             require_key: False also stores requests without a usable dedupe key, each of
                 them as a new message.
-            keep_for: Seconds that a key is kept after the work has ended.
+            keep_for: Seconds that a key is kept after the work has ended; by default longer
+                than the provider goes on to redeliver.
             options: The scheme's own; see docs/sources.md.
 
         Raises:
@@ -122,7 +126,7 @@ class App:
             scheme=built,
             max_body=count(max_body, "max_body", most=MAX_BODY_BYTES),
             require_key=require_key,
-            keep_ms=milliseconds(keep_for, "keep_for"),
+            keep_ms=KEEP_MS[scheme] if keep_for is None else milliseconds(keep_for, "keep_for"),
         )
 
     def on(
@@ -132,9 +136,13 @@ class App:
         *,
         name: str | None = None,
         lane: Lane | None = None,
+        lane_policy: LanePolicy = "strict",
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        retry_for: Duration = 0,
         timeout: Duration | None = None,
         priority: int = 0,
+        max_rows: int | Unset | None = UNSET,
+        max_bytes: int | Unset | None = UNSET,
     ) -> Callable[[F], F]:
         """Handle the events of a source that match a shell pattern.
 
@@ -144,9 +152,15 @@ class App:
             name: Of the handler and its queue; the function's own by default.
             lane: From a message to its lane: of one lane one is handled at a time,
                 oldest first. When it raises, the delivery is dead from the start.
-            max_attempts: Claims before the delivery is dead.
+            lane_policy: What a lane does while its head cannot run. "strict": it waits for
+                a retry, not for a dead letter. "skip": it waits for neither. "park": for
+                both, for a dead letter until an operator acts.
+            max_attempts, retry_for: A delivery is dead after so many claims, and not before
+                it is `retry_for` seconds old.
             timeout: Seconds after which the worker is killed and the delivery retried.
             priority: The greater number first.
+            max_rows, max_bytes: The caps of the queue, as in `Store.queue`; while it is at
+                one, the sender is answered 503 and nothing is stored.
 
         Raises:
             InvalidInput: Something of it cannot be used.
@@ -156,10 +170,19 @@ class App:
         if lane is not None and not callable(lane):
             raise InvalidInput(f"lane must be a function of the message, not {lane!r}")
         count(priority, "priority", least=-(2**31))
+        policy = checked_lane_policy(lane_policy)
 
         def register(function: F) -> F:
-            handler = self._add(function, name, max_attempts, timeout)
-            self.routes.append(Route(source, event, handler.name, lane, priority))
+            handler = self._add(
+                function,
+                queue=name,
+                max_attempts=max_attempts,
+                retry_for=retry_for,
+                timeout=timeout,
+                max_rows=max_rows,
+                max_bytes=max_bytes,
+            )
+            self.routes.append(Route(source, event, handler.name, lane, policy, priority))
             return function
 
         return register
@@ -169,12 +192,26 @@ class App:
         queue: str,
         *,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        retry_for: Duration = 0,
         timeout: Duration | None = None,
+        max_rows: int | Unset | None = UNSET,
+        max_bytes: int | Unset | None = UNSET,
     ) -> Callable[[F], F]:
-        """Handle what is put in a queue by `store.queue(queue).enqueue(...)`."""
+        """Handle what is put in a queue by `store.queue(queue).enqueue(...)`.
+
+        The arguments are those of `on`. The limits here count, not those of enqueue.
+        """
 
         def register(function: F) -> F:
-            self._add(function, queue, max_attempts, timeout)
+            self._add(
+                function,
+                queue=queue,
+                max_attempts=max_attempts,
+                retry_for=retry_for,
+                timeout=timeout,
+                max_rows=max_rows,
+                max_bytes=max_bytes,
+            )
             return function
 
         return register
@@ -206,10 +243,8 @@ class App:
         configure()
         return run_pool(self, lambda: self, workers=workers, drain=drain)
 
-    def _add(
-        self, function: Function, queue: str | None, max_attempts: int, timeout: Duration | None
-    ) -> Handler:
-        handler = make_handler(function, queue=queue, max_attempts=max_attempts, timeout=timeout)
+    def _add(self, function: Function, **options: Any) -> Handler:
+        handler = make_handler(function, **options)
         known = self.handlers.setdefault(handler.name, handler)
         if known != handler:
             raise InvalidInput(f"two handlers are called {handler.name!r}; give one a name=")
@@ -223,10 +258,13 @@ class App:
                 lane = None if chosen is None else key(str(chosen), "lane")
             except BaseException as error:  # noqa: BLE001 - kept with its error, for an operator
                 refused = f"no lane: {type(error).__name__}: {error_text(error)}"
+        limits = self.handlers[route.queue].limits
         return Address(
             queue=route.queue,
             priority=route.priority,
-            max_attempts=self.handlers[route.queue].max_attempts,
+            max_attempts=limits.max_attempts,
+            retry_for_ms=limits.retry_for_ms,
             lane=lane,
+            lane_policy=route.lane_policy,
             refused=refused,
         )

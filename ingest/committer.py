@@ -29,6 +29,7 @@ class Committer:
         """Return once the message is on disk.
 
         Raises:
+            QueueFull, LimitExceeded: There is no room for this one.
             FencepostError: As the store raised it, for all that shared the transaction.
         """
         loop = asyncio.get_running_loop()
@@ -51,7 +52,9 @@ class Committer:
         while batch := self._next_batch():
             drafts = [draft for draft, _ in batch]
             try:
-                receipts = await loop.run_in_executor(self._thread, self._engine.enqueue, drafts)
+                answers = await loop.run_in_executor(
+                    self._thread, self._engine.enqueue_each, drafts
+                )
             except Exception as error:  # noqa: BLE001 - it is raised in the waiting requests
                 if len(batch) > 1 and not isinstance(error, FencepostError):
                     # One draft is at fault, and the others should not suffer for it.
@@ -62,9 +65,13 @@ class Committer:
                     if not done.cancelled():
                         done.set_exception(error)
             else:
-                for (_, done), receipt in zip(batch, receipts, strict=True):
-                    if not done.cancelled():
-                        done.set_result(receipt)
+                for (_, done), answer in zip(batch, answers, strict=True):
+                    if done.cancelled():
+                        continue
+                    if isinstance(answer, Receipt):
+                        done.set_result(answer)
+                    else:
+                        done.set_exception(answer)
         self._running = None
 
     def _next_batch(self) -> list[tuple[Draft, asyncio.Future[Receipt]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from functools import partial
 import msgspec
 
 from ..store import Message, Store, connect
-from ..store.errors import FencepostError, StoreBusy
+from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
 from ..store.message import Draft
 from ..workers.child import patiently
+from ..workers.handler import set_caps
 from ..workers.log import log
 from .app import App, Source
 from .committer import Committer
@@ -71,6 +73,9 @@ class Receiver:
         options = {**self._app.store_options, "busy_timeout": _BUSY_SECONDS}
         open_store = partial(connect, self._app.store, create=self._create, **options)
         self._store = await asyncio.to_thread(patiently, open_store)
+        await asyncio.to_thread(
+            patiently, partial(set_caps, self._store, self._app.handlers.values())
+        )
         self._committer = Committer(self._store.engine)
         await send({"type": "lifespan.startup.complete"})
         if self._on_ready is not None:
@@ -130,6 +135,10 @@ class Receiver:
             receipt = await self._committer.commit(self._draft(source, request, event))
         except StoreBusy:
             return _unavailable("the store is busy")
+        except QueueFull as error:
+            return _unavailable(f"queue {error.queue} is full", error.retry_after)
+        except LimitExceeded as error:
+            return _error(413, str(error))
         except FencepostError as error:
             # With an unknown outcome too: the sender tries again, under the same key.
             log.error("not stored", source=source.name, code=error.code, error=str(error))
@@ -191,6 +200,7 @@ def _wrong_method(allowed: bytes) -> Answer:
     return Answer(answer.status, answer.body, headers=((b"allow", allowed),))
 
 
-def _unavailable(why: str) -> Answer:
+def _unavailable(why: str, retry_after: float = 1) -> Answer:
     answer = _error(503, why)
-    return Answer(answer.status, answer.body, headers=((b"retry-after", b"1"),))
+    seconds = b"%d" % math.ceil(retry_after)
+    return Answer(answer.status, answer.body, headers=((b"retry-after", seconds),))

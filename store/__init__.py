@@ -2,9 +2,19 @@
 
 from .claim import Claim
 from .connect import connect
-from .message import Message, QueueStats, Receipt
+from .message import Message, Outcome, QueueStats, Receipt
 from .queue import Queue
 from .store import Store
 from .transaction import Transaction
 
-__all__ = ["Claim", "Message", "Queue", "QueueStats", "Receipt", "Store", "Transaction", "connect"]
+__all__ = [
+    "Claim",
+    "Message",
+    "Outcome",
+    "Queue",
+    "QueueStats",
+    "Receipt",
+    "Store",
+    "Transaction",
+    "connect",
+]

@@ -32,6 +32,21 @@ class LimitExceeded(FencepostError):
     code = "limit_exceeded"
 
 
+class QueueFull(FencepostError):
+    """The queue is at its cap; nothing was stored.
+
+    Attributes:
+        retry_after: Seconds after which to try again.
+    """
+
+    code = "queue_full"
+
+    def __init__(self, queue: str, holds: str, *, operation: str, path: str) -> None:
+        super().__init__(f"queue {queue} is full: it holds {holds}", operation=operation, path=path)
+        self.queue = queue
+        self.retry_after = 5.0
+
+
 class StoreOpenFailed(FencepostError):
     """The store cannot be opened where it is; nothing was changed."""
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 Status = Literal["accepted", "duplicate", "conflict"]
 State = Literal["ready", "leased", "done", "dead", "cancelled"]
+LanePolicy = Literal["strict", "skip", "park"]
+LANE_POLICIES: tuple[LanePolicy, ...] = ("strict", "skip", "park")
 STATES: tuple[State, ...] = ("ready", "leased", "done", "dead", "cancelled")
 
 DEFAULT_MAX_ATTEMPTS = 8
@@ -47,14 +49,31 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where one delivery of a message goes, as fixed when the message is accepted."""
+    """Where one delivery of a message goes, as fixed when the message is accepted.
+
+    Attributes:
+        retry_for_ms: It is not dead before this age, whatever its attempts.
+        lane_policy: What a lane does while its head cannot run. "strict": a head that waits
+            for its time keeps the others waiting, a dead one does not. "skip": neither
+            does. "park": both do; a dead one until it is replayed or cancelled.
+    """
 
     queue: str
     priority: int = 0
     delay_ms: int = 0
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    retry_for_ms: int = 0
     lane: str | None = None
+    lane_policy: LanePolicy = "strict"
     refused: str | None = None  # why it cannot be handled: it is dead from the start
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a delivery is dead: its attempts used up, and older than `retry_for_ms`."""
+
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    retry_for_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +166,39 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a delivery carries, and what its handler returned."""
+    """What a delivery carries, and what its handler returned.
+
+    Attributes:
+        body: None once every delivery of the message is done.
+    """
 
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes | None
     result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an operator's wish; true when it was fulfilled.
+
+    Attributes:
+        kind: "replayed" or "cancelled"; else why nothing was changed. "claimed": a worker
+            holds it. "active": it waits to be claimed. "completed", "already_cancelled",
+            "not_found". "unrecoverable": it has no body any more.
+        holder: The pid of the worker that holds it, when it is one.
+    """
+
+    kind: Literal[
+        "replayed",
+        "cancelled",
+        "claimed",
+        "active",
+        "completed",
+        "already_cancelled",
+        "not_found",
+        "unrecoverable",
+    ]
+    holder: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.kind in ("replayed", "cancelled")

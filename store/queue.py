@@ -9,18 +9,44 @@ from . import validate
 from .claim import Claim
 from .engine import Engine
 from .errors import InvalidInput, LeaseLost
-from .message import DEFAULT_KEEP_MS, Address, Draft, QueueStats, Receipt, queue_scope
+from .message import (
+    DEFAULT_KEEP_MS,
+    DEFAULT_MAX_ATTEMPTS,
+    Address,
+    Draft,
+    LanePolicy,
+    QueueStats,
+    Receipt,
+    queue_scope,
+)
+from .unset import UNSET, Unset
 from .validate import Duration
 
 DEFAULT_LEASE = 30.0
 
 
 class Queue:
-    """A named queue of a store. Opening one costs nothing and makes nothing."""
+    """A named queue of a store. Opening one writes nothing, but for a cap that is new."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self.name = validate.name(name, "queue")
+
+    def set_caps(
+        self, max_rows: int | Unset | None = UNSET, max_bytes: int | Unset | None = UNSET
+    ) -> None:
+        """Bound what waits here from now on, for all who enqueue; None is no bound.
+
+        Raises:
+            InvalidInput: Nothing was changed.
+        """
+        rows, size = validate.cap(max_rows, "max_rows"), validate.cap(max_bytes, "max_bytes")
+        if rows is UNSET and size is UNSET:
+            return
+        now = self._engine.caps(self.name)
+        wanted = (now[0] if rows is UNSET else rows, now[1] if size is UNSET else size)
+        if wanted != now:
+            self._engine.set_caps(self.name, *wanted)
 
     def enqueue(
         self,
@@ -32,6 +58,9 @@ class Queue:
         delay: Duration = 0,
         priority: int = 0,
         keep_for: Duration = DEFAULT_KEEP_MS / 1000,
+        lane_policy: LanePolicy = "strict",
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        retry_for: Duration = 0,
     ) -> Receipt:
         """Store a message unless its key is there; on disk when this returns.
 
@@ -41,9 +70,15 @@ class Queue:
             lane: Of one lane one delivery is claimed at a time, oldest first.
             delay: Seconds before it can be claimed.
             priority: The greater number first.
+            lane_policy: What the lane does while this one cannot run. "strict": it waits
+                for a delayed or retried one, not for a dead one. "skip": it waits for
+                neither. "park": for both, for a dead one until an operator acts.
+            max_attempts, retry_for: It is dead after so many claims, and not before it is
+                `retry_for` seconds old. A worker's handler has limits of its own.
 
         Raises:
             InvalidInput, LimitExceeded: Nothing was begun.
+            QueueFull: The queue is at a cap; nothing was stored.
             StoreBusy: Nothing was stored.
             OutcomeUnknown: Enqueue again with the same key.
         """
@@ -55,6 +90,9 @@ class Queue:
             delay=delay,
             priority=priority,
             keep_for=keep_for,
+            lane_policy=lane_policy,
+            max_attempts=max_attempts,
+            retry_for=retry_for,
         )
         return self._engine.enqueue([draft])[0]
 
@@ -62,6 +100,7 @@ class Queue:
         """Store many messages in one transaction; receipts in their order.
 
         Each is a mapping of enqueue's arguments: `{"body": b"...", "key": "order-7"}`.
+        When there is no room for all of them, QueueFull is raised and none is stored.
         """
         drafts = []
         for index, message in enumerate(messages):
@@ -113,6 +152,9 @@ class Queue:
         delay: Duration = 0,
         priority: int = 0,
         keep_for: Duration = DEFAULT_KEEP_MS / 1000,
+        lane_policy: LanePolicy = "strict",
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        retry_for: Duration = 0,
     ) -> Draft:
         return Draft(
             scope=queue_scope(self.name),
@@ -126,7 +168,10 @@ class Queue:
                     queue=self.name,
                     lane=None if lane is None else validate.key(lane, "lane"),
                     delay_ms=validate.milliseconds(delay, "delay"),
+                    lane_policy=validate.lane_policy(lane_policy),
                     priority=validate.count(priority, "priority", least=-(2**31)),
+                    max_attempts=validate.count(max_attempts, "max_attempts"),
+                    retry_for_ms=validate.milliseconds(retry_for, "retry_for"),
                 )
             ],
             keep_ms=validate.milliseconds(keep_for, "keep_for"),

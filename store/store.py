@@ -9,10 +9,11 @@ from typing import Self
 from . import validate
 from .engine import Engine
 from .errors import InvalidInput
-from .message import STATES, Content, Delivery, QueueStats
+from .message import STATES, Content, Delivery, Outcome, QueueStats
 from .probe import ProbeReport
 from .queue import Queue
 from .transaction import Transaction
+from .unset import UNSET, Unset
 from .worker import Worker
 
 
@@ -44,9 +45,23 @@ class Store:
         """Close the store; twice is as good as once."""
         self.engine.close()
 
-    def queue(self, name: str) -> Queue:
-        """Open a queue by its name, which is its handler's."""
-        return Queue(self.engine, name)
+    def queue(
+        self,
+        name: str,
+        *,
+        max_rows: int | Unset | None = UNSET,
+        max_bytes: int | Unset | None = UNSET,
+    ) -> Queue:
+        """Open a queue by its name, which is its handler's.
+
+        Args:
+            max_rows, max_bytes: Bounds on its ready, scheduled and leased deliveries and
+                their bodies, for all who enqueue there, from now on; None is no bound.
+                What is left out stays as it is.
+        """
+        queue = Queue(self.engine, name)
+        queue.set_caps(max_rows, max_bytes)
+        return queue
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Hold a write transaction on tables of the caller's own.
@@ -80,15 +95,18 @@ class Store:
         """Return the headers, body and result of a delivery, None when there is none."""
         return self.engine.content(id)
 
-    def replay(self, id: int) -> bool:
-        """Make a dead or cancelled delivery ready again; False when it is neither.
+    def replay(self, id: int) -> Outcome:
+        """Make a dead or cancelled delivery ready again.
 
         Its attempts are counted anew. A worker that still believes to hold it is refused.
         """
         return self.engine.replay(id)
 
-    def cancel(self, id: int) -> bool:
-        """End a delivery that nobody holds; False when it is leased or has ended already."""
+    def cancel(self, id: int) -> Outcome:
+        """End a delivery that nobody holds, or give up a dead one for good.
+
+        A lane that was parked behind it goes on.
+        """
         return self.engine.cancel(id)
 
     def workers(self) -> list[Worker]:

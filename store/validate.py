@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from .errors import InvalidInput, LimitExceeded
+from .message import LANE_POLICIES, LanePolicy
+from .unset import UNSET, Unset
 
 # Names become queue columns and URL segments, never file names.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -60,6 +62,21 @@ def count(value: object, what: str, *, least: int = 1, most: int = 2**31) -> int
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise InvalidInput(f"{what} must be a whole number from {least} to {most}, not {value!r}")
     return value
+
+
+def cap(value: int | Unset | None, what: str) -> int | Unset | None:
+    """Return a bound; None is no bound."""
+    if value is None or value is UNSET:
+        return value
+    return count(value, what, most=2**62)
+
+
+def lane_policy(value: object) -> LanePolicy:
+    """Return what a lane does while its head cannot run."""
+    for policy in LANE_POLICIES:
+        if value == policy:
+            return policy
+    raise InvalidInput(f"lane_policy must be one of {', '.join(LANE_POLICIES)}, not {value!r}")
 
 
 def headers(value: object) -> dict[str, str]:

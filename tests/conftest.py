@@ -10,6 +10,7 @@ import pytest
 from fencepost import Queue, Store, connect
 
 from .clock import FakeClock
+from .sqlite import invariants
 
 
 @pytest.fixture
@@ -27,9 +28,11 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(address: str, clock: FakeClock) -> Iterator[Store]:
-    """An empty store on the fake clock."""
+    """An empty store on the fake clock; what must always be true of it is tried at the end."""
     with connect(address, clock=clock) as opened:
         yield opened
+    if Path(address).exists():  # a test may have moved it away
+        invariants.check(address)
 
 
 @pytest.fixture

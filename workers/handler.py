@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..store import Message
+from ..store import Message, Store
 from ..store.errors import InvalidInput
-from ..store.message import DEFAULT_MAX_ATTEMPTS
-from ..store.validate import Duration, count, milliseconds, name
+from ..store.message import Limits
+from ..store.unset import Unset
+from ..store.validate import Duration, cap, count, milliseconds, name
 from .context import Context
 
 Function = Callable[[Message, Context], Any]
@@ -21,15 +22,18 @@ class Handler:
     """One handler; its name is its queue's.
 
     Attributes:
-        max_attempts: Claims of one delivery before it is dead.
+        limits: When a delivery that fails is dead.
         timeout: Seconds after which the worker process is killed, and the delivery tried
             again; None for never.
+        max_rows, max_bytes: The caps of its queue, as in `Store.queue`.
     """
 
     name: str
     function: Function
-    max_attempts: int = DEFAULT_MAX_ATTEMPTS
-    timeout: float | None = None
+    limits: Limits
+    timeout: float | None
+    max_rows: int | Unset | None
+    max_bytes: int | Unset | None
 
 
 class Application(Protocol):
@@ -56,7 +60,10 @@ def make_handler(
     *,
     queue: str | None,
     max_attempts: int,
+    retry_for: Duration,
     timeout: Duration | None,
+    max_rows: int | Unset | None,
+    max_bytes: int | Unset | None,
 ) -> Handler:
     """Return a handler, named after its function when `queue` is None.
 
@@ -84,6 +91,14 @@ def make_handler(
     return Handler(
         name=name(queue if queue is not None else own_name, "a handler's name"),
         function=function,
-        max_attempts=count(max_attempts, "max_attempts"),
+        limits=Limits(count(max_attempts, "max_attempts"), milliseconds(retry_for, "retry_for")),
         timeout=None if timeout is None else milliseconds(timeout, "timeout", least=1) / 1000,
+        max_rows=cap(max_rows, "max_rows"),
+        max_bytes=cap(max_bytes, "max_bytes"),
     )
+
+
+def set_caps(store: Store, handlers: Iterable[Handler]) -> None:
+    """Record the caps that handlers give their queues."""
+    for handler in handlers:
+        store.queue(handler.name, max_rows=handler.max_rows, max_bytes=handler.max_bytes)

@@ -9,7 +9,7 @@ from ..store import connect
 from ..store.errors import InvalidInput
 from ..store.validate import count, milliseconds
 from .child import Load, work
-from .handler import Application
+from .handler import Application, set_caps
 from .slot import Role
 from .supervisor import Supervisor
 
@@ -50,6 +50,7 @@ def run_pool(
     count(workers, "workers", least=0, most=_MOST_WORKERS)
     milliseconds(lease, "lease", least=1)
     with connect(app.store, **app.store_options) as store:
+        set_caps(store, app.handlers.values())
         pool = Role("worker", workers, work, (load, secrets.token_hex(4), queues, lease))
         supervisor = Supervisor(
             store,

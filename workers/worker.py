@@ -52,7 +52,7 @@ class Worker:
         self._keeper = keeper
         self._line = line
         self._signals = signals
-        self._limits = {name: handler.max_attempts for name, handler in handlers.items()}
+        self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._acks: list[tuple[Hold, str | None]] = []
         self._stopping = False
         self._pid = os.getpid()
@@ -83,7 +83,7 @@ class Worker:
                 limit=1,
                 lease_ms=round(self._lease * 1000),
                 owner=self._id,
-                max_attempts=self._limits,
+                limits=self._limits,
                 acks=self._acks,
             )
         except StoreBusy as error:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from ...store.message import DEFAULT_KEEP_MS
 from ..request import Event, Handshake, Request, Verdict
 from . import generic, github, slack, standard, stripe
 from .options import listed, usable_secrets
@@ -43,6 +44,21 @@ SCHEMES: Mapping[str, Callable[..., Scheme]] = {
     "slack": slack.build,
     "standard": standard.build,
     "stripe": stripe.build,
+}
+
+
+_DAY_MS = 86_400_000
+
+# Longer than the provider redelivers, by itself or by hand: GitHub's button works for 3
+# days, on older Enterprise servers for 30; Slack retries for an hour; Stripe's CLI resends
+# for 30 days; Standard Webhooks' own schedule takes 76 hours. Of an unknown sender nobody
+# knows.
+KEEP_MS: Mapping[str, int] = {
+    "github": 31 * _DAY_MS,
+    "hmac": DEFAULT_KEEP_MS,
+    "slack": 1 * _DAY_MS,
+    "standard": 5 * _DAY_MS,
+    "stripe": 31 * _DAY_MS,
 }
 
 

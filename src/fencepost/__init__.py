@@ -1,7 +1,7 @@
 """Webhooks handled once: a durable inbox, fenced leases, a pool of worker processes."""
 
 from .ingest import App
-from .store import Claim, Message, Queue, QueueStats, Receipt, Store, Transaction, connect
+from .store import Claim, Message, Outcome, Queue, QueueStats, Receipt, Store, Transaction, connect
 from .store.errors import (
     FencepostError,
     ForkedStore,
@@ -9,6 +9,7 @@ from .store.errors import (
     LeaseLost,
     LimitExceeded,
     OutcomeUnknown,
+    QueueFull,
     SchemaUnsupported,
     SqlError,
     StoreBusy,
@@ -30,8 +31,10 @@ __all__ = [
     "LeaseLost",
     "LimitExceeded",
     "Message",
+    "Outcome",
     "OutcomeUnknown",
     "Queue",
+    "QueueFull",
     "QueueStats",
     "Receipt",
     "Retry",

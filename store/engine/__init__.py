@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..message import Content, Delivery, Draft, Message, QueueStats, Receipt
+from ..errors import LimitExceeded, QueueFull
+from ..message import Content, Delivery, Draft, Limits, Message, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Transaction
 from ..worker import Worker
@@ -46,7 +47,23 @@ class Engine(Protocol):
     # a message's life, in its order
 
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
-        """Store what is new, all in one transaction; receipts in the order of the drafts."""
+        """Store what is new, all or nothing; receipts in the order of the drafts.
+
+        Raises:
+            QueueFull, LimitExceeded: One of them has no room; none was stored.
+        """
+        ...
+
+    def enqueue_each(self, drafts: Sequence[Draft]) -> list[Receipt | QueueFull | LimitExceeded]:
+        """Store what is new and has room, in one transaction; what has none stops no other."""
+        ...
+
+    def caps(self, queue: str) -> tuple[int | None, int | None]:
+        """Return the caps of a queue in rows and bytes; None is no cap."""
+        ...
+
+    def set_caps(self, queue: str, max_rows: int | None, max_bytes: int | None) -> None:
+        """Bound the ready, scheduled and leased deliveries of a queue from now on."""
         ...
 
     def claim(
@@ -56,14 +73,14 @@ class Engine(Protocol):
         limit: int,
         lease_ms: int,
         owner: int | None = None,
-        max_attempts: Mapping[str, int] | None = None,
+        limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
     ) -> tuple[list[Leased], list[Hold]]:
         """Ack, then lease at most `limit` deliveries, in one transaction.
 
         Returns the leases, in the order of the queues, then by priority, then oldest
-        first; and those acks that were refused because the lease was lost. A queue named
-        in `max_attempts` gets that limit from now on in place of the one at enqueue.
+        first; and those acks that were refused because the lease was lost. Deliveries of
+        a queue named in `limits` have those from now on in place of the ones at enqueue.
         """
         ...
 
@@ -131,12 +148,12 @@ class Engine(Protocol):
         """Return what a delivery carries and what came of it."""
         ...
 
-    def replay(self, id: int) -> bool:
-        """Make a dead or cancelled delivery ready again; False when it is neither."""
+    def replay(self, id: int) -> Outcome:
+        """Make a dead or cancelled delivery ready again."""
         ...
 
-    def cancel(self, id: int) -> bool:
-        """End a ready delivery; False when it is not ready."""
+    def cancel(self, id: int) -> Outcome:
+        """End a ready delivery, or give up a dead one for good."""
         ...
 
     # workers

@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ..engine import Hold, Leased
-from ..message import Message
+from ..errors import StoreCorrupt
+from ..message import Limits, Message
+from . import bodies, queues
+from .delivery import COLUMNS, Standing
 from .door import Write
 from .fences import next_fences
-from .lease import bind
 from .reap import promote_due, reap_expired
+from .settle import bury_damaged
 
 # fp_delivery_ready in its own order: of the ready rows one more is looked at than is taken.
-_PICK = """
-select id, message_id
+_PICK = f"""
+select {COLUMNS}
 from fp_delivery
 where queue = :queue and state = 'ready' and due_at_ms is null and held = 0
 order by priority desc, id
 limit :limit
-"""
+"""  # noqa: S608 - COLUMNS is a constant
 
 _LEASE = """
 update fp_delivery
 set state = 'leased', fence = :fence, token = :token, settled_token = null, owner = :owner,
     attempt = attempt + 1, max_attempts = coalesce(:max_attempts, max_attempts),
-    lease_until_ms = :until, changed_at_ms = :now
+    retry_for_ms = coalesce(:retry_for, retry_for_ms), lease_until_ms = :until,
+    changed_at_ms = :now
 where id = :id
-returning attempt
 """
 
 _MESSAGE = """
-select id, source, key, event, headers, body, received_at_ms
+select id, source, key, event, headers, body, compressed, body_sha256, received_at_ms
 from fp_message
 where id = :id
 """
@@ -40,45 +44,82 @@ where id = :id
 
 def claim(
     write: Write,
-    queues: Sequence[str],
+    names: Sequence[str],
     *,
     limit: int,
     lease_ms: int,
     owner: int | None,
-    max_attempts: Mapping[str, int],
+    limits: Mapping[str, Limits],
 ) -> tuple[list[Leased], bool]:
-    """Lease at most `limit` deliveries, the queues asked in the order given; is there more?"""
+    """Lease at most `limit` deliveries, the queues asked in the order given; is there more?
+
+    A delivery whose stored row is damaged becomes a dead letter that says so, and the
+    next one takes its place.
+    """
     reap_expired(write)
     promote_due(write)
-    picked: list[tuple[str, int, int]] = []
-    for queue in queues:
-        if len(picked) > limit:
+    found: list[tuple[Standing, Message]] = []
+    more = False
+    for name in names:
+        sound, more = _sound(write, name, limit - len(found))
+        found += sound
+        if more:
             break
-        rows = write.run(_PICK, {"queue": queue, "limit": limit + 1 - len(picked)})
-        picked += [(queue, id, message) for id, message in rows]
-    more = len(picked) > limit
-    del picked[limit:]
-    if not picked:
-        return [], False
-    fences = next_fences(write, len(picked))
+    if not found:
+        return [], more
     until = write.now_ms + lease_ms
     leases = []
-    for fence, (queue, id, message) in zip(fences, picked, strict=True):
-        hold = Hold(id, fence, secrets.token_hex(16))
-        limits = {"owner": owner, "until": until, "max_attempts": max_attempts.get(queue)}
-        ((attempt,),) = write.run(_LEASE, bind(hold, now=write.now_ms, **limits))
-        leases.append(Leased(hold, queue, _message(write, message), attempt, until))
+    for fence, (row, message) in zip(next_fences(write, len(found)), found, strict=True):
+        hold = Hold(row.id, fence, secrets.token_hex(16))
+        most = limits.get(row.queue)
+        write.run(
+            _LEASE,
+            {
+                "id": hold.id,
+                "fence": hold.fence,
+                "token": hold.token,
+                "owner": owner,
+                "max_attempts": most and most.max_attempts,
+                "retry_for": most and most.retry_for_ms,
+                "until": until,
+                "now": write.now_ms,
+            },
+        )
+        leases.append(Leased(hold, row.queue, message, row.attempt + 1, until))
+    for queue, count in Counter(row.queue for row, _ in found).items():
+        queues.moved(write, queue, "ready", "leased", 0, count)
     return leases, more
 
 
+def _sound(write: Write, queue: str, limit: int) -> tuple[list[tuple[Standing, Message]], bool]:
+    """Return at most `limit` claimable deliveries that can be read; are there more?"""
+    while True:
+        rows = write.run(_PICK, {"queue": queue, "limit": limit + 1, "now": write.now_ms})
+        picked = [Standing(*row) for row in rows]
+        found = [(row, message) for row in picked[:limit] if (message := _read(write, row))]
+        # Those that could not be read are ready no more.
+        if len(found) == len(picked[:limit]):
+            return found, len(picked) > limit
+
+
+def _read(write: Write, row: Standing) -> Message | None:
+    try:
+        return _message(write, row.message_id)
+    except (StoreCorrupt, ValueError) as error:
+        bury_damaged(write, row, f"cannot be read: {error}")
+        return None
+
+
 def _message(write: Write, id: int) -> Message:
-    ((number, source, key, event, headers, body, received),) = write.run(_MESSAGE, {"id": id})
+    ((number, source, key, event, headers, body, compressed, sha256, received),) = write.run(
+        _MESSAGE, {"id": id}
+    )
     return Message(
         id=number,
         source=source,
         key=key,
         event=event,
         headers=json.loads(headers),
-        body=body or b"",
+        body=bodies.unpack(body, compressed, sha256),
         received_at=received / 1000,
     )

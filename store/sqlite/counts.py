@@ -10,18 +10,21 @@ from .door import Door
 
 _STATS = """
 select
-  queue,
-  count(*) filter (where state = 'ready' and coalesce(due_at_ms, 0) <= :now),
-  count(*) filter (where state = 'ready' and due_at_ms > :now),
-  count(*) filter (where state = 'leased'),
-  count(*) filter (where state = 'done'),
-  count(*) filter (where state = 'dead'),
-  count(*) filter (where state = 'cancelled'),
-  min(coalesce(due_at_ms, changed_at_ms))
-    filter (where state = 'ready' and coalesce(due_at_ms, 0) <= :now)
-from fp_delivery
+  name, ready, leased, done, dead, cancelled, (
+    select min(changed_at_ms)
+    from fp_delivery indexed by fp_delivery_age
+    where queue = name and state = 'ready' and due_at_ms is null
+  )
+from fp_queue
+order by name
+"""
+
+# Those whose time has come are few: each claim makes them ready.
+_DUE = """
+select queue, count(*) filter (where due_at_ms > :now), min(due_at_ms)
+from fp_delivery indexed by fp_delivery_due
+where state = 'ready' and due_at_ms is not null
 group by queue
-order by queue
 """
 
 # "cross" keeps SQLite from trading the two sides for a scan when somebody has run ANALYZE.
@@ -77,12 +80,22 @@ end
 def stats(door: Door) -> dict[str, QueueStats]:
     """Return the counts of every queue that has had a delivery, by name."""
     now = door.now_ms()
+    due = {queue: (later, first) for queue, later, first in door.read(_DUE, {"now": now})}
     found = {}
-    for queue, ready, scheduled, leased, done, dead, cancelled, oldest in door.read(
-        _STATS, {"now": now}
-    ):
-        age = 0.0 if oldest is None else max(0, now - oldest) / 1000
-        found[queue] = QueueStats(ready, scheduled, leased, done, dead, cancelled, age)
+    for queue, ready, leased, done, dead, cancelled, oldest in door.read(_STATS):
+        later, first = due.get(queue, (0, now))
+        since = min(now if oldest is None else oldest, first)
+        # The two were read one after the other, and the numbers may have moved between.
+        scheduled = min(later, ready)
+        found[queue] = QueueStats(
+            ready=ready - scheduled,
+            scheduled=scheduled,
+            leased=leased,
+            done=done,
+            dead=dead,
+            cancelled=cancelled,
+            oldest_ready_age=max(0, now - since) / 1000,
+        )
     return found
 
 

@@ -8,11 +8,23 @@ from contextlib import contextmanager
 
 from ..clock import Clock
 from ..engine import Hold, Leased
-from ..errors import LeaseLost
-from ..message import Content, Delivery, Draft, QueueStats, Receipt
+from ..errors import LeaseLost, LimitExceeded, QueueFull
+from ..message import Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..worker import Worker
-from . import claim, counts, enqueue, files, forks, listing, operate, probe, settle, workers
+from . import (
+    claim,
+    counts,
+    enqueue,
+    files,
+    forks,
+    listing,
+    operate,
+    probe,
+    queues,
+    settle,
+    workers,
+)
 from .alive import Alive
 from .bell import Bell
 from .door import Door, Write
@@ -41,11 +53,30 @@ class SqliteEngine:
         forks.watch(self._alive)
 
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
+        prepared = [enqueue.prepare(draft) for draft in drafts]
         with self._door.write("enqueue") as write:
-            receipts = [enqueue.enqueue(write, draft) for draft in drafts]
-        if any(receipt.status == "accepted" for receipt in receipts):
-            self._bell.ring()
+            receipts = [enqueue.enqueue(write, each) for each in prepared]
+        self._ring_for(receipts)
         return receipts
+
+    def enqueue_each(self, drafts: Sequence[Draft]) -> list[Receipt | QueueFull | LimitExceeded]:
+        prepared = [enqueue.prepare(draft) for draft in drafts]
+        answers: list[Receipt | QueueFull | LimitExceeded] = []
+        with self._door.write("enqueue") as write:
+            for each in prepared:
+                try:
+                    answers.append(enqueue.enqueue(write, each))
+                except (QueueFull, LimitExceeded) as error:
+                    answers.append(error)
+        self._ring_for(answers)
+        return answers
+
+    def caps(self, queue: str) -> tuple[int | None, int | None]:
+        return queues.caps(self._door, queue)
+
+    def set_caps(self, queue: str, max_rows: int | None, max_bytes: int | None) -> None:
+        with self._door.write("set_caps") as write:
+            queues.set_caps(write, queue, max_rows, max_bytes)
 
     def claim(
         self,
@@ -54,7 +85,7 @@ class SqliteEngine:
         limit: int,
         lease_ms: int,
         owner: int | None = None,
-        max_attempts: Mapping[str, int] | None = None,
+        limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
     ) -> tuple[list[Leased], list[Hold]]:
         refused = []
@@ -71,7 +102,7 @@ class SqliteEngine:
                 limit=limit,
                 lease_ms=lease_ms,
                 owner=owner,
-                max_attempts=max_attempts or {},
+                limits=limits or {},
             )
         if more:
             self._bell.ring()  # whoever heard of it first is busy from now on
@@ -139,15 +170,17 @@ class SqliteEngine:
     def content(self, id: int) -> Content | None:
         return listing.content(self._door, id)
 
-    def replay(self, id: int) -> bool:
+    def replay(self, id: int) -> Outcome:
         with self._door.write("replay") as write:
-            done = operate.replay(write, id)
+            outcome = operate.replay(write, id)
         self._bell.ring()
-        return done
+        return outcome
 
-    def cancel(self, id: int) -> bool:
+    def cancel(self, id: int) -> Outcome:
         with self._door.write("cancel") as write:
-            return operate.cancel(write, id)
+            outcome = operate.cancel(write, id)
+        self._bell.ring()  # the next of its lane may be claimed
+        return outcome
 
     def register(self, pool: str) -> int:
         with self._door.write("register") as write:
@@ -189,3 +222,7 @@ class SqliteEngine:
         self._door.close()
         self._bell.close()
         self._alive.close()
+
+    def _ring_for(self, answers: Sequence[Receipt | QueueFull | LimitExceeded]) -> None:
+        if any(isinstance(each, Receipt) and each.status == "accepted" for each in answers):
+            self._bell.ring()

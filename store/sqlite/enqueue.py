@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from ..message import Draft, Receipt, State
+from ..message import Address, Draft, Receipt, State
+from . import bodies, lanes, queues, retention
+from .delivery import end_message
 from .door import Write
 
 _FIND = """
-select id, body_sha256
+select id, body_sha256, coalesce(expires_at_ms <= :now, 0)
 from fp_message
 where scope = :scope and key = :key
 """
 
 _INSERT_MESSAGE = """
 insert into fp_message (
-  scope, source, key, event, headers, body, body_sha256, received_at_ms, keep_ms
+  scope, source, key, event, headers, body, compressed, body_sha256, received_at_ms, keep_ms
 )
-values (:scope, :source, :key, :event, :headers, :body, :sha256, :now, :keep)
+values (
+  :scope, :source, :key, :event, :headers, :body, :compressed, :sha256, :now, :keep
+)
 """
 
 _INSERT_DELIVERY = """
 insert into fp_delivery (
-  message_id, queue, lane, held, priority, state, due_at_ms, max_attempts, error, bytes,
-  created_at_ms, changed_at_ms
+  message_id, queue, lane, lane_policy, held, priority, state, due_at_ms, max_attempts,
+  retry_for_ms, error, bytes, created_at_ms, changed_at_ms
 )
 values (
-  :message, :queue, :lane, :held, :priority, :state, :due, :max_attempts, :error, :bytes,
-  :now, :now
+  :message, :queue, :lane, :policy, :held, :priority, :state, :due, :max_attempts,
+  :retry_for, :error, :bytes, :now, :now
 )
-"""
-
-_LANE_IS_BUSY = """
-select 1
-from fp_delivery
-where queue = :queue and lane = :lane and state in ('ready', 'leased')
-limit 1
 """
 
 # The delivery furthest from its end speaks for the message.
@@ -50,13 +48,45 @@ limit 1
 """
 
 
-def enqueue(write: Write, draft: Draft) -> Receipt:
-    """Store a message and its deliveries, unless its key is there already."""
-    sha256 = hashlib.sha256(draft.body).digest()
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft with all that can be computed before the write lock is taken."""
+
+    draft: Draft
+    headers: str
+    sha256: bytes
+    body: bytes
+    compressed: bool
+
+
+def prepare(draft: Draft) -> Prepared:
+    """Do the part of an enqueue that needs no transaction."""
+    body, compressed = bodies.pack(draft.body)
+    return Prepared(
+        draft=draft,
+        headers=json.dumps(dict(draft.headers)),
+        sha256=hashlib.sha256(draft.body).digest(),
+        body=body,
+        compressed=compressed,
+    )
+
+
+def enqueue(write: Write, prepared: Prepared) -> Receipt:
+    """Store a message and its deliveries, unless its key is there already.
+
+    Raises:
+        QueueFull, LimitExceeded: One of its queues has no room; nothing was changed.
+    """
+    draft = prepared.draft
     if draft.key is not None:
-        found = write.run(_FIND, {"scope": draft.scope, "key": draft.key})
-        if found:
-            return _seen_before(write, found[0][0], same=found[0][1] == sha256)
+        known = {"scope": draft.scope, "key": draft.key, "now": write.now_ms}
+        for message, sha256, forgotten in write.run(_FIND, known):
+            if not forgotten:
+                return _seen_before(write, message, same=sha256 == prepared.sha256)
+            retention.forget(write, [message])
+    for address in draft.addresses:
+        if address.refused is None:
+            queues.require_room(write, address.queue, len(draft.body))
     write.run(
         _INSERT_MESSAGE,
         {
@@ -64,34 +94,50 @@ def enqueue(write: Write, draft: Draft) -> Receipt:
             "source": draft.source,
             "key": draft.key,
             "event": draft.event,
-            "headers": json.dumps(dict(draft.headers)),
-            "body": draft.body,
-            "sha256": sha256,
+            "headers": prepared.headers,
+            "body": prepared.body,
+            "compressed": int(prepared.compressed),
+            "sha256": prepared.sha256,
             "now": write.now_ms,
             "keep": draft.keep_ms,
         },
     )
     message = write.last_id
     for address in draft.addresses:
-        lane = {"queue": address.queue, "lane": address.lane}
-        held = address.lane is not None and bool(write.run(_LANE_IS_BUSY, lane))
-        write.run(
-            _INSERT_DELIVERY,
-            {
-                **lane,
-                "message": message,
-                "held": int(held and address.refused is None),
-                "priority": address.priority,
-                "state": "ready" if address.refused is None else "dead",
-                "due": write.now_ms + address.delay_ms if address.delay_ms else None,
-                "max_attempts": address.max_attempts,
-                "error": address.refused,
-                "bytes": len(draft.body),
-                "now": write.now_ms,
-            },
-        )
+        _insert(write, message, address, len(draft.body))
+    if all(address.refused is not None for address in draft.addresses):
+        end_message(write, message)
     state, result = _standing(write, message)
     return Receipt("accepted", message, state, result)
+
+
+def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
+    state = "ready" if address.refused is None else "dead"
+    due = write.now_ms + address.delay_ms if address.delay_ms else None
+    aside = lanes.stands_aside(address.lane_policy, due)
+    write.run(
+        _INSERT_DELIVERY,
+        {
+            "message": message,
+            "queue": address.queue,
+            "lane": address.lane,
+            "policy": address.lane_policy,
+            "held": int(
+                address.lane is not None
+                and address.refused is None
+                and lanes.is_held(write, address.queue, address.lane, stands_aside=aside)
+            ),
+            "priority": address.priority,
+            "state": state,
+            "due": due,
+            "max_attempts": address.max_attempts,
+            "retry_for": address.retry_for_ms,
+            "error": address.refused,
+            "bytes": bytes,
+            "now": write.now_ms,
+        },
+    )
+    queues.arrived(write, address.queue, state, bytes)
 
 
 def _seen_before(write: Write, message: int, *, same: bool) -> Receipt:

@@ -10,24 +10,34 @@ from __future__ import annotations
 
 from ..engine import Hold
 from ..errors import LeaseLost
+from .delivery import COLUMNS, Standing
 from .door import Write
 
-HOLDS = "id = :id and fence = :fence and token = :token and state in ('leased', 'ready')"
-
-_REQUIRE = f"select 1 from fp_delivery where {HOLDS}"  # noqa: S608 - HOLDS is a constant
+_HOLDING = f"""
+select {COLUMNS}
+from fp_delivery
+where id = :id and fence = :fence and token = :token and state in ('leased', 'ready')
+"""  # noqa: S608 - COLUMNS is a constant
 
 _LOOK = "select fence, state, settled_token from fp_delivery where id = :id"
 
 
-def bind(hold: Hold, **others: object) -> dict[str, object]:
-    """Return the parameters of HOLDS, with those of the statement around it."""
-    return {"id": hold.id, "fence": hold.fence, "token": hold.token, **others}
+def holding(write: Write, hold: Hold) -> Standing | None:
+    """Return the delivery as it stands while the claim holds, else None.
+
+    What it says is true until the transaction ends: nobody else can write meanwhile.
+    """
+    proof = {"id": hold.id, "fence": hold.fence, "token": hold.token}
+    rows = write.run(_HOLDING, {**proof, "now": write.now_ms})
+    return Standing(*rows[0]) if rows else None
 
 
-def require(write: Write, hold: Hold, operation: str) -> None:
-    """Raise LeaseLost unless the claim holds."""
-    if not write.run(_REQUIRE, bind(hold)):
+def require(write: Write, hold: Hold, operation: str) -> Standing:
+    """Return the delivery as it stands, or raise LeaseLost because the claim does not hold."""
+    standing = holding(write, hold)
+    if standing is None:
         raise lost(write, hold, operation)
+    return standing
 
 
 def settled_already(write: Write, hold: Hold, state: str) -> bool:

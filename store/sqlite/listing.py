@@ -6,6 +6,7 @@ import json
 
 from ..message import Content, Delivery
 from ..transaction import Row
+from . import bodies
 from .door import Door
 
 _ROWS = """
@@ -32,7 +33,7 @@ _LIST = {
 _ONE = _ROWS + "where d.id = :id"
 
 _CONTENT = """
-select m.headers, m.body, d.result
+select m.headers, m.body, m.compressed, m.body_sha256, d.result
 from fp_delivery as d
 join fp_message as m on m.id = d.message_id
 where d.id = :id
@@ -54,8 +55,9 @@ def delivery(door: Door, id: int) -> Delivery | None:
 
 def content(door: Door, id: int) -> Content | None:
     """Return what a delivery carries and what came of it."""
-    for headers, body, result in door.read(_CONTENT, {"id": id}):
-        return Content(json.loads(headers), body or b"", result and json.loads(result))
+    for headers, stored, compressed, sha256, result in door.read(_CONTENT, {"id": id}):
+        body = None if stored is None else bodies.unpack(stored, compressed, sha256)
+        return Content(json.loads(headers), body, result and json.loads(result))
     return None
 
 

@@ -1,41 +1,78 @@
-"""What an operator changes by hand."""
+"""What an operator changes by hand, and what stood in the way."""
 
 from __future__ import annotations
 
+from ..message import Outcome
+from .delivery import COLUMNS, Standing, moved
 from .door import Write
-from .settle import advance_lane
+from .lanes import HAS_HEAD
+from .queues import LIVE
+
+_FIND = f"select {COLUMNS} from fp_delivery where id = :id"  # noqa: S608 - COLUMNS is a constant
+
+_HOLDER = """
+select w.pid
+from fp_delivery as d
+join fp_worker as w on w.id = d.owner
+where d.id = :id
+"""
+
+_HAS_BODY = "select body is not null from fp_message where id = :id"
 
 _REPLAY = """
 update fp_delivery
 set state = 'ready', attempt = 0, due_at_ms = null, token = null, settled_token = null,
-    changed_at_ms = :now,
-    held = lane is not null and exists (
-      select 1
-      from fp_delivery as other
-      where other.queue = fp_delivery.queue and other.lane = fp_delivery.lane
-        and other.state in ('ready', 'leased')
-    )
-where id = :id and state in ('dead', 'cancelled')
-returning 1
+    parked = 0, held = :held, created_at_ms = :now, changed_at_ms = :now
+where id = :id
 """
 
 _CANCEL = """
 update fp_delivery
-set state = 'cancelled', due_at_ms = null, token = null, settled_token = null,
+set state = 'cancelled', parked = 0, due_at_ms = null, token = null, settled_token = null,
     changed_at_ms = :now
-where id = :id and state = 'ready'
-returning queue, lane
+where id = :id
 """
 
 
-def replay(write: Write, id: int) -> bool:
+def replay(write: Write, id: int) -> Outcome:
     """Make a dead or cancelled delivery ready again, its attempts counted anew."""
-    return bool(write.run(_REPLAY, {"id": id, "now": write.now_ms}))
+    was = _find(write, id)
+    if was is None:
+        return Outcome("not_found")
+    if was.state == "done":
+        return Outcome("completed")
+    if was.state in LIVE:
+        return _claimed(write, id) if was.state == "leased" else Outcome("active")
+    if not write.run(_HAS_BODY, {"id": was.message_id})[0][0]:
+        return Outcome("unrecoverable")
+    # One that is parked is still the head of its lane.
+    held = not was.parked and bool(write.run(HAS_HEAD, {"queue": was.queue, "lane": was.lane}))
+    write.run(_REPLAY, {"id": id, "held": int(held), "now": write.now_ms})
+    moved(write, was, "ready")
+    return Outcome("replayed")
 
 
-def cancel(write: Write, id: int) -> bool:
-    """End a delivery that nobody holds; False when it is leased or at its end already."""
-    rows = write.run(_CANCEL, {"id": id, "now": write.now_ms})
-    if rows:
-        advance_lane(write, *rows[0])
-    return bool(rows)
+def cancel(write: Write, id: int) -> Outcome:
+    """End a delivery that nobody holds, or give up a dead one for good."""
+    was = _find(write, id)
+    if was is None:
+        return Outcome("not_found")
+    if was.state == "leased":
+        return _claimed(write, id)
+    if was.state == "done":
+        return Outcome("completed")
+    if was.state == "cancelled":
+        return Outcome("already_cancelled")
+    write.run(_CANCEL, {"id": id, "now": write.now_ms})
+    moved(write, was, "cancelled")
+    return Outcome("cancelled")
+
+
+def _claimed(write: Write, id: int) -> Outcome:
+    pids = write.run(_HOLDER, {"id": id})
+    return Outcome("claimed", holder=pids[0][0] if pids else None)
+
+
+def _find(write: Write, id: int) -> Standing | None:
+    rows = write.run(_FIND, {"id": id, "now": write.now_ms})
+    return Standing(*rows[0]) if rows else None

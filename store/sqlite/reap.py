@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from . import lanes
+from .delivery import COLUMNS, Standing, moved
 from .door import Write
-from .settle import advance_lane
 
 # The most rows that one claim takes back for everybody; the rest is the next claim's.
 _BATCH = 100
 
-_EXPIRED = """
-select id, queue, lane, attempt >= max_attempts
+_EXPIRED = f"""
+select {COLUMNS}
 from fp_delivery
 where state = 'leased' and lease_until_ms <= :now
 limit :batch
-"""
+"""  # noqa: S608 - COLUMNS is a constant
 
-_OWNED = """
-select id, queue, lane, attempt >= max_attempts
+_OWNED = f"""
+select {COLUMNS}
 from fp_delivery
 where state = 'leased' and owner = :owner
-"""
+"""  # noqa: S608 - COLUMNS is a constant
 
 # The token stays: the late ack of a holder that only stalled is still good until
 # somebody else has claimed the delivery.
@@ -31,8 +32,8 @@ where id = :id
 
 _EXHAUST = """
 update fp_delivery
-set state = 'dead', lease_until_ms = null, due_at_ms = null, token = null, error = :why,
-    changed_at_ms = :now
+set state = 'dead', parked = lane is not null and lane_policy = 'park', lease_until_ms = null,
+    due_at_ms = null, token = null, error = :why, changed_at_ms = :now
 where id = :id
 """
 
@@ -48,31 +49,34 @@ _PROMOTE = """
 update fp_delivery
 set changed_at_ms = due_at_ms, due_at_ms = null
 where id = :id
+returning queue, lane, held
 """
 
 
 def reap_expired(write: Write) -> None:
     """Put deliveries whose lease has ended among the ready, or the dead."""
     for row in write.run(_EXPIRED, {"now": write.now_ms, "batch": _BATCH}):
-        _take_back(write, row, "the lease expired: its worker stalled or died")
+        _take_back(write, Standing(*row), "the lease expired: its worker stalled or died")
 
 
 def reap_owner(write: Write, owner: int, why: str) -> int:
     """Put all that a dead worker held among the ready, or the dead; return how many."""
-    rows = write.run(_OWNED, {"owner": owner})
+    rows = write.run(_OWNED, {"owner": owner, "now": write.now_ms})
     for row in rows:
-        _take_back(write, row, why)
+        _take_back(write, Standing(*row), why)
     return len(rows)
 
 
 def promote_due(write: Write) -> None:
     """Let deliveries be claimed whose time has come, in the place their age gives them."""
     for (id,) in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
-        write.run(_PROMOTE, {"id": id})
+        for queue, lane, held in write.run(_PROMOTE, {"id": id}):
+            if held:
+                lanes.advance(write, queue, lane)
 
 
-def _take_back(write: Write, row: tuple[object, ...], why: str) -> None:
-    id, queue, lane, exhausted = row
-    write.run(_EXHAUST if exhausted else _RETURN, {"id": id, "why": why, "now": write.now_ms})
-    if exhausted:
-        advance_lane(write, queue, lane)
+def _take_back(write: Write, was: Standing, why: str) -> None:
+    exhausted = bool(was.exhausted)
+    statement = _EXHAUST if exhausted else _RETURN
+    write.run(statement, {"id": was.id, "why": why, "now": write.now_ms})
+    moved(write, was, "dead" if exhausted else "ready")

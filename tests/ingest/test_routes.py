@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, InvalidInput, Message, connect
+from fencepost.ingest.schemes import SCHEMES
 
 from .inbox import SECRET, Inbox, github, nothing
 
@@ -157,6 +158,19 @@ def test_the_greater_priority_is_claimed_first(app: App) -> None:
     assert [claim.message.event for claim in claims] == ["release", "push"]
 
 
+# DEDUPE-13
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_key_is_kept_longer_than_its_sender_redelivers(scheme: str, tmp_path: Path) -> None:
+    days = {"github": 30, "stripe": 30, "slack": 1 / 24, "standard": 76 / 24, "hmac": 30}
+    app = App(tmp_path / "hooks.db")
+    options: dict[str, Any] = {"header": "x-signature"} if scheme == "hmac" else {}
+    app.source("plain", scheme=scheme, secret="c2VjcmV0c2VjcmV0c2VjcmV0c2Vj", **options)
+    app.source("given", scheme=scheme, secret="c2VjcmV0c2VjcmV0c2VjcmV0c2Vj", keep_for=5, **options)
+
+    assert app.sources["plain"].keep_ms > days[scheme] * 86_400_000
+    assert app.sources["given"].keep_ms == 5_000
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -168,6 +182,10 @@ def test_the_greater_priority_is_claimed_first(app: App) -> None:
         {"event": 5},
         {"event": nothing},
         {"max_attempts": 0},
+        {"retry_for": -1},
+        {"lane_policy": "fifo"},
+        {"max_rows": 0},
+        {"max_bytes": "1 MB"},
         {"timeout": 0},
         {"name": "a/b"},
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 from collections.abc import Iterator
 
 import apsw
@@ -45,12 +46,12 @@ def test_the_wal_is_cut_back_once_a_reader_has_let_it_grow(
     store: Store, queue: Queue, reader: apsw.Connection
 ) -> None:
     for _ in range(12):
-        queue.enqueue(b"x" * MEGABYTE)
+        queue.enqueue(random.randbytes(MEGABYTE))
     grown = _wal_size(store)
     reader.execute("rollback")
 
     for _ in range(12):
-        queue.enqueue(b"x" * MEGABYTE)
+        queue.enqueue(random.randbytes(MEGABYTE))
 
     assert grown > 10 * MEGABYTE
     assert _wal_size(store) < 10 * MEGABYTE
@@ -74,10 +75,10 @@ def test_a_checkpoint_that_fails_fails_no_commit(address: str) -> None:
         disk.fail(apsw.IOError, "write", ".db")
         queue = store.queue("mail")
 
-        statuses = [queue.enqueue(b"x" * MEGABYTE, key=f"{n}").status for n in range(8)]
+        statuses = [queue.enqueue(random.randbytes(MEGABYTE), key=f"{n}").status for n in range(8)]
         failed = disk.faults
         disk.heal()
-        queue.enqueue_many([{"body": b"x" * MEGABYTE} for _ in range(5)])
+        queue.enqueue_many([{"body": random.randbytes(MEGABYTE)} for _ in range(5)])
 
         assert failed > 0
         assert statuses == ["accepted"] * 8

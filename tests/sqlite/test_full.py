@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import apsw
@@ -70,7 +71,7 @@ def test_a_database_at_its_quota_is_full_and_drains(disk: Disk, store: Store, qu
 
     with pytest.raises(StoreFull):
         for _ in range(100):
-            queue.enqueue(b"x" * 4000)
+            queue.enqueue(random.randbytes(4000))
 
     stored = len(store.deliveries(limit=1000))
     claims = queue.claim(limit=1000)

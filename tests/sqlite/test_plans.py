@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.sqlite import claim, counts, enqueue, lease, operate, reap, settle
+from fencepost.store.sqlite import (
+    claim,
+    counts,
+    delivery,
+    enqueue,
+    lanes,
+    lease,
+    operate,
+    queues,
+    reap,
+    retention,
+    settle,
+)
 
 from ..clock import FakeClock
 from .inside import connection
@@ -26,19 +38,29 @@ HOT = {
     "due": (reap._DUE, ["fp_delivery_due"]),
     "return": (reap._RETURN, ["INTEGER PRIMARY KEY"]),
     "find": (enqueue._FIND, ["fp_message_key"]),
-    "lane is busy": (enqueue._LANE_IS_BUSY, ["fp_delivery_lane"]),
-    "advance lane": (settle._ADVANCE_LANE, ["fp_delivery_lane", "INTEGER PRIMARY KEY"]),
+    "has head": (lanes.HAS_HEAD, ["fp_delivery_head"]),
+    "advance lane": (
+        lanes._ADVANCE,
+        ["fp_delivery_lane", "fp_delivery_head", "INTEGER PRIMARY KEY"],
+    ),
+    "end": (delivery._END, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
+    "forgotten": (retention._EXPIRED, ["fp_message_expiry"]),
+    "forget deliveries": (retention._DELETE_DELIVERIES, ["fp_delivery_message"]),
+    "forget messages": (retention._DELETE_MESSAGES, ["INTEGER PRIMARY KEY"]),
+    "caps": (queues._CAPS, ["PRIMARY KEY"]),
+    "move": (queues._MOVE["ready", "leased"], ["PRIMARY KEY"]),
     "ack": (settle._ACK, ["INTEGER PRIMARY KEY"]),
     "renew": (settle._RENEW, ["INTEGER PRIMARY KEY"]),
-    "require": (lease._REQUIRE, ["INTEGER PRIMARY KEY"]),
-    "replay": (operate._REPLAY, ["fp_delivery_lane", "INTEGER PRIMARY KEY"]),
+    "holding": (lease._HOLDING, ["INTEGER PRIMARY KEY"]),
+    "replay": (operate._REPLAY, ["INTEGER PRIMARY KEY"]),
     "next": (counts._NEXT, ["fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"]),
 }
 
 PARAMETERS = {
     **dict.fromkeys(("now", "until", "due", "limit", "batch", "owner", "id", "fence"), 1),
-    **dict.fromkeys(("message", "max_attempts"), 1),
+    **dict.fromkeys(("message", "max_attempts", "retry_for", "held", "count", "bytes"), 1),
     **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
+    "messages": json.dumps([1, 2]),
     "queues": json.dumps(["q1", "q2"]),
 }
 

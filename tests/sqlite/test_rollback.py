@@ -12,7 +12,7 @@ from fencepost import InvalidInput, Queue, SqlError, Store
 from .inside import ask, connection, gate_is_free
 
 
-def _bodies(store: Store) -> set[bytes]:
+def _bodies(store: Store) -> set[bytes | None]:
     contents = (store.content(delivery.id) for delivery in store.deliveries())
     return {content.body for content in contents if content is not None}
 

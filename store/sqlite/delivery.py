@@ -1,0 +1,80 @@
+"""What follows when a delivery goes from one state to another: counts, lane, retention.
+
+Each verb writes the row with a statement of its own and then says so here, in the same
+transaction, so that no change of state can leave its traces undone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from . import lanes, queues
+from .door import Write
+from .queues import LIVE
+
+COLUMNS = """
+  id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
+  attempt >= max_attempts and :now >= created_at_ms + retry_for_ms
+"""
+
+
+class Standing(NamedTuple):
+    """A delivery as it is before it moves.
+
+    Attributes:
+        exhausted: Its attempts are used up, and it is as old as it has to be for that.
+    """
+
+    id: int
+    message_id: int
+    queue: str
+    lane: str | None
+    lane_policy: str
+    parked: int
+    state: str
+    bytes: int
+    attempt: int
+    exhausted: int
+
+
+# The first of the deliveries of a message to end does not end it. What is done needs no
+# body any more; what is dead or cancelled may be replayed.
+_END = """
+update fp_message
+set expires_at_ms = :now + keep_ms,
+    body = case
+      when exists (
+        select 1 from fp_delivery where message_id = :message and state in ('dead', 'cancelled')
+      ) then body
+    end
+where id = :message and not exists (
+  select 1
+  from fp_delivery
+  where message_id = :message and (state in ('ready', 'leased') or parked = 1)
+)
+"""
+
+_RETURN = "update fp_message set expires_at_ms = null where id = :message"
+
+
+def moved(write: Write, was: Standing, state: str, *, stands_aside: bool = False) -> None:
+    """Follow up on a delivery that has just been given another state.
+
+    Args:
+        was: The delivery as it stood before.
+        stands_aside: It let go of the head of its lane, to wait behind the others.
+    """
+    if was.state != state:
+        queues.moved(write, was.queue, was.state, state, was.bytes)
+    ended = state not in LIVE
+    if ended:
+        end_message(write, was.message_id)
+    elif was.state not in LIVE:
+        write.run(_RETURN, {"message": was.message_id})
+    if was.lane is not None and (ended or stands_aside):
+        lanes.advance(write, was.queue, was.lane)
+
+
+def end_message(write: Write, message: int) -> None:
+    """Let the retention of a message's key begin, once none of its deliveries goes on."""
+    write.run(_END, {"message": message, "now": write.now_ms})

@@ -1,0 +1,75 @@
+"""What is true of the tables after every transaction, whatever was done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .inside import ask
+
+# Each finds the rows that break a rule.
+RULES = {
+    "a queue's numbers are those of its deliveries": """
+        select q.name, d.*
+        from fp_queue as q
+        left join (
+          select
+            queue, sum(state = 'ready') as ready, sum(state = 'leased') as leased,
+            sum(state = 'done') as done, sum(state = 'dead') as dead,
+            sum(state = 'cancelled') as cancelled,
+            sum(bytes * (state in ('ready', 'leased'))) as bytes
+          from fp_delivery
+          group by queue
+        ) as d on d.queue = q.name
+        where (q.ready, q.leased, q.done, q.dead, q.cancelled, q.bytes) <> (
+          coalesce(d.ready, 0), coalesce(d.leased, 0), coalesce(d.done, 0),
+          coalesce(d.dead, 0), coalesce(d.cancelled, 0), coalesce(d.bytes, 0)
+        )
+    """,
+    "each delivery is counted": """
+        select queue from fp_delivery where queue not in (select name from fp_queue)
+    """,
+    "a lane with something that can run has a head": """
+        select queue, lane
+        from fp_delivery
+        where lane is not null and state in ('ready', 'leased')
+          and (due_at_ms is null or lane_policy <> 'skip')
+        except
+        select queue, lane
+        from fp_delivery
+        where held = 0 and (state in ('ready', 'leased') or parked = 1)
+    """,
+    "what is leased is held by nobody else": """
+        select id from fp_delivery where state = 'leased' and held = 1
+    """,
+    "a key's retention begins when its message has ended": """
+        select id
+        from fp_message
+        where (expires_at_ms is null) <> exists (
+          select 1
+          from fp_delivery
+          where message_id = fp_message.id and (state in ('ready', 'leased') or parked = 1)
+        )
+    """,
+    "a body is kept as long as a delivery may need it": """
+        select id
+        from fp_message
+        where body is null and exists (
+          select 1 from fp_delivery where message_id = fp_message.id and state <> 'done'
+        )
+    """,
+    "a message that is done has no body": """
+        select id
+        from fp_message
+        where body is not null and exists (
+          select 1 from fp_delivery where message_id = fp_message.id
+        ) and not exists (
+          select 1 from fp_delivery where message_id = fp_message.id and state <> 'done'
+        )
+    """,
+}
+
+
+def check(path: str | Path) -> None:
+    """Fail when a rule is broken."""
+    broken = {rule: rows for rule, sql in RULES.items() if (rows := ask(path, sql))}
+    assert not broken, broken
