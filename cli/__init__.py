@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from .. import _interrupt
 from ..store.errors import (
     FencepostError,
     InvalidInput,
@@ -42,15 +43,17 @@ for command in (up, serve, work, status, messages, doctor):
 def main() -> None:
     """Run a command; an error is one line on stderr.
 
-    Exits with 0 when it is done, 1 when what was asked about failed, 2 on wrong usage.
+    Exits with 0 when it is done, 1 when what was asked about failed, 2 on wrong usage, 130
+    after a Ctrl-C.
     """
     try:
+        _interrupt.end()
         code = cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = 2
-    except click.Abort:
-        code = 130
+    except (click.Abort, KeyboardInterrupt):
+        code = _interrupt.CODE
     except click.ClickException as error:
         code = _complain(error.format_message(), error.exit_code)
     except FencepostError as error:

@@ -1,5 +1,6 @@
 """Webhooks handled once: a durable inbox, fenced leases, a pool of worker processes."""
 
+from . import _interrupt  # noqa: F401 - before what takes its time
 from .ingest import App
 from .store import Claim, Message, Outcome, Queue, QueueStats, Receipt, Store, Transaction, connect
 from .store.errors import (
