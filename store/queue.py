@@ -8,7 +8,7 @@ from typing import Any
 from . import validate
 from .claim import Claim
 from .engine import Engine
-from .errors import InvalidInput, LeaseLost
+from .errors import InvalidInput, LeaseLost, LimitExceeded
 from .message import (
     DEFAULT_KEEP_MS,
     DEFAULT_MAX_ATTEMPTS,
@@ -100,13 +100,26 @@ class Queue:
         """Store many messages in one transaction; receipts in their order.
 
         Each is a mapping of enqueue's arguments: `{"body": b"...", "key": "order-7"}`.
-        When there is no room for all of them, QueueFull is raised and none is stored.
+
+        Raises:
+            InvalidInput, LimitExceeded: The first bad one is named by its index; nothing
+                was begun.
+            QueueFull: There is no room for all of them; none was stored.
+            StoreBusy: Nothing was stored.
+            OutcomeUnknown: Enqueue those with a key again.
         """
         drafts = []
-        for index, message in enumerate(messages):
+        for index, message in enumerate(validate.each(messages, "messages")):
+            if not isinstance(message, Mapping):
+                kind = type(message).__name__
+                raise InvalidInput(
+                    f"message {index} must be a mapping, not {kind}", operation="enqueue"
+                )
             try:
                 drafts.append(self._draft(**message))
-            except TypeError as error:
+            except LimitExceeded as error:
+                raise LimitExceeded(f"message {index}: {error}", operation="enqueue") from error
+            except (InvalidInput, TypeError) as error:
                 raise InvalidInput(f"message {index}: {error}", operation="enqueue") from error
         return self._engine.enqueue(drafts)
 
@@ -128,10 +141,20 @@ class Queue:
         return [Claim(self._engine, leased) for leased in leases]
 
     def ack_many(self, claims: Iterable[Claim]) -> list[Claim]:
-        """Mark deliveries done in one transaction; return those that were refused as lost."""
+        """Mark deliveries done in one transaction; return those that were refused as lost.
+
+        Raises:
+            InvalidInput: One of them is no claim; nothing was begun.
+            StoreBusy: Nothing was acked.
+            OutcomeUnknown: Ack them again.
+        """
+        given = list(validate.each(claims, "claims"))
+        for index, claim in enumerate(given):
+            if not isinstance(claim, Claim):
+                raise InvalidInput(f"claim {index} must be a Claim, not {claim!r}", operation="ack")
         refused = []
         with self._engine.transaction("ack"):
-            for claim in claims:
+            for claim in given:
                 try:
                     claim.ack()
                 except LeaseLost:

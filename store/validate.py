@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from typing import TypeVar
 
 from .errors import InvalidInput, LimitExceeded
 from .message import LANE_POLICIES, LanePolicy
@@ -20,6 +21,7 @@ MAX_BODY_BYTES = 25 * 1024 * 1024  # the largest payload GitHub sends; docs.gith
 _MAX_SECONDS = 100 * 365 * 86_400
 
 Duration = float | timedelta
+T = TypeVar("T")
 
 
 def name(value: object, what: str) -> str:
@@ -77,6 +79,14 @@ def lane_policy(value: object) -> LanePolicy:
         if value == policy:
             return policy
     raise InvalidInput(f"lane_policy must be one of {', '.join(LANE_POLICIES)}, not {value!r}")
+
+
+def each(values: Iterable[T], what: str) -> Iterator[T]:
+    """Return an iterator over what can be gone through."""
+    try:
+        return iter(values)
+    except TypeError as error:
+        raise InvalidInput(f"{what} must be iterable, not {values!r}") from error
 
 
 def headers(value: object) -> dict[str, str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
-from fencepost import InvalidInput, LimitExceeded, Queue, Store
+from fencepost import FencepostError, InvalidInput, LimitExceeded, Queue, Store
 
 from ..clock import FakeClock
 
@@ -128,6 +131,48 @@ def test_input_that_makes_no_sense_is_refused_before_anything_is_stored(
         queue.enqueue_many([arguments])
 
     assert isinstance(refused.value, ValueError)
+    assert queue.stats().ready == 0
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        ({"body": "text"}, InvalidInput),
+        ({"body": b"", "key": ""}, InvalidInput),
+        ({"body": b"", "nonsense": 1}, InvalidInput),
+        ({}, InvalidInput),
+        ({5: b""}, InvalidInput),
+        (5, InvalidInput),
+        (None, InvalidInput),
+        ("text", InvalidInput),
+        ({"body": b"x" * (25 * 1024 * 1024 + 1)}, LimitExceeded),
+    ],
+    ids=lambda bad: str(bad)[:20],
+)
+def test_of_many_the_first_bad_one_is_named_by_its_index(
+    queue: Queue, bad: Any, kind: type[FencepostError]
+) -> None:
+    with pytest.raises(kind, match=r"^message 3\b") as refused:
+        queue.enqueue_many([*[{"body": b"good"}] * 3, bad, {"body": None}])
+
+    assert refused.value.operation == "enqueue"
+    assert queue.stats().ready == 0
+
+
+@pytest.mark.parametrize("messages", [None, 5])
+def test_what_is_no_list_of_messages_is_refused(queue: Queue, messages: Any) -> None:
+    with pytest.raises(InvalidInput, match="messages must be iterable"):
+        queue.enqueue_many(messages)
+
+
+def test_what_a_generator_of_messages_raises_is_its_own(queue: Queue) -> None:
+    def messages() -> Iterator[dict[str, Any]]:
+        yield {"body": b"good"}
+        raise TypeError("mine")
+
+    with pytest.raises(TypeError, match="mine"):
+        queue.enqueue_many(messages())
+
     assert queue.stats().ready == 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fencepost import InvalidInput, LeaseLost, Queue, Store
@@ -127,6 +129,22 @@ def test_many_are_acked_at_once_and_the_lost_are_named(queue: Queue, clock: Fake
     assert refused == [claims[0]]
     assert taken.id == claims[0].id
     assert queue.stats().done == 2
+
+
+@pytest.mark.parametrize(
+    ("others", "says"),
+    [(None, "claims must be iterable"), ([1], "claim 1 must be a Claim, not 1"), ("a", "claim 1")],
+)
+def test_of_many_to_ack_one_that_is_no_claim_is_refused_and_none_is_acked(
+    queue: Queue, others: Any, says: str
+) -> None:
+    queue.enqueue(b"work")
+    given: Any = queue.claim()
+
+    with pytest.raises(InvalidInput, match=says):
+        queue.ack_many(others and [*given, *others])
+
+    assert queue.stats().leased == 1
 
 
 def test_ack_and_claim_in_one_call_settle_first(queue: Queue, store: Store) -> None:
