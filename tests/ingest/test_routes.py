@@ -236,6 +236,12 @@ def test_a_source_has_a_name_that_fits_an_address(app: App, name: Any) -> None:
         app.source(name, scheme="github", secret="x")
 
 
+@pytest.mark.parametrize("address", [None, 5, b"store.db"])
+def test_an_app_needs_the_address_of_a_store(address: Any) -> None:
+    with pytest.raises(InvalidInput):
+        App(address)
+
+
 def test_a_source_or_a_handler_cannot_stand_twice(app: App) -> None:
     app.on("github", name="work")(first)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,12 @@ def _is_untouched(victim: Path) -> bool:
 )
 def test_what_names_no_file_is_invalid_input(path: str) -> None:
     _refused(path, InvalidInput)
+
+
+@pytest.mark.parametrize("address", [None, 5, b"store.db"])
+def test_what_is_no_path_is_invalid_input(address: Any) -> None:
+    with pytest.raises(InvalidInput):
+        connect(address)
 
 
 @pytest.mark.parametrize("path", ["/", "/.."])

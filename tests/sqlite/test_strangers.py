@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +75,28 @@ def test_a_database_of_another_program_is_unsupported(path: Path, sql: str) -> N
 
     with _untouched(path, SchemaUnsupported):
         connect(path)
+
+
+def test_a_wal_that_another_program_left_behind_is_not_folded_into_its_database(
+    path: Path,
+) -> None:
+    """The -shm is an index of the -wal that SQLite makes anew at every first opening."""
+    living = path.with_name("living.db")
+    owner = apsw.Connection(str(living))
+    owner.pragma("journal_mode", "wal")
+    owner.execute("create table t (a); insert into t values (1)")
+    for suffix in ("", "-wal", "-shm"):  # as its owner's crash would leave them
+        shutil.copy(f"{living}{suffix}", f"{path}{suffix}")
+    owner.close()
+    living.unlink()
+    wal = Path(f"{path}-wal").read_bytes()
+
+    with _untouched(path, SchemaUnsupported):
+        connect(path)
+
+    assert wal
+    assert Path(f"{path}-wal").read_bytes() == wal
+    assert sorted(os.listdir(path.parent)) == ["store.db", "store.db-shm", "store.db-wal"]
 
 
 def test_a_newer_schema_is_unsupported_and_both_versions_are_told(ours: Path) -> None:
