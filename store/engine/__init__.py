@@ -122,10 +122,6 @@ class Engine(Protocol):
         """Forget the wake-ups so far; look for work after it."""
         ...
 
-    def wake(self) -> None:
-        """Make every wait() on this store return."""
-        ...
-
     # operators
 
     def stats(self) -> dict[str, QueueStats]:

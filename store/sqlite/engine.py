@@ -151,10 +151,6 @@ class SqliteEngine:
         self._door.check()
         self._bell.hush()
 
-    def wake(self) -> None:
-        self._door.check()
-        self._bell.ring()
-
     def stats(self) -> dict[str, QueueStats]:
         return counts.stats(self._door)
 

@@ -43,7 +43,7 @@ child = os.fork()
 if child == 0:
     calls = (
         lambda: queue.enqueue(b"x"), queue.claim, claim.ack, store.stats, store.workers,
-        lambda: store.transaction().__enter__(), store.engine.ping, store.engine.wake,
+        lambda: store.transaction().__enter__(), store.engine.ping,
         store.engine.hush, lambda: store.engine.wait(0),
     )
     say(*{refusal(call) for call in calls})
