@@ -85,29 +85,31 @@ class Store:
         """List at most `limit` deliveries, newest first."""
         if state is not None and state not in STATES:
             raise InvalidInput(f"state must be one of {', '.join(STATES)}, not {state!r}")
+        if queue is not None:
+            validate.name(queue, "queue")
         return self.engine.deliveries(state, queue, validate.count(limit, "limit"))
 
     def delivery(self, id: int) -> Delivery | None:
         """Return one delivery by its id, None when there is none."""
-        return self.engine.delivery(id)
+        return self.engine.delivery(validate.id(id))
 
     def content(self, id: int) -> Content | None:
         """Return the headers, body and result of a delivery, None when there is none."""
-        return self.engine.content(id)
+        return self.engine.content(validate.id(id))
 
     def replay(self, id: int) -> Outcome:
         """Make a dead or cancelled delivery ready again.
 
         Its attempts are counted anew. A worker that still believes to hold it is refused.
         """
-        return self.engine.replay(id)
+        return self.engine.replay(validate.id(id))
 
     def cancel(self, id: int) -> Outcome:
         """End a delivery that nobody holds, or give up a dead one for good.
 
         A lane that was parked behind it goes on.
         """
-        return self.engine.cancel(id)
+        return self.engine.cancel(validate.id(id))
 
     def workers(self) -> list[Worker]:
         """List the registered worker processes, oldest first."""

@@ -81,6 +81,11 @@ def lane_policy(value: object) -> LanePolicy:
     raise InvalidInput(f"lane_policy must be one of {', '.join(LANE_POLICIES)}, not {value!r}")
 
 
+def id(value: object) -> int:
+    """Return a delivery's number."""
+    return count(value, "id", most=2**63 - 1)
+
+
 def each(values: Iterable[T], what: str) -> Iterator[T]:
     """Return an iterator over what can be gone through."""
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fencepost import InvalidInput, LeaseLost, Queue, Store
@@ -153,3 +155,16 @@ def test_a_probe_tries_each_ability(store: Store) -> None:
     assert names == ["sqlite", "permissions", "write", "checkpoint", "wal", "clock"]
     assert store.engine.integrity().ok
     assert store.stats() == {}
+
+
+@pytest.mark.parametrize("id", [None, "1", 1.0, True, 0, -1, 2**63, object()])
+def test_what_is_no_id_is_refused(store: Store, id: Any) -> None:
+    for verb in (store.delivery, store.content, store.replay, store.cancel):
+        with pytest.raises(InvalidInput, match="id must be"):
+            verb(id)
+
+
+@pytest.mark.parametrize("queue", ["", 5, "\ud800", object()])
+def test_what_is_no_queues_name_has_no_deliveries_to_list(store: Store, queue: Any) -> None:
+    with pytest.raises(InvalidInput):
+        store.deliveries(queue=queue)
