@@ -107,7 +107,8 @@ class Store:
     def cancel(self, id: int) -> Outcome:
         """End a delivery that nobody holds, or give up a dead one for good.
 
-        A lane that was parked behind it goes on.
+        A lane that was parked behind it goes on. A lease past its expiry does not count,
+        and its holder is refused from then on.
         """
         return self.engine.cancel(validate.id(id))
 

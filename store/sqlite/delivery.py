@@ -14,7 +14,8 @@ from .queues import LIVE
 
 COLUMNS = """
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
-  attempt >= max_attempts and :now >= created_at_ms + retry_for_ms
+  attempt >= max_attempts and :now >= created_at_ms + retry_for_ms,
+  coalesce(lease_until_ms <= :now, 0)
 """
 
 
@@ -23,6 +24,7 @@ class Standing(NamedTuple):
 
     Attributes:
         exhausted: Its attempts are used up, and it is as old as it has to be for that.
+        lapsed: Its lease is over, though nobody may be there to take it back.
     """
 
     id: int
@@ -35,6 +37,7 @@ class Standing(NamedTuple):
     bytes: int
     attempt: int
     exhausted: int
+    lapsed: int
 
 
 # The first of the deliveries of a message to end does not end it. What is done needs no

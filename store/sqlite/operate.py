@@ -26,10 +26,11 @@ set state = 'ready', attempt = 0, due_at_ms = null, token = null, settled_token 
 where id = :id
 """
 
+# A lease that is over counts as none, though nobody may be there to take it back.
 _CANCEL = """
 update fp_delivery
-set state = 'cancelled', parked = 0, due_at_ms = null, token = null, settled_token = null,
-    changed_at_ms = :now
+set state = 'cancelled', parked = 0, due_at_ms = null, lease_until_ms = null, token = null,
+    settled_token = null, changed_at_ms = :now
 where id = :id
 """
 
@@ -57,7 +58,7 @@ def cancel(write: Write, id: int) -> Outcome:
     was = _find(write, id)
     if was is None:
         return Outcome("not_found")
-    if was.state == "leased":
+    if was.state == "leased" and not was.lapsed:
         return _claimed(write, id)
     if was.state == "done":
         return Outcome("completed")

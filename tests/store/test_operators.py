@@ -106,19 +106,34 @@ def test_a_leased_delivery_is_not_cancelled(queue: Queue, store: Store) -> None:
     claim.ack()
 
 
+@pytest.mark.parametrize("reaped", [True, False])
 def test_cancelling_an_expired_claim_revokes_it(
-    queue: Queue, store: Store, clock: FakeClock
+    queue: Queue, store: Store, clock: FakeClock, reaped: bool
 ) -> None:
     queue.enqueue(b"work")
     (claim,) = queue.claim(lease=1)
     clock.advance(1)
-    store.queue("other").claim()
+    if reaped:
+        store.queue("other").claim()
 
     assert store.cancel(claim.id)
 
     with pytest.raises(LeaseLost) as refused:
         claim.ack()
     assert refused.value.cause == "revoked"
+
+
+def test_cancelling_an_expired_claim_lets_its_lane_go_on(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue_many([{"body": b"1", "lane": "a"}, {"body": b"2", "lane": "a"}])
+    (first,) = queue.claim(lease=1)
+    clock.advance(1)
+
+    assert store.cancel(first.id)
+
+    (second,) = queue.claim()
+    assert second.message.body == b"2"
 
 
 def test_a_dead_workers_claims_are_given_back_at_once(
