@@ -112,8 +112,9 @@ def body(value: object) -> bytes:
     """Return a message's body; str is refused because its encoding would be a guess."""
     if not isinstance(value, bytes | bytearray | memoryview):
         raise InvalidInput(f"body must be bytes, not {type(value).__name__}")
-    if len(value) > MAX_BODY_BYTES:
-        raise LimitExceeded(f"body of {len(value)} bytes is over the {MAX_BODY_BYTES} allowed")
+    size = memoryview(value).nbytes  # its len() counts items, of whatever size
+    if size > MAX_BODY_BYTES:
+        raise LimitExceeded(f"body of {size} bytes is over the {MAX_BODY_BYTES} allowed")
     return bytes(value)
 
 

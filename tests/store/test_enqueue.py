@@ -177,8 +177,10 @@ def test_what_a_generator_of_messages_raises_is_its_own(queue: Queue) -> None:
 
 
 def test_a_body_over_the_limit_is_refused(queue: Queue) -> None:
-    with pytest.raises(LimitExceeded):
-        queue.enqueue(b"x" * (25 * 1024 * 1024 + 1))
+    body = bytes(25 * 1024 * 1024 + 8)
+    for over in (body, bytearray(body), memoryview(body).cast("Q")):
+        with pytest.raises(LimitExceeded):
+            queue.enqueue(over)  # type: ignore[arg-type]
 
     assert queue.stats().ready == 0
 
