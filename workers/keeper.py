@@ -121,7 +121,8 @@ class Keeper:
             watch.lost = True
         except FencepostError:
             # The store may be back before the lease ends; until then nothing is lost.
-            watch.lost = time.monotonic() >= watch.ends
+            if time.monotonic() >= watch.ends:
+                watch.lost = True
             time.sleep(min(_RETRY_SECONDS, self._lease / 10))
         else:
             watch.ends = asked_at + self._lease
