@@ -63,7 +63,8 @@ class App:
     Args:
         store: Path or URL of the store; a relative path is relative to where the
             command is run.
-        busy_timeout, durability: As in `connect`.
+        busy_timeout, durability: As in `connect`; the receiver waits for the store no
+            longer than senders wait for it, 1.2 s, whatever busy_timeout says.
     """
 
     def __init__(

@@ -126,7 +126,8 @@ class LeaseLost(FencepostError):
     Attributes:
         cause: "superseded" (someone claimed it since), "settled" (it was acked,
             retried, released or buried with this very lease), "revoked" (an operator
-            replayed or cancelled it) or "missing" (its row is gone).
+            replayed or cancelled it, or its last attempt expired and it is dead) or
+            "missing" (its row is gone).
     """
 
     code = "lease_lost"

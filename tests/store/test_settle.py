@@ -97,13 +97,16 @@ def test_a_delivery_whose_workers_only_ever_die_is_dead_too(
     queue.enqueue(b"poison")
 
     for _ in range(8):
-        assert len(queue.claim(lease=1)) == 1
+        (claim,) = queue.claim(lease=1)
         clock.advance(1)
 
     assert queue.claim() == []
     (delivery,) = store.deliveries(state="dead")
     assert delivery.error is not None
     assert "lease expired" in delivery.error
+    with pytest.raises(LeaseLost) as refused:
+        claim.ack()
+    assert refused.value.cause == "revoked"
 
 
 def test_a_released_delivery_has_not_been_attempted(queue: Queue) -> None:
