@@ -14,7 +14,7 @@ from multiprocess.connection import Connection
 from ..store import Claim, Store
 from ..store.claim import encode_result
 from ..store.engine import Hold
-from ..store.errors import InvalidInput, LeaseLost, StoreBusy
+from ..store.errors import InvalidInput, LeaseLost, OutcomeUnknown, StoreBusy
 from ..store.validate import error_text
 from .context import Context, Discard, Retry
 from .handler import Handler
@@ -161,8 +161,8 @@ class Worker:
         while True:
             try:
                 settle()
-            except StoreBusy as error:
-                log.warning("store busy", operation=error.operation, waited=error.waited)
+            except (StoreBusy, OutcomeUnknown) as error:
+                log.warning("not settled yet", operation=error.operation, error=str(error))
                 continue
             except LeaseLost:
                 _log_lost(hold)
