@@ -16,6 +16,7 @@ from ..store.errors import (
     StoreOpenFailed,
 )
 from .doctor import doctor
+from .leases import leases
 from .messages import messages
 from .output import plain
 from .run import serve, up, work
@@ -36,7 +37,7 @@ def cli() -> None:
     """
 
 
-for command in (up, serve, work, status, messages, doctor):
+for command in (up, serve, work, status, messages, leases, doctor):
     cli.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 from .claim import Claim
 from .connect import connect
+from .leases import Lease
 from .message import Message, Outcome, QueueStats, Receipt
 from .queue import Queue
 from .store import Store
@@ -9,6 +10,7 @@ from .transaction import Transaction
 
 __all__ = [
     "Claim",
+    "Lease",
     "Message",
     "Outcome",
     "Queue",

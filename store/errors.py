@@ -120,14 +120,46 @@ class SqlError(FencepostError):
     code = "sql_error"
 
 
+class LeaseHeld(FencepostError):
+    """Somebody else holds it; nothing was changed.
+
+    Attributes:
+        holder: Its owner.
+        expires_at: Unix seconds on the store's clock; its owner may renew it.
+        retry_after: Seconds from now until then.
+    """
+
+    code = "lease_held"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        holder: str,
+        expires_at: float,
+        retry_after: float,
+        operation: str,
+        path: str,
+    ) -> None:
+        super().__init__(
+            f"{what} is held by {holder} for {retry_after:.1f} s, unless renewed",
+            operation=operation,
+            path=path,
+        )
+        self.holder = holder
+        self.expires_at = expires_at
+        self.retry_after = retry_after
+
+
 class LeaseLost(FencepostError):
     """The lease is no longer the caller's; nothing was changed, so drop the result.
 
     Attributes:
         cause: "superseded" (someone claimed it since), "settled" (it was acked,
-            retried, released or buried with this very lease), "revoked" (an operator
-            replayed or cancelled it, or its last attempt expired and it is dead) or
-            "missing" (its row is gone).
+            retried, released, buried or completed with this very lease), "revoked" (an
+            operator replayed or cancelled it, or its last attempt expired and it is dead),
+            "missing" (its row is gone); of a named lease also "expired" and "released" (by
+            its holder or an operator).
     """
 
     code = "lease_lost"

@@ -9,6 +9,7 @@ from typing import Self
 from . import validate
 from .engine import Engine
 from .errors import InvalidInput
+from .leases import Lease, Leases
 from .message import STATES, Content, Delivery, Outcome, QueueStats
 from .probe import ProbeReport
 from .queue import Queue
@@ -22,10 +23,12 @@ class Store:
 
     Attributes:
         engine: The database behind it, for the receiver and the workers.
+        leases: The named leases.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.leases = Leases(engine)
 
     def __enter__(self) -> Self:
         return self
@@ -63,17 +66,26 @@ class Store:
         queue.set_caps(max_rows, max_bytes)
         return queue
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
+    def transaction(self, *, fence: Lease | None = None) -> AbstractContextManager[Transaction]:
         """Hold a write transaction on tables of the caller's own.
 
         Calls to this store by the same thread within the block are part of it, so
         `enqueue` and a business row commit together. It holds the one write lock.
 
+        Args:
+            fence: Commit only while this lease is held, which is looked at when the
+                transaction begins and again just before its end.
+
         Raises:
             StoreBusy: No lock within busy_timeout; nothing was changed.
+            LeaseLost: The fence is stale; nothing was changed.
             OutcomeUnknown: COMMIT raised.
         """
-        return self.engine.transaction()
+        if fence is None:
+            return self.engine.transaction()
+        if not isinstance(fence, Lease):
+            raise InvalidInput(f"fence must be a Lease, not {type(fence).__name__}")
+        return fence.fencing(self.engine)
 
     def stats(self) -> dict[str, QueueStats]:
         """Count deliveries by state, for every queue that has had one."""

@@ -2,11 +2,23 @@
 
 from . import _interrupt  # noqa: F401 - before what takes its time
 from .ingest import App
-from .store import Claim, Message, Outcome, Queue, QueueStats, Receipt, Store, Transaction, connect
+from .store import (
+    Claim,
+    Lease,
+    Message,
+    Outcome,
+    Queue,
+    QueueStats,
+    Receipt,
+    Store,
+    Transaction,
+    connect,
+)
 from .store.errors import (
     FencepostError,
     ForkedStore,
     InvalidInput,
+    LeaseHeld,
     LeaseLost,
     LimitExceeded,
     OutcomeUnknown,
@@ -29,6 +41,8 @@ __all__ = [
     "FencepostError",
     "ForkedStore",
     "InvalidInput",
+    "Lease",
+    "LeaseHeld",
     "LeaseLost",
     "LimitExceeded",
     "Message",

@@ -17,6 +17,7 @@ from ..message import Content, Delivery, Draft, Limits, Message, Outcome, QueueS
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Transaction
 from ..worker import Worker
+from .leases import NamedLeases
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Engine(Protocol):
     """What a database does for the store."""
 
     path: str
+
+    @property
+    def leases(self) -> NamedLeases:
+        """The named leases."""
+        ...
 
     # a message's life, in its order
 
@@ -174,6 +180,10 @@ class Engine(Protocol):
 
     def transaction(self, operation: str = "transaction") -> AbstractContextManager[Transaction]:
         """Hold a transaction; calls of the same thread within it are part of it."""
+        ...
+
+    def twin(self) -> Engine:
+        """Open the same database once more, for a thread that must not wait for this one's."""
         ...
 
     def now_ms(self) -> int:

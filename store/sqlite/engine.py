@@ -29,6 +29,7 @@ from .alive import Alive
 from .bell import Bell
 from .door import Door, Write
 from .lease import require
+from .leases import SqliteLeases
 
 
 class SqliteEngine:
@@ -49,6 +50,9 @@ class SqliteEngine:
             self._alive = Alive(self.path + "-alive")
             undo.pop_all()
         self._clock = clock
+        self._busy_seconds = busy_seconds
+        self._durability = durability
+        self.leases = SqliteLeases(self._door, self._bell)
         forks.watch(self._bell)
         forks.watch(self._alive)
 
@@ -201,6 +205,15 @@ class SqliteEngine:
         with self._door.write(operation) as write:
             yield write
         self._bell.ring()  # it may have enqueued
+
+    def twin(self) -> SqliteEngine:
+        return SqliteEngine(
+            self.path,
+            clock=self._clock,
+            busy_seconds=self._busy_seconds,
+            durability=self._durability,
+            create=False,
+        )
 
     def now_ms(self) -> int:
         return self._door.now_ms()

@@ -37,7 +37,9 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
 
 
 LOOKING = [("status",), ("messages", "list"), ("messages", "show", "1"), ("doctor",)]
+LOOKING += [("leases", "list")]
 USING_A_STORE = [*LOOKING, ("messages", "replay", "1"), ("messages", "cancel", "1")]
+USING_A_STORE += [("leases", "release", "deploy")]
 
 
 @pytest.mark.parametrize("words", [(), *commands(cli)], ids=" ".join)
@@ -75,6 +77,9 @@ def test_the_version_is_printed(command: Command) -> None:
         ("messages", "list", "--state", "lost"),
         ("messages", "list", "--queue", "a b"),
         ("messages", "list", "--queue", "\udcff"),
+        ("leases", "release"),
+        ("leases", "release", ""),
+        ("leases", "list", "--limit", "0"),
         ("up",),
         ("serve",),
         ("work",),
@@ -96,7 +101,7 @@ def test_wrong_usage_is_one_line_and_exit_2(
     assert command(*words).complains(2)
 
 
-@pytest.mark.parametrize("words", [(), ("messages",)], ids=str)
+@pytest.mark.parametrize("words", [(), ("messages",), ("leases",)], ids=str)
 def test_without_a_command_there_is_help_and_exit_2(
     command: Command, words: tuple[str, ...]
 ) -> None:

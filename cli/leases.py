@@ -1,0 +1,48 @@
+"""fencepost leases: who holds which name, and ending a lease for its holder."""
+
+from __future__ import annotations
+
+import click
+
+from ..store import connect
+from .output import as_json, plain, print_json, print_table, record, the_store
+
+
+@click.group()
+def leases() -> None:
+    """List named leases, and release those whose holder will not.
+
+    Example: fencepost leases list
+    """
+
+
+@leases.command("list")
+@the_store
+@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="At most.")
+@as_json
+def list_(store: str, limit: int, as_json: bool) -> None:
+    """List leases by name; an expired one stays until its name is taken, at most a day.
+
+    Example: fencepost leases list --json
+    """
+    with connect(store, create=False) as opened:
+        found = [record(lease) for lease in opened.leases.list(limit=limit)]
+    if as_json:
+        print_json(found)
+        return
+    columns = ("name", "live", "owner", "fence", "acquired_at", "expires_at")
+    print_table(columns, [[lease[column] for column in columns] for lease in found])
+
+
+@leases.command()
+@the_store
+@click.argument("name")
+def release(store: str, name: str) -> None:
+    """End somebody's lease; its holder is refused from then on, and another may have it.
+
+    Example: fencepost leases release deploy
+    """
+    with connect(store, create=False) as opened:
+        if not opened.leases.free(name):
+            raise click.ClickException(f"nobody holds {name}")
+    click.echo(f"released {plain(name)}")

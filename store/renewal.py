@@ -1,0 +1,157 @@
+"""Keeping a lease while the work under it goes on, and knowing when it was not kept."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TypeVar
+
+from .engine import Engine
+from .errors import (
+    FencepostError,
+    LeaseLost,
+    OutcomeUnknown,
+    StoreBusy,
+    StoreFailed,
+    StoreFull,
+)
+
+LEAST_KEPT_MS = 1_000  # shorter ones end between two renewals on a busy machine
+
+_PAUSE_SECONDS = (0.25, 30.0)
+_INSIST_SECONDS = 2.0
+_RETRY_SECONDS = 0.1
+
+# What may be over when the store is asked again.
+_PASSING = (StoreBusy, StoreFull, StoreFailed, OutcomeUnknown)
+
+_T = TypeVar("_T")
+
+
+class Tenure:
+    """What this process may believe of a lease that it holds.
+
+    The belief ends by the store's clock, counted from before the store was asked, so it
+    ends before the lease does. It belongs to one process: a forked child has none.
+    """
+
+    def __init__(
+        self, engine: Engine, ask: Callable[[Engine, int], int], *, asked_ms: int, ttl_ms: int
+    ) -> None:
+        self._engine = engine
+        self._ask = ask
+        self._pid = os.getpid()
+        self._ends_ms = asked_ms + ttl_ms
+        self.ttl_ms = ttl_ms
+        self.refused = False
+
+    @property
+    def lost(self) -> bool:
+        """True once the store refused, or the time is up."""
+        return self.refused or self._engine.now_ms() >= self._ends_ms or os.getpid() != self._pid
+
+    def renew(self, engine: Engine, ttl_ms: int) -> int:
+        """Ask the store for `ttl_ms` more from now; return the new expiry on its clock."""
+        asked_ms = engine.now_ms()
+        try:
+            until_ms = self._ask(engine, ttl_ms)
+        except LeaseLost:
+            self.refused = True
+            raise
+        # Neither the store nor this ever shortens it, so threads may renew in any order.
+        self._ends_ms = max(self._ends_ms, asked_ms + ttl_ms)
+        return until_ms
+
+
+@contextmanager
+def renewing(engine: Engine, tenure: Tenure) -> Iterator[None]:
+    """Renew a lease until the block ends, in a thread with a connection of its own.
+
+    Each third of its length, and while the store cannot be asked, until the time is up.
+    """
+    pause = pause_seconds(tenure.ttl_ms)
+    stopped = threading.Event()
+
+    def renew_each(pause: float) -> None:
+        # Short work ends before the second connection is opened.
+        if stopped.wait(pause):
+            return
+        with closing(_Twin(engine)) as twin:
+            wait = 0.0
+            while not stopped.wait(wait) and not tenure.lost:
+                try:
+                    tenure.renew(twin.open(), tenure.ttl_ms)
+                except (FencepostError, OSError):
+                    wait = _RETRY_SECONDS  # a LeaseLost among them was noted: it is lost
+                else:
+                    wait = pause
+
+    thread = threading.Thread(target=renew_each, args=(pause,), name="renewal", daemon=True)
+    pid = os.getpid()
+    thread.start()
+    try:
+        yield
+    finally:
+        if os.getpid() == pid:
+            stopped.set()
+            thread.join()
+
+
+def pause_seconds(ttl_ms: int) -> float:
+    """Return how long to wait between two renewals."""
+    least, most = _PAUSE_SECONDS
+    return min(max(ttl_ms / 3000, least), most)
+
+
+def insist(call: Callable[[], _T]) -> _T:
+    """Ask again for up to 2 s while the store cannot answer, then raise what it said."""
+    deadline = time.monotonic() + _INSIST_SECONDS
+    while True:
+        try:
+            return call()
+        except _PASSING:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+
+
+def certain(call: Callable[[], _T]) -> _T:
+    """Ask once more when the outcome was unknown: with the same token that is certain."""
+    try:
+        return call()
+    except OutcomeUnknown as unknown:
+        try:
+            return call()
+        except _PASSING:
+            raise unknown from None  # "nothing was changed" would be too much
+
+
+def new_owner() -> str:
+    """Return a name for one holder: where it runs, and what tells it from its neighbours."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
+
+
+def new_token() -> str:
+    """Return 128 random bits."""
+    return secrets.token_hex(16)
+
+
+class _Twin:
+    """A second opening of a store, made when it is first needed and can be."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._twin: Engine | None = None
+
+    def open(self) -> Engine:
+        self._twin = self._twin or self._engine.twin()
+        return self._twin
+
+    def close(self) -> None:
+        if self._twin is not None:
+            self._twin.close()

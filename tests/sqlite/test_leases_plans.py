@@ -1,0 +1,71 @@
+"""Statements on leases are answered from an index, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fencepost import Store, connect
+from fencepost.store.sqlite import leases
+
+from ..clock import FakeClock
+from .inside import connection
+
+ROWS = 300
+
+HOT = {
+    "lease: find": (leases._FIND, "PRIMARY KEY"),
+    "lease: enter again": (leases._ENTER_AGAIN, "PRIMARY KEY"),
+    "lease: renew": (leases._RENEW, "PRIMARY KEY"),
+    "lease: require": (leases._REQUIRE, "PRIMARY KEY"),
+    "lease: release": (leases._RELEASE, "PRIMARY KEY"),
+    "lease: look": (leases._LOOK, "PRIMARY KEY"),
+    "lease: free": (leases._FREE, "PRIMARY KEY"),
+    "lease: get": (leases._GET, "PRIMARY KEY"),
+    "lease: sweep": (leases._SWEEP, "fp_lease_expiry"),
+}
+
+PARAMETERS = {
+    **dict.fromkeys(("now", "until", "before", "fence", "limit"), 1),
+    **dict.fromkeys(("name", "token", "namespace", "key", "result"), "x"),
+}
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with many leases in every state."""
+    path: Path = tmp_path_factory.mktemp("plans") / "store.db"
+    clock = FakeClock()
+    with connect(path, clock=clock, durability="normal") as store:
+        for n in range(ROWS):
+            lease = store.leases.acquire(f"name {n}", ttl=1 + n % 9)
+            if n % 3 == 0:
+                lease.release()
+        clock.advance(5)
+        yield store
+
+
+def _plan(store: Store, sql: str) -> list[str]:
+    rows = connection(store).execute(f"explain query plan {sql}", PARAMETERS).fetchall()
+    return [str(row[3]) for row in rows]
+
+
+@pytest.mark.parametrize("name", HOT)
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_a_statement_uses_its_index(full: Store, name: str, analyzed: bool) -> None:
+    sql, index = HOT[name]
+    if analyzed:
+        connection(full).execute("analyze")
+
+    plan = _plan(full, sql)
+
+    assert any(index in step for step in plan), plan
+    for step in plan:
+        assert "TEMP B-TREE" not in step, plan
+        assert not step.startswith("SCAN"), plan
+
+
+def test_the_list_is_read_in_its_order(full: Store) -> None:
+    assert not any("TEMP B-TREE" in step for step in _plan(full, leases._LIST))

@@ -1,0 +1,59 @@
+"""Leases are forgotten when they are of no more use, a few at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from fencepost import LeaseLost, LimitExceeded, Store
+from fencepost.store.sqlite import leases
+
+from ..clock import FakeClock
+from .inside import ask, connection, door
+
+DAY = 86_400
+
+
+def _sweep_leases(store: Store, limit: int = 100) -> int:
+    with door(store).write("sweep") as write:
+        return leases.sweep(write, limit)
+
+
+def test_a_lease_is_forgotten_a_day_after_its_end(store: Store, clock: FakeClock) -> None:
+    released = store.leases.acquire("released", ttl=10 * DAY)
+    expired = store.leases.acquire("expired", ttl=10)
+    store.leases.acquire("live", ttl=10 * DAY)
+    released.release()
+
+    clock.advance(DAY - 0.001)
+    assert _sweep_leases(store) == 0
+    clock.advance(0.001)
+    assert _sweep_leases(store) == 1
+    clock.advance(10)
+    assert _sweep_leases(store) == 1
+
+    assert ask(store.engine.path, "select name from fp_lease") == [("live",)]
+    for gone in (released, expired):
+        with pytest.raises(LeaseLost) as refused:
+            gone.renew()
+        assert refused.value.cause == "missing"
+    assert store.leases.acquire("released").fence > expired.fence
+
+
+def test_a_sweep_removes_no_more_than_it_is_told(store: Store, clock: FakeClock) -> None:
+    for n in range(5):
+        store.leases.acquire(f"{n}", ttl=1)
+    clock.advance(2 * DAY)
+
+    assert [_sweep_leases(store, 2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+# LEASE-22
+def test_a_store_without_fences_left_says_so_and_gives_none_out_twice(store: Store) -> None:
+    connection(store).execute("update fp_store set last_fence = 9223372036854775806")
+
+    last = store.leases.acquire("last")
+
+    assert last.fence == 2**63 - 1
+    with pytest.raises(LimitExceeded):
+        store.leases.acquire("one too many")
+    assert [lease.name for lease in store.leases.list()] == ["last"]
