@@ -4,6 +4,7 @@ from .claim import Claim
 from .connect import connect
 from .leases import Lease
 from .message import Message, Outcome, QueueStats, Receipt
+from .once import Once
 from .queue import Queue
 from .store import Store
 from .transaction import Transaction
@@ -12,6 +13,7 @@ __all__ = [
     "Claim",
     "Lease",
     "Message",
+    "Once",
     "Outcome",
     "Queue",
     "QueueStats",

@@ -120,6 +120,12 @@ class SqlError(FencepostError):
     code = "sql_error"
 
 
+class KeyConflict(FencepostError):
+    """The key was claimed with another payload; nothing was changed."""
+
+    code = "key_conflict"
+
+
 class LeaseHeld(FencepostError):
     """Somebody else holds it; nothing was changed.
 

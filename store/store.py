@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self
+from typing import ParamSpec, Self, TypeVar
 
 from . import validate
 from .engine import Engine
 from .errors import InvalidInput
 from .leases import Lease, Leases
 from .message import STATES, Content, Delivery, Outcome, QueueStats
+from .once import Once, idempotent
 from .probe import ProbeReport
 from .queue import Queue
 from .transaction import Transaction
 from .unset import UNSET, Unset
+from .validate import Duration
 from .worker import Worker
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class Store:
@@ -65,6 +71,67 @@ class Store:
         queue = Queue(self.engine, name)
         queue.set_caps(max_rows, max_bytes)
         return queue
+
+    def once(
+        self,
+        namespace: str,
+        key: str,
+        *,
+        lease: Duration = 30,
+        keep_for: Duration = 86_400,
+        payload: bytes | None = None,
+        aliases: Collection[str] = (),
+    ) -> Once:
+        """Claim a key to work on it once, or learn what has become of it.
+
+        Args:
+            lease: Seconds until another may claim it, should this process fail; see
+                Once.renew.
+            keep_for: Seconds that the result is remembered from completion on; no less
+                than the other side goes on repeating itself.
+            payload: What came with the key; only its SHA-256 is kept.
+            aliases: Other keys of the same thing: claimed and completed with it, and only
+                if all are free.
+
+        Raises:
+            KeyConflict: The key is known, with another payload.
+            StoreBusy: Nothing was changed.
+        """
+        return Once.claim(
+            self.engine,
+            namespace,
+            key,
+            lease=lease,
+            keep_for=keep_for,
+            payload=payload,
+            aliases=aliases,
+        )
+
+    def idempotent(
+        self,
+        namespace: str,
+        *,
+        key: Callable[..., str | None],
+        lease: Duration = 30,
+        keep_for: Duration = 86_400,
+        payload: Callable[..., bytes] | None = None,
+    ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+        """Run a function once for each key, and give its result to whoever calls again.
+
+        `key` and `payload` are called with the function's arguments. The result must be
+        JSON, and every caller gets it as it comes out of JSON. A call that raises is
+        forgotten, so the next one runs. The lease, of at least 1 s, is renewed meanwhile.
+
+        The decorated function raises:
+            LeaseHeld: Another call is at the same key.
+            LeaseLost: It ran, but so did another since its lease had ended; that one counts.
+            KeyConflict: The key is known, with another payload.
+            InvalidInput, LimitExceeded: There is no key, and the function did not run; or its
+                result is not JSON, or is over 25 MiB, and it was forgotten.
+        """
+        return idempotent(
+            self.engine, namespace, key=key, lease=lease, keep_for=keep_for, payload=payload
+        )
 
     def transaction(self, *, fence: Lease | None = None) -> AbstractContextManager[Transaction]:
         """Hold a write transaction on tables of the caller's own.

@@ -18,6 +18,7 @@ from ..probe import ProbeReport, ProbeStep
 from ..transaction import Transaction
 from ..worker import Worker
 from .leases import NamedLeases
+from .once import KeyClaims
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Engine(Protocol):
     @property
     def leases(self) -> NamedLeases:
         """The named leases."""
+        ...
+
+    @property
+    def once(self) -> KeyClaims:
+        """The two-phase claims of keys."""
         ...
 
     # a message's life, in its order

@@ -30,6 +30,7 @@ from .bell import Bell
 from .door import Door, Write
 from .lease import require
 from .leases import SqliteLeases
+from .once import SqliteOnce
 
 
 class SqliteEngine:
@@ -53,6 +54,7 @@ class SqliteEngine:
         self._busy_seconds = busy_seconds
         self._durability = durability
         self.leases = SqliteLeases(self._door, self._bell)
+        self.once = SqliteOnce(self._door)
         forks.watch(self._bell)
         forks.watch(self._alive)
 

@@ -1,4 +1,4 @@
-"""Leases on a disk that fails: nothing half done, and a repeat is certain."""
+"""Leases and claims of keys on a disk that fails: nothing half done, and a repeat is certain."""
 
 from __future__ import annotations
 
@@ -41,12 +41,38 @@ def test_a_lease_of_unknown_outcome_is_asked_for_again_by_its_token(
     lease.release()
 
 
-@pytest.mark.parametrize("verb", ["renew", "release", "free"])
+def test_a_lease_whose_outcome_stays_unknown_is_not_said_to_be_unchanged(
+    disk: Disk, store: Store, clock: FakeClock
+) -> None:
+    disk.fail(apsw.IOError, "sync", "-wal")
+    with pytest.raises(OutcomeUnknown):
+        store.leases.acquire("deploy", ttl=30)
+    disk.heal()
+
+    clock.advance(30)
+    store.leases.acquire("deploy").renew()
+
+
+def test_a_claim_of_a_key_of_unknown_outcome_is_asked_for_again_by_its_token(
+    disk: Disk, store: Store
+) -> None:
+    _fail_commit(disk)
+
+    found = store.once("n", "k", aliases=["k2"])
+
+    assert (disk.faults, found.claimed, found.displaced) == (1, True, None)
+    found.complete({"n": 1})
+    assert store.once("n", "k2").result == {"n": 1}
+
+
+@pytest.mark.parametrize("verb", ["renew", "release", "complete", "free"])
 def test_every_other_verb_repeated_gets_its_answer(disk: Disk, store: Store, verb: str) -> None:
     lease = store.leases.acquire("deploy")
+    found = store.once("n", "k")
     calls: dict[str, list[Callable[[], object]]] = {
-        "renew": [lease.renew],
-        "release": [lease.release],
+        "renew": [lease.renew, found.renew],
+        "release": [lease.release, found.release],
+        "complete": [lambda: found.complete(1)],
         "free": [lambda: store.leases.free("deploy")],
     }
 
@@ -57,13 +83,32 @@ def test_every_other_verb_repeated_gets_its_answer(disk: Disk, store: Store, ver
         call()
 
     assert (store.leases.get("deploy") is None) == (verb in ("release", "free"))
+    assert store.once("n", "k").claimed == (verb == "release")
 
 
-def test_on_a_full_disk_nothing_is_leased(disk: Disk, store: Store) -> None:
+def test_a_function_whose_completion_is_of_unknown_outcome_runs_once(
+    disk: Disk, store: Store
+) -> None:
+    runs = []
+
+    @store.idempotent("n", key=lambda: "k")
+    def work() -> int:
+        runs.append(1)
+        _fail_commit(disk)
+        return len(runs)
+
+    assert work() == 1
+    assert disk.faults == 1
+    assert work() == 1
+    assert runs == [1]
+
+
+def test_on_a_full_disk_nothing_is_leased_or_claimed(disk: Disk, store: Store) -> None:
     held = store.leases.acquire("held")
     disk.fail(apsw.FullError, "write", "-wal")
     for call in (
         lambda: store.leases.acquire("deploy"),
+        lambda: store.once("n", "k"),
         held.renew,
         lambda: store.leases.hold("deploy").__enter__(),
     ):
@@ -74,3 +119,4 @@ def test_on_a_full_disk_nothing_is_leased(disk: Disk, store: Store) -> None:
     assert [lease.name for lease in store.leases.list()] == ["held"]
     held.renew()
     assert store.leases.acquire("deploy").displaced is None
+    assert store.once("n", "k").claimed

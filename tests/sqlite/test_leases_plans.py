@@ -1,4 +1,4 @@
-"""Statements on leases are answered from an index, however many there are."""
+"""Statements on leases and claims of keys are answered from an index, however many there are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.sqlite import leases
+from fencepost.store.sqlite import leases, once
 
 from ..clock import FakeClock
 from .inside import connection
@@ -25,6 +25,12 @@ HOT = {
     "lease: free": (leases._FREE, "PRIMARY KEY"),
     "lease: get": (leases._GET, "PRIMARY KEY"),
     "lease: sweep": (leases._SWEEP, "fp_lease_expiry"),
+    "once: find": (once._FIND, "fp_once_key"),
+    "once: renew": (once._RENEW, "fp_once_key"),
+    "once: complete": (once._COMPLETE, "fp_once_key"),
+    "once: release": (once._RELEASE, "fp_once_key"),
+    "once: look": (once._LOOK, "fp_once_key"),
+    "once: sweep": (once._SWEEP, "fp_once_expiry"),
 }
 
 PARAMETERS = {
@@ -35,14 +41,18 @@ PARAMETERS = {
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """A store with many leases in every state."""
+    """A store with many leases and keys in every state."""
     path: Path = tmp_path_factory.mktemp("plans") / "store.db"
     clock = FakeClock()
     with connect(path, clock=clock, durability="normal") as store:
         for n in range(ROWS):
             lease = store.leases.acquire(f"name {n}", ttl=1 + n % 9)
+            found = store.once("n", f"key {n}", lease=1 + n % 7)
             if n % 3 == 0:
                 lease.release()
+                found.release()
+            if n % 3 == 1:
+                found.complete(n)
         clock.advance(5)
         yield store
 

@@ -1,11 +1,11 @@
-"""Leases are forgotten when they are of no more use, a few at a time."""
+"""Leases and claims of keys are forgotten when they are of no more use, a few at a time."""
 
 from __future__ import annotations
 
 import pytest
 
 from fencepost import LeaseLost, LimitExceeded, Store
-from fencepost.store.sqlite import leases
+from fencepost.store.sqlite import leases, once
 
 from ..clock import FakeClock
 from .inside import ask, connection, door
@@ -16,6 +16,11 @@ DAY = 86_400
 def _sweep_leases(store: Store, limit: int = 100) -> int:
     with door(store).write("sweep") as write:
         return leases.sweep(write, limit)
+
+
+def _sweep_once(store: Store, limit: int = 100) -> int:
+    with door(store).write("sweep") as write:
+        return once.sweep(write, limit)
 
 
 def test_a_lease_is_forgotten_a_day_after_its_end(store: Store, clock: FakeClock) -> None:
@@ -39,12 +44,37 @@ def test_a_lease_is_forgotten_a_day_after_its_end(store: Store, clock: FakeClock
     assert store.leases.acquire("released").fence > expired.fence
 
 
+# DEDUPE-13
+def test_a_key_is_forgotten_when_its_memory_ends(store: Store, clock: FakeClock) -> None:
+    store.once("n", "done", keep_for=60).complete(1)
+    store.once("n", "released").release()
+    lapsed = store.once("n", "lapsed", lease=60)
+    store.once("n", "in work", lease=10 * DAY)
+
+    clock.advance(59.999)
+    assert _sweep_once(store) == 0
+    clock.advance(0.001)
+    assert _sweep_once(store) == 1
+    assert ask(store.engine.path, "select count(*) from fp_once where key = 'done'") == [(0,)]
+    clock.advance(DAY - 60)
+    assert _sweep_once(store) == 1
+    clock.advance(60)
+    assert _sweep_once(store) == 1
+
+    assert ask(store.engine.path, "select key from fp_once") == [("in work",)]
+    with pytest.raises(LeaseLost) as refused:
+        lapsed.complete()
+    assert refused.value.cause == "missing"
+
+
 def test_a_sweep_removes_no_more_than_it_is_told(store: Store, clock: FakeClock) -> None:
     for n in range(5):
         store.leases.acquire(f"{n}", ttl=1)
+        store.once("n", f"{n}", keep_for=1).complete()
     clock.advance(2 * DAY)
 
     assert [_sweep_leases(store, 2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [_sweep_once(store, 2) for _ in range(4)] == [2, 2, 1, 0]
 
 
 # LEASE-22
@@ -56,4 +86,6 @@ def test_a_store_without_fences_left_says_so_and_gives_none_out_twice(store: Sto
     assert last.fence == 2**63 - 1
     with pytest.raises(LimitExceeded):
         store.leases.acquire("one too many")
+    with pytest.raises(LimitExceeded):
+        store.once("n", "one too many")
     assert [lease.name for lease in store.leases.list()] == ["last"]

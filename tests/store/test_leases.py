@@ -114,6 +114,9 @@ def test_fences_rise_over_all_names_and_are_never_given_out_again(
         fences.append(store.leases.acquire("c", ttl=1).fence)
         store.queue("mail").enqueue(b"work")
         fences += [claim.fence for claim in store.queue("mail").claim(lease=1)]
+        once = store.once("n", f"{len(fences)}")
+        assert once.fence is not None
+        fences.append(once.fence)
         clock.advance(1)
 
     assert fences == sorted(set(fences))

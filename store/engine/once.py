@@ -1,0 +1,80 @@
+"""The contract for two-phase claims of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .leases import Displaced
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHold:
+    """What proves a claim of keys: which they are, its fence, its token."""
+
+    namespace: str
+    keys: tuple[str, ...]
+    fence: int
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The keys are the caller's to work on."""
+
+    hold: KeyHold
+    until_ms: int
+    displaced: Displaced | None
+
+
+@dataclass(frozen=True, slots=True)
+class InWork:
+    """Somebody else is at one of the keys."""
+
+    holder: str
+    expires_at_ms: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """One of the keys was completed before.
+
+    Attributes:
+        result: JSON text.
+    """
+
+    result: str | None
+
+
+class KeyClaims(Protocol):
+    """What a database does for claims of keys."""
+
+    def claim(
+        self,
+        namespace: str,
+        keys: Sequence[str],
+        *,
+        holder: str,
+        token: str,
+        lease_ms: int,
+        payload_sha256: bytes | None,
+    ) -> Claimed | InWork | Completed:
+        """Claim all the keys, or say why one of them is not free, in one transaction.
+
+        A second call with the same token is the first one again. Raises KeyConflict.
+        """
+        ...
+
+    def renew(self, hold: KeyHold, lease_ms: int) -> int:
+        """Return the new expiry in milliseconds: `lease_ms` from now, or the old one if later."""
+        ...
+
+    def complete(self, hold: KeyHold, result: str | None, keep_ms: int) -> None:
+        """Remember the keys as done for `keep_ms`; a second call changes nothing."""
+        ...
+
+    def release(self, hold: KeyHold) -> None:
+        """Forget the claim; a second call changes nothing."""
+        ...

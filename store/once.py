@@ -1,0 +1,273 @@
+"""Two-phase claims of keys: done once, its result for all who ask again."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
+
+from . import validate
+from .claim import encode_result
+from .engine import Engine
+from .engine.leases import Displaced
+from .engine.once import Claimed, Completed, InWork, KeyHold
+from .errors import FencepostError, InvalidInput, LeaseHeld, LimitExceeded
+from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
+from .validate import Duration
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Once:
+    """What a claim of a key found.
+
+    One of three: `claimed`, and the work is the caller's; `done`, and `result` is what it
+    came to; or neither, and `holder` is at it.
+
+    Attributes:
+        holder: Who is at it; None when it is done or claimed.
+        expires_at: Unix seconds on the store's clock: when the lease ends, whoever has it.
+        retry_after: Seconds until the holder's lease ends, unless renewed.
+        fence: Greater than that of every claim before it; None unless claimed.
+        displaced: Whose claim had lapsed, None when nobody's had.
+    """
+
+    __slots__ = (
+        "_engine",
+        "_hold",
+        "_keep_ms",
+        "_tenure",
+        "claimed",
+        "displaced",
+        "done",
+        "expires_at",
+        "fence",
+        "holder",
+        "key",
+        "namespace",
+        "result",
+        "retry_after",
+    )
+
+    def __init__(
+        self,
+        engine: Engine,
+        namespace: str,
+        key: str,
+        found: Claimed | InWork | Completed,
+        *,
+        asked_ms: int,
+        lease_ms: int,
+        keep_ms: int,
+    ) -> None:
+        self._engine = engine
+        self._keep_ms = keep_ms
+        self._hold: KeyHold | None = None
+        self._tenure = Tenure(engine, self._renew, asked_ms=asked_ms, ttl_ms=lease_ms)
+        self.namespace = namespace
+        self.key = key
+        self.claimed = isinstance(found, Claimed)
+        self.done = isinstance(found, Completed)
+        self.result: Any = None
+        self.holder: str | None = None
+        self.expires_at = 0.0
+        self.retry_after = 0.0
+        self.fence: int | None = None
+        self.displaced: Displaced | None = None
+        match found:
+            case Claimed(hold, until_ms, displaced):
+                self._hold = hold
+                self.fence = hold.fence
+                self.expires_at = until_ms / 1000
+                self.displaced = displaced
+            case InWork(holder, expires_at_ms, now_ms):
+                self.holder = holder
+                self.expires_at = expires_at_ms / 1000
+                self.retry_after = (expires_at_ms - now_ms) / 1000
+            case Completed(str(result)):
+                self.result = json.loads(result)
+
+    @classmethod
+    def claim(
+        cls,
+        engine: Engine,
+        namespace: str,
+        key: str,
+        *,
+        lease: Duration,
+        keep_for: Duration,
+        payload: bytes | None,
+        aliases: Collection[str],
+    ) -> Once:
+        """See Store.once."""
+        validate.name(namespace, "namespace")
+        validate.key(key)
+        if isinstance(aliases, str) or not isinstance(aliases, Collection):
+            raise InvalidInput(f"aliases must be a collection of keys, not {aliases!r}")
+        keys = tuple(dict.fromkeys((key, *(validate.key(alias, "alias") for alias in aliases))))
+        lease_ms = validate.milliseconds(lease, "lease", least=1)
+        keep_ms = validate.milliseconds(keep_for, "keep_for", least=1)
+        if payload is not None and not isinstance(payload, bytes | bytearray | memoryview):
+            raise InvalidInput(f"payload must be bytes, not {type(payload).__name__}")
+        sha256 = None if payload is None else hashlib.sha256(payload).digest()
+        holder, token = new_owner(), new_token()
+        asked_ms = engine.now_ms()
+        found = certain(
+            lambda: engine.once.claim(
+                namespace,
+                keys,
+                holder=holder,
+                token=token,
+                lease_ms=lease_ms,
+                payload_sha256=sha256,
+            )
+        )
+        return cls(
+            engine,
+            namespace,
+            key,
+            found,
+            asked_ms=asked_ms,
+            lease_ms=lease_ms,
+            keep_ms=keep_ms,
+        )
+
+    def __repr__(self) -> str:
+        standing = "claimed" if self.claimed else "done" if self.done else "in work"
+        return f"Once({self.namespace!r}, {self.key!r}, {standing})"
+
+    @property
+    def tenure(self) -> Tenure:
+        """What this process may believe of the claim."""
+        return self._tenure
+
+    @property
+    def lost(self) -> bool:
+        """True once another may have claimed the key."""
+        return not self.claimed or self._tenure.lost
+
+    def complete(self, result: Any = None) -> None:
+        """Remember the key as done, with a result that is JSON; twice is as good as once.
+
+        Accepted past the lease's end while nobody has claimed the key since. Within a
+        transaction of the same store it is part of that: both commit or neither.
+
+        Raises:
+            InvalidInput, LimitExceeded: The result is not JSON, or is over 25 MiB; the claim is
+                unchanged.
+            LeaseLost: Somebody else has claimed the key; drop the result.
+        """
+        self._engine.once.complete(self._claim(), _encode(result), self._keep_ms)
+
+    def release(self) -> None:
+        """Forget the claim, so that the key is free at once; twice is as good as once.
+
+        Raises:
+            LeaseLost: Somebody else has claimed the key, or it was completed.
+        """
+        self._engine.once.release(self._claim())
+
+    def renew(self, lease: Duration | None = None) -> None:
+        """Let the lease end no sooner than `lease` seconds from now; as at first when left out.
+
+        Raises:
+            LeaseLost: It has ended.
+        """
+        lease_ms = (
+            self._tenure.ttl_ms if lease is None else validate.milliseconds(lease, "lease", least=1)
+        )
+        self._tenure.renew(self._engine, lease_ms)
+
+    def _claim(self) -> KeyHold:
+        if self._hold is None:
+            raise InvalidInput(f"key {self.key!r} of {self.namespace} is not claimed by this call")
+        return self._hold
+
+    def _renew(self, engine: Engine, lease_ms: int) -> int:
+        until_ms = engine.once.renew(self._claim(), lease_ms)
+        self.expires_at = max(self.expires_at, until_ms / 1000)
+        return until_ms
+
+
+def idempotent(
+    engine: Engine,
+    namespace: str,
+    *,
+    key: Callable[..., str | None],
+    lease: Duration,
+    keep_for: Duration,
+    payload: Callable[..., bytes] | None,
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """See Store.idempotent."""
+    validate.name(namespace, "namespace")
+    validate.milliseconds(lease, "lease", least=LEAST_KEPT_MS)
+    validate.milliseconds(keep_for, "keep_for", least=1)
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        # What it returns would be a promise of work, with the work after the claim's end.
+        if any(
+            kind(function)
+            for kind in (
+                inspect.iscoroutinefunction,
+                inspect.isgeneratorfunction,
+                inspect.isasyncgenfunction,
+            )
+        ):
+            raise InvalidInput(f"{function!r} must be a function that returns when it is done")
+
+        @functools.wraps(function)
+        def run_once(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            name = key(*args, **kwargs)
+            if name is None:
+                raise InvalidInput(f"a call for {namespace} has no key, and was not run")
+            once = Once.claim(
+                engine,
+                namespace,
+                name,
+                lease=lease,
+                keep_for=keep_for,
+                payload=None if payload is None else payload(*args, **kwargs),
+                aliases=(),
+            )
+            if once.done:
+                replayed: _R = once.result
+                return replayed
+            if once.holder is not None:
+                raise LeaseHeld(
+                    f"key {name!r} of {namespace}",
+                    holder=once.holder,
+                    expires_at=once.expires_at,
+                    retry_after=once.retry_after,
+                    operation="once",
+                    path=engine.path,
+                )
+            with renewing(engine, once.tenure):
+                try:
+                    result = function(*args, **kwargs)
+                    encoded = _encode(result)
+                except BaseException:
+                    with suppress(FencepostError):  # its lease ends by itself
+                        insist(once.release)
+                    raise
+                insist(lambda: once.complete(result))
+            # What a replay will give: a tuple is a list by then.
+            stored: _R = json.loads(encoded or "null")
+            return stored
+
+        return run_once
+
+    return decorate
+
+
+def _encode(result: Any) -> str | None:
+    encoded = encode_result(result)
+    if encoded is not None and len(encoded) > validate.MAX_BODY_BYTES:
+        raise LimitExceeded(
+            f"a result of {len(encoded)} bytes is over the {validate.MAX_BODY_BYTES} allowed"
+        )
+    return encoded
