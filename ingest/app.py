@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.message import DEFAULT_MAX_ATTEMPTS, Address, LanePolicy
-from ..store.unset import UNSET, Unset
 from ..store.validate import MAX_BODY_BYTES, Duration, count, error_text, key, milliseconds, name
 from ..store.validate import lane_policy as checked_lane_policy
 from ..workers.handler import Function, Handler, make_handler
@@ -142,8 +143,8 @@ class App:
         retry_for: Duration = 0,
         timeout: Duration | None = None,
         priority: int = 0,
-        max_rows: int | Unset | None = UNSET,
-        max_bytes: int | Unset | None = UNSET,
+        max_rows: int | UnsetType | None = UNSET,
+        max_bytes: int | UnsetType | None = UNSET,
     ) -> Callable[[F], F]:
         """Handle the events of a source that match a shell pattern.
 
@@ -195,8 +196,8 @@ class App:
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         retry_for: Duration = 0,
         timeout: Duration | None = None,
-        max_rows: int | Unset | None = UNSET,
-        max_bytes: int | Unset | None = UNSET,
+        max_rows: int | UnsetType | None = UNSET,
+        max_bytes: int | UnsetType | None = UNSET,
     ) -> Callable[[F], F]:
         """Handle what is put in a queue by `store.queue(queue).enqueue(...)`.
 

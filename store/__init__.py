@@ -2,6 +2,8 @@
 
 from .claim import Claim
 from .connect import connect
+from .entry import Compared, Entry, Namespace, Observed, Quarantined
+from .keyed import NULL, Keyed
 from .leases import Lease
 from .message import Message, Outcome, QueueStats, Receipt
 from .once import Once
@@ -11,10 +13,17 @@ from .transaction import Transaction
 
 __all__ = [
     "Claim",
+    "Compared",
+    "Entry",
+    "Keyed",
     "Lease",
     "Message",
+    "NULL",
+    "Namespace",
+    "Observed",
     "Once",
     "Outcome",
+    "Quarantined",
     "Queue",
     "QueueStats",
     "Receipt",

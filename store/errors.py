@@ -47,6 +47,20 @@ class QueueFull(FencepostError):
         self.retry_after = 5.0
 
 
+class ImportFailed(FencepostError):
+    """Many entries were to be stored, and not all are; the cause says why.
+
+    Attributes:
+        committed: So many of them, from the first on, are stored.
+    """
+
+    code = "import_failed"
+
+    def __init__(self, message: str, *, committed: int, operation: str, path: str) -> None:
+        super().__init__(message, operation=operation, path=path)
+        self.committed = committed
+
+
 class StoreOpenFailed(FencepostError):
     """The store cannot be opened where it is; nothing was changed."""
 

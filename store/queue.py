@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from . import validate
 from .claim import Claim
 from .engine import Engine
@@ -19,7 +21,6 @@ from .message import (
     Receipt,
     queue_scope,
 )
-from .unset import UNSET, Unset
 from .validate import Duration
 
 DEFAULT_LEASE = 30.0
@@ -33,7 +34,7 @@ class Queue:
         self.name = validate.name(name, "queue")
 
     def set_caps(
-        self, max_rows: int | Unset | None = UNSET, max_bytes: int | Unset | None = UNSET
+        self, max_rows: int | UnsetType | None = UNSET, max_bytes: int | UnsetType | None = UNSET
     ) -> None:
         """Bound what waits here from now on, for all who enqueue; None is no bound.
 

@@ -7,16 +7,19 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from . import validate
 from .engine import Engine
+from .entry import Namespace, Overflow, Quarantined
 from .errors import InvalidInput
+from .keyed import Keyed
 from .leases import Lease, Leases
 from .message import STATES, Content, Delivery, Outcome, QueueStats
 from .once import Once, idempotent
 from .probe import ProbeReport
 from .queue import Queue
 from .transaction import Transaction
-from .unset import UNSET, Unset
 from .validate import Duration
 from .worker import Worker
 
@@ -58,8 +61,8 @@ class Store:
         self,
         name: str,
         *,
-        max_rows: int | Unset | None = UNSET,
-        max_bytes: int | Unset | None = UNSET,
+        max_rows: int | UnsetType | None = UNSET,
+        max_bytes: int | UnsetType | None = UNSET,
     ) -> Queue:
         """Open a queue by its name, which is its handler's.
 
@@ -71,6 +74,50 @@ class Store:
         queue = Queue(self.engine, name)
         queue.set_caps(max_rows, max_bytes)
         return queue
+
+    def keyed(
+        self,
+        owner: str,
+        name: str,
+        *,
+        max_entries: int | UnsetType | None = UNSET,
+        ttl: Duration | UnsetType | None = UNSET,
+        overflow: Overflow | UnsetType = UNSET,
+        owner_max_entries: int | UnsetType | None = UNSET,
+    ) -> Keyed:
+        """Open a namespace of keyed state; without options that makes nothing.
+
+        Options are recorded by the first opening that gives one, or by the first write.
+        What is left out is as recorded: at first no cap, no ttl, "evict". They can be
+        changed while the namespace has no entries; the owner's, while the owner has none.
+
+        Args:
+            max_entries: The most rows, expired ones included until they are swept.
+            ttl: Seconds that an entry lives unless it is registered with others.
+            overflow: What a new key does at a cap: "evict" deletes the oldest entry of
+                this namespace, "reject" raises LimitExceeded.
+            owner_max_entries: The most rows of all namespaces of this owner.
+
+        Raises:
+            InvalidInput: An argument makes no sense, or differs from what is recorded.
+        """
+        return Keyed(
+            self.engine,
+            owner,
+            name,
+            max_entries=max_entries,
+            ttl=ttl,
+            overflow=overflow,
+            owner_max_entries=owner_max_entries,
+        )
+
+    def namespaces(self, *, limit: int = 1000) -> list[Namespace]:
+        """List at most `limit` namespaces of keyed state, by owner and name."""
+        return self.engine.keyed.namespaces(validate.count(limit, "limit"))
+
+    def quarantined(self, *, limit: int = 1000) -> list[Quarantined]:
+        """List at most `limit` damaged things that were set aside, newest first."""
+        return self.engine.keyed.quarantined(validate.count(limit, "limit"))
 
     def once(
         self,

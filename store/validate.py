@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from .errors import InvalidInput, LimitExceeded
 from .message import LANE_POLICIES, LanePolicy
-from .unset import UNSET, Unset
 
 # Names become queue columns and URL segments, never file names.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -66,7 +67,7 @@ def count(value: object, what: str, *, least: int = 1, most: int = 2**31) -> int
     return value
 
 
-def cap(value: int | Unset | None, what: str) -> int | Unset | None:
+def cap(value: int | UnsetType | None, what: str) -> int | UnsetType | None:
     """Return a bound; None is no bound."""
     if value is None or value is UNSET:
         return value

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec import UnsetType
+
 from ..store import Message, Store
 from ..store.errors import InvalidInput
 from ..store.message import Limits
-from ..store.unset import Unset
 from ..store.validate import Duration, cap, count, milliseconds, name
 from .context import Context
 
@@ -32,8 +33,8 @@ class Handler:
     function: Function
     limits: Limits
     timeout: float | None
-    max_rows: int | Unset | None
-    max_bytes: int | Unset | None
+    max_rows: int | UnsetType | None
+    max_bytes: int | UnsetType | None
 
 
 class Application(Protocol):
@@ -62,8 +63,8 @@ def make_handler(
     max_attempts: int,
     retry_for: Duration,
     timeout: Duration | None,
-    max_rows: int | Unset | None,
-    max_bytes: int | Unset | None,
+    max_rows: int | UnsetType | None,
+    max_bytes: int | UnsetType | None,
 ) -> Handler:
     """Return a handler, named after its function when `queue` is None.
 

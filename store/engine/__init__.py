@@ -17,6 +17,7 @@ from ..message import Content, Delivery, Draft, Limits, Message, Outcome, QueueS
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Transaction
 from ..worker import Worker
+from .keyed import KeyedEngine
 from .leases import NamedLeases
 from .once import KeyClaims
 
@@ -45,6 +46,11 @@ class Engine(Protocol):
     """What a database does for the store."""
 
     path: str
+
+    @property
+    def keyed(self) -> KeyedEngine:
+        """The part that keeps keyed state."""
+        ...
 
     @property
     def leases(self) -> NamedLeases:

@@ -28,6 +28,7 @@ from . import (
 from .alive import Alive
 from .bell import Bell
 from .door import Door, Write
+from .keyed import SqliteKeyed
 from .lease import require
 from .leases import SqliteLeases
 from .once import SqliteOnce
@@ -55,6 +56,7 @@ class SqliteEngine:
         self._durability = durability
         self.leases = SqliteLeases(self._door, self._bell)
         self.once = SqliteOnce(self._door)
+        self.keyed = SqliteKeyed(self._door)
         forks.watch(self._bell)
         forks.watch(self._alive)
 
