@@ -16,6 +16,7 @@ from ..store.errors import (
     StoreOpenFailed,
 )
 from .doctor import doctor
+from .keys import keys
 from .leases import leases
 from .messages import messages
 from .output import plain
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (up, serve, work, status, messages, leases, doctor):
+for command in (up, serve, work, status, messages, keys, leases, doctor):
     cli.add_command(command)
 
 

@@ -12,13 +12,13 @@ from .store import Store
 from .transaction import Transaction
 
 __all__ = [
+    "NULL",
     "Claim",
     "Compared",
     "Entry",
     "Keyed",
     "Lease",
     "Message",
-    "NULL",
     "Namespace",
     "Observed",
     "Once",

@@ -38,8 +38,11 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
 
 LOOKING = [("status",), ("messages", "list"), ("messages", "show", "1"), ("doctor",)]
 LOOKING += [("leases", "list")]
+LOOKING += [("keys", "list"), ("keys", "list", "a", "x"), ("keys", "list", "--quarantined")]
 USING_A_STORE = [*LOOKING, ("messages", "replay", "1"), ("messages", "cancel", "1")]
 USING_A_STORE += [("leases", "release", "deploy")]
+USING_A_STORE += [("keys", "get", "a", "x", "k"), ("keys", "delete", "a", "x", "k")]
+USING_A_STORE += [("keys", "clear", "a", "x")]
 
 
 @pytest.mark.parametrize("words", [(), *commands(cli)], ids=" ".join)
@@ -80,6 +83,14 @@ def test_the_version_is_printed(command: Command) -> None:
         ("leases", "release"),
         ("leases", "release", ""),
         ("leases", "list", "--limit", "0"),
+        ("keys", "list", "owner"),
+        ("keys", "list", "owner", "space", "--quarantined"),
+        ("keys", "list", "owner", "a b"),
+        ("keys", "get", "owner", "space"),
+        ("keys", "get", "owner", "space", ""),
+        ("keys", "delete", "owner", "space"),
+        ("keys", "delete", "owner", "space", "a\nb"),
+        ("keys", "clear", "owner"),
         ("up",),
         ("serve",),
         ("work",),
@@ -101,7 +112,7 @@ def test_wrong_usage_is_one_line_and_exit_2(
     assert command(*words).complains(2)
 
 
-@pytest.mark.parametrize("words", [(), ("messages",), ("leases",)], ids=str)
+@pytest.mark.parametrize("words", [(), ("messages",), ("keys",), ("leases",)], ids=str)
 def test_without_a_command_there_is_help_and_exit_2(
     command: Command, words: tuple[str, ...]
 ) -> None:
