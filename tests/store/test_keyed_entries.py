@@ -175,8 +175,8 @@ def test_a_claim_takes_its_expired_key_wherever_it_lies_among_the_expired(
     keyed: Keyed, clock: FakeClock
 ) -> None:
     keyed.register_many(((f"{n}", n) for n in range(2100)), ttl=1)
-    keyed.register("k", "old", ttl=2)  # expires last: pruning does not reach it
-    clock.advance(3)
+    keyed.register("k", "old", ttl=2)  # expires last, now: pruning does not reach it
+    clock.advance(2)
 
     assert keyed.register_if_absent("k", "new") is True
     assert keyed.lookup("k") == "new"
@@ -493,6 +493,24 @@ def test_a_move_that_cannot_be_whole_changes_nothing(store: Store) -> None:
     with pytest.raises(LimitExceeded):
         store.keyed("slack", "third").move_from("old")
     assert old.count() == 10_002
+
+
+# KV-29
+def test_a_move_replaces_what_has_expired_however_much_of_it_there_is(
+    store: Store, clock: FakeClock
+) -> None:
+    old, new = store.keyed("slack", "old"), store.keyed("slack", "new", max_entries=2000)
+    new.register_many(((f"{n}", "new") for n in range(1500)), ttl=1)
+    new.register("last", "new", ttl=2)
+    clock.advance(2)
+    old.register("last", "old")
+    old.register("1499", "old")
+
+    assert new.move_from("old") == 2
+
+    assert new.lookup_many(["last", "1499", "3"]) == ["old", "old", None]
+    assert new.capacity().rows == 1501 - 1024  # type: ignore[union-attr]
+    assert new.count() == 2
 
 
 # KV-30
