@@ -32,6 +32,7 @@ bench: .venv/ready ## Print the ratios behind the defaults
 	$(BIN)/python bench/gate.py
 	$(BIN)/python bench/claims.py
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/keyed.py --small
 
 .PHONY: cover
 cover: .venv/ready ## Run the tests with branch coverage of every process
