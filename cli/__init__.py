@@ -15,6 +15,7 @@ from ..store.errors import (
     StoreCorrupt,
     StoreOpenFailed,
 )
+from .backup import backup
 from .doctor import doctor
 from .keys import keys
 from .leases import leases
@@ -22,6 +23,7 @@ from .messages import messages
 from .output import plain
 from .run import serve, up, work
 from .status import status
+from .sweep import sweep
 
 # What the caller can put right in the command or its environment.
 _WRONG_USAGE = (InvalidInput, StoreOpenFailed, StoreCorrupt, SchemaUnsupported)
@@ -38,7 +40,7 @@ def cli() -> None:
     """
 
 
-for command in (up, serve, work, status, messages, keys, leases, doctor):
+for command in (up, serve, work, status, messages, keys, leases, doctor, sweep, backup):
     cli.add_command(command)
 
 

@@ -37,7 +37,8 @@ def _examine(store: str) -> list[ProbeStep]:
     try:
         with connect(store, create=False) as opened:
             opening = ProbeStep("open", True, opened.engine.path)
-            return [opening, *opened.probe().steps, opened.engine.integrity()]
+            engine = opened.engine
+            return [opening, *opened.probe().steps, engine.integrity(), *engine.upkeep.audit()]
     except FencepostError as error:
         return [ProbeStep("open", False, str(error))]
 

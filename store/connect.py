@@ -41,9 +41,7 @@ def connect(
     """
     if durability not in ("full", "normal"):
         raise InvalidInput(f'durability must be "full" or "normal", not {durability!r}')
-    address = os.fspath(target) if isinstance(target, str | os.PathLike) else None
-    if not isinstance(address, str):
-        raise InvalidInput(f"a store's address must be a str, not {target!r}")
+    address = validate.path(target, "a store's address")
     path = address.removeprefix(_SQLITE)
     if path == address and "://" in address:
         raise InvalidInput(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -241,6 +242,23 @@ class Store:
     def workers(self) -> list[Worker]:
         """List the registered worker processes, oldest first."""
         return self.engine.workers()
+
+    def sweep(self) -> int:
+        """Remove all that has expired, in short transactions; return how many rows."""
+        return sum(self.engine.upkeep.sweep().values())
+
+    def backup(self, dest: str | os.PathLike[str]) -> str:
+        """Copy the store to a new file while others work with it; return its full path.
+
+        The copy is one file and holds all that was acknowledged before the call. Whoever
+        held a lease when it was made has none in it, and its fences go on 2**40 later.
+        Threads that share this store wait for it; other processes do not.
+
+        Raises:
+            InvalidInput, StoreOpenFailed: Nothing can be put there, or something is there.
+            StoreFull, StoreFailed, StoreCorrupt: It failed, and left nothing there.
+        """
+        return self.engine.upkeep.backup(validate.path(dest, "dest"))
 
     def probe(self) -> ProbeReport:
         """Try each thing a store must be able to do; quick at any size."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -45,6 +46,14 @@ def key(value: object, what: str = "key") -> str:
     if not 1 <= size <= MAX_KEY_BYTES or _CONTROL.search(value):
         raise InvalidInput(f"{what} must be 1 to {MAX_KEY_BYTES} bytes without control characters")
     return value
+
+
+def path(value: object, what: str) -> str:
+    """Return a path as a str; whether it will do is for the file system to say."""
+    found = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(found, str):
+        raise InvalidInput(f"{what} must be a path as str, not {value!r}")
+    return found
 
 
 def milliseconds(value: object, what: str, *, least: int = 0) -> int:

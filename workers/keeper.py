@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 from ..store.engine import Engine, Hold
 from ..store.errors import FencepostError, LeaseLost
+from .log import log
 
 _REPORT_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
+_UPKEEP_SECONDS = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +38,7 @@ class _Report:
 
 
 class Keeper:
-    """Renews the lease in work at a third of its length, and reports how the worker fares."""
+    """Renews the lease in work at a third of its length, reports, and keeps the store up."""
 
     def __init__(self, engine: Engine, worker: int, lease: float) -> None:
         self._engine = engine
@@ -46,6 +48,7 @@ class Keeper:
         self._now = _Report("starting", 0)
         self._said = _Report("starting", 0)
         self._said_at = 0.0
+        self._upkeep_at = 0.0
         self._wakes_at = math.inf
         self._stopped = False
         self._changed = threading.Condition()
@@ -107,11 +110,12 @@ class Keeper:
             if watch is not None and not watch.lost and time.monotonic() >= self._renewal(watch):
                 self._renew(watch)
             self._report(report)
+            self._keep_up()
 
     def _next(self, watch: Watch | None) -> float:
         renewal = math.inf if watch is None or watch.lost else self._renewal(watch)
         report = math.inf if self._now == self._said else self._said_at + _REPORT_SECONDS
-        return min(renewal, report)
+        return min(renewal, report, self._upkeep_at)
 
     def _renew(self, watch: Watch) -> None:
         asked_at = time.monotonic()
@@ -136,3 +140,13 @@ class Keeper:
         except FencepostError:
             return  # said again in a second; a report is for the eye only
         self._said = report
+
+    def _keep_up(self) -> None:
+        """Do one round of the store's upkeep, unless another process does it."""
+        if time.monotonic() < self._upkeep_at:
+            return
+        tick = self._engine.upkeep.tick()
+        for alarm in () if tick is None else tick.alarms:
+            log.warning(alarm, store=self._engine.path)
+        more = tick is not None and tick.outcome == "incomplete"
+        self._upkeep_at = time.monotonic() + (_REPORT_SECONDS if more else _UPKEEP_SECONDS)

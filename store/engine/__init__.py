@@ -20,6 +20,7 @@ from ..worker import Worker
 from .keyed import KeyedEngine
 from .leases import NamedLeases
 from .once import KeyClaims
+from .upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,11 @@ class Engine(Protocol):
     @property
     def once(self) -> KeyClaims:
         """The two-phase claims of keys."""
+        ...
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What the database does about itself."""
         ...
 
     # a message's life, in its order

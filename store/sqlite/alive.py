@@ -17,6 +17,8 @@ from ..errors import StoreFailed
 # struct flock: l_type, l_whence, l_start, l_len, l_pid; fcntl(2).
 _FLOCK = struct.Struct("hhqqi")
 
+_LEADER = 0  # no worker's: their ids begin at 1
+
 
 class Alive:
     """The file of locked bytes. Every opening sees and holds locks of its own."""
@@ -40,6 +42,16 @@ class Alive:
     def holds(self, worker: int) -> bool:
         """True while this or another opening of the file holds the worker's byte."""
         return worker in self._own or self._held_elsewhere(worker)
+
+    def lead(self) -> bool:
+        """Become the one that does the upkeep, unless another is: until this file is closed."""
+        if _LEADER not in self._own:
+            try:
+                self._lock(_LEADER)
+            except BlockingIOError:
+                return False
+            self._own.add(_LEADER)
+        return True
 
     if sys.platform == "linux":
 

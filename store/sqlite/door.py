@@ -71,20 +71,24 @@ class Door:
         forks.watch(self)
 
     @contextmanager
-    def write(self, operation: str, *, joins: bool = True) -> Iterator[Write]:
+    def write(
+        self, operation: str, *, joins: bool = True, patience: float | None = None
+    ) -> Iterator[Write]:
         """Hold a write transaction; it commits at the end of the block.
 
         Within another one of the same thread it is a savepoint of that one: both
-        commit together. `joins=False` refuses that.
+        commit together. `joins=False` refuses that. `patience` is how many seconds to
+        wait for the lock in place of busy_timeout.
 
         Raises:
             StoreBusy: No lock within busy_timeout; nothing was changed.
             OutcomeUnknown: COMMIT raised.
         """
         started = time.monotonic()
-        deadline = started + self._busy_seconds
+        patience = self._busy_seconds if patience is None else patience
+        deadline = started + patience
         self.check()
-        if not self._mutex.acquire(timeout=self._busy_seconds):
+        if not self._mutex.acquire(timeout=patience):
             raise self._busy(operation, started)
         try:
             self.check()  # again: it may have been closed meanwhile
@@ -111,7 +115,7 @@ class Door:
         self.check()
         with self._mutex:
             self.check()
-            self._check_in_place("read")
+            self.check_in_place("read")
             self._mend("read")
             rows: list[Row] = self._run(
                 "read", lambda: self._connection.execute(sql, parameters).fetchall()
@@ -122,19 +126,53 @@ class Door:
         """Milliseconds on the store's clock, for what needs no lock."""
         return self._anchor.now_ms()
 
-    def checkpoint(self) -> Report:
-        """Move the WAL's pages into the database as far as readers allow."""
+    def checkpoint(self, *, patience: float | None = None, patient: bool = False) -> Report:
+        """Move the WAL's pages into the database as far as readers allow.
+
+        `patience` is for the gate, as in `write`; `patient` for readers.
+        """
         self.check()
         with self._mutex:
             self.check()
             self._mend("checkpoint")
-            if not self._gate.enter(time.monotonic() + self._busy_seconds):
-                raise self._busy("checkpoint", time.monotonic() - self._busy_seconds)
+            started = time.monotonic()
+            if not self._gate.enter(started + (patience or self._busy_seconds)):
+                raise self._busy("checkpoint", started)
             try:
-                report: Report = self._run("checkpoint", self._checkpointer.run)
+                report: Report = self._run(
+                    "checkpoint", lambda: self._checkpointer.run(patient=patient)
+                )
                 return report
             finally:
                 self._gate.leave()
+
+    def copy_to(self, target: apsw.Connection) -> None:
+        """Copy all that is committed, as of one moment, while other processes write on.
+
+        Threads that share this door wait for it.
+        """
+        self.check()
+        with self._mutex:
+            self.check()
+            if self.writing is not None:
+                raise InvalidInput("backup cannot be part of a transaction", operation="backup")
+            self.check_in_place("backup")
+            self._mend("backup")
+            # In one step: a copy in parts begins anew with each commit of somebody else's.
+            with target.backup("main", self._connection, "main") as copying:
+                copying.step(-1)
+
+    def has_moved(self) -> bool:
+        """True when SQLite no longer finds its own open file at the path."""
+        answer = ctypes.c_int(0)
+        self.check()
+        with self._mutex:
+            self.check()
+            self._mend("probe")
+            self._connection.file_control(
+                "main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(answer)
+            )
+        return bool(answer.value)
 
     def close(self) -> None:
         """Close the connection; twice is as good as once."""
@@ -179,7 +217,7 @@ class Door:
 
     @contextmanager
     def _transaction(self, operation: str, started: float, deadline: float) -> Iterator[Write]:
-        self._check_in_place(operation)
+        self.check_in_place(operation)
         self._mend(operation)
         connection = self._connection
         connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
@@ -230,7 +268,7 @@ class Door:
         """Open a new connection in the place of a broken one."""
         if not self._broken:
             return
-        self._check_in_place(operation)
+        self.check_in_place(operation)
         deadline = time.monotonic() + self._busy_seconds
         self._connection = self._run(
             operation,
@@ -271,7 +309,12 @@ class Door:
         if self._closed:
             raise InvalidInput(f"{self.path} is closed", path=self.path)
 
-    def _check_in_place(self, operation: str) -> None:
+    def check_in_place(self, operation: str) -> None:
+        """Refuse to go on with a file that is no longer the one at its path.
+
+        Raises:
+            StoreFailed: It was moved, unlinked or replaced; nothing was changed.
+        """
         if files.identity(self.path) != self._identity:
             raise StoreFailed(
                 f"{self.path} was moved or replaced while it was open",

@@ -32,6 +32,7 @@ from .keyed import SqliteKeyed
 from .lease import require
 from .leases import SqliteLeases
 from .once import SqliteOnce
+from .upkeep import SqliteUpkeep
 
 
 class SqliteEngine:
@@ -57,6 +58,7 @@ class SqliteEngine:
         self.leases = SqliteLeases(self._door, self._bell)
         self.once = SqliteOnce(self._door)
         self.keyed = SqliteKeyed(self._door)
+        self.upkeep = SqliteUpkeep(self._door, self._alive)
         forks.watch(self._bell)
         forks.watch(self._alive)
 

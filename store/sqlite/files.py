@@ -99,6 +99,27 @@ def exposed(path: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def foreign(path: str) -> tuple[str, ...]:
+    """Return which of the folder, the database and its sidecars are another account's.
+
+    Root's folder is as good as our own: it could do anything anyhow.
+    """
+    found = []
+    for name in (path, *(path + suffix for suffix in SIDECARS)):
+        with contextlib.suppress(FileNotFoundError):
+            if os.lstat(name).st_uid != os.geteuid():
+                found.append(name)
+    folder = os.path.dirname(path)
+    if os.stat(folder).st_uid not in (0, os.geteuid()):
+        found.append(folder)
+    return tuple(found)
+
+
+def shared_folder(path: str) -> bool:
+    """True when group or others may make files beside the database."""
+    return bool(os.stat(os.path.dirname(path)).st_mode & 0o022)
+
+
 def restrict(path: str) -> None:
     """Take group and others their access to the database and its sidecars."""
     for name in exposed(path):

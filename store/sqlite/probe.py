@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 
 import apsw
 
 from ..clock import Clock
-from ..errors import FencepostError
+from ..errors import FencepostError, StoreBusy
 from ..probe import ProbeReport, ProbeStep
-from . import files
+from . import files, locks
 from .door import Door
 
 _WAL_ALARM_BYTES = 64 * 1024 * 1024
@@ -35,12 +36,14 @@ def probe(door: Door, clock: Clock) -> ProbeReport:
             lambda: (f"SQLite {apsw.sqlite_lib_version()}, apsw {apsw.apsw_version()}", False),
         ),
         ("permissions", lambda: _permissions(door)),
+        ("place", lambda: _place(door)),
+        ("writer", lambda: _writer(door)),
         ("write", lambda: _write(door)),
         ("checkpoint", lambda: _checkpoint(door)),
         ("wal", lambda: _wal(door.path)),
         ("clock", lambda: _clock(door, clock)),
     ]
-    return ProbeReport(tuple(_try(name, work) for name, work in steps))
+    return ProbeReport(tuple(attempt(name, work) for name, work in steps))
 
 
 def integrity(door: Door) -> ProbeStep:
@@ -52,10 +55,11 @@ def integrity(door: Door) -> ProbeStep:
             raise FencepostError("; ".join(found))
         return "integrity_check: ok", False
 
-    return _try("integrity", check)
+    return attempt("integrity", check)
 
 
-def _try(name: str, work: Callable[[], tuple[str, bool]]) -> ProbeStep:
+def attempt(name: str, work: Callable[[], tuple[str, bool]]) -> ProbeStep:
+    """Return the step of a check, which answers with its detail and whether to warn."""
     try:
         detail, warning = work()
     except (FencepostError, OSError) as error:
@@ -69,9 +73,34 @@ def _permissions(door: Door) -> tuple[str, bool]:
         raise FencepostError(f"others had access to {names} until just now; who read it?")
     if names := ", ".join(files.exposed(door.path)):
         raise FencepostError(f"others have access to {names}; run chmod 600 on it")
+    if names := ", ".join(files.foreign(door.path)):
+        raise FencepostError(f"{names} belongs to another account; run chown on it")
+    if files.shared_folder(door.path):
+        return "0600, in a folder in which others may write", True
     if os.geteuid() == 0:
         return "0600; running as root, an account of its own would be safer", True
     return "0600", False
+
+
+def _place(door: Door) -> tuple[str, bool]:
+    door.check_in_place("probe")
+    if door.has_moved():
+        raise FencepostError(f"{door.path} is not the file that is open")
+    return "the file that was opened is where it was", False
+
+
+def _writer(door: Door) -> tuple[str, bool]:
+    before = locks.writers(door.path)
+    started = time.monotonic()
+    try:
+        with door.write("probe"):
+            waited = time.monotonic() - started
+    except StoreBusy as error:
+        who = locks.said(locks.writers(door.path))
+        raise FencepostError(f"{who} has held the write lock for {error.waited:.1f} s") from error
+    if before:
+        return f"{locks.said(before)} held the write lock; had after {waited:.1f} s", False
+    return "nobody held the write lock", False
 
 
 def _write(door: Door) -> tuple[str, bool]:

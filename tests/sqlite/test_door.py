@@ -28,7 +28,7 @@ def test_every_transaction_begins_immediate(store: Store, queue: Queue) -> None:
 
     begins = [sql for sql in statements if sql.startswith("begin")]
     assert set(begins) == {"begin immediate"}
-    assert len(begins) == statements.count("commit") == 9
+    assert len(begins) == statements.count("commit") == 10
 
 
 def test_the_clock_is_read_after_the_gate_was_passed(

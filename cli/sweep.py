@@ -1,0 +1,26 @@
+"""fencepost sweep: remove what has expired."""
+
+from __future__ import annotations
+
+import click
+
+from ..store import connect
+from .output import as_json, print_json, print_table, the_store
+
+
+@click.command()
+@the_store
+@as_json
+def sweep(store: str, as_json: bool) -> None:
+    """Remove what has expired, and say how many rows of each kind.
+
+    Workers do the same, a little at a time.
+
+    Example: fencepost sweep --store hooks.db
+    """
+    with connect(store, create=False) as opened:
+        removed = opened.engine.upkeep.sweep()
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        print_table(("kind", "removed"), removed.items())

@@ -1,0 +1,44 @@
+"""The part of the contract that keeps a store in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..probe import ProbeStep
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one round of upkeep did.
+
+    Attributes:
+        outcome: "swept", "incomplete" (there is more), "nothing to do" or "failed".
+        removed: Rows removed, by kind.
+        alarms: What an operator should know and has not been told yet, by this process.
+    """
+
+    outcome: str
+    removed: Mapping[str, int]
+    alarms: tuple[str, ...]
+
+
+class Upkeep(Protocol):
+    """What a database does about itself."""
+
+    def backup(self, dest: str) -> str:
+        """Copy the store to a new file and return its full path."""
+        ...
+
+    def sweep(self) -> dict[str, int]:
+        """Remove all that has expired; return how many rows, by kind."""
+        ...
+
+    def tick(self) -> Tick | None:
+        """Do one bounded round; None when another process is the one that does it."""
+        ...
+
+    def audit(self) -> list[ProbeStep]:
+        """Count again what is counted, and check what refers to what; slow when it is large."""
+        ...

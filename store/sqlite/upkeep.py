@@ -1,0 +1,101 @@
+"""Keeping a store in order: what has expired goes, and what is wrong is said.
+
+A worker's keeper calls tick() every few seconds. Of all processes one does it: whoever
+holds a certain byte of the -alive file, which the kernel frees when that one ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+
+from ..engine.upkeep import Tick
+from ..errors import FencepostError, StoreBusy
+from ..probe import ProbeStep
+from . import audit, backup, forget, locks
+from .alive import Alive
+from .door import Door, Write
+
+# Removes at most so many rows that have expired; returns how many.
+Sweeper = Callable[[Write, int], int]
+
+SWEEPERS: dict[str, Sweeper] = {
+    "messages": forget.sweep_messages,
+}
+
+# Short enough that nobody waits for one.
+BATCH = 1024
+
+# Upkeep gives way to whoever works.
+_PATIENCE_SECONDS = 0.1
+
+_WAL_PATIENT_BYTES = 8 * 1024 * 1024
+_WAL_ALARM_BYTES = 16 * 1024 * 1024
+
+
+class SqliteUpkeep:
+    """See fencepost.store.engine.upkeep.Upkeep."""
+
+    def __init__(self, door: Door, alive: Alive) -> None:
+        self._door = door
+        self._alive = alive
+        self._held_back = 0  # ticks in a row
+        self._fault = ""
+
+    def backup(self, dest: str) -> str:
+        return backup.backup(self._door, dest)
+
+    def sweep(self) -> dict[str, int]:
+        removed = dict.fromkeys(SWEEPERS, 0)
+        for kind, sweeper in SWEEPERS.items():
+            rows = BATCH
+            while rows == BATCH:
+                with self._door.write("sweep", joins=False) as write:
+                    rows = sweeper(write, BATCH)
+                removed[kind] += rows
+        return removed
+
+    def tick(self) -> Tick | None:
+        if not self._alive.lead():
+            return None
+        removed: dict[str, int] = {}
+        try:
+            for kind, sweeper in SWEEPERS.items():
+                with self._door.write("sweep", joins=False, patience=_PATIENCE_SECONDS) as write:
+                    removed[kind] = sweeper(write, BATCH)
+            alarms = self._check_wal()
+        except StoreBusy:
+            return Tick("failed", removed, ())
+        except FencepostError as error:
+            known, self._fault = self._fault, str(error)
+            return Tick("failed", removed, () if known == self._fault else (self._fault,))
+        self._fault = ""
+        if BATCH in removed.values():
+            return Tick("incomplete", removed, alarms)
+        return Tick("swept" if any(removed.values()) else "nothing to do", removed, alarms)
+
+    def audit(self) -> list[ProbeStep]:
+        return audit.audit(self._door)
+
+    def _check_wal(self) -> tuple[str, ...]:
+        """Checkpoint, and name who keeps a large WAL from being emptied for two ticks."""
+        before = _size(self._door.path + "-wal")
+        report = self._door.checkpoint(
+            patience=_PATIENCE_SECONDS, patient=before > _WAL_PATIENT_BYTES
+        )
+        size = _size(self._door.path + "-wal")
+        if report.complete or size <= _WAL_ALARM_BYTES:
+            self._held_back = 0
+            return ()
+        self._held_back += 1
+        if self._held_back != 2:
+            return ()
+        who = locks.said(locks.readers(self._door.path))
+        return (f"the WAL has {size} bytes: {who} reads and does not end",)
+
+
+def _size(path: str) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        return os.stat(path).st_size
+    return 0
