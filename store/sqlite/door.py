@@ -26,9 +26,10 @@ from ..errors import (
     StoreBusy,
     StoreCorrupt,
     StoreFailed,
+    StoreFull,
 )
 from ..transaction import Parameters, Row
-from . import files, forks, opening
+from . import files, forks, opening, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
@@ -65,23 +66,30 @@ class Door:
             self._gate.close()
             raise
         self._warden = Warden(self._connection)
-        self._checkpointer = Checkpointer(self._connection)
+        self._checkpointer = Checkpointer(self._connection, space.due_pages(path))
         self._identity = files.identity(path)
         self._closed = False
         forks.watch(self)
 
     @contextmanager
     def write(
-        self, operation: str, *, joins: bool = True, patience: float | None = None
+        self,
+        operation: str,
+        *,
+        joins: bool = True,
+        grows: int | None = None,
+        patience: float | None = None,
     ) -> Iterator[Write]:
         """Hold a write transaction; it commits at the end of the block.
 
         Within another one of the same thread it is a savepoint of that one: both
-        commit together. `joins=False` refuses that. `patience` is how many seconds to
-        wait for the lock in place of busy_timeout.
+        commit together. `joins=False` refuses that. `grows` is for what stores more: the
+        bytes it adds, refused when they would leave no room for finishing what is there.
+        `patience` is how many seconds to wait for the lock in place of busy_timeout.
 
         Raises:
             StoreBusy: No lock within busy_timeout; nothing was changed.
+            StoreFull: There is no room; nothing was changed.
             OutcomeUnknown: COMMIT raised.
         """
         started = time.monotonic()
@@ -97,14 +105,24 @@ class Door:
                     raise InvalidInput(
                         f"{operation} cannot be part of another transaction", operation=operation
                     )
+                if grows is not None and space.is_short(self.path, grows, 0):
+                    raise self._full(operation)
                 with self._savepoint(self.writing) as write:
                     yield write
                 return
             if not self._gate.enter(deadline):
                 raise self._busy(operation, started)
             try:
+                if grows is None:
+                    space.drop_ballast_when_exhausted(self.path)
+                else:
+                    self._require_room(operation, grows)
                 with self._transaction(operation, started, deadline) as write:
                     yield write
+            except (StoreFull, OutcomeUnknown) as error:
+                if grows is None and isinstance(error.__cause__, apsw.FullError):
+                    space.drop_ballast(self.path)
+                raise
             finally:
                 self._gate.leave()
         finally:
@@ -239,6 +257,19 @@ class Door:
                 self._roll_back()
         self._checkpointer.run_when_due()
 
+    def _require_room(self, operation: str, grows: int) -> None:
+        if not space.is_short(self.path, grows, space.wal_bytes(self.path)):
+            return
+        # What the WAL takes is there to be used again once its pages are in the database.
+        self._mend(operation)
+        try:
+            report = self._checkpointer.run()
+        except apsw.Error as error:
+            raise translate(error, operation, self.path) from error
+        pending = (report.pages - report.moved) * space.PAGE
+        if space.is_short(self.path, grows, pending):
+            raise self._full(operation)
+
     def _commit(self, operation: str) -> None:
         try:
             self._connection.execute("commit")
@@ -275,7 +306,7 @@ class Door:
             lambda: opening.connect(self.path, durability=self._durability, deadline=deadline),
         )
         self._warden = Warden(self._connection)
-        self._checkpointer = Checkpointer(self._connection)
+        self._checkpointer = Checkpointer(self._connection, space.due_pages(self.path))
         self._broken = False
 
     @contextmanager
@@ -325,6 +356,13 @@ class Door:
     def _forked(self) -> ForkedStore:
         return ForkedStore(
             f"{self.path} was open before this process was forked; open it anew, or spawn",
+            path=self.path,
+        )
+
+    def _full(self, operation: str) -> StoreFull:
+        return StoreFull(
+            f"{self.path}: too little room on the disk to {operation} and finish the rest",
+            operation=operation,
             path=self.path,
         )
 

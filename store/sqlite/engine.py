@@ -32,7 +32,11 @@ from .keyed import SqliteKeyed
 from .lease import require
 from .leases import SqliteLeases
 from .once import SqliteOnce
+from .space import again_when_full
 from .upkeep import SqliteUpkeep
+
+# A message and its deliveries without its body, with their places in the indexes.
+_ROW_BYTES = 4096
 
 
 class SqliteEngine:
@@ -64,7 +68,7 @@ class SqliteEngine:
 
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
         prepared = [enqueue.prepare(draft) for draft in drafts]
-        with self._door.write("enqueue") as write:
+        with self._door.write("enqueue", grows=_grows(prepared)) as write:
             receipts = [enqueue.enqueue(write, each) for each in prepared]
         self._ring_for(receipts)
         return receipts
@@ -72,7 +76,7 @@ class SqliteEngine:
     def enqueue_each(self, drafts: Sequence[Draft]) -> list[Receipt | QueueFull | LimitExceeded]:
         prepared = [enqueue.prepare(draft) for draft in drafts]
         answers: list[Receipt | QueueFull | LimitExceeded] = []
-        with self._door.write("enqueue") as write:
+        with self._door.write("enqueue", grows=_grows(prepared)) as write:
             for each in prepared:
                 try:
                     answers.append(enqueue.enqueue(write, each))
@@ -88,6 +92,7 @@ class SqliteEngine:
         with self._door.write("set_caps") as write:
             queues.set_caps(write, queue, max_rows, max_bytes)
 
+    @again_when_full
     def claim(
         self,
         queues: Sequence[str],
@@ -118,10 +123,12 @@ class SqliteEngine:
             self._bell.ring()  # whoever heard of it first is busy from now on
         return leases, refused
 
+    @again_when_full
     def renew(self, hold: Hold, lease_ms: int) -> int:
         with self._door.write("renew") as write:
             return settle.renew(write, hold, lease_ms)
 
+    @again_when_full
     def ack(self, hold: Hold, result: str | None) -> None:
         with self._door.write("ack") as write:
             settle.ack(write, hold, result)
@@ -135,17 +142,20 @@ class SqliteEngine:
             yield write
             settle.ack(write, hold, None)
 
+    @again_when_full
     def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:
         with self._door.write("retry") as write:
             again = settle.retry(write, hold, delay_ms, error)
         self._bell.ring()
         return again
 
+    @again_when_full
     def release(self, hold: Hold) -> None:
         with self._door.write("release") as write:
             settle.release(write, hold)
         self._bell.ring()
 
+    @again_when_full
     def bury(self, hold: Hold, error: str) -> None:
         with self._door.write("bury") as write:
             settle.bury(write, hold, error)
@@ -176,26 +186,31 @@ class SqliteEngine:
     def content(self, id: int) -> Content | None:
         return listing.content(self._door, id)
 
+    @again_when_full
     def replay(self, id: int) -> Outcome:
         with self._door.write("replay") as write:
             outcome = operate.replay(write, id)
         self._bell.ring()
         return outcome
 
+    @again_when_full
     def cancel(self, id: int) -> Outcome:
         with self._door.write("cancel") as write:
             outcome = operate.cancel(write, id)
         self._bell.ring()  # the next of its lane may be claimed
         return outcome
 
+    @again_when_full
     def register(self, pool: str) -> int:
         with self._door.write("register") as write:
             return workers.register(write, self._alive, pool)
 
+    @again_when_full
     def report(self, worker: int, state: str, handled: int) -> None:
         with self._door.write("report") as write:
             workers.report(write, worker, state, handled)
 
+    @again_when_full
     def retire(self, worker: int, why: str) -> int:
         with self._door.write("retire") as write:
             left = workers.retire(write, worker, why)
@@ -241,3 +256,7 @@ class SqliteEngine:
     def _ring_for(self, answers: Sequence[Receipt | QueueFull | LimitExceeded]) -> None:
         if any(isinstance(each, Receipt) and each.status == "accepted" for each in answers):
             self._bell.ring()
+
+
+def _grows(prepared: Sequence[enqueue.Prepared]) -> int:
+    return sum(len(each.body) + _ROW_BYTES for each in prepared)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import InvalidInput, StoreOpenFailed
 
-SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive")
+SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast")
 
 # WAL needs memory shared by all who open the file, so all must be on one host
 # (sqlite.org/wal.html). Magic numbers: linux/magic.h and the file systems' sources.

@@ -11,7 +11,7 @@ import apsw
 from ..clock import Clock
 from ..errors import StoreBusy, StoreFailed, StoreOpenFailed
 from ..validate import MAX_BODY_BYTES
-from . import anchor, files, schema
+from . import anchor, files, schema, space
 from .anchor import Anchor
 from .faults import translate
 from .gate import Gate
@@ -69,6 +69,7 @@ def open_database(path: str, gate: Gate, *, clock: Clock, durability: str) -> Op
     try:
         made = files.create(path)
         exposed = files.exposed(path)
+        space.drop_ballast_when_exhausted(path)  # the shared memory of a WAL takes room too
         connection = connect(path, durability=durability, deadline=deadline)
         try:
             dropped = _settle(connection, path, clock)
@@ -77,6 +78,7 @@ def open_database(path: str, gate: Gate, *, clock: Clock, durability: str) -> Op
             raise
         if made:
             files.sync_folder(path)
+        space.load_ballast(path)
         return Opened(connection, dropped, exposed)
     except apsw.Error as error:
         waited = time.monotonic() - deadline + _PATIENCE_SECONDS

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from ..engine.upkeep import Tick
 from ..errors import FencepostError, StoreBusy
 from ..probe import ProbeStep
-from . import audit, backup, forget, locks
+from . import audit, backup, forget, locks, space
 from .alive import Alive
 from .door import Door, Write
+from .space import again_when_full
 
 # Removes at most so many rows that have expired; returns how many.
 Sweeper = Callable[[Write, int], int]
@@ -51,8 +52,7 @@ class SqliteUpkeep:
         for kind, sweeper in SWEEPERS.items():
             rows = BATCH
             while rows == BATCH:
-                with self._door.write("sweep", joins=False) as write:
-                    rows = sweeper(write, BATCH)
+                rows = self._batch(sweeper)
                 removed[kind] += rows
         return removed
 
@@ -62,9 +62,9 @@ class SqliteUpkeep:
         removed: dict[str, int] = {}
         try:
             for kind, sweeper in SWEEPERS.items():
-                with self._door.write("sweep", joins=False, patience=_PATIENCE_SECONDS) as write:
-                    removed[kind] = sweeper(write, BATCH)
+                removed[kind] = self._batch(sweeper, _PATIENCE_SECONDS)
             alarms = self._check_wal()
+            space.load_ballast(self._door.path)
         except StoreBusy:
             return Tick("failed", removed, ())
         except FencepostError as error:
@@ -77,6 +77,11 @@ class SqliteUpkeep:
 
     def audit(self) -> list[ProbeStep]:
         return audit.audit(self._door)
+
+    @again_when_full
+    def _batch(self, sweeper: Sweeper, patience: float | None = None) -> int:
+        with self._door.write("sweep", joins=False, patience=patience) as write:
+            return sweeper(write, BATCH)
 
     def _check_wal(self) -> tuple[str, ...]:
         """Checkpoint, and name who keeps a large WAL from being emptied for two ticks."""

@@ -11,7 +11,10 @@ import pytest
 
 from fencepost import connect
 
-NAMES = {"store.db", *(f"store.db-{end}" for end in ("wal", "shm", "gate", "bell", "alive"))}
+NAMES = {
+    "store.db",
+    *(f"store.db-{end}" for end in ("wal", "shm", "gate", "bell", "alive", "ballast")),
+}
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)

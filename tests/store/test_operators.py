@@ -167,7 +167,16 @@ def test_a_probe_tries_each_ability(store: Store) -> None:
 
     assert report.ok
     names = [step.name for step in report.steps]
-    assert names == ["sqlite", "permissions", "write", "checkpoint", "wal", "clock"]
+    assert names == [
+        "sqlite",
+        "permissions",
+        "place",
+        "writer",
+        "write",
+        "checkpoint",
+        "wal",
+        "clock",
+    ]
     assert store.engine.integrity().ok
     assert store.stats() == {}
 
