@@ -20,6 +20,7 @@ from .doctor import doctor
 from .keys import keys
 from .leases import leases
 from .messages import messages
+from .migrate import migrate
 from .output import plain
 from .run import serve, up, work
 from .status import status
@@ -40,7 +41,19 @@ def cli() -> None:
     """
 
 
-for command in (up, serve, work, status, messages, keys, leases, doctor, sweep, backup):
+for command in (
+    up,
+    serve,
+    work,
+    status,
+    messages,
+    keys,
+    leases,
+    doctor,
+    sweep,
+    backup,
+    migrate,
+):
     cli.add_command(command)
 
 

@@ -7,19 +7,34 @@ import sys
 import click
 
 from ..store import connect
+from ..store.connect import quarantine
 from ..store.errors import FencepostError
 from ..store.probe import ProbeStep
-from .output import as_json, print_json, print_table, record, the_store
+from .output import as_json, plain, print_json, print_table, record, the_store
 
 
 @click.command()
 @the_store
 @as_json
-def doctor(store: str, as_json: bool) -> None:
+@click.option(
+    "--quarantine", "set_aside", is_flag=True, help="Move a damaged store out of the way instead."
+)
+def doctor(store: str, as_json: bool, set_aside: bool) -> None:
     """Try what a store must be able to do, and check the whole file; exit 1 on a finding.
+
+    With --quarantine a store that is damaged, and that nobody has open, is renamed with
+    all its files. The next one to open it begins an empty one, which knows no key any
+    more: what is delivered again is then handled again.
 
     Example: fencepost doctor --store hooks.db
     """
+    if set_aside:
+        aside = quarantine(store)
+        if as_json:
+            print_json({"quarantined": aside})
+        else:
+            click.echo(f"moved to {plain(aside)}")
+        return
     steps = _examine(store)
     ok = all(step.ok for step in steps)
     if as_json:

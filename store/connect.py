@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from . import validate
+from . import sqlite, validate
 from .clock import Clock, SystemClock
+from .engine.upkeep import Migration
 from .errors import InvalidInput
-from .sqlite import SqliteEngine
 from .store import Store
 from .validate import Duration
 
@@ -41,13 +41,8 @@ def connect(
     """
     if durability not in ("full", "normal"):
         raise InvalidInput(f'durability must be "full" or "normal", not {durability!r}')
-    address = validate.path(target, "a store's address")
-    path = address.removeprefix(_SQLITE)
-    if path == address and "://" in address:
-        raise InvalidInput(
-            f"no engine for {address.split('://')[0]}://; use a path or sqlite:///path"
-        )
-    engine = SqliteEngine(
+    path = _path(target)
+    engine = sqlite.SqliteEngine(
         path,
         clock=clock or SystemClock(),
         busy_seconds=validate.milliseconds(busy_timeout, "busy_timeout") / 1000,
@@ -55,3 +50,35 @@ def connect(
         create=create,
     )
     return Store(engine)
+
+
+def migrate(target: str | os.PathLike[str], *, dry_run: bool) -> Migration:
+    """Bring a store to the newest schema, as connect() does; a dry run tries it on a copy.
+
+    Raises:
+        StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy, StoreFull: It cannot be
+            done; the store is at the version of the last step that was.
+    """
+    return sqlite.migrate(_path(target), dry_run=dry_run)
+
+
+def quarantine(target: str | os.PathLike[str]) -> str:
+    """Set a damaged store aside, with all its files; return the name it has now.
+
+    The next connect() starts an empty one, which knows none of the keys of before.
+
+    Raises:
+        InvalidInput: It is well; nothing was moved.
+        StoreOpenFailed, StoreBusy: Somebody has it open; nothing was moved.
+    """
+    return sqlite.quarantine(_path(target), SystemClock())
+
+
+def _path(target: str | os.PathLike[str]) -> str:
+    address = validate.path(target, "a store's address")
+    path = address.removeprefix(_SQLITE)
+    if path == address and "://" in address:
+        raise InvalidInput(
+            f"no engine for {address.split('://')[0]}://; use a path or sqlite:///path"
+        )
+    return path

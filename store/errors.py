@@ -85,17 +85,26 @@ class StoreCorrupt(FencepostError):
 
 
 class StoreBusy(FencepostError):
-    """No write lock within busy_timeout; nothing was changed."""
+    """No write lock within busy_timeout; nothing was changed.
+
+    Attributes:
+        waited: Seconds.
+        holders: The pids of who has the lock, as far as the kernel names them.
+    """
 
     code = "store_busy"
 
-    def __init__(self, *, operation: str, path: str, waited: float) -> None:
+    def __init__(
+        self, *, operation: str, path: str, waited: float, holders: tuple[int, ...] = ()
+    ) -> None:
+        by = f"; held by pid {', '.join(str(pid) for pid in holders)}" if holders else ""
         super().__init__(
-            f"{path} is busy: no write lock for {operation} in {waited:.1f} s",
+            f"{path} is busy: no write lock for {operation} in {waited:.1f} s{by}",
             operation=operation,
             path=path,
         )
         self.waited = waited
+        self.holders = holders
 
 
 class StoreFull(FencepostError):

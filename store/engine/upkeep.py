@@ -24,6 +24,22 @@ class Tick:
     alarms: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What bringing a store to the newest schema took, or would take.
+
+    Attributes:
+        found: The version it had.
+        reached: The version it has now, or would have.
+        steps: The version after each step; empty when there is nothing to do.
+    """
+
+    path: str
+    found: int
+    reached: int
+    steps: tuple[int, ...]
+
+
 class Upkeep(Protocol):
     """What a database does about itself."""
 

@@ -6,17 +6,14 @@ disk, so a backup that is killed leaves no half of one there.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-from collections.abc import Iterator
 
 import apsw
 
-from ..errors import LimitExceeded, StoreCorrupt, StoreFailed, StoreOpenFailed
+from ..errors import LimitExceeded, StoreCorrupt, StoreOpenFailed
 from . import files, schema
+from .copying import private_copy
 from .door import Door
-from .faults import translate
 
 # A store goes on giving out fences after it was copied. A restored copy begins beyond any
 # that the first could reach, so whoever compares fences takes the copy's for the newer.
@@ -51,11 +48,8 @@ def backup(door: Door, dest: str) -> str:
             raise StoreOpenFailed(
                 f"{name} exists; a backup never overwrites", operation="backup", path=real
             )
-    with private_copy(door, real) as (name, connection):
-        try:
-            _fence_off(connection, real)
-        except apsw.Error as error:
-            raise translate(error, "backup", real) from error
+    with private_copy(door.copy_to, real, "backup") as (name, connection):
+        _fence_off(connection, real)
         connection.close()
         _sync(name)
         try:
@@ -67,29 +61,6 @@ def backup(door: Door, dest: str) -> str:
         os.unlink(name)
     files.sync_folder(real)
     return real
-
-
-@contextlib.contextmanager
-def private_copy(door: Door, beside: str) -> Iterator[tuple[str, apsw.Connection]]:
-    """Copy the store into a file beside `beside`, which goes when the block ends."""
-    name = f"{beside}.{secrets.token_hex(8)}.partial"
-    files.create(name)
-    connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW)
-    try:
-        try:
-            connection.pragma("synchronous", 0)  # it is synced once, when it is whole
-            door.copy_to(connection)
-            # The header says WAL as the store's does; without one the copy is a single file.
-            if connection.pragma("journal_mode", "delete") != "delete":
-                raise StoreFailed(f"{name} stays in WAL mode", operation="backup", path=beside)
-        except apsw.Error as error:
-            raise translate(error, "backup", beside) from error
-        yield name, connection
-    finally:
-        connection.close()
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name + suffix)
 
 
 def _fence_off(connection: apsw.Connection, path: str) -> None:

@@ -29,7 +29,7 @@ from ..errors import (
     StoreFull,
 )
 from ..transaction import Parameters, Row
-from . import files, forks, opening, space
+from . import copying, files, forks, locks, opening, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
@@ -165,10 +165,7 @@ class Door:
                 self._gate.leave()
 
     def copy_to(self, target: apsw.Connection) -> None:
-        """Copy all that is committed, as of one moment, while other processes write on.
-
-        Threads that share this door wait for it.
-        """
+        """Copy all that is committed, as of one moment; threads that share this door wait."""
         self.check()
         with self._mutex:
             self.check()
@@ -176,9 +173,7 @@ class Door:
                 raise InvalidInput("backup cannot be part of a transaction", operation="backup")
             self.check_in_place("backup")
             self._mend("backup")
-            # In one step: a copy in parts begins anew with each commit of somebody else's.
-            with target.backup("main", self._connection, "main") as copying:
-                copying.step(-1)
+            copying.copy(self._connection, target)
 
     def has_moved(self) -> bool:
         """True when SQLite no longer finds its own open file at the path."""
@@ -368,7 +363,8 @@ class Door:
 
     def _busy(self, operation: str, started: float) -> StoreBusy:
         waited = time.monotonic() - started
-        return StoreBusy(operation=operation, path=self.path, waited=waited)
+        holders = locks.writers(self.path)
+        return StoreBusy(operation=operation, path=self.path, waited=waited, holders=holders)
 
 
 class Write:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import apsw
 
 from ..errors import FencepostError, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull
+from . import locks
 
 
 def translate(error: apsw.Error, operation: str, path: str, waited: float = 0.0) -> FencepostError:
     """Return our error for one of SQLite's; the caller raises it from the original."""
     if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return StoreBusy(operation=operation, path=path, waited=waited)
+        return StoreBusy(operation=operation, path=path, waited=waited, holders=locks.writers(path))
     if isinstance(error, apsw.FullError):
         return StoreFull(f"{path}: no space left to {operation}", operation=operation, path=path)
     if isinstance(error, apsw.NotADBError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,12 +35,13 @@ def readers(path: str) -> list[int]:
     )
 
 
-def writers(path: str) -> list[int]:
-    """Return the processes that hold SQLite's write lock, or the gate before it."""
+def writers(path: str) -> tuple[int, ...]:
+    """Return the other processes that hold SQLite's write lock, or the gate before it."""
     inside = (
         lock for lock in _held(path + "-shm") if lock.mode == "WRITE" and lock.first == _WRITE
     )
-    return _pids([*inside, *_held(path + "-gate")])
+    pids = _pids([*inside, *_held(path + "-gate")])
+    return tuple(pid for pid in pids if pid != os.getpid())
 
 
 def users(path: str) -> list[int]:
@@ -48,7 +49,7 @@ def users(path: str) -> list[int]:
     return _pids([*_held(path), *_held(path + "-shm")])
 
 
-def said(pids: list[int]) -> str:
+def said(pids: Sequence[int]) -> str:
     """Return processes in words."""
     if not pids:
         return "a process that the kernel does not name"

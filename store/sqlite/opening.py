@@ -11,7 +11,7 @@ import apsw
 from ..clock import Clock
 from ..errors import StoreBusy, StoreFailed, StoreOpenFailed
 from ..validate import MAX_BODY_BYTES
-from . import anchor, files, schema, space
+from . import anchor, files, locks, schema, space
 from .anchor import Anchor
 from .faults import translate
 from .gate import Gate
@@ -65,7 +65,9 @@ def open_database(path: str, gate: Gate, *, clock: Clock, durability: str) -> Op
     check_sqlite(apsw.sqlite_lib_version())
     deadline = time.monotonic() + _PATIENCE_SECONDS
     if not gate.enter(deadline):
-        raise StoreBusy(operation="open", path=path, waited=_PATIENCE_SECONDS)
+        raise StoreBusy(
+            operation="open", path=path, waited=_PATIENCE_SECONDS, holders=locks.writers(path)
+        )
     try:
         made = files.create(path)
         exposed = files.exposed(path)

@@ -96,7 +96,7 @@ def _writer(door: Door) -> tuple[str, bool]:
         with door.write("probe"):
             waited = time.monotonic() - started
     except StoreBusy as error:
-        who = locks.said(locks.writers(door.path))
+        who = locks.said(error.holders)
         raise FencepostError(f"{who} has held the write lock for {error.waited:.1f} s") from error
     if before:
         return f"{locks.said(before)} held the write lock; had after {waited:.1f} s", False

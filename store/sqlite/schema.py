@@ -74,19 +74,23 @@ def bring_up_to_date(
 
     The version is read again under the write lock: another process may have been first.
     """
-    while True:
-        with whole(connection):
-            version = connection.pragma("user_version")
-            if version == 0:
-                connection.execute(ddl())
-                connection.pragma("application_id", APPLICATION_ID)
-                version = len(migrations) + 1
-            elif version <= len(migrations):
-                connection.execute(migrations[version - 1])
-                version += 1
-            connection.pragma("user_version", version)
-        if version > len(migrations):
-            return
+    while step(connection, migrations) <= len(migrations):
+        pass
+
+
+def step(connection: apsw.Connection, migrations: Sequence[str]) -> int:
+    """Create the tables, or take one migration; return the version that the file now has."""
+    with whole(connection):
+        version: int = connection.pragma("user_version")
+        if version == 0:
+            connection.execute(ddl())
+            connection.pragma("application_id", APPLICATION_ID)
+            version = len(migrations) + 1
+        elif version <= len(migrations):
+            connection.execute(migrations[version - 1])
+            version += 1
+        connection.pragma("user_version", version)
+    return version
 
 
 def ddl() -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from fencepost import connect
+from fencepost import StoreBusy, connect
 
+from ..processes import tell
+from ..sqlite.holder import holder
 from .command import Command
 
 
@@ -102,3 +104,68 @@ def test_a_store_behind_a_symbolic_link_is_a_finding(filled: Path, command: Comm
     filled.symlink_to("real.db")
 
     assert failed(command) == ["open"]
+
+
+def _steps(command: Command) -> dict[str, str]:
+    return {step["name"]: step["detail"] for step in command("doctor", "--json").json()["steps"]}
+
+
+# KV-13
+def test_each_thing_is_a_step_of_its_own(filled: Path, command: Command) -> None:
+    assert set(_steps(command)) == {
+        *("open", "sqlite", "permissions", "place", "writer", "write", "checkpoint", "wal"),
+        *("clock", "integrity", "foreign keys", "counters", "quarantined rows"),
+    }
+
+
+# TXN-4
+def test_who_holds_the_write_lock_is_named(filled: Path, command: Command) -> None:
+    with connect(filled, busy_timeout=0.1) as store, holder(str(filled)) as process:
+        steps = {step.name: step for step in store.probe().steps}
+        with pytest.raises(StoreBusy, match=f"held by pid {process.pid}") as caught:
+            store.queue("mail").enqueue(b"")
+        tell(process, "go on")
+
+    assert not steps["writer"].ok
+    assert f"process {process.pid} " in steps["writer"].detail
+    assert caught.value.holders == (process.pid,)
+
+
+@pytest.mark.parametrize(
+    ("sql", "step"),
+    [
+        ("insert into fp_queue (name, ready) values ('mail', 7)", "counters"),
+        ("insert into fp_owner (name, entries) values ('me', 1)", "counters"),
+        (
+            """
+            insert into fp_owner (name) values ('me');
+            insert into fp_namespace (owner, name, overflow, entries)
+            values ('me', 'n', 'evict', 2)
+            """,
+            "counters",
+        ),
+        (
+            "insert into fp_quarantine (place, why, found_at_ms) values ('x', 'y', 1)",
+            "quarantined rows",
+        ),
+        ("delete from fp_message where id = 1", "foreign keys"),
+    ],
+)
+def test_rows_that_do_not_add_up_are_a_finding(
+    filled: Path, command: Command, sql: str, step: str
+) -> None:
+    connection = apsw.Connection(str(filled))
+    connection.execute("delete from fp_queue")
+    connection.execute(sql)
+    connection.close()
+
+    assert failed(command) == [step]
+
+
+# S11
+def test_files_of_another_account_are_a_finding(
+    filled: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fencepost.store.sqlite.files.foreign", lambda path: (path,))
+
+    assert failed(command) == ["permissions"]

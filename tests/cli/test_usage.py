@@ -44,6 +44,7 @@ USING_A_STORE += [("leases", "release", "deploy")]
 USING_A_STORE += [("keys", "get", "a", "x", "k"), ("keys", "delete", "a", "x", "k")]
 USING_A_STORE += [("keys", "clear", "a", "x")]
 USING_A_STORE += [("sweep",), ("backup", "copy.db")]
+USING_A_STORE += [("migrate",), ("migrate", "--dry-run")]
 
 
 @pytest.mark.parametrize("words", [(), *commands(cli)], ids=" ".join)

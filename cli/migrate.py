@@ -1,0 +1,28 @@
+"""fencepost migrate: bring a store to the newest schema."""
+
+from __future__ import annotations
+
+import click
+
+from ..store.connect import migrate as run
+from .output import plain, the_store
+
+
+@click.command()
+@the_store
+@click.option("--dry-run", is_flag=True, help="Take the steps on a private copy.")
+def migrate(store: str, dry_run: bool) -> None:
+    """Bring the store to the newest schema, one step after the other, each whole or not at all.
+
+    Opening a store does the same.
+
+    Example: fencepost migrate --store hooks.db --dry-run
+    """
+    done = run(store, dry_run=dry_run)
+    click.echo(f"{plain(done.path)}: found schema version {done.found}")
+    before = done.found
+    for version in done.steps:
+        click.echo(f"{before} -> {version}: {'works on a copy' if dry_run else 'done'}")
+        before = version
+    if not done.steps:
+        click.echo("nothing to do")
