@@ -60,6 +60,7 @@ def _left(dest: Path) -> list[str]:
     return sorted(os.listdir(dest.parent))
 
 
+# P17, P23
 def test_a_backup_is_one_private_file_that_is_whole(store: Store, queue: Queue, dest: Path) -> None:
     queue.enqueue(b"hello", key="k")
 
@@ -74,7 +75,7 @@ def test_a_backup_is_one_private_file_that_is_whole(store: Store, queue: Queue, 
         assert copy.queue("mail").enqueue(b"hello", key="k").status == "duplicate"
 
 
-# WAL-10
+# P23, WAL-10
 def test_a_backup_under_load_holds_all_that_was_acknowledged_before_it(
     tmp_path: Path, dest: Path
 ) -> None:

@@ -34,6 +34,7 @@ def _is_busy(store: Store) -> StoreBusy:
     return caught.value
 
 
+# CONN-1
 def test_a_held_gate_is_busy_in_time_and_nothing_is_stored(address: str, hasty: Store) -> None:
     with held_gate(address):
         _is_busy(hasty)
@@ -42,6 +43,7 @@ def test_a_held_gate_is_busy_in_time_and_nothing_is_stored(address: str, hasty: 
     assert hasty.queue("mail").enqueue(b"next").message_id == 1
 
 
+# CONN-1
 def test_a_foreign_writer_is_busy_in_time_and_nothing_is_stored(address: str, hasty: Store) -> None:
     with foreign_writer(address):
         _is_busy(hasty)
@@ -50,6 +52,7 @@ def test_a_foreign_writer_is_busy_in_time_and_nothing_is_stored(address: str, ha
     assert hasty.queue("mail").enqueue(b"next").message_id == 1
 
 
+# P20
 def test_a_stopped_holder_is_busy_in_time_and_its_death_frees_the_lock(
     address: str, hasty: Store
 ) -> None:

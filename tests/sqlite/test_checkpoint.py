@@ -30,6 +30,7 @@ def reader(address: str, store: Store) -> Iterator[apsw.Connection]:
         yield other
 
 
+# P4, WAL-1
 def test_the_wal_stays_small_over_thousands_of_commits(address: str) -> None:
     largest = 0
     with connect(address, durability="normal") as store:
@@ -42,6 +43,7 @@ def test_the_wal_stays_small_over_thousands_of_commits(address: str) -> None:
     assert MEGABYTE < largest < 8 * MEGABYTE
 
 
+# WAL-1
 def test_the_wal_is_cut_back_once_a_reader_has_let_it_grow(
     store: Store, queue: Queue, reader: apsw.Connection
 ) -> None:
@@ -57,6 +59,7 @@ def test_the_wal_is_cut_back_once_a_reader_has_let_it_grow(
     assert _wal_size(store) < 10 * MEGABYTE
 
 
+# P5, WAL-7
 def test_a_reader_holds_pages_back_and_the_report_says_so(
     store: Store, queue: Queue, reader: apsw.Connection
 ) -> None:

@@ -38,6 +38,7 @@ def _fail_commit(disk: Disk, action: str = "sync") -> None:
     disk.fail_once(apsw.IOError("the disk failed"), action, "-wal")
 
 
+# CONN-9
 @pytest.mark.parametrize("action", ["sync", "write"])
 def test_the_outcome_is_unknown_and_the_same_key_makes_one_row(
     disk: Disk, store: Store, queue: Queue, address: str, action: str
@@ -110,6 +111,7 @@ def test_the_gate_is_left_and_others_go_on(disk: Disk, store: Store, address: st
         assert other.queue("mail").enqueue(b"hello").status == "accepted"
 
 
+# KV-12
 def test_a_disk_that_goes_on_failing_gives_typed_errors_until_it_is_well(
     disk: Disk, store: Store, queue: Queue, address: str
 ) -> None:
@@ -127,6 +129,7 @@ def test_a_disk_that_goes_on_failing_gives_typed_errors_until_it_is_well(
     assert ask(address, "select count(*) from fp_message where key = 'k'") == [(1,)]
 
 
+# TXN-3, KV-14
 def test_a_store_that_cannot_be_opened_anew_after_the_failure_says_so(
     disk: Disk, store: Store, queue: Queue, address: str
 ) -> None:

@@ -12,6 +12,7 @@ from .holder import foreign_writer, holder
 from .inside import gate_is_free, held_gate, is_in_use, traced
 
 
+# CONN-5
 def test_every_transaction_begins_immediate(store: Store, queue: Queue) -> None:
     with traced(store) as statements:
         queue.enqueue(b"work", key="k")
@@ -31,6 +32,7 @@ def test_every_transaction_begins_immediate(store: Store, queue: Queue) -> None:
     assert len(begins) == statements.count("commit") == 10
 
 
+# CONN-8
 def test_the_clock_is_read_after_the_gate_was_passed(
     address: str, store: Store, queue: Queue, clock: FakeClock
 ) -> None:
@@ -45,6 +47,7 @@ def test_the_clock_is_read_after_the_gate_was_passed(
     assert delivery.received_at == clock.wall_ms() / 1000
 
 
+# CONN-8
 def test_the_clock_is_read_after_sqlite_gave_the_lock(
     address: str, store: Store, queue: Queue, clock: FakeClock
 ) -> None:
@@ -72,6 +75,7 @@ def test_a_writer_waits_its_turn_and_then_goes_on(address: str, store: Store, qu
         assert line_of(process) == "done"
 
 
+# CONN-7
 def test_another_thread_waits_for_the_transaction_to_end(store: Store, queue: Queue) -> None:
     order = []
 

@@ -28,6 +28,7 @@ for path in sys.stdin:
 """
 
 
+# SCHEMA-4
 def test_sixteen_processes_open_a_new_store_at_once(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         openers = [
@@ -49,6 +50,7 @@ def test_sixteen_processes_open_a_new_store_at_once(tmp_path: Path) -> None:
     assert (tmp_path / "stderr").read_text() == ""
 
 
+# CONN-2, WAL-5
 def test_a_stranger_who_makes_the_file_first_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "store.db").touch()
 

@@ -152,6 +152,7 @@ def _lines(tmp_path: Path, script: str, count: int) -> list[str]:
     return lines
 
 
+# CONN-7
 def test_every_use_in_the_child_is_refused_and_the_parent_goes_on(tmp_path: Path) -> None:
     assert _lines(tmp_path, _USE, 3) == ["forked_store", "0", "accepted"]
     assert ask(tmp_path / "store.db", "pragma integrity_check") == [("ok",)]

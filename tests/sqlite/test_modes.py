@@ -28,6 +28,7 @@ def _modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.lstat().st_mode) for path in folder.iterdir()}
 
 
+# P17, S11, KV-9
 @pytest.mark.usefixtures("umask")
 def test_a_new_store_and_all_beside_it_are_the_owners_alone(tmp_path: Path) -> None:
     with connect(tmp_path / "store.db") as store:
@@ -36,6 +37,7 @@ def test_a_new_store_and_all_beside_it_are_the_owners_alone(tmp_path: Path) -> N
         assert _modes(tmp_path) == dict.fromkeys(NAMES, 0o600)
 
 
+# P17, S11, KV-9
 @pytest.mark.usefixtures("umask")
 def test_a_store_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
     first = connect(tmp_path / "store.db")
@@ -50,6 +52,7 @@ def test_a_store_that_others_could_read_is_closed_to_them(tmp_path: Path) -> Non
     first.close()
 
 
+# P17
 @pytest.mark.usefixtures("umask")
 def test_sidecars_made_for_a_store_that_others_could_read_are_closed_too(tmp_path: Path) -> None:
     connect(tmp_path / "store.db").close()

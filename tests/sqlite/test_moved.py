@@ -36,6 +36,7 @@ def _replace_by_link(path: Path) -> None:
 TAKEN = pytest.mark.parametrize("take", [_move, _unlink, _replace_by_copy, _replace_by_link])
 
 
+# P14, WAL-9
 @TAKEN
 def test_the_next_write_is_refused(
     store: Store, queue: Queue, address: str, take: Callable[[Path], None]
@@ -51,6 +52,7 @@ def test_the_next_write_is_refused(
         assert caught.value.path == address
 
 
+# P14
 @TAKEN
 def test_a_probe_says_so(store: Store, address: str, take: Callable[[Path], None]) -> None:
     take(Path(address))
@@ -60,6 +62,7 @@ def test_a_probe_says_so(store: Store, address: str, take: Callable[[Path], None
     assert "write" in [step.name for step in report.steps if not step.ok]
 
 
+# P14, WAL-9
 def test_nothing_is_written_to_the_file_put_in_its_place(
     store: Store, queue: Queue, address: str
 ) -> None:

@@ -34,6 +34,7 @@ def _is_untouched(victim: Path) -> bool:
     return victim.read_bytes() == b"precious" and stat.S_IMODE(victim.stat().st_mode) == 0o644
 
 
+# P19, S9
 @pytest.mark.parametrize(
     "path", ["", ":memory:", "file:x", "file:/x?mode=memory", "a\0b", "\udcff"]
 )
@@ -81,6 +82,7 @@ def test_a_folder_that_takes_no_files_is_refused() -> None:
     _refused("/proc/store.db")
 
 
+# S11
 def test_a_folder_in_which_anyone_may_write_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
 
@@ -97,6 +99,7 @@ def test_a_sticky_folder_in_which_anyone_may_write_will_do(tmp_path: Path) -> No
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777
 
 
+# P15, S11
 def test_a_symbolic_link_is_refused_and_its_target_untouched(tmp_path: Path) -> None:
     victim = _victim(tmp_path)
     (tmp_path / "store.db").symlink_to(victim)
@@ -106,6 +109,7 @@ def test_a_symbolic_link_is_refused_and_its_target_untouched(tmp_path: Path) -> 
     assert _is_untouched(victim)
 
 
+# P15
 def test_a_dangling_symbolic_link_is_refused_and_its_target_not_made(tmp_path: Path) -> None:
     (tmp_path / "store.db").symlink_to(tmp_path / "target")
 
@@ -122,6 +126,7 @@ def test_a_folder_reached_by_a_symbolic_link_is_taken_by_its_real_name(tmp_path:
         assert store.engine.path == str(tmp_path / "real" / "store.db")
 
 
+# P16, S11
 def test_a_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
     victim = _victim(tmp_path)
     os.link(victim, tmp_path / "store.db")
@@ -143,6 +148,7 @@ def test_a_fifo_as_the_file_is_refused_at_once(tmp_path: Path) -> None:
     _refused(tmp_path / "store.db")
 
 
+# P15
 @pytest.mark.parametrize("suffix", SIDECARS)
 def test_a_symbolic_link_in_place_of_a_sidecar_is_refused(tmp_path: Path, suffix: str) -> None:
     victim = _victim(tmp_path)
@@ -184,6 +190,7 @@ def test_without_create_a_missing_store_is_refused_and_not_made(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+# P18, WAL-6
 @pytest.mark.parametrize(
     ("magic", "kind"), [(0x6969, "nfs"), (0xFF534D42, "cifs"), (0x01021997, "9p"), (0xEF53, None)]
 )

@@ -17,6 +17,7 @@ def _bodies(store: Store) -> set[bytes | None]:
     return {content.body for content in contents if content is not None}
 
 
+# TXN-1
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_an_error_in_the_block_takes_back_all_of_it(
     store: Store, queue: Queue, address: str, error: type[BaseException]
@@ -47,6 +48,7 @@ def test_an_interrupt_from_outside_takes_back_all_of_the_block(store: Store, que
     assert _bodies(store) == {b"next"}
 
 
+# TXN-2
 def test_an_inner_error_takes_back_the_inner_part_alone(store: Store, queue: Queue) -> None:
     with store.transaction():
         queue.enqueue(b"outer")
@@ -60,6 +62,7 @@ def test_an_inner_error_takes_back_the_inner_part_alone(store: Store, queue: Que
     assert _bodies(store) == {b"outer", b"after"}
 
 
+# TXN-2
 def test_an_inner_block_that_ends_well_goes_with_the_outer_one(store: Store, queue: Queue) -> None:
     with pytest.raises(ValueError, match="outer"), store.transaction():
         with store.transaction():

@@ -72,6 +72,7 @@ def test_a_file_brought_up_to_date_is_left_alone_by_the_next(
     assert _tables(path) == before
 
 
+# SCHEMA-3
 def test_an_older_file_takes_each_migration_after_the_other(path: str) -> None:
     with connect(path) as store:
         store.engine.register("pool")
@@ -98,6 +99,7 @@ def test_a_file_halfway_takes_the_rest_alone(connection: apsw.Connection, path: 
     assert ask(path, "select n from fp_later") == [(3,)]
 
 
+# SCHEMA-3
 def test_a_migration_that_fails_leaves_the_version_before_it_whole(
     connection: apsw.Connection, path: str
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_migration_killed_in_its_middle_leaves_the_version_before_it_whole(
         assert store.queue("mail").enqueue(b"hello", key="k").status == "duplicate"
 
 
+# SCHEMA-1, SCHEMA-4
 def test_of_many_openers_one_migrates(tmp_path: Path, path: str) -> None:
     connect(path).close()
     with contextlib.ExitStack() as stack:

@@ -27,6 +27,7 @@ EXPECTED = {
 }
 
 
+# CONN-3
 def test_the_pragmas_are_those_that_the_promises_need(store: Store) -> None:
     assert _settings(store) == EXPECTED
 
@@ -46,6 +47,7 @@ def test_full_is_the_default_and_nothing_else_is_known(tmp_path: Path) -> None:
         connect(tmp_path / "store.db", durability="off")
 
 
+# S12, P28
 @pytest.mark.parametrize(
     ("option", "value"),
     [

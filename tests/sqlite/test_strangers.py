@@ -60,6 +60,7 @@ def test_a_text_file_is_corrupt(path: Path) -> None:
         connect(path)
 
 
+# SCHEMA-2, S12
 @pytest.mark.parametrize(
     "sql",
     [
@@ -99,6 +100,7 @@ def test_a_wal_that_another_program_left_behind_is_not_folded_into_its_database(
     assert sorted(os.listdir(path.parent)) == ["store.db", "store.db-shm", "store.db-wal"]
 
 
+# SCHEMA-1, KV-11
 def test_a_newer_schema_is_unsupported_and_both_versions_are_told(ours: Path) -> None:
     newest = len(schema.MIGRATIONS) + 1
     _run(ours, f"pragma user_version = {newest + 1}")
@@ -118,6 +120,7 @@ def test_a_store_of_no_version_is_corrupt(ours: Path, version: int) -> None:
         connect(ours)
 
 
+# S12, P28
 @pytest.mark.parametrize(
     "sql",
     [
@@ -150,6 +153,7 @@ def test_an_empty_file_becomes_a_store(path: Path) -> None:
         assert store.queue("mail").enqueue(b"hello").status == "accepted"
 
 
+# P6
 @pytest.mark.parametrize("version", ["3.40.1", "3.51.2", "3.9.99"])
 def test_a_sqlite_that_can_lose_commits_is_refused(version: str) -> None:
     with pytest.raises(StoreOpenFailed, match="can lose commits"):
@@ -161,6 +165,7 @@ def test_a_sqlite_that_is_new_enough_will_do(version: str) -> None:
     opening.check_sqlite(version)
 
 
+# P19, CONN-2
 def test_a_file_that_cannot_have_a_wal_is_refused(path: Path) -> None:
     apsw.set_default_vfs("unix-dotfile")  # it has no shared memory, which a WAL needs
     try:

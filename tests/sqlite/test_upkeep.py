@@ -253,7 +253,7 @@ class _Relay:
         other.close()
 
 
-# WAL-1
+# WAL-1, P4
 def test_readers_that_overlap_without_end_do_not_let_the_wal_grow(address: str) -> None:
     largest = 0
     with connect(address, durability="normal") as store, _Relay(address):
