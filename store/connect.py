@@ -20,6 +20,7 @@ def connect(
     busy_timeout: Duration = 5.0,
     durability: str = "full",
     create: bool = True,
+    checksums: bool = False,
     clock: Clock | None = None,
 ) -> Store:
     """Open a store, and make it where there is none.
@@ -32,6 +33,9 @@ def connect(
             "normal": it survives a crash of the process; a power loss may take the last
             commits, and may give a fence out twice.
         create: False refuses to make a store.
+        checksums: Give a new store a checksum on every page, so that a flipped bit is
+            StoreCorrupt and not wrong data. What a store was made with holds for ever;
+            True for one that was made without is StoreOpenFailed.
         clock: For tests.
 
     Raises:
@@ -48,6 +52,7 @@ def connect(
         busy_seconds=validate.milliseconds(busy_timeout, "busy_timeout") / 1000,
         durability=durability,
         create=create,
+        checksums=checksums,
     )
     return Store(engine)
 

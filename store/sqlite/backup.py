@@ -48,7 +48,10 @@ def backup(door: Door, dest: str) -> str:
             raise StoreOpenFailed(
                 f"{name} exists; a backup never overwrites", operation="backup", path=real
             )
-    with private_copy(door.copy_to, real, "backup") as (name, connection):
+    with private_copy(door.copy_to, real, "backup", checksums=door.has_checksums()) as (
+        name,
+        connection,
+    ):
         _fence_off(connection, real)
         connection.close()
         _sync(name)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import apsw
 
 from ..errors import StoreFailed
+from . import checksums as page_checksums
 from . import files
 from .faults import translate
 
@@ -22,7 +23,7 @@ def copy(source: apsw.Connection, target: apsw.Connection) -> None:
 
 @contextlib.contextmanager
 def private_copy(
-    fill: Callable[[apsw.Connection], None], beside: str, operation: str
+    fill: Callable[[apsw.Connection], None], beside: str, operation: str, *, checksums: bool
 ) -> Iterator[tuple[str, apsw.Connection]]:
     """Make a copy in a file of its own beside `beside`; it goes when the block ends.
 
@@ -32,8 +33,10 @@ def private_copy(
     name = f"{beside}.{secrets.token_hex(8)}.partial"
     files.create(name)
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
-    connection = apsw.Connection(name, flags=flags)
+    connection = apsw.Connection(name, flags=flags, vfs=page_checksums.VFS if checksums else None)
     try:
+        if checksums:
+            page_checksums.begin(connection)
         connection.pragma("synchronous", 0)
         fill(connection)
         # The header says WAL, as the store's does.

@@ -29,6 +29,7 @@ from ..errors import (
     StoreFull,
 )
 from ..transaction import Parameters, Row
+from . import checksums as page_checksums
 from . import copying, files, forks, locks, opening, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
@@ -44,7 +45,15 @@ class Door:
         exposed: The files that group or others had access to before this opening.
     """
 
-    def __init__(self, path: str, *, clock: Clock, busy_seconds: float, durability: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        clock: Clock,
+        busy_seconds: float,
+        durability: str,
+        checksums: bool = False,
+    ) -> None:
         self.path = path
         self._busy_seconds = busy_seconds
         self._durability = durability
@@ -58,7 +67,7 @@ class Door:
         self._gate = Gate(path + "-gate")
         try:
             self._connection, self._anchor, self.exposed = opening.open_database(
-                path, self._gate, clock=clock, durability=durability
+                path, self._gate, clock=clock, durability=durability, checksums=checksums
             )
         except BaseException as error:
             if isinstance(error, SchemaUnsupported | StoreCorrupt):
@@ -174,6 +183,14 @@ class Door:
             self.check_in_place("backup")
             self._mend("backup")
             copying.copy(self._connection, target)
+
+    def has_checksums(self) -> bool:
+        """True when each page of the database carries a checksum."""
+        self.check()
+        with self._mutex:
+            self.check()
+            self._mend("backup")
+            return page_checksums.has(self._connection)
 
     def has_moved(self) -> bool:
         """True when SQLite no longer finds its own open file at the path."""

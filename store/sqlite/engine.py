@@ -43,13 +43,24 @@ class SqliteEngine:
     """See fencepost.store.engine.Engine; the methods stand in its order."""
 
     def __init__(
-        self, path: str, *, clock: Clock, busy_seconds: float, durability: str, create: bool = True
+        self,
+        path: str,
+        *,
+        clock: Clock,
+        busy_seconds: float,
+        durability: str,
+        create: bool = True,
+        checksums: bool = False,
     ) -> None:
         self.path = files.locate(path)
         files.require(self.path, create=create)
         with contextlib.ExitStack() as undo, files.beside(self.path):
             self._door = Door(
-                self.path, clock=clock, busy_seconds=busy_seconds, durability=durability
+                self.path,
+                clock=clock,
+                busy_seconds=busy_seconds,
+                durability=durability,
+                checksums=checksums,
             )
             undo.callback(self._door.close)
             self._bell = Bell(self.path + "-bell")

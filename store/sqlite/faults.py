@@ -16,7 +16,10 @@ def translate(error: apsw.Error, operation: str, path: str, waited: float = 0.0)
         return StoreFull(f"{path}: no space left to {operation}", operation=operation, path=path)
     if isinstance(error, apsw.NotADBError):
         return StoreCorrupt(f"{path} is not a SQLite database", operation=operation, path=path)
-    if isinstance(error, apsw.CorruptError):
+    if (
+        isinstance(error, apsw.CorruptError)
+        or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA
+    ):  # the second is a checksum that is wrong
         return StoreCorrupt(f"{path} is damaged: {error}", operation=operation, path=path)
     if isinstance(
         error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.PermissionsError

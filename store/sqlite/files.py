@@ -89,6 +89,11 @@ def create(path: str) -> bool:
     return True
 
 
+def is_empty(path: str) -> bool:
+    """True for a file in which nothing was ever written."""
+    return os.stat(path).st_size == 0
+
+
 def exposed(path: str) -> tuple[str, ...]:
     """Return which of the database and its sidecars group or others have access to."""
     found = []

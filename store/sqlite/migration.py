@@ -10,7 +10,7 @@ import apsw
 
 from ..engine.upkeep import Migration
 from ..errors import SchemaUnsupported, StoreBusy, StoreCorrupt
-from . import files, locks, opening, schema
+from . import checksums, files, locks, opening, schema
 from .copying import copy, private_copy
 from .faults import translate
 from .gate import Gate
@@ -52,7 +52,9 @@ def _migrate(path: str, deadline: float, *, dry_run: bool) -> Migration:
             return Migration(path, found, found, ())
         if not dry_run:
             return _steps(connection, path, found)
-        with private_copy(partial(copy, connection), path, "migrate") as (_, other):
+        with private_copy(
+            partial(copy, connection), path, "migrate", checksums=checksums.has(connection)
+        ) as (_, other):
             return _steps(other, path, found)
 
 

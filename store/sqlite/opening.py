@@ -12,6 +12,7 @@ from ..clock import Clock
 from ..errors import StoreBusy, StoreFailed, StoreOpenFailed
 from ..validate import MAX_BODY_BYTES
 from . import anchor, files, locks, schema, space
+from . import checksums as page_checksums
 from .anchor import Anchor
 from .faults import translate
 from .gate import Gate
@@ -52,7 +53,9 @@ class Opened(NamedTuple):
     exposed: tuple[str, ...]
 
 
-def open_database(path: str, gate: Gate, *, clock: Clock, durability: str) -> Opened:
+def open_database(
+    path: str, gate: Gate, *, clock: Clock, durability: str, checksums: bool = False
+) -> Opened:
     """Return a connection to a database with the newest schema, anchored to this boot.
 
     The gate is held throughout, so that of many first openers one creates and the
@@ -72,7 +75,7 @@ def open_database(path: str, gate: Gate, *, clock: Clock, durability: str) -> Op
         made = files.create(path)
         exposed = files.exposed(path)
         space.drop_ballast_when_exhausted(path)  # the shared memory of a WAL takes room too
-        connection = connect(path, durability=durability, deadline=deadline)
+        connection = connect(path, durability=durability, deadline=deadline, checksums=checksums)
         try:
             dropped = _settle(connection, path, clock)
         except BaseException:
@@ -92,10 +95,17 @@ def open_database(path: str, gate: Gate, *, clock: Clock, durability: str) -> Op
         gate.leave()
 
 
-def connect(path: str, *, durability: str, deadline: float) -> apsw.Connection:
-    """Return a hardened connection in WAL mode to a store of any version, or a new one."""
+def connect(
+    path: str, *, durability: str, deadline: float, checksums: bool = False
+) -> apsw.Connection:
+    """Return a hardened connection in WAL mode to a store of any version, or a new one.
+
+    One with page checksums is told by its file; `checksums` is for making a new one.
+    """
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
-    connection = apsw.Connection(path, flags=flags)
+    if checksums:
+        page_checksums.load(path)
+    connection = apsw.Connection(path, flags=flags, vfs=page_checksums.VFS if checksums else None)
     try:
         connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
         for option, value in _HARDENING:
@@ -104,7 +114,17 @@ def connect(path: str, *, durability: str, deadline: float) -> apsw.Connection:
         # Whose file it is, before anything is changed: closing a stranger's must not fold
         # a WAL that it left behind.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        if checksums and files.is_empty(path):
+            page_checksums.begin(connection)
         mode = connection.pragma("journal_mode")
+        connection.pragma("schema_version")  # what has checksums is told by the first page
+        if page_checksums.has(connection) != checksums:
+            if checksums:
+                raise StoreOpenFailed(
+                    f"{path} was made without checksums", operation="open", path=path
+                )
+            connection.close()
+            return connect(path, durability=durability, deadline=deadline, checksums=True)
         schema.is_current(connection, path)
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         files.restrict(path)
