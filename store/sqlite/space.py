@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -106,14 +107,21 @@ def again_when_full(verb: Callable[P, T]) -> Callable[P, T]:
 
 
 def _ballast_bytes(path: str) -> int:
-    disk = os.statvfs(os.path.dirname(path))
-    wanted = min(_MOST_BALLAST, disk.f_blocks * disk.f_frsize // 8)
+    disk = _disk(path)
+    wanted = min(_MOST_BALLAST, disk.f_blocks * disk.f_frsize // 8) if disk else 0
     return wanted if wanted >= _LEAST_BALLAST else 0
 
 
 def _free(path: str) -> int:
-    disk = os.statvfs(os.path.dirname(path))
-    return disk.f_bavail * disk.f_frsize
+    disk = _disk(path)
+    return disk.f_bavail * disk.f_frsize if disk else sys.maxsize
+
+
+def _disk(path: str) -> os.statvfs_result | None:
+    # A folder that is gone is for others to say.
+    with contextlib.suppress(OSError):
+        return os.statvfs(os.path.dirname(path))
+    return None
 
 
 def _size(path: str) -> int:

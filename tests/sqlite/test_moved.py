@@ -80,3 +80,18 @@ def test_a_store_put_back_goes_on(store: Store, queue: Queue, address: str) -> N
     shutil.move(Path(address).with_name("elsewhere.db"), address)
 
     assert queue.enqueue(b"hello").status == "accepted"
+
+
+# P14
+def test_a_store_whose_folder_is_gone_takes_nothing_more(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with connect(tmp_path / "folder" / "store.db") as store:
+        shutil.move(tmp_path / "folder", tmp_path / "elsewhere")
+
+        for call in (lambda: store.queue("mail").enqueue(b""), store.queue("mail").claim):
+            with pytest.raises(StoreFailed, match="moved or replaced"):
+                call()
+        tick = store.engine.upkeep.tick()
+        assert tick is not None
+        assert tick.outcome == "failed"
+        shutil.move(tmp_path / "elsewhere", tmp_path / "folder")
