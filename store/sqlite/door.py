@@ -22,7 +22,6 @@ from ..errors import (
     InvalidInput,
     OutcomeUnknown,
     SchemaUnsupported,
-    SqlError,
     StoreBusy,
     StoreCorrupt,
     StoreFailed,
@@ -35,6 +34,9 @@ from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
 from .warden import Warden
+from .write import Write
+
+__all__ = ["Door", "Write"]
 
 
 class Door:
@@ -382,56 +384,3 @@ class Door:
         waited = time.monotonic() - started
         holders = locks.writers(self.path)
         return StoreBusy(operation=operation, path=self.path, waited=waited, holders=holders)
-
-
-class Write:
-    """An open write transaction: our own statements, and a user's through `execute`.
-
-    Attributes:
-        now_ms: The store's clock, read after the lock was held.
-    """
-
-    __slots__ = ("_connection", "_door", "_warden", "now_ms", "path")
-
-    def __init__(
-        self, door: Door, connection: apsw.Connection, warden: Warden, now_ms: int
-    ) -> None:
-        self._door = door
-        self._connection = connection
-        self._warden = warden
-        self.now_ms = now_ms
-        self.path = door.path
-
-    def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Run one of the store's own statements."""
-        self.check()
-        return self._connection.execute(sql, parameters).fetchall()
-
-    def change(self, sql: str, parameters: Parameters = ()) -> int:
-        """Run one of the store's own statements and return how many rows it changed."""
-        self.check()
-        self._connection.execute(sql, parameters).fetchall()
-        return self._connection.changes()
-
-    @property
-    def last_id(self) -> int:
-        """The number of the row inserted last."""
-        return self._connection.last_insert_rowid()
-
-    def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """See fencepost.store.transaction.Transaction."""
-        self.check()
-        return self._warden.execute(sql, parameters, self.path)
-
-    def check(self) -> None:
-        """Refuse to go on once the transaction is gone, or after a fork."""
-        self._door.check()
-        if self._door.writing is not self:
-            raise SqlError("the transaction has ended; nothing was changed", path=self.path)
-        # "insert or rollback" and some I/O errors end a transaction on their own; what
-        # came after would commit statement by statement.
-        if not self._connection.in_transaction:
-            raise SqlError(
-                "the transaction was rolled back by an earlier error; nothing was changed",
-                path=self.path,
-            )
