@@ -22,7 +22,7 @@ def pack(body: bytes) -> tuple[bytes, bool]:
     return body, False
 
 
-def unpack(stored: bytes | None, compressed: int, sha256: bytes) -> bytes:
+def unpack(stored: bytes | None, compressed: int | None, sha256: bytes) -> bytes:
     """Return the body as it came.
 
     Raises:

@@ -38,6 +38,7 @@ where id = :id
 _MESSAGE = """
 select id, source, key, event, headers, body, compressed, body_sha256, received_at_ms
 from fp_message
+left join fp_body on message_id = id
 where id = :id
 """
 

@@ -40,20 +40,25 @@ class Standing(NamedTuple):
     lapsed: int
 
 
-# The first of the deliveries of a message to end does not end it. What is done needs no
-# body any more; what is dead or cancelled may be replayed.
+# The first of the deliveries of a message to end does not end it.
 _END = """
 update fp_message
-set expires_at_ms = :now + keep_ms,
-    body = case
-      when exists (
-        select 1 from fp_delivery where message_id = :message and state in ('dead', 'cancelled')
-      ) then body
-    end
+set expires_at_ms = :now + keep_ms
 where id = :message and not exists (
   select 1
   from fp_delivery
   where message_id = :message and (state in ('ready', 'leased') or parked = 1)
+)
+returning 1
+"""
+
+# What is dead or cancelled may be replayed.
+_DROP_BODY = """
+delete from fp_body
+where message_id = :message and not exists (
+  select 1
+  from fp_delivery
+  where message_id = :message and state in ('dead', 'cancelled')
 )
 """
 
@@ -80,4 +85,5 @@ def moved(write: Write, was: Standing, state: str, *, stands_aside: bool = False
 
 def end_message(write: Write, message: int) -> None:
     """Let the retention of a message's key begin, once none of its deliveries goes on."""
-    write.run(_END, {"message": message, "now": write.now_ms})
+    if write.run(_END, {"message": message, "now": write.now_ms}):
+        write.run(_DROP_BODY, {"message": message})

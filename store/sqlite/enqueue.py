@@ -20,11 +20,14 @@ where scope = :scope and key = :key
 
 _INSERT_MESSAGE = """
 insert into fp_message (
-  scope, source, key, event, headers, body, compressed, body_sha256, received_at_ms, keep_ms
+  scope, source, key, event, headers, body_sha256, received_at_ms, keep_ms
 )
-values (
-  :scope, :source, :key, :event, :headers, :body, :compressed, :sha256, :now, :keep
-)
+values (:scope, :source, :key, :event, :headers, :sha256, :now, :keep)
+"""
+
+_INSERT_BODY = """
+insert into fp_body (message_id, body, compressed)
+values (:message, :body, :compressed)
 """
 
 _INSERT_DELIVERY = """
@@ -83,7 +86,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
         for message, sha256, forgotten in write.run(_FIND, known):
             if not forgotten:
                 return _seen_before(write, message, same=sha256 == prepared.sha256)
-            retention.forget(write, [message])
+            retention.forget(write, message)
     for address in draft.addresses:
         if address.refused is None:
             queues.require_room(write, address.queue, len(draft.body))
@@ -95,14 +98,14 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
             "key": draft.key,
             "event": draft.event,
             "headers": prepared.headers,
-            "body": prepared.body,
-            "compressed": int(prepared.compressed),
             "sha256": prepared.sha256,
             "now": write.now_ms,
             "keep": draft.keep_ms,
         },
     )
     message = write.last_id
+    body = {"body": prepared.body, "compressed": int(prepared.compressed)}
+    write.run(_INSERT_BODY, {"message": message, **body})
     for address in draft.addresses:
         _insert(write, message, address, len(draft.body))
     if all(address.refused is not None for address in draft.addresses):

@@ -33,9 +33,10 @@ _LIST = {
 _ONE = _ROWS + "where d.id = :id"
 
 _CONTENT = """
-select m.headers, m.body, m.compressed, m.body_sha256, d.result
+select m.headers, b.body, b.compressed, m.body_sha256, d.result
 from fp_delivery as d
 join fp_message as m on m.id = d.message_id
+left join fp_body as b on b.message_id = m.id
 where d.id = :id
 """
 

@@ -17,7 +17,7 @@ join fp_worker as w on w.id = d.owner
 where d.id = :id
 """
 
-_HAS_BODY = "select body is not null from fp_message where id = :id"
+_HAS_BODY = "select 1 from fp_body where message_id = :id"
 
 _REPLAY = """
 update fp_delivery
@@ -44,7 +44,7 @@ def replay(write: Write, id: int) -> Outcome:
         return Outcome("completed")
     if was.state in LIVE:
         return _claimed(write, id) if was.state == "leased" else Outcome("active")
-    if not write.run(_HAS_BODY, {"id": was.message_id})[0][0]:
+    if not write.run(_HAS_BODY, {"id": was.message_id}):
         return Outcome("unrecoverable")
     # One that is parked is still the head of its lane.
     held = not was.parked and bool(write.run(HAS_HEAD, {"queue": was.queue, "lane": was.lane}))

@@ -2,46 +2,74 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Sequence
 
+from ..transaction import Row
 from . import queues
 from .door import Write
 
-_EXPIRED = """
-select id
-from fp_message
-where expires_at_ms <= :now
-order by expires_at_ms
-limit :limit
-"""
-
-_DELETE_DELIVERIES = """
+_DELETE_EXPIRED_DELIVERIES = """
 delete from fp_delivery
-where message_id in (select value from json_each(:messages))
+where id in (
+  select d.id
+  from fp_message as m
+  cross join fp_delivery as d on d.message_id = m.id
+  where m.expires_at_ms <= :now and d.state in ('done', 'dead', 'cancelled')
+  order by m.expires_at_ms
+  limit :limit
+)
 returning queue, state
 """
 
-_DELETE_MESSAGES = """
-delete from fp_message
-where id in (select value from json_each(:messages))
+# Those of deliveries that were done are gone already.
+_DELETE_EXPIRED_BODIES = """
+delete from fp_body
+where message_id in (
+  select m.id
+  from fp_message as m
+  where m.expires_at_ms <= :now
+    and not exists (select 1 from fp_delivery where message_id = m.id)
+  order by m.expires_at_ms
+  limit :limit
+)
 """
+
+_DELETE_EXPIRED = """
+delete from fp_message
+where id in (
+  select m.id
+  from fp_message as m
+  where m.expires_at_ms <= :now
+    and not exists (select 1 from fp_delivery where message_id = m.id)
+  order by m.expires_at_ms
+  limit :limit
+)
+returning id
+"""
+
+_DELETE_DELIVERIES = "delete from fp_delivery where message_id = :message returning queue, state"
+
+_DELETE_BODY = "delete from fp_body where message_id = :message"
+
+_DELETE_MESSAGE = "delete from fp_message where id = :message"
 
 
 def sweep(write: Write, limit: int) -> int:
-    """Forget at most `limit` messages whose time is over; return how many."""
-    rows = write.run(_EXPIRED, {"now": write.now_ms, "limit": limit})
-    forget(write, [id for (id,) in rows])
-    return len(rows)
+    """Delete at most `limit` expired messages and deliveries, these first; return how many."""
+    gone = write.run(_DELETE_EXPIRED_DELIVERIES, {"now": write.now_ms, "limit": limit})
+    _count_out(write, gone)
+    left = {"now": write.now_ms, "limit": limit - len(gone)}
+    write.run(_DELETE_EXPIRED_BODIES, left)
+    return len(gone) + len(write.run(_DELETE_EXPIRED, left))
 
 
-def forget(write: Write, messages: Sequence[int]) -> None:
-    """Delete messages that have ended, and their deliveries."""
-    if not messages:
-        return
-    these = {"messages": json.dumps(messages)}
-    gone = Counter(write.run(_DELETE_DELIVERIES, these))
-    for (queue, state), count in gone.items():
+def forget(write: Write, message: int) -> None:
+    """Delete one expired message and its deliveries."""
+    _count_out(write, write.run(_DELETE_DELIVERIES, {"message": message}))
+    write.run(_DELETE_BODY, {"message": message})
+    write.run(_DELETE_MESSAGE, {"message": message})
+
+
+def _count_out(write: Write, gone: list[Row]) -> None:
+    for (queue, state), count in Counter(gone).items():
         queues.left(write, queue, state, count)
-    write.run(_DELETE_MESSAGES, these)

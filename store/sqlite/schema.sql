@@ -1,5 +1,6 @@
 -- fp_store       one row: which boot the store's clock is anchored to, the last fence given out
 -- fp_message     the ledger: one row for each dedupe key, kept after its work is done
+-- fp_body        what messages carry, until every delivery is done
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
 -- fp_worker      one row for each living worker process; see alive.py
@@ -28,8 +29,6 @@ create table fp_message (
   key text,
   event text not null,
   headers text not null,
-  body blob, -- null once every delivery is done
-  compressed integer not null default 0 check (compressed in (0, 1)),
   body_sha256 blob not null,
   received_at_ms integer not null,
   keep_ms integer not null,
@@ -38,6 +37,13 @@ create table fp_message (
 
 create unique index fp_message_key on fp_message (scope, key) where key is not null;
 create index fp_message_expiry on fp_message (expires_at_ms) where expires_at_ms is not null;
+
+-- Apart from its message, so that what is left of one when its body goes is small.
+create table fp_body (
+  message_id integer primary key references fp_message (id),
+  body blob not null,
+  compressed integer not null check (compressed in (0, 1))
+) strict;
 
 create table fp_delivery (
   id integer primary key autoincrement,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ..engine.upkeep import Tick
 from ..errors import FencepostError, StoreBusy
 from ..probe import ProbeStep
-from . import audit, backup, forget, locks, space
+from . import audit, backup, keyed_namespaces, leases, locks, once, retention, space
 from .alive import Alive
 from .door import Door, Write
 from .space import again_when_full
@@ -22,7 +22,10 @@ from .space import again_when_full
 Sweeper = Callable[[Write, int], int]
 
 SWEEPERS: dict[str, Sweeper] = {
-    "messages": forget.sweep_messages,
+    "messages": retention.sweep,
+    "entries": keyed_namespaces.sweep,
+    "keys": once.sweep,
+    "leases": leases.sweep,
 }
 
 # Short enough that nobody waits for one.

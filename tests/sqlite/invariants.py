@@ -53,14 +53,14 @@ RULES = {
     "a body is kept as long as a delivery may need it": """
         select id
         from fp_message
-        where body is null and exists (
+        where id not in (select message_id from fp_body) and exists (
           select 1 from fp_delivery where message_id = fp_message.id and state <> 'done'
         )
     """,
     "a message that is done has no body": """
         select id
         from fp_message
-        where body is not null and exists (
+        where id in (select message_id from fp_body) and exists (
           select 1 from fp_delivery where message_id = fp_message.id
         ) and not exists (
           select 1 from fp_delivery where message_id = fp_message.id and state <> 'done'

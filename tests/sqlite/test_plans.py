@@ -44,9 +44,18 @@ HOT = {
         ["fp_delivery_lane", "fp_delivery_head", "INTEGER PRIMARY KEY"],
     ),
     "end": (delivery._END, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
-    "forgotten": (retention._EXPIRED, ["fp_message_expiry"]),
+    "expired deliveries": (
+        retention._DELETE_EXPIRED_DELIVERIES,
+        ["fp_message_expiry", "fp_delivery_message", "INTEGER PRIMARY KEY"],
+    ),
+    "expired messages": (retention._DELETE_EXPIRED, ["fp_message_expiry", "fp_delivery_message"]),
+    "expired bodies": (
+        retention._DELETE_EXPIRED_BODIES,
+        ["fp_message_expiry", "fp_delivery_message", "INTEGER PRIMARY KEY"],
+    ),
+    "drop body": (delivery._DROP_BODY, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
     "forget deliveries": (retention._DELETE_DELIVERIES, ["fp_delivery_message"]),
-    "forget messages": (retention._DELETE_MESSAGES, ["INTEGER PRIMARY KEY"]),
+    "forget message": (retention._DELETE_MESSAGE, ["INTEGER PRIMARY KEY"]),
     "caps": (queues._CAPS, ["PRIMARY KEY"]),
     "move": (queues._MOVE["ready", "leased"], ["PRIMARY KEY"]),
     "ack": (settle._ACK, ["INTEGER PRIMARY KEY"]),
@@ -60,7 +69,6 @@ PARAMETERS = {
     **dict.fromkeys(("now", "until", "due", "limit", "batch", "owner", "id", "fence"), 1),
     **dict.fromkeys(("message", "max_attempts", "retry_for", "held", "count", "bytes"), 1),
     **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
-    "messages": json.dumps([1, 2]),
     "queues": json.dumps(["q1", "q2"]),
 }
 
