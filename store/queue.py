@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from . import validate
 from .claim import Claim
 from .engine import Engine
-from .errors import InvalidInput, LeaseLost, LimitExceeded
+from .errors import InvalidInput, LimitExceeded
 from .message import (
     DEFAULT_KEEP_MS,
     DEFAULT_MAX_ATTEMPTS,
@@ -153,14 +153,8 @@ class Queue:
         for index, claim in enumerate(given):
             if not isinstance(claim, Claim):
                 raise InvalidInput(f"claim {index} must be a Claim, not {claim!r}", operation="ack")
-        refused = []
-        with self._engine.transaction("ack"):
-            for claim in given:
-                try:
-                    claim.ack()
-                except LeaseLost:
-                    refused.append(claim)
-        return refused
+        refused = set(self._engine.ack_many([claim.hold for claim in given]))
+        return [claim for claim in given if claim.hold in refused]
 
     def stats(self) -> QueueStats:
         """Count this queue's deliveries by state."""

@@ -37,7 +37,14 @@ class Tenure:
     """What this process may believe of a lease that it holds.
 
     The belief ends by the store's clock, counted from before the store was asked, so it
-    ends before the lease does. It belongs to one process: a forked child has none.
+    ends before the lease does, also while the machine is suspended. It belongs to one
+    process: a forked child has none.
+
+    Attributes:
+        ask: Called with an engine and milliseconds, it renews the lease and returns the
+            new expiry on the store's clock.
+        ends_ms: When the belief ends, on the store's clock.
+        refused: The lease is known to be lost.
     """
 
     def __init__(
@@ -46,14 +53,16 @@ class Tenure:
         self._engine = engine
         self._ask = ask
         self._pid = os.getpid()
-        self._ends_ms = asked_ms + ttl_ms
+        self.ends_ms = asked_ms + ttl_ms
         self.ttl_ms = ttl_ms
         self.refused = False
 
     @property
     def lost(self) -> bool:
-        """True once the store refused, or the time is up."""
-        return self.refused or self._engine.now_ms() >= self._ends_ms or os.getpid() != self._pid
+        """True once the store refused, or the time is up; from then on it stays true."""
+        if self._engine.now_ms() >= self.ends_ms or os.getpid() != self._pid:
+            self.refused = True
+        return self.refused
 
     def renew(self, engine: Engine, ttl_ms: int) -> int:
         """Ask the store for `ttl_ms` more from now; return the new expiry on its clock."""
@@ -64,7 +73,7 @@ class Tenure:
             self.refused = True
             raise
         # Neither the store nor this ever shortens it, so threads may renew in any order.
-        self._ends_ms = max(self._ends_ms, asked_ms + ttl_ms)
+        self.ends_ms = max(self.ends_ms, asked_ms + ttl_ms)
         return until_ms
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from ..store import Claim, Store, Transaction
 from ..store.errors import LeaseLost
+from ..store.renewal import Tenure
 from ..store.validate import Duration, milliseconds
-from .keeper import Watch
 
 
 class Retry(Exception):
@@ -40,9 +40,9 @@ class Context:
         idempotency_key: The same for every attempt at this delivery, and for no other.
     """
 
-    def __init__(self, claim: Claim, store: Store, watch: Watch) -> None:
+    def __init__(self, claim: Claim, store: Store, tenure: Tenure) -> None:
         self._claim = claim
-        self._watch = watch
+        self._tenure = tenure
         self.store = store
         self.attempt = claim.attempt
         self.fence = claim.fence
@@ -52,7 +52,7 @@ class Context:
     @property
     def lost(self) -> bool:
         """True once the lease is lost or could not be renewed in time: stop working."""
-        return self._watch.lost
+        return self._tenure.lost
 
     def extend(self, lease: Duration) -> None:
         """Let the lease end no sooner than `lease` seconds from now.
@@ -85,7 +85,7 @@ class Context:
         try:
             yield
         except LeaseLost:
-            self._watch.lost = True
+            self._tenure.refused = True
             raise
 
 

@@ -9,26 +9,12 @@ from dataclasses import dataclass, replace
 
 from ..store.engine import Engine, Hold
 from ..store.errors import FencepostError, LeaseLost
+from ..store.renewal import Tenure
 from .log import log
 
 _REPORT_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 _UPKEEP_SECONDS = 10.0
-
-
-@dataclass(slots=True, eq=False)
-class Watch:
-    """One lease being kept.
-
-    Attributes:
-        ends: time.monotonic() after which nobody here may believe in the lease. It counts
-            from before the store was asked, so it is early rather than late.
-        lost: True from then on, or from the store's refusal.
-    """
-
-    hold: Hold
-    ends: float
-    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -43,8 +29,8 @@ class Keeper:
     def __init__(self, engine: Engine, worker: int, lease: float) -> None:
         self._engine = engine
         self._worker = worker
-        self._lease = lease
-        self._watch: Watch | None = None
+        self._lease_ms = round(lease * 1000)
+        self._tenure: Tenure | None = None
         self._now = _Report("starting", 0)
         self._said = _Report("starting", 0)
         self._said_at = 0.0
@@ -65,19 +51,23 @@ class Keeper:
             self._changed.notify()
         self._thread.join()
 
-    def keep(self, hold: Hold, asked_at: float) -> Watch:
-        """Renew this lease until `drop`; `asked_at` is time.monotonic() before it was claimed."""
-        watch = Watch(hold, asked_at + self._lease)
+    def keep(self, hold: Hold, asked_ms: int) -> Tenure:
+        """Renew this lease until `drop`; `asked_ms` is the store's clock before it was claimed."""
+
+        def renew(engine: Engine, lease_ms: int) -> int:
+            return engine.renew(hold, lease_ms)
+
+        tenure = Tenure(self._engine, renew, asked_ms=asked_ms, ttl_ms=self._lease_ms)
         with self._changed:
-            self._watch = watch
+            self._tenure = tenure
             self._now.state = "busy"
-            self._nudge(min(self._renewal(watch), self._said_at + _REPORT_SECONDS))
-        return watch
+            self._nudge(min(self._renewal(tenure), self._said_at + _REPORT_SECONDS))
+        return tenure
 
     def drop(self, *, handled: bool) -> None:
         """Renew no longer: the delivery is settled."""
         with self._changed:
-            self._watch = None
+            self._tenure = None
             self._now.handled += handled
 
     def say(self, state: str) -> None:
@@ -92,44 +82,43 @@ class Keeper:
         if at < self._wakes_at:
             self._changed.notify()
 
-    def _renewal(self, watch: Watch) -> float:
-        return watch.ends - self._lease * 2 / 3
+    def _renewal(self, tenure: Tenure) -> float:
+        """Return when to renew, on time.monotonic()."""
+        due_ms = tenure.ends_ms - self._lease_ms * 2 // 3
+        return time.monotonic() + (due_ms - self._engine.now_ms()) / 1000
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 if self._stopped:
                     return
-                watch = self._watch
-                self._wakes_at = self._next(watch)
+                tenure = self._tenure
+                self._wakes_at = self._next(tenure)
                 wait = self._wakes_at - time.monotonic()
                 if wait > 0:
                     self._changed.wait(None if wait == math.inf else wait)
                     continue
                 report = replace(self._now)
-            if watch is not None and not watch.lost and time.monotonic() >= self._renewal(watch):
-                self._renew(watch)
+            if tenure is not None and not tenure.lost:
+                self._renew(tenure)
             self._report(report)
             self._keep_up()
 
-    def _next(self, watch: Watch | None) -> float:
-        renewal = math.inf if watch is None or watch.lost else self._renewal(watch)
+    def _next(self, tenure: Tenure | None) -> float:
+        renewal = math.inf if tenure is None or tenure.lost else self._renewal(tenure)
         report = math.inf if self._now == self._said else self._said_at + _REPORT_SECONDS
         return min(renewal, report, self._upkeep_at)
 
-    def _renew(self, watch: Watch) -> None:
-        asked_at = time.monotonic()
+    def _renew(self, tenure: Tenure) -> None:
+        if time.monotonic() < self._renewal(tenure):
+            return
         try:
-            self._engine.renew(watch.hold, round(self._lease * 1000))
+            tenure.renew(self._engine, self._lease_ms)
         except LeaseLost:
-            watch.lost = True
+            return  # and the tenure knows
         except FencepostError:
             # The store may be back before the lease ends; until then nothing is lost.
-            if time.monotonic() >= watch.ends:
-                watch.lost = True
-            time.sleep(min(_RETRY_SECONDS, self._lease / 10))
-        else:
-            watch.ends = asked_at + self._lease
+            time.sleep(min(_RETRY_SECONDS, self._lease_ms / 10_000))
 
     def _report(self, report: _Report) -> None:
         if report == self._said or time.monotonic() < self._said_at + _REPORT_SECONDS:
@@ -145,8 +134,15 @@ class Keeper:
         """Do one round of the store's upkeep, unless another process does it."""
         if time.monotonic() < self._upkeep_at:
             return
-        tick = self._engine.upkeep.tick()
-        for alarm in () if tick is None else tick.alarms:
+        self._upkeep_at = time.monotonic() + _UPKEEP_SECONDS
+        try:
+            tick = self._engine.upkeep.tick()
+        except FencepostError as error:
+            log.warning("upkeep failed", error=str(error))
+            return
+        if tick is None:
+            return
+        for alarm in tick.alarms:
             log.warning(alarm, store=self._engine.path)
-        more = tick is not None and tick.outcome == "incomplete"
-        self._upkeep_at = time.monotonic() + (_REPORT_SECONDS if more else _UPKEEP_SECONDS)
+        if tick.outcome == "incomplete":
+            self._upkeep_at = time.monotonic() + _REPORT_SECONDS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import random
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -15,10 +14,11 @@ from ..store import Claim, Store
 from ..store.claim import encode_result
 from ..store.engine import Hold
 from ..store.errors import InvalidInput, LeaseLost, OutcomeUnknown, StoreBusy
+from ..store.renewal import Tenure
 from ..store.validate import error_text
 from .context import Context, Discard, Retry
 from .handler import Handler
-from .keeper import Keeper, Watch
+from .keeper import Keeper
 from .log import log
 
 # The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
@@ -65,10 +65,10 @@ class Worker:
         """Work until told to stop, or until the supervisor is gone."""
         self._keeper.say("idle")
         while not self._stopping:
-            asked_at = time.monotonic()
+            asked_ms = self._store.engine.now_ms()
             claim = self._next()
             if claim is not None:
-                self._handle(claim, asked_at)
+                self._handle(claim, asked_ms)
             elif not self._acks:
                 self._wait()
         for hold, result in self._acks:
@@ -110,16 +110,16 @@ class Worker:
         if self._line.poll():
             self._stopping = True  # nothing is ever sent this way: the supervisor is gone
 
-    def _handle(self, claim: Claim, asked_at: float) -> None:
+    def _handle(self, claim: Claim, asked_ms: int) -> None:
         handler = self._handlers[claim.queue]
-        watch = self._keeper.keep(claim.hold, asked_at)
-        context = Context(claim, self._store, watch)
+        tenure = self._keeper.keep(claim.hold, asked_ms)
+        context = Context(claim, self._store, tenure)
         if handler.timeout is not None:
             self._line.send_bytes(b"limit %d" % round(handler.timeout * 1000))
         try:
             result = self._call(handler, claim, context)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the handler raised it
-            self._failed(claim, context, watch, error)
+            self._failed(claim, context, tenure, error)
         else:
             if context.completed:
                 self._keeper.drop(handled=True)
@@ -140,12 +140,12 @@ class Worker:
             raise TypeError(f"{handler.name} did not run: it made a {type(result).__name__}")
         return result
 
-    def _failed(self, claim: Claim, context: Context, watch: Watch, error: BaseException) -> None:
+    def _failed(self, claim: Claim, context: Context, tenure: Tenure, error: BaseException) -> None:
         if context.completed:
             log.error("failed after its transaction", delivery=claim.id, exc_info=error)
             self._keeper.drop(handled=True)
             return
-        if watch.lost:
+        if tenure.lost:
             _log_lost(claim.hold)
         elif isinstance(error, Discard):
             self._settle(claim.hold, lambda: claim.bury(error_text(error) or "discarded"))

@@ -116,6 +116,10 @@ class Engine(Protocol):
         """Mark the delivery done; `result` is JSON text."""
         ...
 
+    def ack_many(self, holds: Sequence[Hold]) -> list[Hold]:
+        """Mark deliveries done in one transaction; return those that were refused as lost."""
+        ...
+
     def completion(self, hold: Hold) -> AbstractContextManager[Transaction]:
         """Hold a transaction that ends with the ack: both commit or neither."""
         ...

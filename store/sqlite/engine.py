@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ..clock import Clock
 from ..engine import Hold, Leased
-from ..errors import LeaseLost, LimitExceeded, QueueFull
+from ..errors import LimitExceeded, QueueFull
 from ..message import Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..worker import Worker
@@ -114,14 +114,9 @@ class SqliteEngine:
         limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
     ) -> tuple[list[Leased], list[Hold]]:
-        refused = []
         # A fence must not be known to anybody before the COMMIT that makes it true.
         with self._door.write("claim", joins=False) as write:
-            for hold, result in acks:
-                try:
-                    settle.ack(write, hold, result)
-                except LeaseLost:
-                    refused.append(hold)
+            refused = settle.ack_each(write, acks)
             leases, more = claim.claim(
                 write,
                 queues,
@@ -143,6 +138,11 @@ class SqliteEngine:
     def ack(self, hold: Hold, result: str | None) -> None:
         with self._door.write("ack") as write:
             settle.ack(write, hold, result)
+
+    @again_when_full
+    def ack_many(self, holds: Sequence[Hold]) -> list[Hold]:
+        with self._door.write("ack") as write:
+            return settle.ack_each(write, [(hold, None) for hold in holds])
 
     @contextmanager
     def completion(self, hold: Hold) -> Iterator[Write]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..engine import Hold
+from ..errors import LeaseLost
 from .delivery import Standing, moved
 from .door import Write
 from .lanes import stands_aside
@@ -54,6 +57,17 @@ def ack(write: Write, hold: Hold, result: str | None) -> None:
         return
     write.run(_ACK, _bind(write, hold, result=result))
     moved(write, was, "done")
+
+
+def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold]:
+    """Mark deliveries done; return those that were refused, each with nothing changed."""
+    refused = []
+    for hold, result in acks:
+        try:
+            ack(write, hold, result)
+        except LeaseLost:
+            refused.append(hold)
+    return refused
 
 
 def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:

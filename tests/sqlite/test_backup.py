@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import stat
 from pathlib import Path
@@ -237,7 +238,7 @@ def test_a_full_disk_leaves_nothing_behind(address: str, dest: Path) -> None:
 
 def test_a_damaged_store_gives_no_backup(address: str, dest: Path) -> None:
     with connect(address) as store:
-        store.queue("mail").enqueue_many([{"body": b"x" * 3000} for _ in range(50)])
+        store.queue("mail").enqueue_many([{"body": random.randbytes(3000)} for _ in range(50)])
     with open(address, "r+b") as file:
         file.seek(40 * 4096)
         file.write(b"\xa5" * 4096 * 5)

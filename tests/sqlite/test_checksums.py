@@ -26,7 +26,8 @@ def made(tmp_path: Path) -> Path:
     with connect(path, checksums=True) as store:
         queue = store.queue("mail")
         queue.enqueue_many([{"body": os.urandom(900), "key": f"{n}"} for n in range(100)])
-        queue.ack_many(queue.claim(limit=20))
+        for claim in queue.claim(limit=20):
+            claim.bury("no")  # and not ack, which would leave pages that nothing is in
     return path
 
 
