@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -15,7 +15,19 @@ from .output import as_json, plain, print_json, print_table, record, the_store
 
 _ID = click.IntRange(1, 2**63 - 1)
 
-_ids = click.argument("ids", nargs=-1, required=True, type=_ID, metavar="ID...")
+# One transaction for so many, so that nobody waits long for the lock.
+_BATCH = 500
+
+
+def _chosen(command: Callable[..., None]) -> Callable[..., None]:
+    """Take ids, or all of those in a state."""
+    for option in (
+        click.argument("ids", nargs=-1, type=_ID, metavar="[ID]..."),
+        click.option("--all", "everything", is_flag=True, help="Every one there is, not by id."),
+        click.option("--queue", metavar="Q", help="With --all: only those of this queue."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -31,8 +43,16 @@ def messages() -> None:
 @click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
 @click.option("--queue", metavar="Q", help="Only those of this queue.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option("--before", type=_ID, metavar="ID", help="Only older ones: the next page.")
 @as_json
-def list_(store: str, state: str | None, queue: str | None, limit: int, as_json: bool) -> None:
+def list_(
+    store: str,
+    state: str | None,
+    queue: str | None,
+    limit: int,
+    before: int | None,
+    as_json: bool,
+) -> None:
     """List deliveries, newest first: one row for each handler that a message goes to.
 
     Example: fencepost messages list --state dead --queue deploy
@@ -40,7 +60,7 @@ def list_(store: str, state: str | None, queue: str | None, limit: int, as_json:
     if queue is not None:
         name(queue, "--queue")
     with connect(store, create=False) as opened:
-        found = opened.deliveries(state=state, queue=queue, limit=limit)
+        found = opened.deliveries(state=state, queue=queue, limit=limit, before=before)
     if as_json:
         print_json([record(delivery) for delivery in found])
         return
@@ -82,41 +102,77 @@ def show(store: str, id: int, as_json: bool) -> None:
 
 @messages.command()
 @the_store
-@_ids
-def replay(store: str, ids: tuple[int, ...]) -> None:
+@_chosen
+def replay(store: str, ids: tuple[int, ...], everything: bool, queue: str | None) -> None:
     """Make dead or cancelled deliveries ready again; their attempts count anew.
+
+    --all means every dead one.
 
     Example: fencepost messages replay 42 43
     """
-    _each(store, ids, "replay", Store.replay)
+    _check(ids, everything, queue)
+    with connect(store, create=False) as opened:
+        if everything:
+            _change_all(opened, "dead", queue, opened.replay_many, "replayed")
+        else:
+            _change(ids, opened.replay_many, "replay")
 
 
 @messages.command()
 @the_store
-@_ids
-def cancel(store: str, ids: tuple[int, ...]) -> None:
+@_chosen
+def cancel(store: str, ids: tuple[int, ...], everything: bool, queue: str | None) -> None:
     """End deliveries that wait or are dead; a leased one is refused.
+
+    --all means every one that waits.
 
     Example: fencepost messages cancel 42
     """
-    _each(store, ids, "cancel", Store.cancel)
+    _check(ids, everything, queue)
+    with connect(store, create=False) as opened:
+        if everything:
+            _change_all(opened, "ready", queue, opened.cancel_many, "cancelled")
+        else:
+            _change(ids, opened.cancel_many, "cancel")
 
 
-def _each(
-    store: str, ids: tuple[int, ...], verb: str, change: Callable[[Store, int], Outcome]
+def _check(ids: tuple[int, ...], everything: bool, queue: str | None) -> None:
+    if bool(ids) == everything:
+        raise click.UsageError("give ids, or --all")
+    if queue is not None:
+        if not everything:
+            raise click.UsageError("--queue goes with --all")
+        name(queue, "--queue")
+
+
+def _change(
+    ids: tuple[int, ...], change: Callable[[Sequence[int]], list[Outcome]], verb: str
 ) -> None:
     """Try every one; exit with 1 when one was refused, and say why."""
     refused = False
-    with connect(store, create=False) as opened:
-        for id in ids:
-            outcome = change(opened, id)
-            if outcome:
-                click.echo(f"{outcome.kind} {id}")
-            else:
-                refused = True
-                click.echo(f"Error: cannot {verb} {id}: {_why(outcome)}", err=True)
+    for id, outcome in zip(ids, change(ids), strict=True):
+        if outcome:
+            click.echo(f"{outcome.kind} {id}")
+        else:
+            refused = True
+            click.echo(f"Error: cannot {verb} {id}: {_why(outcome)}", err=True)
     if refused:
         sys.exit(1)
+
+
+def _change_all(
+    store: Store,
+    state: str,
+    queue: str | None,
+    change: Callable[[Sequence[int]], list[Outcome]],
+    done: str,
+) -> None:
+    """Change all that are in a state, from the newest down; one that comes back is left."""
+    before, changed = None, 0
+    while found := store.deliveries(state=state, queue=queue, limit=_BATCH, before=before):
+        changed += sum(map(bool, change([delivery.id for delivery in found])))
+        before = found[-1].id
+    click.echo(f"{done} {changed}")
 
 
 _WHY = {

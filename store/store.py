@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
@@ -207,14 +207,21 @@ class Store:
         return self.engine.stats()
 
     def deliveries(
-        self, *, state: str | None = None, queue: str | None = None, limit: int = 50
+        self,
+        *,
+        state: str | None = None,
+        queue: str | None = None,
+        limit: int = 50,
+        before: int | None = None,
     ) -> list[Delivery]:
-        """List at most `limit` deliveries, newest first."""
+        """List at most `limit` deliveries, newest first; `before` an id, for the next page."""
         if state is not None and state not in STATES:
             raise InvalidInput(f"state must be one of {', '.join(STATES)}, not {state!r}")
         if queue is not None:
             validate.name(queue, "queue")
-        return self.engine.deliveries(state, queue, validate.count(limit, "limit"))
+        if before is not None:
+            validate.id(before)
+        return self.engine.deliveries(state, queue, validate.count(limit, "limit"), before)
 
     def delivery(self, id: int) -> Delivery | None:
         """Return one delivery by its id, None when there is none."""
@@ -229,7 +236,11 @@ class Store:
 
         Its attempts are counted anew. A worker that still believes to hold it is refused.
         """
-        return self.engine.replay(validate.id(id))
+        return self.replay_many([id])[0]
+
+    def replay_many(self, ids: Iterable[int]) -> list[Outcome]:
+        """Replay deliveries in one transaction; outcomes in their order."""
+        return self.engine.replay([validate.id(id) for id in validate.each(ids, "ids")])
 
     def cancel(self, id: int) -> Outcome:
         """End a delivery that nobody holds, or give up a dead one for good.
@@ -237,7 +248,11 @@ class Store:
         A lane that was parked behind it goes on. A lease past its expiry does not count,
         and its holder is refused from then on.
         """
-        return self.engine.cancel(validate.id(id))
+        return self.cancel_many([id])[0]
+
+    def cancel_many(self, ids: Iterable[int]) -> list[Outcome]:
+        """Cancel deliveries in one transaction; outcomes in their order."""
+        return self.engine.cancel([validate.id(id) for id in validate.each(ids, "ids")])
 
     def workers(self) -> list[Worker]:
         """List the registered worker processes, oldest first."""

@@ -160,8 +160,10 @@ class Engine(Protocol):
         """True while a delivery of these queues is ready, scheduled or leased."""
         ...
 
-    def deliveries(self, state: str | None, queue: str | None, limit: int) -> list[Delivery]:
-        """Return at most `limit` deliveries, newest first."""
+    def deliveries(
+        self, state: str | None, queue: str | None, limit: int, before: int | None
+    ) -> list[Delivery]:
+        """Return at most `limit` deliveries, newest first, from those with an id below `before`."""
         ...
 
     def delivery(self, id: int) -> Delivery | None:
@@ -172,12 +174,12 @@ class Engine(Protocol):
         """Return what a delivery carries and what came of it."""
         ...
 
-    def replay(self, id: int) -> Outcome:
-        """Make a dead or cancelled delivery ready again."""
+    def replay(self, ids: Sequence[int]) -> list[Outcome]:
+        """Make dead or cancelled deliveries ready again, in one transaction."""
         ...
 
-    def cancel(self, id: int) -> Outcome:
-        """End a ready delivery, or give up a dead one for good."""
+    def cancel(self, ids: Sequence[int]) -> list[Outcome]:
+        """End ready deliveries, or give up dead ones for good, in one transaction."""
         ...
 
     # workers

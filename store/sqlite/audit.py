@@ -31,6 +31,11 @@ where fp_queue.ready <> coalesce(counted.ready, 0)
   or fp_queue.cancelled <> coalesce(counted.cancelled, 0)
   or fp_queue.bytes <> coalesce(counted.bytes, 0)
 """,
+    "uncounted queue": """
+select distinct queue
+from fp_delivery
+where queue not in (select name from fp_queue)
+""",
     "namespace": """
 select owner || '/' || name
 from fp_namespace

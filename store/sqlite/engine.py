@@ -32,11 +32,8 @@ from .keyed import SqliteKeyed
 from .lease import require
 from .leases import SqliteLeases
 from .once import SqliteOnce
-from .space import again_when_full
+from .space import ROW_BYTES, again_when_full
 from .upkeep import SqliteUpkeep
-
-# A message and its deliveries without its body, with their places in the indexes.
-_ROW_BYTES = 4096
 
 
 class SqliteEngine:
@@ -188,8 +185,10 @@ class SqliteEngine:
     def anything_left(self, queues: Sequence[str]) -> bool:
         return counts.anything_left(self._door, queues)
 
-    def deliveries(self, state: str | None, queue: str | None, limit: int) -> list[Delivery]:
-        return listing.deliveries(self._door, state, queue, limit)
+    def deliveries(
+        self, state: str | None, queue: str | None, limit: int, before: int | None
+    ) -> list[Delivery]:
+        return listing.deliveries(self._door, state, queue, limit, before)
 
     def delivery(self, id: int) -> Delivery | None:
         return listing.delivery(self._door, id)
@@ -198,18 +197,18 @@ class SqliteEngine:
         return listing.content(self._door, id)
 
     @again_when_full
-    def replay(self, id: int) -> Outcome:
+    def replay(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("replay") as write:
-            outcome = operate.replay(write, id)
+            outcomes = [operate.replay(write, id) for id in ids]
         self._bell.ring()
-        return outcome
+        return outcomes
 
     @again_when_full
-    def cancel(self, id: int) -> Outcome:
+    def cancel(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("cancel") as write:
-            outcome = operate.cancel(write, id)
-        self._bell.ring()  # the next of its lane may be claimed
-        return outcome
+            outcomes = [operate.cancel(write, id) for id in ids]
+        self._bell.ring()  # the next of a lane may be claimed
+        return outcomes
 
     @again_when_full
     def register(self, pool: str) -> int:
@@ -270,4 +269,4 @@ class SqliteEngine:
 
 
 def _grows(prepared: Sequence[enqueue.Prepared]) -> int:
-    return sum(len(each.body) + _ROW_BYTES for each in prepared)
+    return sum(len(each.body) + ROW_BYTES for each in prepared)

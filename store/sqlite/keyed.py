@@ -13,6 +13,7 @@ from . import keyed_quarantine as quarantine
 from .door import Door
 from .keyed_namespaces import PRUNE
 from .keyed_quarantine import Damaged
+from .space import ROW_BYTES, again_when_full
 
 
 class SqliteKeyed:
@@ -29,12 +30,12 @@ class SqliteKeyed:
             namespaces.ensure(write, space)
 
     def register(self, space: Space, items: Sequence[Item]) -> None:
-        with self._door.write("register") as write:
+        with self._door.write("register", grows=_grows(items)) as write:
             for item in items:
                 entries.put(write, space, item, "register")
 
     def register_if_absent(self, space: Space, item: Item) -> bool:
-        with self._door.write("register_if_absent") as write:
+        with self._door.write("register_if_absent", grows=_grows([item])) as write:
             return entries.put(write, space, item, "register_if_absent", replace=False)
 
     def find(self, space: Space, keys: Sequence[str]) -> list[Found | None]:
@@ -42,11 +43,13 @@ class SqliteKeyed:
         self._set_aside(space, found)
         return [None if one is None else self._told(space, one, "lookup") for one in found]
 
+    @again_when_full
     def take(self, space: Space, key: str) -> Found | None:
         with self._door.write("consume") as write:
             found = entries.take(write, space, key)
         return None if found is None else self._told(space, found, "consume")
 
+    @again_when_full
     def delete(self, space: Space, key: str) -> bool:
         with self._door.write("delete") as write:
             return entries.delete(write, space, key)
@@ -66,6 +69,7 @@ class SqliteKeyed:
     def count(self, space: Space) -> int:
         return entries.live(self._door, space)
 
+    @again_when_full
     def clear(self, space: Space) -> int:
         last = entries.last_id(self._door)
         removed = 0
@@ -103,3 +107,7 @@ class SqliteKeyed:
         if isinstance(found, Damaged):
             return found.error(space, operation, self._door.path)
         return found
+
+
+def _grows(items: Sequence[Item]) -> int:
+    return sum(len(item.value) + ROW_BYTES for item in items)

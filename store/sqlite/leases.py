@@ -11,6 +11,7 @@ from ..errors import LeaseHeld, LeaseLost
 from .bell import Bell
 from .door import Door, Write
 from .fences import next_fences
+from .space import again_when_full
 
 # A holder that was away for long is still told that its lease expired, not that it never was.
 _SWEPT_AFTER_MS = 86_400_000
@@ -101,6 +102,7 @@ class SqliteLeases:
         with self._door.write("acquire", joins=False) as write:
             return _acquire(write, name, owner=owner, token=token, ttl_ms=ttl_ms)
 
+    @again_when_full
     def renew(self, hold: NameHold, ttl_ms: int) -> int:
         # Nobody may believe in an expiry that a surrounding transaction rolls back.
         with self._door.write("renew", joins=False) as write:
@@ -123,6 +125,7 @@ class SqliteLeases:
                 raise _lost(write, hold, "transaction")
         self._bell.ring()  # it may have enqueued
 
+    @again_when_full
     def release(self, hold: NameHold) -> None:
         with self._door.write("release") as write:
             # Within a transaction that began long ago, its clock is not the time.
@@ -130,6 +133,7 @@ class SqliteLeases:
             if not write.run(_RELEASE, _bind(hold, now)) and not _released(write, hold):
                 raise _lost(write, hold, "release")
 
+    @again_when_full
     def free(self, name: str) -> bool:
         with self._door.write("free") as write:
             return bool(write.run(_FREE, {"name": name, "now": write.now_ms}))

@@ -24,11 +24,15 @@ _NEWEST = " order by d.id desc limit :limit"
 
 # One statement for each question: a condition that may be absent would cost the index.
 _LIST = {
-    (False, False): _ROWS + _NEWEST,
-    (True, False): _ROWS + "where d.state = :state" + _NEWEST,
-    (False, True): _ROWS + "where d.queue = :queue" + _NEWEST,
-    (True, True): _ROWS + "where d.state = :state and d.queue = :queue" + _NEWEST,
+    (False, False): _ROWS + "where d.id < :before" + _NEWEST,
+    (True, False): _ROWS + "where d.id < :before and d.state = :state" + _NEWEST,
+    (False, True): _ROWS + "where d.id < :before and d.queue = :queue" + _NEWEST,
+    (True, True): _ROWS
+    + "where d.id < :before and d.state = :state and d.queue = :queue"
+    + _NEWEST,
 }
+
+_NO_END = 2**63 - 1
 
 _ONE = _ROWS + "where d.id = :id"
 
@@ -41,10 +45,13 @@ where d.id = :id
 """
 
 
-def deliveries(door: Door, state: str | None, queue: str | None, limit: int) -> list[Delivery]:
-    """Return at most `limit` deliveries, newest first."""
+def deliveries(
+    door: Door, state: str | None, queue: str | None, limit: int, before: int | None
+) -> list[Delivery]:
+    """Return at most `limit` deliveries, newest first, from those with an id below `before`."""
     statement = _LIST[state is not None, queue is not None]
-    rows = door.read(statement, {"state": state, "queue": queue, "limit": limit})
+    bounds = {"limit": limit, "before": _NO_END if before is None else before}
+    rows = door.read(statement, {"state": state, "queue": queue, **bounds})
     return [_delivery(row) for row in rows]
 
 

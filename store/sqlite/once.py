@@ -13,6 +13,7 @@ from ..engine.once import Claimed, Completed, InWork, KeyHold
 from ..errors import KeyConflict, LeaseLost
 from .door import Door, Write
 from .fences import next_fences
+from .space import ROW_BYTES, again_when_full
 
 # A claim whose lease has ended may still be completed for so long, if nobody takes the key.
 _SWEPT_AFTER_MS = 86_400_000
@@ -93,7 +94,7 @@ class SqliteOnce:
         payload_sha256: bytes | None,
     ) -> Claimed | InWork | Completed:
         # A fence must not be known to anybody before the COMMIT that makes it true.
-        with self._door.write("once", joins=False) as write:
+        with self._door.write("once", joins=False, grows=ROW_BYTES * len(keys)) as write:
             standing = _standing(write, namespace, keys, token, payload_sha256)
             if isinstance(standing, Completed | InWork):
                 return standing
@@ -105,6 +106,7 @@ class SqliteOnce:
                 write.run(_CLAIM, _bind(hold, key, now=write.now_ms, **named))
             return Claimed(hold, until, standing)
 
+    @again_when_full
     def renew(self, hold: KeyHold, lease_ms: int) -> int:
         # Nobody may believe in an expiry that a surrounding transaction rolls back.
         with self._door.write("renew", joins=False) as write:
@@ -116,6 +118,7 @@ class SqliteOnce:
             expiry: int = rows[0][0]  # all have the same
             return expiry
 
+    @again_when_full
     def complete(self, hold: KeyHold, result: str | None, keep_ms: int) -> None:
         with self._door.write("complete") as write:
             until = write.now_ms + keep_ms
@@ -123,6 +126,7 @@ class SqliteOnce:
                 if not write.run(_COMPLETE, _bind(hold, key, result=result, until=until)):
                     _require_settled(write, hold, key, "complete", done=True)
 
+    @again_when_full
     def release(self, hold: KeyHold) -> None:
         with self._door.write("release") as write:
             for key in hold.keys:

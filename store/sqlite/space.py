@@ -35,6 +35,9 @@ _MOST_GROWTH = 64 * 1024 * 1024
 
 PAGE = 4096  # SQLite's default, which the store keeps
 
+# A row with its places in the indexes, apart from what it carries.
+ROW_BYTES = 4096
+
 
 def due_pages(path: str) -> int:
     """Return after how many pages a checkpoint is due: they and their copy fit the ballast."""

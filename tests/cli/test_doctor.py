@@ -134,7 +134,8 @@ def test_who_holds_the_write_lock_is_named(filled: Path, command: Command) -> No
 @pytest.mark.parametrize(
     ("sql", "step"),
     [
-        ("insert into fp_queue (name, ready) values ('mail', 7)", "counters"),
+        ("update fp_queue set ready = 7", "counters"),
+        ("delete from fp_queue", "counters"),
         ("insert into fp_owner (name, entries) values ('me', 1)", "counters"),
         (
             """
@@ -155,7 +156,6 @@ def test_rows_that_do_not_add_up_are_a_finding(
     filled: Path, command: Command, sql: str, step: str
 ) -> None:
     connection = apsw.Connection(str(filled))
-    connection.execute("delete from fp_queue")
     connection.execute(sql)
     connection.close()
 

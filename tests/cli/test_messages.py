@@ -341,3 +341,38 @@ def test_json_is_one_document_and_nothing_else(store: Store, command: Command) -
         document, end = json.JSONDecoder().raw_decode(shown.out)
         assert document
         assert (shown.out[end:], shown.err) == ("\n", "")
+
+
+def test_all_the_dead_of_a_queue_are_replayed_at_once(store: Store, command: Command) -> None:
+    for name in ("mail", "other"):
+        queue = store.queue(name)
+        queue.enqueue_many({"body": b""} for _ in range(1100))
+        for claim in queue.claim(limit=1050):
+            claim.bury("no")
+
+    ended = command("messages", "replay", "--all", "--queue", "mail")
+
+    assert (ended.code, ended.out, ended.err) == (0, "replayed 1050\n", "")
+    assert (store.queue("mail").stats().dead, store.queue("mail").stats().ready) == (0, 1100)
+    assert store.queue("other").stats().dead == 1050
+
+
+def test_all_that_waits_is_cancelled_at_once(store: Store, command: Command) -> None:
+    queue = store.queue("mail")
+    queue.enqueue_many({"body": b"", "delay": 60 * n} for n in range(3))
+    queue.claim()
+
+    ended = command("messages", "cancel", "--all")
+
+    assert (ended.code, ended.out) == (0, "cancelled 2\n")
+    assert (queue.stats().cancelled, queue.stats().leased) == (2, 1)
+
+
+def test_a_long_list_is_read_page_by_page(store: Store, command: Command) -> None:
+    store.queue("mail").enqueue_many({"body": b"", "key": f"{n}"} for n in range(5))
+
+    def page(*options: str) -> list[int]:
+        rows = command("messages", "list", "--json", "--limit", "2", *options).json()
+        return [row["id"] for row in rows]
+
+    assert [page(), page("--before", "4"), page("--before", "2")] == [[5, 4], [3, 2], [1]]
