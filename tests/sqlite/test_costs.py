@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
+import apsw
+
 from fencepost import Queue, Store, connect
 
+from ..clock import FakeClock
 from .disk import faulty_disk
 from .inside import connection, traced
 
@@ -92,3 +95,27 @@ def test_reading_costs_no_transaction_of_ours(store: Store, queue: Queue) -> Non
         store.engine.ping()
 
     assert _transactions(statements) == []
+
+
+def test_no_statement_is_compiled_twice(store: Store, queue: Queue, clock: FakeClock) -> None:
+    def round_of_work() -> None:
+        queue.enqueue_many({"body": b"x" * 600, "lane": f"{n}"} for n in range(3))
+        claims = queue.claim(limit=2)
+        queue.ack_many(claims[:1])
+        claims[1].retry(delay=1)
+        clock.advance(60)
+
+    compiled: list[int] = []
+
+    def note(action: int, *_: object) -> int:
+        compiled.append(action)
+        return apsw.SQLITE_OK
+
+    connection(store).authorizer = note
+    round_of_work()
+    round_of_work()
+    assert compiled
+    compiled.clear()
+    round_of_work()
+
+    assert compiled == []
