@@ -236,7 +236,7 @@ class Door:
         """
         at_rest = self._at_rest and self.writing is None
         self.resume()
-        self._gate.close()
+        self._gate.abandon()
         if self._closed or self._broken:
             return
         if at_rest:
