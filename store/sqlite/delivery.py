@@ -74,6 +74,7 @@ def moved(write: Write, was: Standing, state: str, *, stands_aside: bool = False
     """
     if was.state != state:
         queues.moved(write, was.queue, was.state, state, was.bytes)
+    write.wakes |= state == "ready"
     ended = state not in LIVE
     if ended:
         end_message(write, was.message_id)

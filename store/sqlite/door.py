@@ -44,6 +44,7 @@ class Door:
 
     Attributes:
         writing: The open write transaction, None when there is none.
+        on_wake: Called after a commit that has given workers something to do.
         exposed: The files that group or others had access to before this opening.
     """
 
@@ -80,6 +81,7 @@ class Door:
         self._checkpointer = Checkpointer(self._connection, space.due_pages(path))
         self._identity = files.identity(path)
         self._closed = False
+        self.on_wake: Callable[[], None] = lambda: None
         forks.watch(self)
 
     @contextmanager
@@ -136,6 +138,8 @@ class Door:
                 raise
             finally:
                 self._gate.leave()
+            if write.wakes:
+                self.on_wake()
         finally:
             self._mutex.release()
 

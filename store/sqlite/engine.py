@@ -64,10 +64,11 @@ class SqliteEngine:
             undo.callback(self._bell.close)
             self._alive = Alive(self.path + "-alive")
             undo.pop_all()
+        self._door.on_wake = self._bell.ring
         self._clock = clock
         self._busy_seconds = busy_seconds
         self._durability = durability
-        self.leases = SqliteLeases(self._door, self._bell)
+        self.leases = SqliteLeases(self._door)
         self.once = SqliteOnce(self._door)
         self.keyed = SqliteKeyed(self._door)
         self.upkeep = SqliteUpkeep(self._door, self._alive)
@@ -77,9 +78,7 @@ class SqliteEngine:
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
         prepared = [enqueue.prepare(draft) for draft in drafts]
         with self._door.write("enqueue", grows=_grows(prepared)) as write:
-            receipts = [enqueue.enqueue(write, each) for each in prepared]
-        self._ring_for(receipts)
-        return receipts
+            return [enqueue.enqueue(write, each) for each in prepared]
 
     def enqueue_each(self, drafts: Sequence[Draft]) -> list[Receipt | QueueFull | LimitExceeded]:
         prepared = [enqueue.prepare(draft) for draft in drafts]
@@ -90,7 +89,6 @@ class SqliteEngine:
                     answers.append(enqueue.enqueue(write, each))
                 except (QueueFull, LimitExceeded) as error:
                     answers.append(error)
-        self._ring_for(answers)
         return answers
 
     def caps(self, queue: str) -> tuple[int | None, int | None]:
@@ -122,8 +120,7 @@ class SqliteEngine:
                 owner=owner,
                 limits=limits or {},
             )
-        if more:
-            self._bell.ring()  # whoever heard of it first is busy from now on
+            write.wakes |= more  # whoever heard of it first is busy from now on
         return leases, refused
 
     @again_when_full
@@ -153,15 +150,12 @@ class SqliteEngine:
     @again_when_full
     def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:
         with self._door.write("retry") as write:
-            again = settle.retry(write, hold, delay_ms, error)
-        self._bell.ring()
-        return again
+            return settle.retry(write, hold, delay_ms, error)
 
     @again_when_full
     def release(self, hold: Hold) -> None:
         with self._door.write("release") as write:
             settle.release(write, hold)
-        self._bell.ring()
 
     @again_when_full
     def bury(self, hold: Hold, error: str) -> None:
@@ -199,16 +193,12 @@ class SqliteEngine:
     @again_when_full
     def replay(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("replay") as write:
-            outcomes = [operate.replay(write, id) for id in ids]
-        self._bell.ring()
-        return outcomes
+            return [operate.replay(write, id) for id in ids]
 
     @again_when_full
     def cancel(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("cancel") as write:
-            outcomes = [operate.cancel(write, id) for id in ids]
-        self._bell.ring()  # the next of a lane may be claimed
-        return outcomes
+            return [operate.cancel(write, id) for id in ids]
 
     @again_when_full
     def register(self, pool: str) -> int:
@@ -223,10 +213,7 @@ class SqliteEngine:
     @again_when_full
     def retire(self, worker: int, why: str) -> int:
         with self._door.write("retire") as write:
-            left = workers.retire(write, worker, why)
-        if left:
-            self._bell.ring()
-        return left
+            return workers.retire(write, worker, why)
 
     def workers(self) -> list[Worker]:
         return workers.workers(self._door, self._alive)
@@ -235,7 +222,6 @@ class SqliteEngine:
     def transaction(self, operation: str = "transaction") -> Iterator[Write]:
         with self._door.write(operation) as write:
             yield write
-        self._bell.ring()  # it may have enqueued
 
     def twin(self) -> SqliteEngine:
         return SqliteEngine(
@@ -262,10 +248,6 @@ class SqliteEngine:
         self._door.close()
         self._bell.close()
         self._alive.close()
-
-    def _ring_for(self, answers: Sequence[Receipt | QueueFull | LimitExceeded]) -> None:
-        if any(isinstance(each, Receipt) and each.status == "accepted" for each in answers):
-            self._bell.ring()
 
 
 def _grows(prepared: Sequence[enqueue.Prepared]) -> int:

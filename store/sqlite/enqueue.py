@@ -141,6 +141,7 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
         },
     )
     queues.arrived(write, address.queue, state, bytes)
+    write.wakes |= state == "ready"
 
 
 def _seen_before(write: Write, message: int, *, same: bool) -> Receipt:

@@ -2,8 +2,10 @@
 
 SQLite's own busy handler lets the longest waiter poll rarest: with 8 writers one of
 them can wait for seconds while another commits thousands of times. Here they block on a
-flock, which Linux gives to whoever has waited longest (each waiter blocks on the one
-before it; fs/locks.c). Measured with bench/gate.py.
+flock, which Linux gives to whoever has waited longest: each waiter blocks on the one
+before it (fs/locks.c). So those behind a waiter that was stopped with SIGSTOP sleep on
+although the lock is free, and whoever has slept for long tries the lock as well.
+Measured with bench/gate.py.
 """
 
 from __future__ import annotations
@@ -11,10 +13,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import random
 import threading
 import time
 
-_POLL_SECONDS = 0.001
+# Longer than a queue of 16 writers takes, nearly always.
+_TRUSTING_SECONDS = 0.1
+# Between two tries from then on.
+_POLL_SECONDS = (0.000_5, 0.005)
+
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Gate:
@@ -25,35 +33,38 @@ class Gate:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            self._fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            self._fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
             self._made = True
         except FileExistsError:
-            self._fd = os.open(path, flags)
+            self._fd = os.open(path, _FLAGS)
             self._made = False
         self._waiter: _Waiter | None = None
 
     def enter(self, deadline: float) -> bool:
         """Take the lock; False when time.monotonic() passed `deadline` first."""
-        waiter = self._waiter
-        # One that gave up stands in the queue still, for the same lock: two would have it.
-        if waiter is None or not waiter.asking:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-        left = deadline - time.monotonic()
-        if left <= 0:
+        if self._try():
+            return True
+        asked = time.monotonic()
+        if asked >= deadline:
             return False
-        if waiter is None:
-            try:
-                waiter = self._waiter = _Waiter(self._fd)
-            except RuntimeError:  # no thread at the interpreter's end, or past a limit
-                return self._poll(deadline)
-        return waiter.wait(min(left, threading.TIMEOUT_MAX))
+        waiter = self._get_in_line()
+        if waiter is not None and waiter.wait(min(_TRUSTING_SECONDS, deadline - asked)):
+            return True
+        while time.monotonic() < deadline:
+            if self._try():
+                return True
+            pause = random.uniform(*_POLL_SECONDS)
+            if waiter is None:
+                time.sleep(pause)
+            elif waiter.wait(pause):
+                return True
+        return False
 
     def leave(self) -> None:
         """Give the lock back, unless it went with the file."""
+        if self._waiter is not None:
+            self._waiter.leave()
         if self._fd >= 0:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
@@ -65,7 +76,6 @@ class Gate:
 
     def close(self) -> None:
         """Close the file, and the lock with it; twice is as good as once."""
-        self.leave()
         if self._waiter is not None:
             self._waiter.end()
         self._close()
@@ -76,80 +86,100 @@ class Gate:
             self._waiter.abandon()
         self._close()
 
-    def _poll(self, deadline: float) -> bool:
-        while time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-        return False
-
     def _close(self) -> None:
         fd, self._fd, self._waiter = self._fd, -1, None  # by now the number may be another file's
         if fd >= 0:
             os.close(fd)
 
+    def _try(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
+
+    def _get_in_line(self) -> _Waiter | None:
+        """Return what waits in the kernel's queue, None when nothing can."""
+        if self._waiter is None:
+            # No thread at the interpreter's end, no file once the gate was moved away.
+            with contextlib.suppress(RuntimeError, OSError):
+                self._waiter = _Waiter(self._path, self._fd)
+        return self._waiter
+
 
 class _Waiter:
     """Blocks in a thread of its own, because a flock cannot be waited for with a deadline.
 
-    Attributes:
-        asking: The thread is in the kernel's queue.
+    Its lock is that of an opening of its own, which excludes the gate's other one. When
+    nobody waits any more for what it asked for, it gives the lock back as soon as it has it.
     """
 
-    def __init__(self, fd: int) -> None:
-        self._fd = os.dup(fd)  # the same lock, under a number that only the thread closes
+    def __init__(self, path: str, beside: int) -> None:
+        self._fd = os.open(path, _FLAGS)
         self._changed = threading.Condition()
-        self.asking = False
+        self._asking = False
         self._wanted = False
-        self._got = False
+        self._holds = False
         self._ended = False
         try:
+            if not os.path.sameopenfile(self._fd, beside):
+                raise FileNotFoundError(f"{path} is another file now")
             threading.Thread(target=self._run, name="gate", daemon=True).start()
-        except RuntimeError:
+        except BaseException:
             os.close(self._fd)
             raise
 
     def wait(self, seconds: float) -> bool:
-        """Return True once the lock is held."""
+        """Return True once the lock is held; asked again, it keeps its place in the queue."""
         with self._changed:
             self._wanted = True
-            if not self.asking:
-                self.asking = True
+            if not self._asking:
+                self._asking = True
                 self._changed.notify_all()
             try:
-                return self._changed.wait_for(lambda: self._got, seconds)
+                return self._changed.wait_for(
+                    lambda: self._holds, min(seconds, threading.TIMEOUT_MAX)
+                )
             except BaseException:  # a signal's handler raised
-                if self._got:
-                    fcntl.flock(self._fd, fcntl.LOCK_UN)
+                self._unlock()
                 raise
             finally:
-                self._wanted = self._got = False
+                self._wanted = False
+
+    def leave(self) -> None:
+        """Give the lock back, if it is held."""
+        with self._changed:
+            self._unlock()
 
     def end(self) -> None:
-        """Let the thread end, at once or when it comes to the head of the queue."""
+        """Give the lock back; let the thread end, at the latest at the head of the queue."""
         with self._changed:
+            self._unlock()
             self._ended = True
             self._changed.notify_all()
 
     def abandon(self) -> None:
-        """Close the number in a forked child, where there is no thread to do it."""
+        """Close the file in a forked child, where there is no thread to do it."""
         os.close(self._fd)
+
+    def _unlock(self) -> None:
+        if self._holds:
+            self._holds = False
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self.asking or self._ended)
+                self._changed.wait_for(lambda: self._asking or self._ended)
                 if self._ended:
                     break
             fcntl.flock(self._fd, fcntl.LOCK_EX)
             with self._changed:
-                self.asking = False
+                self._asking = False
+                self._holds = True
                 if self._ended:
                     break
                 if self._wanted:
-                    self._got = True
                     self._changed.notify_all()
-                else:  # whoever asked has given up
-                    fcntl.flock(self._fd, fcntl.LOCK_UN)
+                else:
+                    self._unlock()
         os.close(self._fd)  # and with it the lock, if it came too late

@@ -31,6 +31,7 @@ where id = (
   order by id
   limit 1
 ) and not exists ({HAS_HEAD})
+returning 1
 """  # noqa: S608 - HAS_HEAD is a constant
 
 
@@ -46,4 +47,4 @@ def stands_aside(policy: str, due_ms: int | None) -> bool:
 
 def advance(write: Write, queue: str, lane: str) -> None:
     """Give a lane without a head the oldest that can be one."""
-    write.run(_ADVANCE, {"queue": queue, "lane": lane})
+    write.wakes |= bool(write.run(_ADVANCE, {"queue": queue, "lane": lane}))

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from ..engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ..errors import LeaseHeld, LeaseLost
-from .bell import Bell
 from .door import Door, Write
 from .fences import next_fences
 from .space import again_when_full
@@ -93,9 +92,8 @@ where name in (
 class SqliteLeases:
     """See fencepost.store.engine.leases.NamedLeases; the methods stand in its order."""
 
-    def __init__(self, door: Door, bell: Bell) -> None:
+    def __init__(self, door: Door) -> None:
         self._door = door
-        self._bell = bell
 
     def acquire(self, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
         # A fence must not be known to anybody before the COMMIT that makes it true.
@@ -123,7 +121,6 @@ class SqliteLeases:
                 write, hold
             ):
                 raise _lost(write, hold, "transaction")
-        self._bell.ring()  # it may have enqueued
 
     @again_when_full
     def release(self, hold: NameHold) -> None:

@@ -19,9 +19,10 @@ class Write:
 
     Attributes:
         now_ms: The store's clock, read after the lock was held.
+        wakes: Something can be claimed now, or will be; said once it is committed.
     """
 
-    __slots__ = ("_connection", "_door", "_warden", "now_ms", "path")
+    __slots__ = ("_connection", "_door", "_warden", "now_ms", "path", "wakes")
 
     def __init__(
         self, door: Door, connection: apsw.Connection, warden: Warden, now_ms: int
@@ -31,6 +32,7 @@ class Write:
         self._warden = warden
         self.now_ms = now_ms
         self.path = door.path
+        self.wakes = False
 
     def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one of the store's own statements."""

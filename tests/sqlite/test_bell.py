@@ -37,9 +37,10 @@ def _has_rung(path: str) -> bool:
         os.close(bell)
 
 
-def _nothing(store: Store) -> None:
+def _enqueue_within(store: Store) -> None:
     with store.transaction():
-        pass
+        store.queue("mail").enqueue(b"more")
+        store.engine.hush()  # what was rung before the commit has been slept over again
 
 
 def test_a_message_wakes_a_waiter_in_another_process(
@@ -55,10 +56,14 @@ def test_a_message_wakes_a_waiter_in_another_process(
         assert time.monotonic() - started < LONG / 10
 
 
-@pytest.mark.parametrize("verb", ["enqueue", "retry", "release", "replay", "transaction"])
+@pytest.mark.parametrize(
+    "verb", ["enqueue", "retry", "release", "replay", "transaction", "ack in a lane", "cancel"]
+)
 def test_what_may_have_made_work_rings(store: Store, queue: Queue, verb: str) -> None:
-    queue.enqueue(b"hello")
+    queue.enqueue_many({"body": b"hello", "lane": "one"} for _ in range(2))
     (claim,) = queue.claim()
+    if verb == "cancel":
+        claim.release()
     if verb == "replay":
         claim.bury("why")
     store.engine.hush()
@@ -67,7 +72,9 @@ def test_what_may_have_made_work_rings(store: Store, queue: Queue, verb: str) ->
         "retry": lambda: claim.retry(delay=0),
         "release": claim.release,
         "replay": lambda: store.replay(claim.id),
-        "transaction": lambda: _nothing(store),
+        "ack in a lane": claim.ack,
+        "cancel": lambda: store.cancel(claim.id),
+        "transaction": lambda: _enqueue_within(store),
     }
 
     calls[verb]()
@@ -82,6 +89,8 @@ def test_a_duplicate_and_an_idle_claim_ring_nothing(store: Store, queue: Queue) 
 
     queue.enqueue(b"hello", key="k")
     queue.claim()
+    with store.transaction():
+        pass
 
     assert not _has_rung(store.engine.path)
 

@@ -64,6 +64,15 @@ def _stand(path: str, count: int) -> bool:
     return _blocked(path) == count
 
 
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def _leave_when(path: str, count: int, holder: Gate) -> None:
+    wait_until(partial(_stand, path, count), "so many stand in the queue")
+    holder.leave()
+
+
 def _in_background(work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=work)
     thread.start()
@@ -106,7 +115,7 @@ def test_one_who_gave_up_does_not_keep_the_lock_it_gets_later(path: str) -> None
     with _gate(path) as holder, _gate(path) as hasty:
         assert holder.enter(_later())
         assert not hasty.enter(time.monotonic() + _SOON)
-        assert _blocked(path) == 1
+        wait_until(partial(_stand, path, 1), "it stands in the queue")
         holder.leave()
 
         wait_until(lambda: _is_free(path), "the lock is given back")
@@ -117,7 +126,7 @@ def test_one_who_gave_up_may_ask_again_from_its_old_place(path: str) -> None:
         assert holder.enter(_later())
         for _ in range(3):
             assert not hasty.enter(time.monotonic() + _SOON)
-            assert _blocked(path) == 1
+            wait_until(partial(_stand, path, 1), "it has one place in the queue")
         thread = _in_background(holder.leave)
         assert hasty.enter(_later())
         thread.join()
@@ -162,6 +171,26 @@ def test_an_error_from_a_signal_while_waiting_leaves_nothing_held(path: str) -> 
             wait_until(lambda: _is_free(path), "the lock is given back")
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_stopped_process_in_the_queue_keeps_nobody_behind_it_waiting(
+    path: str, tmp_path: Path
+) -> None:
+    with _gate(path) as holder, running(["-c", _HOLDER, path], cwd=tmp_path) as stopped:
+        assert holder.enter(_later())
+        wait_until(partial(_stand, path, 1), "it stands in the queue")
+        stopped.send_signal(signal.SIGSTOP)
+        wait_until(partial(_is_stopped, stopped.pid), "it is stopped")
+        with _gate(path) as behind:
+            thread = _in_background(lambda: _leave_when(path, 2, holder))
+            assert behind.enter(_later())
+            thread.join()
+            behind.leave()
+            assert behind.enter(_later())
+            behind.leave()
+
+            stopped.send_signal(signal.SIGCONT)
+            assert line_of(stopped) == "holds"
 
 
 def test_the_death_of_a_holder_lets_the_next_in(path: str, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fencepost import InvalidInput, Lease, LeaseLost, Store
-from fencepost.store.sqlite.bell import Bell
 
 from ..clock import FakeClock
+from ..sqlite.inside import door
 
 
 @pytest.fixture
@@ -109,14 +109,12 @@ def test_what_a_fenced_transaction_enqueued_wakes_who_waits_once_it_is_there(
     store: Store, lease: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    ring = Bell.ring
 
-    def looking(self: Bell) -> None:
+    def looking() -> None:
         if not store.engine.leases.list(1):
             seen.append(store.queue("mail").stats().ready)
-        ring(self)
 
-    monkeypatch.setattr(Bell, "ring", looking)
+    monkeypatch.setattr(door(store), "on_wake", looking)
     with store.transaction(fence=lease):
         store.queue("mail").enqueue(b"work")
         lease.release()
