@@ -9,7 +9,7 @@ from typing import Any
 from . import validate
 from .backoff import backoff_ms
 from .engine import Engine, Hold, Leased
-from .errors import InvalidInput
+from .errors import InvalidInput, LimitExceeded
 from .message import Message
 from .transaction import Transaction
 from .validate import Duration
@@ -67,7 +67,8 @@ class Claim:
         expiry of its last attempt has made it a dead letter.
 
         Raises:
-            InvalidInput: The result is not JSON; the claim is unchanged.
+            InvalidInput, LimitExceeded: The result is not JSON, or is over 25 MiB; the claim is
+                unchanged.
             LeaseLost: Somebody else has it; drop the result.
         """
         self._engine.ack(self._hold, encode_result(result))
@@ -127,6 +128,12 @@ def encode_result(result: Any) -> str | None:
     if result is None:
         return None
     try:
-        return json.dumps(result, allow_nan=False)
+        encoded = json.dumps(result, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"a result must be JSON: {error}", operation="ack") from error
+    if len(encoded) > validate.MAX_BODY_BYTES:
+        raise LimitExceeded(
+            f"a result of {len(encoded)} bytes is over the {validate.MAX_BODY_BYTES} allowed",
+            operation="ack",
+        )
+    return encoded

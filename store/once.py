@@ -15,7 +15,7 @@ from .claim import encode_result
 from .engine import Engine
 from .engine.leases import Displaced
 from .engine.once import Claimed, Completed, InWork, KeyHold
-from .errors import FencepostError, InvalidInput, LeaseHeld, LimitExceeded
+from .errors import FencepostError, InvalidInput, LeaseHeld
 from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
 from .validate import Duration
 
@@ -162,7 +162,7 @@ class Once:
                 unchanged.
             LeaseLost: Somebody else has claimed the key; drop the result.
         """
-        self._engine.once.complete(self._claim(), _encode(result), self._keep_ms)
+        self._engine.once.complete(self._claim(), encode_result(result), self._keep_ms)
 
     def release(self) -> None:
         """Forget the claim, so that the key is free at once; twice is as good as once.
@@ -249,7 +249,7 @@ def idempotent(
             with renewing(engine, once.tenure):
                 try:
                     result = function(*args, **kwargs)
-                    encoded = _encode(result)
+                    encoded = encode_result(result)
                 except BaseException:
                     with suppress(FencepostError):  # its lease ends by itself
                         insist(once.release)
@@ -262,12 +262,3 @@ def idempotent(
         return run_once
 
     return decorate
-
-
-def _encode(result: Any) -> str | None:
-    encoded = encode_result(result)
-    if encoded is not None and len(encoded) > validate.MAX_BODY_BYTES:
-        raise LimitExceeded(
-            f"a result of {len(encoded)} bytes is over the {validate.MAX_BODY_BYTES} allowed"
-        )
-    return encoded

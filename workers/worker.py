@@ -13,7 +13,7 @@ from multiprocess.connection import Connection
 from ..store import Claim, Store
 from ..store.claim import encode_result
 from ..store.engine import Hold
-from ..store.errors import InvalidInput, LeaseLost, OutcomeUnknown, StoreBusy
+from ..store.errors import InvalidInput, LeaseLost, LimitExceeded, OutcomeUnknown, StoreBusy
 from ..store.renewal import Tenure
 from ..store.validate import error_text
 from .context import Context, Discard, Retry
@@ -173,7 +173,7 @@ def _storable(result: object) -> str | None:
     """What of a handler's return value can be kept: JSON of a sensible size."""
     try:
         encoded = encode_result(result)
-    except InvalidInput:
+    except (InvalidInput, LimitExceeded):
         return None
     return encoded if encoded is None or len(encoded) <= _MAX_RESULT else None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fencepost import InvalidInput, LeaseLost, Queue, Store
+from fencepost import InvalidInput, LeaseLost, LimitExceeded, Queue, Store
 
 from ..clock import FakeClock
 
@@ -59,6 +59,19 @@ def test_a_result_that_is_not_json_is_refused_and_the_claim_goes_on(queue: Queue
             claim.ack(result)
 
     claim.ack("text")
+    assert queue.stats().done == 1
+
+
+# COMMIT-9
+def test_a_result_too_large_to_store_is_refused_and_the_claim_goes_on(queue: Queue) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+
+    with pytest.raises(LimitExceeded):
+        claim.ack("x" * 25 * 1024 * 1024)
+
+    assert queue.stats().leased == 1
+    claim.ack("x")
     assert queue.stats().done == 1
 
 
