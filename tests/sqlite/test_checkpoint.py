@@ -88,3 +88,16 @@ def test_a_checkpoint_that_fails_fails_no_commit(address: str) -> None:
         assert door(store).checkpoint().complete
     assert ask(address, "select count(*) from fp_message") == [(13,)]
     assert ask(address, "pragma integrity_check") == [("ok",)]
+
+
+# WAL-3
+def test_whoever_closes_last_leaves_no_wal(address: str) -> None:
+    first, last = connect(address), connect(address)
+    first.queue("mail").enqueue(b"hello")
+
+    first.close()
+    assert os.path.exists(f"{address}-wal")
+    last.close()
+
+    assert not os.path.exists(f"{address}-wal")
+    assert ask(address, "select count(*) from fp_message") == [(1,)]

@@ -8,11 +8,14 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import apsw
+import pytest
+
 from fencepost import connect
 from fencepost.store.sqlite import schema
 
 from ..processes import line_of, running, tell, wait_until
-from .inside import ask, held_gate
+from .inside import ask, connection, held_gate
 
 OPENERS = 16
 ROUNDS = 3
@@ -57,6 +60,36 @@ def test_a_stranger_who_makes_the_file_first_is_no_error(tmp_path: Path) -> None
     with connect(tmp_path / "store.db") as one, connect(tmp_path / "store.db") as other:
         assert one.queue("mail").enqueue(b"hello", key="k").status == "accepted"
         assert other.queue("mail").enqueue(b"hello", key="k").status == "duplicate"
+
+
+# CONN-2, WAL-5, KV-10
+@pytest.mark.parametrize(
+    ("hold", "waits_in"),
+    [
+        ("begin exclusive", 'mode = connection.pragma("journal_mode")'),
+        (
+            "begin; select count(*) from sqlite_schema",
+            'answer = connection.pragma("journal_mode", "wal")',
+        ),
+    ],
+)
+def test_a_lock_of_a_stranger_is_waited_for_at_every_step(
+    tmp_path: Path, hold: str, waits_in: str
+) -> None:
+    path = tmp_path / "store.db"
+
+    def is_waiting() -> bool:
+        stacks = [traceback.extract_stack(frame) for frame in sys._current_frames().values()]
+        return any((stack[-1].line or "").startswith(waits_in) for stack in stacks)
+
+    with contextlib.closing(apsw.Connection(str(path))) as stranger, ThreadPoolExecutor(1) as pool:
+        stranger.execute(hold).fetchall()
+        opening = pool.submit(connect, path)
+        wait_until(is_waiting, "the opener waits for the lock")
+        stranger.execute("rollback")
+
+        with opening.result(timeout=60) as store:
+            assert connection(store).pragma("journal_mode") == "wal"
 
 
 def test_an_opener_touches_nothing_before_it_has_passed_the_gate(tmp_path: Path) -> None:

@@ -156,3 +156,31 @@ def test_migrating_the_first_version_gives_the_newest_schema(path: str) -> None:
 
     assert ask(path, "pragma user_version") == [(len(schema.MIGRATIONS) + 1,)]
     assert schema.MIGRATIONS == (), "keep the first schema.sql beside this test, and migrate it"
+
+
+# SCHEMA-9
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update fp_store set last_fence = -1",
+        "update fp_delivery set fence = -1",
+        "update fp_delivery set attempt = -1",
+        "update fp_delivery set max_attempts = 0",
+        "update fp_delivery set state = 'lost'",
+        "update fp_delivery set fence = 'one'",
+        "update fp_queue set ready = -1",
+        "update fp_lease set fence = -1",
+        "update fp_once set fence = -1",
+        "update fp_once set state = 'lost'",
+    ],
+)
+def test_a_number_or_a_state_that_cannot_be_is_refused_by_the_tables(path: str, sql: str) -> None:
+    with connect(path) as store:
+        store.queue("mail").enqueue(b"work")
+        store.leases.acquire("name")
+        store.once("namespace", "key")
+    with (
+        contextlib.closing(apsw.Connection(path)) as stranger,
+        pytest.raises(apsw.ConstraintError),
+    ):
+        stranger.execute(sql)

@@ -26,6 +26,17 @@ def test_the_oldest_comes_first(queue: Queue) -> None:
     assert _bodies(queue.claim(limit=3)) == [b"3", b"4"]
 
 
+# CLAIM-4
+def test_what_cannot_be_claimed_hides_nothing_behind_it(queue: Queue) -> None:
+    queue.enqueue_many({"body": b"held", "lane": "one"} for _ in range(200))
+    queue.enqueue_many({"body": b"later", "delay": 60} for _ in range(200))
+    queue.enqueue_many({"body": b"leased"} for _ in range(200))
+    assert len(queue.claim(limit=201)) == 201
+    queue.enqueue(b"free")
+
+    assert _bodies(queue.claim(limit=1)) == [b"free"]
+
+
 def test_a_greater_priority_comes_before_an_older_message(queue: Queue) -> None:
     queue.enqueue(b"low", priority=-1)
     queue.enqueue(b"normal")
@@ -49,6 +60,34 @@ def test_queues_do_not_see_each_other(store: Store, queue: Queue) -> None:
     queue.enqueue(b"mine")
 
     assert store.queue("other").claim() == []
+
+
+# INGRESS-15
+def test_a_lease_is_of_thirty_seconds_unless_asked_for_another(
+    queue: Queue, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+
+    (claim,) = queue.claim()
+
+    assert claim.expires_at == clock.wall / 1000 + 30
+
+
+# CLAIM-18
+def test_who_finds_nothing_is_told_how_long_to_sleep(
+    store: Store, queue: Queue, clock: FakeClock
+) -> None:
+    def in_ms() -> int | None:
+        at = store.engine.next_at_ms(["mail"])
+        return at and at - clock.wall
+
+    assert in_ms() is None
+    queue.enqueue(b"now")
+    assert in_ms() == 0
+    queue.claim(lease=30)
+    assert in_ms() == 30_000
+    queue.enqueue(b"later", delay=20)
+    assert in_ms() == 20_000
 
 
 def test_a_wall_clock_step_does_not_move_a_lease(queue: Queue, clock: FakeClock) -> None:

@@ -47,6 +47,28 @@ def test_a_duplicate_after_completion_learns_the_result(queue: Queue) -> None:
     assert queue.claim() == []
 
 
+# INGRESS-1, FP-2
+@pytest.mark.parametrize("state", ["ready", "leased", "done", "dead", "cancelled"])
+def test_a_duplicate_learns_how_far_the_first_has_come(
+    queue: Queue, store: Store, state: str
+) -> None:
+    first = queue.enqueue(b"body", key="k")
+    if state == "cancelled":
+        store.cancel(1)
+    elif state != "ready":
+        (claim,) = queue.claim()
+        if state == "done":
+            claim.ack()
+        elif state == "dead":
+            claim.bury("no")
+
+    for body, status in ((b"body", "duplicate"), (b"other", "conflict")):
+        receipt = queue.enqueue(body, key="k")
+
+        assert (receipt.status, receipt.state) == (status, state)
+        assert receipt.message_id == first.message_id
+
+
 def test_without_a_key_every_call_is_a_message(queue: Queue) -> None:
     receipts = [queue.enqueue(b"body") for _ in range(3)]
 

@@ -85,6 +85,26 @@ def test_only_the_dead_and_the_cancelled_are_replayed(queue: Queue, store: Store
     assert queue.stats().done == 1
 
 
+# INPUT-4, CLAIM-38, INGRESS-10
+def test_an_outcome_says_what_stood_in_the_way(queue: Queue, store: Store) -> None:
+    queue.enqueue_many({"body": b"%d" % n} for n in range(4))
+    done, dead, leased = queue.claim(limit=3)
+    done.ack()
+    dead.bury("no")
+
+    cancelled = [store.cancel(id).kind for id in (done.id, dead.id, leased.id, 4, 4, 99)]
+    replayed = [store.replay(id).kind for id in (done.id, dead.id, leased.id, 4, 4, 99)]
+
+    assert cancelled == [
+        *("completed", "cancelled", "claimed"),
+        *("cancelled", "already_cancelled", "not_found"),
+    ]
+    assert replayed == [
+        *("completed", "replayed", "claimed"),
+        *("replayed", "active", "not_found"),
+    ]
+
+
 def test_a_cancelled_delivery_is_never_claimed_and_keeps_its_key(
     queue: Queue, store: Store
 ) -> None:
