@@ -41,6 +41,18 @@ def test_a_message_that_cannot_be_read_is_dead_and_the_others_go_on(
         connection(store).execute("insert into fp_body values (2, x'', 0)")
 
 
+# INGRESS-2
+def test_a_duplicate_of_a_damaged_message_is_one_and_does_not_mend_it(
+    queue: Queue, store: Store
+) -> None:
+    queue.enqueue(b"work", key="k")
+    connection(store).execute("update fp_message set headers = '{broken'")
+
+    assert queue.enqueue(b"work", key="k").status == "duplicate"
+    assert queue.claim() == []
+    assert queue.enqueue(b"work", key="k").state == "dead"
+
+
 def test_damage_in_many_does_not_hide_what_is_behind_them(queue: Queue, store: Store) -> None:
     queue.enqueue_many({"body": b"work", "key": f"{n}"} for n in range(300))
     connection(store).execute("update fp_message set headers = '' where id <= 290")

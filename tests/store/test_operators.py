@@ -201,6 +201,22 @@ def test_a_probe_tries_each_ability(store: Store) -> None:
     assert store.stats() == {}
 
 
+# LEASE-23
+@pytest.mark.parametrize("step_ms", [-90_000, 90_000])
+def test_a_wall_clock_that_is_far_off_the_stores_is_a_warning(
+    store: Store, clock: FakeClock, step_ms: int
+) -> None:
+    def warns() -> bool:
+        (step,) = (step for step in store.probe().steps if step.name == "clock")
+        assert step.ok
+        return step.warning
+
+    assert not warns()
+    clock.wall += step_ms
+
+    assert warns()
+
+
 @pytest.mark.parametrize("id", [None, "1", 1.0, True, 0, -1, 2**63, object()])
 def test_what_is_no_id_is_refused(store: Store, id: Any) -> None:
     for verb in (store.delivery, store.content, store.replay, store.cancel):

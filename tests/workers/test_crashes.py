@@ -204,6 +204,23 @@ def test_a_pool_whose_store_stays_locked_waits_for_it(site: Site) -> None:
     assert [(key, attempt) for key, attempt, _ in site.effects()] == [("k", 2)]
 
 
+# DRAIN-3
+def test_an_ending_that_cannot_be_written_is_tried_until_it_is(site: Site) -> None:
+    app = site.folder / "app.py"
+    app.write_text(app.read_text().replace('"store.db"))', '"store.db"), busy_timeout=0.01)'))
+    site.store.queue("gated").enqueue(b"", key="k")
+    told = site.folder / "stderr"
+
+    with running(site.work("--drain", "--workers", "1"), cwd=site.folder) as pool:
+        wait_until(lambda: site.begun("k", 1), "the first attempt")
+        with site.store.transaction():
+            (site.folder / "go").touch()  # its transaction is refused, and so is its retry
+            wait_until(lambda: told.read_text().count("not settled yet") > 2, "many tries")
+        assert pool.wait(timeout=90) == 0
+
+    assert [(key, attempt) for key, attempt, _ in site.effects()] == [("k", 2)]
+
+
 def test_a_pool_goes_on_when_nobody_reads_its_log(site: Site) -> None:
     site.store.queue("failing").enqueue(b"", key="k")
     code = (
