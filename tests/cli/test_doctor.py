@@ -131,6 +131,7 @@ def test_who_holds_the_write_lock_is_named(filled: Path, command: Command) -> No
     assert caught.value.holders == (process.pid,)
 
 
+# EVENT-10, ATT-4
 @pytest.mark.parametrize(
     ("sql", "step"),
     [

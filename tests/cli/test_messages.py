@@ -202,6 +202,7 @@ def test_an_operator_is_told_why_not(store: Store, command: Command, verb: str, 
     assert found.state == state
 
 
+# CLAIM-38
 def test_cancelling_a_leased_delivery_says_which_process_holds_it(
     store: Store, command: Command
 ) -> None:
@@ -343,6 +344,7 @@ def test_json_is_one_document_and_nothing_else(store: Store, command: Command) -
         assert (shown.out[end:], shown.err) == ("\n", "")
 
 
+# INPUT-5
 def test_all_the_dead_of_a_queue_are_replayed_at_once(store: Store, command: Command) -> None:
     for name in ("mail", "other"):
         queue = store.queue(name)
@@ -357,6 +359,7 @@ def test_all_the_dead_of_a_queue_are_replayed_at_once(store: Store, command: Com
     assert store.queue("other").stats().dead == 1050
 
 
+# INPUT-5
 def test_all_that_waits_is_cancelled_at_once(store: Store, command: Command) -> None:
     queue = store.queue("mail")
     queue.enqueue_many({"body": b"", "delay": 60 * n} for n in range(3))
@@ -368,6 +371,7 @@ def test_all_that_waits_is_cancelled_at_once(store: Store, command: Command) -> 
     assert (queue.stats().cancelled, queue.stats().leased) == (2, 1)
 
 
+# PROC-6, INGRESS-13
 def test_a_long_list_is_read_page_by_page(store: Store, command: Command) -> None:
     store.queue("mail").enqueue_many({"body": b"", "key": f"{n}"} for n in range(5))
 

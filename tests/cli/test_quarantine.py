@@ -122,6 +122,7 @@ def test_a_store_that_this_process_has_open_stays(filled: Path, command: Command
     connection.close()
 
 
+# FILE-1
 def test_nothing_is_ever_moved_unasked(filled: Path, command: Command) -> None:
     _cut_head(filled)
     before = filled.read_bytes()

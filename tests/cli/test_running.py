@@ -145,6 +145,7 @@ def test_serve_alone_handles_nothing(folder: Path) -> None:
     assert workers == []
 
 
+# CLAIM-20
 def test_a_drained_pool_has_left_nothing_and_ends_with_0(folder: Path) -> None:
     enqueue(folder, mail=30)
 
@@ -161,6 +162,7 @@ def test_a_pool_that_drains_an_empty_store_ends_at_once(folder: Path) -> None:
     assert run("work", "app.py", "--drain", "--workers", "1", cwd=folder).code == 0
 
 
+# CLAIM-20
 def test_a_pool_works_on_the_queues_it_was_given_and_no_other(folder: Path) -> None:
     enqueue(folder, mail=3, fax=2)
 

@@ -24,6 +24,7 @@ def filled(path: Path) -> Path:
     return path
 
 
+# GRANT-5
 @pytest.mark.usefixtures("filled")
 def test_a_sweep_says_what_it_removed_by_kind(command: Command) -> None:
     first, second = command("sweep", "--json"), command("sweep")

@@ -189,6 +189,7 @@ def test_beside_a_file_of_another_program_nothing_is_made(path: Path, command: C
     assert os.listdir(path.parent) == [path.name]
 
 
+# CONN-4
 @pytest.mark.parametrize("words", LOOKING, ids=" ".join)
 def test_looking_makes_no_file(path: Path, command: Command, words: tuple[str, ...]) -> None:
     missing = path.with_name("missing.db")

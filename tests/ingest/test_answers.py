@@ -35,6 +35,7 @@ def test_a_new_message_is_accepted_under_its_id(path: Path) -> None:
     assert (delivery.source, delivery.queue, delivery.event) == ("github", "note", "push")
 
 
+# QUEUE-12, TRIG-6, TRIG-11
 def test_a_repeated_message_is_a_duplicate_with_the_id_of_the_first(path: Path) -> None:
     headers = github(key="d-1")
 
@@ -47,6 +48,7 @@ def test_a_repeated_message_is_a_duplicate_with_the_id_of_the_first(path: Path) 
     assert stored(path) == 1
 
 
+# QUEUE-2
 def test_of_two_bodies_under_one_key_the_first_is_kept(path: Path) -> None:
     with Inbox(github_app(path)) as inbox:
         first = inbox.post(b'{"n": 1}', github(b'{"n": 1}', key="d-1"))
@@ -60,6 +62,7 @@ def test_of_two_bodies_under_one_key_the_first_is_kept(path: Path) -> None:
     assert stored(path) == 1
 
 
+# QUEUE-5
 def test_one_key_of_two_sources_is_two_messages(path: Path) -> None:
     app = github_app(path)
     app.source("other", scheme="github", secret=SECRET)
@@ -168,6 +171,7 @@ def test_a_request_without_a_usable_key_is_answered_400(path: Path, key: str | N
     assert stored(path) == 0
 
 
+# DEDUPE-3
 def test_a_source_that_needs_no_key_makes_each_request_a_message(path: Path) -> None:
     with Inbox(github_app(path, require_key=False)) as inbox:
         answers = [inbox.post(b"{}", github(key=None)) for _ in range(2)]
@@ -187,6 +191,7 @@ def test_while_a_secret_is_rotated_the_old_and_the_new_are_accepted(path: Path) 
     assert answers == [200, 200, 401, 401]
 
 
+# TRIG-15
 def test_a_message_that_no_route_matches_is_accepted_without_a_delivery(path: Path) -> None:
     app = App(str(path))
     app.source("github", scheme="github", secret=SECRET)

@@ -41,6 +41,7 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
+# INPUT-9, TRIG-9
 def test_when_the_answer_begins_the_message_is_there_for_every_other_connection(
     path: Path,
 ) -> None:
@@ -52,6 +53,7 @@ def test_when_the_answer_begins_the_message_is_there_for_every_other_connection(
     assert seen == [1]
 
 
+# INPUT-9
 def test_no_answer_comes_while_the_commit_is_held_up(path: Path) -> None:
     async def held_up() -> Answer:
         with writing(path):
@@ -65,6 +67,7 @@ def test_no_answer_comes_while_the_commit_is_held_up(path: Path) -> None:
     assert stored(path) == 1
 
 
+# DEDUPE-4
 def test_a_busy_store_is_answered_503_in_time_and_nothing_is_stored(path: Path) -> None:
     headers = github(key="d-1")
 
@@ -139,6 +142,7 @@ def test_what_would_hold_the_lock_for_long_is_shared_out(
     assert seen == commits_
 
 
+# TRIG-5
 def test_one_key_many_times_in_a_moment_is_accepted_once(path: Path) -> None:
     headers = github(key="d-1")
 

@@ -41,6 +41,7 @@ def deliveries(app: App, event: str = "push", **payload: Any) -> list[tuple[str,
         return sorted((found.queue, found.state) for found in store.deliveries())
 
 
+# TRIG-8
 def test_two_handlers_are_two_deliveries(app: App) -> None:
     app.on("github", "push")(first)
     app.on("github")(second)
@@ -48,6 +49,7 @@ def test_two_handlers_are_two_deliveries(app: App) -> None:
     assert deliveries(app) == [("first", "ready"), ("second", "ready")]
 
 
+# TRIG-8
 def test_a_function_on_two_matching_routes_is_one_delivery(app: App) -> None:
     app.on("github", "push")(first)
     app.on("github", "*")(first)
@@ -72,6 +74,7 @@ def test_a_function_under_two_names_is_two_deliveries(app: App) -> None:
     assert deliveries(app) == [("one", "ready"), ("two", "ready")]
 
 
+# TRIG-1
 @pytest.mark.parametrize(
     ("pattern", "matches"),
     [
@@ -106,6 +109,7 @@ def test_routes_of_another_source_are_not_asked(app: App) -> None:
     assert deliveries(app) == []
 
 
+# INGRESS-5
 def test_a_lane_keeps_messages_in_line(app: App) -> None:
     app.on("github", lane=lambda message: message.json()["repository"])(first)
 
@@ -114,6 +118,7 @@ def test_a_lane_keeps_messages_in_line(app: App) -> None:
         assert [found.lane for found in store.deliveries()] == ["octo/cat"]
 
 
+# TRIG-10, INGRESS-5
 @pytest.mark.parametrize(
     "lane",
     [
@@ -158,7 +163,7 @@ def test_the_greater_priority_is_claimed_first(app: App) -> None:
     assert [claim.message.event for claim in claims] == ["release", "push"]
 
 
-# DEDUPE-13
+# DEDUPE-10, DEDUPE-13
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_key_is_kept_longer_than_its_sender_redelivers(scheme: str, tmp_path: Path) -> None:
     days = {"github": 30, "stripe": 30, "slack": 1 / 24, "standard": 76 / 24, "hmac": 30}
@@ -171,6 +176,7 @@ def test_a_key_is_kept_longer_than_its_sender_redelivers(scheme: str, tmp_path: 
     assert app.sources["given"].keep_ms == 5_000
 
 
+# PROC-2
 @pytest.mark.parametrize(
     "options",
     [
@@ -230,6 +236,7 @@ def test_a_source_that_could_not_work_is_refused_where_it_is_written(
     assert list(app.sources) == ["github"]
 
 
+# TRIG-7
 @pytest.mark.parametrize("name", ["", "a/b", "..", "-x", "a b", "é", "x" * 129, None, 5])
 def test_a_source_has_a_name_that_fits_an_address(app: App, name: Any) -> None:
     with pytest.raises(InvalidInput):
@@ -257,6 +264,7 @@ async def later(message: Message, ctx: Context) -> None:
     """A handler that would never run."""
 
 
+# PROC-2
 @pytest.mark.parametrize("handler", [later, lambda: None, lambda message: None, 5, None])
 def test_what_cannot_be_called_with_a_message_is_no_handler(app: App, handler: Any) -> None:
     with pytest.raises(InvalidInput):

@@ -39,6 +39,7 @@ def script() -> str:
     return _WORKER.replace("FORK", "")
 
 
+# LEASE-12, PROC-4, INGRESS-14
 def test_a_killed_worker_is_lost(tmp_path: Path, store: Store, address: str, script: str) -> None:
     with running(["-c", script, address], cwd=tmp_path) as process:
         worker = int(line_of(process))
@@ -77,6 +78,7 @@ def test_a_worker_that_closes_its_store_is_lost(
         wait_until(lambda: _states(store) == {worker: "lost"}, "the worker's byte is free")
 
 
+# LEASE-12
 def test_looking_frees_nothing(tmp_path: Path, store: Store, address: str, script: str) -> None:
     with running(["-c", script, address], cwd=tmp_path) as process:
         worker = int(line_of(process))

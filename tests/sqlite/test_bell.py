@@ -43,6 +43,7 @@ def _enqueue_within(store: Store) -> None:
         store.engine.hush()  # what was rung before the commit has been slept over again
 
 
+# QUEUE-14
 def test_a_message_wakes_a_waiter_in_another_process(
     tmp_path: Path, address: str, queue: Queue
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_wait_ends_in_time_and_for_another_descriptor(store: Store) -> None:
     os.close(writing)
 
 
+# QUEUE-14
 def test_a_bell_taken_away_costs_no_message(address: str, store: Store, queue: Queue) -> None:
     os.unlink(f"{address}-bell")
 

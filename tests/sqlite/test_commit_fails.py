@@ -38,7 +38,7 @@ def _fail_commit(disk: Disk, action: str = "sync") -> None:
     disk.fail_once(apsw.IOError("the disk failed"), action, "-wal")
 
 
-# CONN-9
+# CONN-9, KV-12
 @pytest.mark.parametrize("action", ["sync", "write"])
 def test_the_outcome_is_unknown_and_the_same_key_makes_one_row(
     disk: Disk, store: Store, queue: Queue, address: str, action: str
@@ -55,6 +55,7 @@ def test_the_outcome_is_unknown_and_the_same_key_makes_one_row(
     assert ask(address, "select count(*) from fp_delivery") == [(2,)]
 
 
+# COMMIT-2, EVENT-8
 def test_the_same_ack_repeated_gets_its_answer(disk: Disk, store: Store, queue: Queue) -> None:
     (claim,) = queue.claim()
     _fail_commit(disk)
@@ -67,6 +68,7 @@ def test_the_same_ack_repeated_gets_its_answer(disk: Disk, store: Store, queue: 
     assert queue.enqueue(b"first", key="first").result == {"n": 1}
 
 
+# CONN-9
 @pytest.mark.parametrize("ending", ["retry", "release", "bury", "renew"])
 def test_every_other_verb_repeated_gets_its_answer(
     disk: Disk, store: Store, queue: Queue, ending: str
@@ -87,6 +89,7 @@ def test_every_other_verb_repeated_gets_its_answer(
     assert store.delivery(claim.id) is not None
 
 
+# CLAIM-14
 def test_a_claim_of_unknown_outcome_is_claimed_after_its_lease_with_a_new_fence(
     disk: Disk, store: Store, queue: Queue, clock: FakeClock
 ) -> None:

@@ -21,6 +21,7 @@ def _wal_size(store: Store) -> int:
     return os.stat(f"{store.engine.path}-wal").st_size
 
 
+# CLAIM-14
 def test_ack_and_claim_in_one_call_are_one_transaction(store: Store, queue: Queue) -> None:
     queue.enqueue_many([{"body": b"%d" % n} for n in range(6)])
     done = queue.claim(limit=3)
@@ -41,6 +42,7 @@ def test_a_hundred_messages_are_one_transaction(store: Store, queue: Queue) -> N
     assert _transactions(statements) == ["begin immediate", "commit"]
 
 
+# CLAIM-21
 def test_a_claim_that_finds_nothing_writes_nothing(store: Store, queue: Queue) -> None:
     queue.enqueue(b"later", delay=60)
     before = _wal_size(store), connection(store).total_changes()
@@ -85,6 +87,7 @@ def test_each_commit_is_one_sync(address: str) -> None:
         assert (disk.done["sync wal"], disk.done["sync db"]) == (3, 0)
 
 
+# CLAIM-40
 def test_reading_costs_no_transaction_of_ours(store: Store, queue: Queue) -> None:
     queue.enqueue(b"hello")
 

@@ -17,7 +17,7 @@ DAMAGES = {
 }
 
 
-# QUEUE-10, INGRESS-6
+# QUEUE-10, BLOB-1, BLOB-4, BLOB-5, GC-2, GC-3, INGRESS-6
 @pytest.mark.parametrize("limit", [1, 2, 10])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_message_that_cannot_be_read_is_dead_and_the_others_go_on(
@@ -53,6 +53,7 @@ def test_a_duplicate_of_a_damaged_message_is_one_and_does_not_mend_it(
     assert queue.enqueue(b"work", key="k").state == "dead"
 
 
+# QUEUE-10, INGRESS-6
 def test_damage_in_many_does_not_hide_what_is_behind_them(queue: Queue, store: Store) -> None:
     queue.enqueue_many({"body": b"work", "key": f"{n}"} for n in range(300))
     connection(store).execute("update fp_message set headers = '' where id <= 290")

@@ -47,7 +47,7 @@ def test_the_clock_is_read_after_the_gate_was_passed(
     assert delivery.received_at == clock.wall_ms() / 1000
 
 
-# CONN-8
+# CONN-8, OLEASE-1
 def test_the_clock_is_read_after_sqlite_gave_the_lock(
     address: str, store: Store, queue: Queue, clock: FakeClock
 ) -> None:
@@ -62,6 +62,7 @@ def test_the_clock_is_read_after_sqlite_gave_the_lock(
     assert delivery.received_at == clock.wall_ms() / 1000
 
 
+# FILE-2
 def test_a_writer_waits_its_turn_and_then_goes_on(address: str, store: Store, queue: Queue) -> None:
     with (
         holder(address) as process,
@@ -75,7 +76,7 @@ def test_a_writer_waits_its_turn_and_then_goes_on(address: str, store: Store, qu
         assert line_of(process) == "done"
 
 
-# CONN-7
+# CONN-7, FILE-2
 def test_another_thread_waits_for_the_transaction_to_end(store: Store, queue: Queue) -> None:
     order = []
 

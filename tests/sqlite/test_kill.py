@@ -36,6 +36,7 @@ for n in itertools.count():
 """
 
 
+# TRIG-9, FP-13
 @pytest.mark.parametrize("seed", range(2))
 def test_nothing_acknowledged_is_lost_to_kill(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "store.db"

@@ -23,6 +23,7 @@ def _sweep_once(store: Store, limit: int = 100) -> int:
         return once.sweep(write, limit)
 
 
+# RETAIN-4
 def test_a_lease_is_forgotten_a_day_after_its_end(store: Store, clock: FakeClock) -> None:
     released = store.leases.acquire("released", ttl=10 * DAY)
     expired = store.leases.acquire("expired", ttl=10)
@@ -44,7 +45,7 @@ def test_a_lease_is_forgotten_a_day_after_its_end(store: Store, clock: FakeClock
     assert store.leases.acquire("released").fence > expired.fence
 
 
-# DEDUPE-13
+# EFFECT-19, DEDUPE-13
 def test_a_key_is_forgotten_when_its_memory_ends(store: Store, clock: FakeClock) -> None:
     store.once("n", "done", keep_for=60).complete(1)
     store.once("n", "released").release()
@@ -77,7 +78,7 @@ def test_a_sweep_removes_no_more_than_it_is_told(store: Store, clock: FakeClock)
     assert [_sweep_once(store, 2) for _ in range(4)] == [2, 2, 1, 0]
 
 
-# LEASE-22
+# SCHEMA-9, LEASE-22
 def test_a_store_without_fences_left_says_so_and_gives_none_out_twice(store: Store) -> None:
     connection(store).execute("update fp_store set last_fence = 9223372036854775806")
 

@@ -34,7 +34,7 @@ def _is_untouched(victim: Path) -> bool:
     return victim.read_bytes() == b"precious" and stat.S_IMODE(victim.stat().st_mode) == 0o644
 
 
-# P19, S9
+# P19, S9, COMMIT-12
 @pytest.mark.parametrize(
     "path", ["", ":memory:", "file:x", "file:/x?mode=memory", "a\0b", "\udcff"]
 )

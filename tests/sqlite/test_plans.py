@@ -102,6 +102,7 @@ def _plan(store: Store, sql: str) -> list[str]:
     return [str(row[3]) for row in rows]
 
 
+# CLAIM-3
 @pytest.mark.parametrize("name", HOT)
 def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
     sql, indexes = HOT[name]

@@ -17,7 +17,7 @@ def _bodies(store: Store) -> set[bytes | None]:
     return {content.body for content in contents if content is not None}
 
 
-# TXN-1
+# CONN-6, ATT-3, TXN-1
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_an_error_in_the_block_takes_back_all_of_it(
     store: Store, queue: Queue, address: str, error: type[BaseException]
@@ -34,6 +34,7 @@ def test_an_error_in_the_block_takes_back_all_of_it(
         tx.execute("select n from orders")
 
 
+# TXN-1
 def test_an_interrupt_from_outside_takes_back_all_of_the_block(store: Store, queue: Queue) -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -61,6 +61,7 @@ def test_an_empty_file_gets_the_newest_schema(connection: apsw.Connection, path:
     assert ask(path, "pragma application_id") == [(schema.APPLICATION_ID,)]
 
 
+# KV-11
 def test_a_file_brought_up_to_date_is_left_alone_by_the_next(
     connection: apsw.Connection, path: str
 ) -> None:
@@ -158,7 +159,7 @@ def test_migrating_the_first_version_gives_the_newest_schema(path: str) -> None:
     assert schema.MIGRATIONS == (), "keep the first schema.sql beside this test, and migrate it"
 
 
-# SCHEMA-9
+# SCHEMA-9, EFFECT-9
 @pytest.mark.parametrize(
     "sql",
     [

@@ -32,6 +32,7 @@ def test_the_pragmas_are_those_that_the_promises_need(store: Store) -> None:
     assert _settings(store) == EXPECTED
 
 
+# CONN-3
 @pytest.mark.parametrize(("durability", "synchronous"), [("full", 2), ("normal", 1)])
 def test_durability_says_how_a_commit_is_synced(
     tmp_path: Path, durability: str, synchronous: int
@@ -79,6 +80,7 @@ def test_a_commit_that_is_acknowledged_was_synced_in_full_mode_alone(tmp_path: P
                 assert disk.done["sync wal"] == syncs
 
 
+# TXN-3
 def test_a_connection_opened_anew_after_a_failure_is_set_the_same(tmp_path: Path) -> None:
     with faulty_disk() as disk, connect(tmp_path / "store.db") as store:
         before = connection(store)

@@ -85,6 +85,7 @@ def _wal_size(address: str) -> int:
     return os.stat(f"{address}-wal").st_size
 
 
+# INPUT-8, RETAIN-2, VACUUM-1, INGRESS-12
 def test_what_has_expired_is_removed_and_the_rest_stays(
     store: Store, queue: Queue, address: str
 ) -> None:
@@ -111,6 +112,7 @@ def test_the_moment_it_expires_is_the_stores_clocks(
     assert store.sweep() == 3
 
 
+# INPUT-8, RETAIN-3
 @pytest.mark.parametrize("state", ["ready", "leased"])
 def test_work_that_has_not_ended_is_never_swept(store: Store, address: str, state: str) -> None:
     _store_old(store, 3, state=state)
@@ -122,7 +124,7 @@ def test_work_that_has_not_ended_is_never_swept(store: Store, address: str, stat
         write.run("update fp_message set expires_at_ms = null")
 
 
-# FP-11
+# COMMIT-10, FP-11
 def test_a_sweep_is_many_short_transactions(store: Store, address: str) -> None:
     _store_old(store, 1000)
     changes: list[int] = []
@@ -140,12 +142,13 @@ def test_a_sweep_is_many_short_transactions(store: Store, address: str) -> None:
     assert sum(per) == 3000
 
 
+# COMMIT-10
 def test_a_sweep_is_no_part_of_a_transaction(store: Store) -> None:
     with pytest.raises(InvalidInput), store.transaction():
         store.sweep()
 
 
-# FP-11
+# GC-6, FP-11
 def test_one_round_is_bounded_and_says_how_it_went(store: Store, address: str) -> None:
     _store_old(store, 500)
 
@@ -158,7 +161,7 @@ def test_one_round_is_bounded_and_says_how_it_went(store: Store, address: str) -
     ]
 
 
-# FP-11
+# GC-4, FP-11
 def test_of_many_processes_one_does_it_until_it_dies(tmp_path: Path, address: str) -> None:
     with contextlib.ExitStack() as stack:
         processes = [
@@ -176,6 +179,7 @@ def test_of_many_processes_one_does_it_until_it_dies(tmp_path: Path, address: st
         assert store.engine.upkeep.tick() is not None
 
 
+# GC-6
 def test_upkeep_gives_way_to_whoever_writes(store: Store, address: str) -> None:
     with held_gate(address):
         tick = store.engine.upkeep.tick()

@@ -60,6 +60,7 @@ def test_many_are_stored_when_there_is_room_for_all(small: Queue) -> None:
     assert small.stats().ready == 3
 
 
+# KV-39
 def test_bodies_are_measured_as_they_came(store: Store) -> None:
     queue = store.queue("mail", max_bytes=10_000)
     queue.enqueue(b"x" * 9_000)  # stored compressed, in far less
@@ -141,6 +142,7 @@ print(accepted, flush=True)
 """
 
 
+# FP-10
 def test_writers_at_once_never_pass_the_cap(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with connect(path) as store:

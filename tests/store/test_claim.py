@@ -19,6 +19,7 @@ def test_an_empty_queue_gives_no_claims(queue: Queue) -> None:
     assert queue.claim() == []
 
 
+# QUEUE-8, CLAIM-19
 def test_the_oldest_comes_first(queue: Queue) -> None:
     queue.enqueue_many([{"body": b"%d" % n} for n in range(5)])
 
@@ -37,6 +38,7 @@ def test_what_cannot_be_claimed_hides_nothing_behind_it(queue: Queue) -> None:
     assert _bodies(queue.claim(limit=1)) == [b"free"]
 
 
+# QUEUE-8
 def test_a_greater_priority_comes_before_an_older_message(queue: Queue) -> None:
     queue.enqueue(b"low", priority=-1)
     queue.enqueue(b"normal")
@@ -45,6 +47,7 @@ def test_a_greater_priority_comes_before_an_older_message(queue: Queue) -> None:
     assert _bodies(queue.claim(limit=3)) == [b"high", b"normal", b"low"]
 
 
+# QUEUE-9, INPUT-7, OUTBOX-3
 def test_a_delayed_message_waits_and_then_has_its_place(queue: Queue, clock: FakeClock) -> None:
     queue.enqueue(b"later", delay=timedelta(seconds=60))
     queue.enqueue(b"now")
@@ -62,7 +65,7 @@ def test_queues_do_not_see_each_other(store: Store, queue: Queue) -> None:
     assert store.queue("other").claim() == []
 
 
-# INGRESS-15
+# LEASE-17, INGRESS-15
 def test_a_lease_is_of_thirty_seconds_unless_asked_for_another(
     queue: Queue, clock: FakeClock
 ) -> None:
@@ -101,6 +104,7 @@ def test_a_wall_clock_step_does_not_move_a_lease(queue: Queue, clock: FakeClock)
     assert len(queue.claim()) == 1
 
 
+# CLAIM-2
 @pytest.mark.parametrize(
     "arguments",
     [{"limit": 0}, {"limit": -1}, {"limit": 1.5}, {"lease": 0}, {"lease": -1}, {"lease": None}],
@@ -110,6 +114,7 @@ def test_a_claim_that_makes_no_sense_is_refused(queue: Queue, arguments: dict[st
         queue.claim(**arguments)  # type: ignore[arg-type]
 
 
+# CLAIM-9
 def test_of_a_lane_one_is_claimed_at_a_time_oldest_first(queue: Queue) -> None:
     for n in range(3):
         queue.enqueue(b"a%d" % n, lane="a")
@@ -149,6 +154,7 @@ def test_a_lane_goes_on_when_its_head_has_ended(queue: Queue, store: Store, endi
     assert _bodies(queue.claim(limit=2)) == [b"next"]
 
 
+# INPUT-6
 def test_a_lane_goes_on_when_its_head_dies_of_expiry(queue: Queue, clock: FakeClock) -> None:
     queue.enqueue(b"head", lane="a")
     queue.enqueue(b"next", lane="a")

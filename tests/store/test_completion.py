@@ -26,6 +26,7 @@ def _effects(store: Store) -> list[tuple[int, ...]]:
         return tx.execute("select n from effects order by n")
 
 
+# COMMIT-1, PLEASE-7, FP-7
 def test_writes_and_ack_commit_together(store: Store, queue: Queue, claim: Claim) -> None:
     with claim.transaction() as tx:
         tx.execute("insert into effects values (?)", (1,))
@@ -34,6 +35,7 @@ def test_writes_and_ack_commit_together(store: Store, queue: Queue, claim: Claim
     assert queue.stats().done == 1
 
 
+# COMMIT-1
 def test_an_error_takes_back_both(store: Store, queue: Queue, claim: Claim) -> None:
     with pytest.raises(RuntimeError), claim.transaction() as tx:
         tx.execute("insert into effects values (1)")
@@ -67,6 +69,7 @@ def test_nobody_can_take_the_delivery_during_the_transaction(
     assert queue.stats().done == 1
 
 
+# COMMIT-3
 def test_the_second_transaction_of_a_claim_is_refused(store: Store, claim: Claim) -> None:
     with claim.transaction() as tx:
         tx.execute("insert into effects values (1)")
@@ -78,6 +81,7 @@ def test_the_second_transaction_of_a_claim_is_refused(store: Store, claim: Claim
     assert _effects(store) == [(1,)]
 
 
+# WAKE-1, FP-7
 def test_what_is_enqueued_within_is_part_of_it(store: Store, queue: Queue, claim: Claim) -> None:
     with pytest.raises(RuntimeError), claim.transaction():
         store.queue("next").enqueue(b"follow-up", key="k")

@@ -12,6 +12,7 @@ from fencepost import FencepostError, InvalidInput, LimitExceeded, Queue, Store
 from ..clock import FakeClock
 
 
+# QUEUE-1, QUEUE-12
 def test_the_same_key_and_body_is_a_duplicate_of_the_first(queue: Queue) -> None:
     first = queue.enqueue(b"body", key="k")
 
@@ -23,6 +24,7 @@ def test_the_same_key_and_body_is_a_duplicate_of_the_first(queue: Queue) -> None
     assert queue.stats().ready == 1
 
 
+# QUEUE-2, INPUT-3, TRIG-5
 def test_the_same_key_with_another_body_is_a_conflict_and_the_first_is_kept(
     queue: Queue, store: Store
 ) -> None:
@@ -36,6 +38,7 @@ def test_the_same_key_with_another_body_is_a_conflict_and_the_first_is_kept(
     assert claim.message.body == b"one"
 
 
+# INPUT-10, COMMIT-4
 def test_a_duplicate_after_completion_learns_the_result(queue: Queue) -> None:
     queue.enqueue(b"body", key="k")
     (claim,) = queue.claim()
@@ -47,7 +50,7 @@ def test_a_duplicate_after_completion_learns_the_result(queue: Queue) -> None:
     assert queue.claim() == []
 
 
-# INGRESS-1, FP-2
+# INPUT-2, INGRESS-1, FP-1, FP-2
 @pytest.mark.parametrize("state", ["ready", "leased", "done", "dead", "cancelled"])
 def test_a_duplicate_learns_how_far_the_first_has_come(
     queue: Queue, store: Store, state: str
@@ -69,6 +72,7 @@ def test_a_duplicate_learns_how_far_the_first_has_come(
         assert receipt.message_id == first.message_id
 
 
+# QUEUE-4
 def test_without_a_key_every_call_is_a_message(queue: Queue) -> None:
     receipts = [queue.enqueue(b"body") for _ in range(3)]
 
@@ -76,6 +80,7 @@ def test_without_a_key_every_call_is_a_message(queue: Queue) -> None:
     assert queue.stats().ready == 3
 
 
+# QUEUE-5, TRIG-16
 def test_a_key_is_unique_within_its_queue_alone(store: Store) -> None:
     one = store.queue("one").enqueue(b"body", key="k")
     two = store.queue("two").enqueue(b"body", key="k")
@@ -83,6 +88,7 @@ def test_a_key_is_unique_within_its_queue_alone(store: Store) -> None:
     assert one.status == two.status == "accepted"
 
 
+# QUEUE-7
 def test_many_are_answered_in_their_order(queue: Queue) -> None:
     receipts = queue.enqueue_many(
         [
@@ -106,6 +112,7 @@ def test_many_are_stored_together_or_not_at_all(queue: Queue) -> None:
     assert queue.stats().ready == 0
 
 
+# BLOB-7
 def test_a_message_comes_back_as_it_was_given(queue: Queue, clock: FakeClock) -> None:
     body = bytes(range(256))
     queue.enqueue(body, key="schlüssel-📮", headers={"X-Kind": "Größe"})
@@ -198,6 +205,7 @@ def test_what_a_generator_of_messages_raises_is_its_own(queue: Queue) -> None:
     assert queue.stats().ready == 0
 
 
+# KV-39
 def test_a_body_over_the_limit_is_refused(queue: Queue) -> None:
     body = bytes(25 * 1024 * 1024 + 8)
     for over in (body, bytearray(body), memoryview(body).cast("Q")):
@@ -213,6 +221,7 @@ def test_a_queue_needs_a_proper_name(store: Store, name: object) -> None:
         store.queue(name)  # type: ignore[arg-type]
 
 
+# SCHEMA-6
 def test_enqueue_and_a_row_of_ones_own_commit_together(store: Store, queue: Queue) -> None:
     with store.transaction() as tx:
         tx.execute("create table orders (id text)")

@@ -18,7 +18,7 @@ def keyed(store: Store) -> Keyed:
     return store.keyed("slack", "threads", ttl=100)
 
 
-# KV-24
+# COMMIT-6, KV-24
 def test_what_is_as_observed_is_changed_and_the_answer_can_be_compared_next(
     keyed: Keyed,
 ) -> None:

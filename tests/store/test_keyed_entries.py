@@ -154,7 +154,7 @@ def test_the_count_leaves_out_what_has_expired_and_is_not_swept(
     assert keyed.count() == 1
 
 
-# CLAIMKEY-1, FILE-3
+# PROC-3, FILE-3, CLAIMKEY-1
 def test_a_live_key_cannot_be_claimed_again_and_is_untouched(
     keyed: Keyed, clock: FakeClock
 ) -> None:

@@ -19,7 +19,7 @@ def _keys(queue: Queue, limit: int = 10) -> list[str | None]:
     return [claim.message.key for claim in queue.claim(limit=limit, lease=600)]
 
 
-# FP-8, INGRESS-4
+# CLAIM-1, CLAIM-11, OUTBOX-2, INGRESS-4, FP-8
 @pytest.mark.parametrize("policy", ["strict", "skip", "park"])
 def test_of_a_lane_one_is_claimed_at_a_time_whatever_the_policy(queue: Queue, policy: str) -> None:
     _fill(queue, policy)
@@ -35,7 +35,7 @@ def test_of_a_lane_one_is_claimed_at_a_time_whatever_the_policy(queue: Queue, po
     assert _keys(queue) == ["b"]
 
 
-# DRAIN-1
+# CLAIM-7, DRAIN-1
 @pytest.mark.parametrize(("policy", "next"), [("strict", []), ("park", []), ("skip", ["b"])])
 def test_a_head_that_waits_for_its_retry(
     queue: Queue, clock: FakeClock, policy: str, next: list[str]
@@ -156,6 +156,7 @@ def test_a_parked_dead_letter_is_not_forgotten_while_its_lane_waits(
     assert queue.enqueue(b"", key="a", lane="one").status == "accepted"
 
 
+# CLAIM-7
 def test_policies_may_be_mixed_in_one_lane(queue: Queue, clock: FakeClock) -> None:
     queue.enqueue(b"", key="a", lane="one", lane_policy="skip")
     queue.enqueue(b"", key="b", lane="one", lane_policy="strict")

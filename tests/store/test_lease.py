@@ -35,6 +35,7 @@ def stale(queue: Queue, clock: FakeClock) -> Claim:
     return claim
 
 
+# CLAIM-5, CLAIM-17, OUTBOX-5, INGRESS-11
 def test_an_expired_lease_is_claimed_again_with_a_greater_fence(queue: Queue, stale: Claim) -> None:
     (taken,) = queue.claim(lease=10)
 
@@ -44,6 +45,7 @@ def test_an_expired_lease_is_claimed_again_with_a_greater_fence(queue: Queue, st
     assert taken.attempt == 2
 
 
+# CLAIM-5, PLEASE-1, PLEASE-2
 def test_a_live_lease_is_not_claimed(queue: Queue, clock: FakeClock) -> None:
     queue.enqueue(b"work")
     queue.claim(lease=10)
@@ -52,6 +54,8 @@ def test_a_live_lease_is_not_claimed(queue: Queue, clock: FakeClock) -> None:
     assert queue.claim() == []
 
 
+# CLAIM-21, CLAIM-30, CLAIM-31, CLAIM-36, PLEASE-3, PLEASE-5, PLEASE-9, OUTBOX-4, INGRESS-7, FP-5,
+# FP-6
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_late_call_is_refused_and_changes_nothing(
     ending: str, store: Store, queue: Queue, stale: Claim
@@ -69,6 +73,7 @@ def test_a_late_call_is_refused_and_changes_nothing(
         assert tx.execute("select 1 from sqlite_schema where name = 'effects'") == []
 
 
+# CLAIM-33, COMMIT-7
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_late_call_is_refused_after_the_new_holder_is_done(
     ending: str, store: Store, queue: Queue, stale: Claim
@@ -86,6 +91,7 @@ def test_a_late_call_is_refused_after_the_new_holder_is_done(
     assert content.result == {"by": "the new holder"}
 
 
+# CLAIM-30, CLAIM-34
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_past_its_expiry_a_claim_holds_while_nobody_has_claimed_since(
     ending: str, queue: Queue, stale: Claim
@@ -95,6 +101,7 @@ def test_past_its_expiry_a_claim_holds_while_nobody_has_claimed_since(
     assert queue.stats().done == (ending in ("ack", "transaction"))
 
 
+# CLAIM-34
 def test_a_claim_taken_back_and_not_claimed_yet_still_holds(
     queue: Queue, store: Store, stale: Claim
 ) -> None:
@@ -107,6 +114,7 @@ def test_a_claim_taken_back_and_not_claimed_yet_still_holds(
     assert queue.claim() == []
 
 
+# CLAIM-16
 def test_renewing_keeps_others_away(queue: Queue, clock: FakeClock) -> None:
     queue.enqueue(b"work")
     (claim,) = queue.claim(lease=10)
@@ -132,6 +140,7 @@ def test_renewing_never_shortens_a_lease(queue: Queue, clock: FakeClock) -> None
     assert queue.claim() == []
 
 
+# CLAIM-12, CLAIM-13, PLEASE-2, DRAIN-6, FP-4
 def test_fences_rise_over_all_deliveries(queue: Queue, clock: FakeClock) -> None:
     queue.enqueue_many([{"body": b"%d" % n} for n in range(5)])
     fences = []
@@ -144,6 +153,7 @@ def test_fences_rise_over_all_deliveries(queue: Queue, clock: FakeClock) -> None
     assert fences == sorted(set(fences))
 
 
+# LEASE-6, CLAIM-12
 def test_a_token_is_never_the_same_and_never_shown(queue: Queue) -> None:
     queue.enqueue_many([{"body": b"%d" % n} for n in range(20)])
 
@@ -153,6 +163,7 @@ def test_a_token_is_never_the_same_and_never_shown(queue: Queue) -> None:
     assert not any(claim.token in repr(claim) + repr(claim.hold) for claim in claims)
 
 
+# EVENT-5, PLEASE-5
 def test_the_right_fence_with_another_token_is_refused(queue: Queue, store: Store) -> None:
     """After a power loss without full durability a fence may be given out twice."""
     queue.enqueue(b"work")

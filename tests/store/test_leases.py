@@ -52,7 +52,7 @@ def test_a_free_name_is_leased_with_a_fence_and_a_token(store: Store, clock: Fak
     assert str(lease.fence) in repr(lease)
 
 
-# LEASE-4
+# LEASE-4, OLEASE-6
 def test_a_held_name_is_refused_with_its_holder_and_nothing_changes(
     store: Store, clock: FakeClock
 ) -> None:

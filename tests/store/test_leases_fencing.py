@@ -34,7 +34,7 @@ def test_it_commits_what_was_written_under_the_lease(store: Store, lease: Lease)
     assert not lease.lost
 
 
-# LEASE-10
+# LEASE-10, KV-37
 def test_a_stale_fence_is_refused_before_the_block_runs(
     store: Store, lease: Lease, clock: FakeClock
 ) -> None:
@@ -47,7 +47,7 @@ def test_a_stale_fence_is_refused_before_the_block_runs(
     assert not ran
 
 
-# LEASE-10, OLEASE-7
+# LEASE-10, OLEASE-7, KV-37
 def test_one_that_outlives_its_lease_is_rolled_back(
     store: Store, lease: Lease, clock: FakeClock
 ) -> None:

@@ -21,7 +21,7 @@ ENDINGS: dict[str, Callable[[Once], object]] = {
 }
 
 
-# FP-3, DEDUPE-1, DEDUPE-5
+# EFFECT-2, FILE-3, CLAIMKEY-5, DEDUPE-1, DEDUPE-5, FP-3
 def test_a_key_is_claimed_once_and_then_its_result_is_replayed(
     store: Store, clock: FakeClock
 ) -> None:
@@ -82,7 +82,7 @@ def test_a_key_released_is_free_at_once_and_nothing_is_remembered(store: Store) 
     again.complete()
 
 
-# FP-3, LEASE-15
+# LEASE-15, EFFECT-8, FP-3
 def test_a_lapsed_claim_is_claimed_by_another_who_is_told_whose_it_was(
     store: Store, clock: FakeClock
 ) -> None:
@@ -102,7 +102,7 @@ def test_a_lapsed_claim_is_claimed_by_another_who_is_told_whose_it_was(
     assert taken.displaced == Displaced(holder, lapsed.fence, lapsed.expires_at)
 
 
-# FP-5, FP-6
+# EFFECT-10, FP-5, FP-6
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("completed", [False, True])
 def test_a_claim_taken_over_is_refused_and_changes_nothing(
@@ -166,6 +166,7 @@ def test_renewing_keeps_others_away(store: Store, clock: FakeClock) -> None:
     assert not store.once("n", "a").claimed
 
 
+# COMMIT-3
 def test_completing_twice_is_once_and_the_first_result_stays(store: Store) -> None:
     found = store.once("n", "k")
 
@@ -214,7 +215,7 @@ def test_a_result_is_remembered_from_its_completion_for_as_long_as_asked(
     assert again.result is None
 
 
-# FP-2
+# EFFECT-4, FP-2
 def test_the_same_key_with_another_payload_is_refused_in_work_and_done(store: Store) -> None:
     found = store.once("n", "k", payload=b"one")
 
@@ -236,7 +237,7 @@ def test_a_payload_is_forgotten_with_the_key(store: Store, clock: FakeClock) -> 
     assert store.once("n", "k", payload=b"another").claimed
 
 
-# DEDUPE-9
+# DEDUPE-9, DEDUPE-10
 def test_aliases_are_claimed_and_completed_together(store: Store) -> None:
     found = store.once("n", "k", aliases=["a", "b", "k", "a"])
 
@@ -281,6 +282,7 @@ def test_when_one_alias_was_taken_over_none_is_changed(
     taken.complete()
 
 
+# SCHEMA-6
 def test_it_completes_with_the_transaction_around_it(store: Store) -> None:
     found = store.once("n", "k")
     with store.transaction() as tx:
@@ -347,7 +349,7 @@ def test_a_result_too_large_to_store_is_refused_and_the_claim_stays(store: Store
     assert store.once("n", "k").result == "x"
 
 
-# DEDUPE-3
+# DEDUPE-2, DEDUPE-3
 @pytest.mark.parametrize(
     "call",
     [
@@ -385,6 +387,7 @@ def test_only_a_claim_can_be_ended(store: Store, ending: str) -> None:
     assert store.once("n", "k").result == 1
 
 
+# EFFECT-13
 def test_the_right_fence_with_another_token_is_refused(store: Store) -> None:
     """After a power loss without full durability a fence may be given out twice."""
     found = store.once("n", "k")
@@ -411,7 +414,7 @@ def test_a_reboot_frees_what_was_in_work_and_keeps_what_was_done(
         assert after.once("n", "done").result == 1
 
 
-# LEASE-23
+# LEASE-23, EFFECT-20
 @pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000])
 def test_a_step_of_the_wall_clock_frees_nothing_and_forgets_nothing(
     store: Store, clock: FakeClock, step_ms: int

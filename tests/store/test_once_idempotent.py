@@ -48,6 +48,7 @@ def guarded(store: Store) -> Runs:
 
 
 # An unfenced library, first scenario: a completed record loses its payload's hash.
+# EFFECT-5
 def test_an_identical_repeat_gets_the_result_and_another_payload_is_refused(
     guarded: Runs,
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_late_failure_leaves_the_result_of_who_took_over(store: Store, clock: 
 
 
 # The fifth: without a key the function runs unguarded. DEDUPE-3
+# EFFECT-1
 @pytest.mark.parametrize("key", [None, ""])
 def test_without_a_key_nothing_runs(guarded: Runs, key: str | None) -> None:
     with pytest.raises(InvalidInput):
@@ -120,7 +122,7 @@ def test_on_a_store_that_fails_nothing_runs(store: Store, guarded: Runs) -> None
     assert guarded.ran == []
 
 
-# DEDUPE-6
+# EFFECT-6, DEDUPE-6
 def test_a_call_that_raises_is_forgotten_and_the_next_one_runs(store: Store) -> None:
     ran = []
 
@@ -157,7 +159,7 @@ def test_every_caller_gets_the_result_as_it_comes_out_of_json(store: Store) -> N
     assert charge() == charge() == {"1": [2, 3]}
 
 
-# DEDUPE-7
+# EFFECT-7, EFFECT-16, DEDUPE-7
 def test_a_call_in_flight_is_refused_with_its_holder(store: Store) -> None:
     @store.idempotent("orders", key=lambda again: "1", lease=10)
     def charge(again: bool) -> None:
@@ -171,6 +173,7 @@ def test_a_call_in_flight_is_refused_with_its_holder(store: Store) -> None:
     charge(True)
 
 
+# EFFECT-11
 def test_long_work_keeps_its_key(store: Store, clock: FakeClock) -> None:
     @store.idempotent("orders", key=lambda: "1", lease=1)
     def charge() -> str:

@@ -63,7 +63,7 @@ work()
 """
 
 
-# DEDUPE-7
+# EFFECT-14, DEDUPE-7, DEDUPE-12
 def test_eight_processes_claim_the_same_keys_and_each_goes_to_one(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with contextlib.ExitStack() as stack:
@@ -99,7 +99,7 @@ def test_a_stopped_process_that_wakes_late_changes_nothing(tmp_path: Path) -> No
         assert store.once("n", "k").result == {"by": "the holder"}
 
 
-# DEDUPE-7, FP-3
+# CLAIMKEY-6, DEDUPE-7, FP-3
 def test_the_key_of_a_killed_process_is_free_after_its_lease(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with running(["-c", GUARDED, str(path)], cwd=tmp_path) as killed, connect(path) as store:

@@ -11,6 +11,7 @@ from fencepost import InvalidInput, LeaseLost, Queue, Store
 from ..clock import FakeClock
 
 
+# CLAIM-40, INPUT-1, OUTBOX-1
 def test_stats_count_every_state(queue: Queue, store: Store, clock: FakeClock) -> None:
     queue.enqueue_many([{"body": b"%d" % n} for n in range(6)])
     done, dead, _leased, back = queue.claim(limit=4)
@@ -41,6 +42,7 @@ def test_a_retry_that_is_due_counts_as_ready_since_it_was_due(
     assert (stats.ready, stats.scheduled, stats.oldest_ready_age) == (1, 0, 5.0)
 
 
+# CLAIM-39, INGRESS-13
 def test_a_list_has_the_newest_first_and_knows_filters(queue: Queue, store: Store) -> None:
     queue.enqueue_many([{"body": b"%d" % n, "key": f"k{n}"} for n in range(4)])
     store.queue("other").enqueue(b"else")
@@ -57,6 +59,7 @@ def test_a_list_has_the_newest_first_and_knows_filters(queue: Queue, store: Stor
         store.deliveries(limit=0)
 
 
+# OUTBOX-7
 def test_a_replayed_dead_letter_starts_anew_and_shuts_out_its_old_holder(
     queue: Queue, store: Store
 ) -> None:
@@ -73,6 +76,7 @@ def test_a_replayed_dead_letter_starts_anew_and_shuts_out_its_old_holder(
     assert again.fence > claim.fence
 
 
+# OUTBOX-7
 def test_only_the_dead_and_the_cancelled_are_replayed(queue: Queue, store: Store) -> None:
     queue.enqueue(b"work")
 
@@ -85,7 +89,7 @@ def test_only_the_dead_and_the_cancelled_are_replayed(queue: Queue, store: Store
     assert queue.stats().done == 1
 
 
-# INPUT-4, CLAIM-38, INGRESS-10
+# CONN-6, CLAIM-38, INPUT-4, COMMIT-11, PLEASE-8, INGRESS-10
 def test_an_outcome_says_what_stood_in_the_way(queue: Queue, store: Store) -> None:
     queue.enqueue_many({"body": b"%d" % n} for n in range(4))
     done, dead, leased = queue.claim(limit=3)
@@ -156,6 +160,7 @@ def test_cancelling_an_expired_claim_lets_its_lane_go_on(
     assert second.message.body == b"2"
 
 
+# LEASE-13, INPUT-6
 def test_a_dead_workers_claims_are_given_back_at_once(
     queue: Queue, store: Store, clock: FakeClock
 ) -> None:
@@ -175,6 +180,7 @@ def test_a_dead_workers_claims_are_given_back_at_once(
     assert store.workers() == []
 
 
+# SCHEMA-8, INGRESS-14
 def test_worker_ids_are_never_given_twice(store: Store) -> None:
     first = store.engine.register("pool")
     store.engine.retire(first, "gone")
@@ -182,6 +188,7 @@ def test_worker_ids_are_never_given_twice(store: Store) -> None:
     assert store.engine.register("pool") > first
 
 
+# KV-13
 def test_a_probe_tries_each_ability(store: Store) -> None:
     report = store.probe()
 

@@ -75,6 +75,7 @@ with connect(sys.argv[1]) as store:
 """
 
 
+# QUEUE-1, QUEUE-6
 def test_eight_processes_enqueue_the_same_keys_and_each_is_accepted_once(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
 
@@ -93,6 +94,7 @@ def test_eight_processes_enqueue_the_same_keys_and_each_is_accepted_once(tmp_pat
         assert store.queue("mail").stats().ready == 2000
 
 
+# FP-13
 def test_eight_processes_claim_the_same_queue_and_each_delivery_goes_to_one(
     tmp_path: Path,
 ) -> None:

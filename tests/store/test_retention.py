@@ -10,7 +10,7 @@ from fencepost.store.message import Address, Draft
 from ..clock import FakeClock
 
 
-# QUEUE-3, FP-1, INPUT-2
+# SCHEMA-8, QUEUE-3, INPUT-2, RETAIN-4, FP-1
 @pytest.mark.parametrize("ending", ["ack", "bury", "cancel"])
 def test_a_key_is_kept_until_its_retention_has_ended(
     queue: Queue, store: Store, clock: FakeClock, ending: str
@@ -54,7 +54,7 @@ def test_a_replayed_message_is_not_forgotten_in_its_work(
     assert again.message.body == b"work"
 
 
-# INGRESS-3, INGRESS-9
+# CLAIM-35, INPUT-10, GC-1, GC-5, ATT-7, INGRESS-3, INGRESS-9
 def test_what_is_done_keeps_no_body_and_what_is_not_does(queue: Queue, store: Store) -> None:
     queue.enqueue_many({"body": b"work %d" % n} for n in range(3))
     done, dead = queue.claim(limit=2)
@@ -69,6 +69,7 @@ def test_what_is_done_keeps_no_body_and_what_is_not_does(queue: Queue, store: St
     assert contents[0].result == {"ok": True}
 
 
+# RETAIN-3, GC-1
 def test_of_several_deliveries_the_last_to_end_decides(store: Store, clock: FakeClock) -> None:
     draft = Draft(
         scope="github",
@@ -95,6 +96,7 @@ def test_of_several_deliveries_the_last_to_end_decides(store: Store, clock: Fake
     assert store.engine.enqueue([draft])[0].status == "accepted"
 
 
+# TRIG-15
 def test_a_message_for_nobody_is_remembered_as_long_as_others(
     store: Store, clock: FakeClock
 ) -> None:
@@ -107,6 +109,7 @@ def test_a_message_for_nobody_is_remembered_as_long_as_others(
     assert store.engine.enqueue([draft])[0].status == "accepted"
 
 
+# BLOB-1, BLOB-2, BLOB-3
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 100_000])
 @pytest.mark.parametrize("kind", ["repeated", "random"])
 def test_a_body_comes_back_as_it_came(queue: Queue, size: int, kind: str) -> None:
@@ -154,6 +157,7 @@ def test_an_expired_lease_is_an_attempt_under_both_limits(queue: Queue, clock: F
     assert queue.stats().dead == 1
 
 
+# DRAIN-5
 def test_a_hopeless_one_is_dead_at_once(queue: Queue) -> None:
     queue.enqueue(b"work", max_attempts=8, retry_for=3600)
     (claim,) = queue.claim()

@@ -11,6 +11,7 @@ from fencepost import InvalidInput, LeaseLost, LimitExceeded, Queue, Store
 from ..clock import FakeClock
 
 
+# CLAIM-35, PLEASE-4
 def test_an_acked_delivery_is_done_and_stays_on_record(queue: Queue, store: Store) -> None:
     queue.enqueue(b"work", key="k")
     (claim,) = queue.claim()
@@ -23,6 +24,7 @@ def test_an_acked_delivery_is_done_and_stays_on_record(queue: Queue, store: Stor
     assert queue.claim() == []
 
 
+# CLAIM-37, COMMIT-2, EVENT-2, WAKE-2, FP-6
 def test_each_ending_repeated_by_the_same_lease_is_one(queue: Queue) -> None:
     """COMMIT may raise after it has happened, and then the caller tries again."""
     queue.enqueue_many([{"body": b"%d" % n} for n in range(4)])
@@ -38,6 +40,7 @@ def test_each_ending_repeated_by_the_same_lease_is_one(queue: Queue) -> None:
     assert (stats.done, stats.scheduled, stats.ready, stats.dead) == (1, 1, 1, 1)
 
 
+# CLAIM-37, EVENT-6
 def test_a_claim_settled_one_way_is_not_settled_another(queue: Queue) -> None:
     queue.enqueue(b"work")
     (claim,) = queue.claim()
@@ -75,6 +78,7 @@ def test_a_result_too_large_to_store_is_refused_and_the_claim_goes_on(queue: Que
     assert queue.stats().done == 1
 
 
+# OUTBOX-6
 def test_a_failed_delivery_waits_for_its_backoff(queue: Queue, clock: FakeClock) -> None:
     queue.enqueue(b"work")
 
@@ -88,6 +92,7 @@ def test_a_failed_delivery_waits_for_its_backoff(queue: Queue, clock: FakeClock)
     assert claim.attempt == 8
 
 
+# CLAIM-41, RECOV-4, DEDUPE-11, INGRESS-8
 def test_after_its_last_attempt_a_delivery_is_dead_with_its_error(
     queue: Queue, store: Store
 ) -> None:
@@ -104,6 +109,7 @@ def test_after_its_last_attempt_a_delivery_is_dead_with_its_error(
     assert queue.enqueue(b"work", key="k").state == "dead"
 
 
+# CLAIM-41, RECOV-2, INGRESS-11
 def test_a_delivery_whose_workers_only_ever_die_is_dead_too(
     queue: Queue, store: Store, clock: FakeClock
 ) -> None:
@@ -122,6 +128,7 @@ def test_a_delivery_whose_workers_only_ever_die_is_dead_too(
     assert refused.value.cause == "revoked"
 
 
+# CLAIM-31, CLAIM-32, INGRESS-8, FP-9
 def test_a_released_delivery_has_not_been_attempted(queue: Queue) -> None:
     queue.enqueue(b"work")
 
@@ -133,6 +140,7 @@ def test_a_released_delivery_has_not_been_attempted(queue: Queue) -> None:
     assert queue.stats().ready == 1
 
 
+# CLAIM-13, CLAIM-33
 def test_many_are_acked_at_once_and_the_lost_are_named(queue: Queue, clock: FakeClock) -> None:
     queue.enqueue_many([{"body": b"%d" % n} for n in range(3)])
     claims = queue.claim(limit=3, lease=10)
@@ -182,6 +190,7 @@ class _Unspeakable(Exception):
         raise RuntimeError
 
 
+# EVENT-12
 @pytest.mark.parametrize("error", ["half \ud83d of a character", "nul \0", "x" * 10_000])
 def test_whatever_an_error_says_is_stored(queue: Queue, store: Store, error: str) -> None:
     queue.enqueue_many([{"body": b"1"}, {"body": b"2"}])

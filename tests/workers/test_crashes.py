@@ -20,6 +20,7 @@ def _enqueue(site: Site) -> set[str]:
     return keys
 
 
+# COMMIT-8, OUTBOX-10
 def test_workers_killed_at_random_are_replaced_and_nothing_is_done_twice(site: Site) -> None:
     dice = random.Random(1)
     keys = _enqueue(site)
@@ -60,6 +61,7 @@ def test_only_the_dead_worker_is_replaced(site: Site) -> None:
         assert before - {victim} < after
 
 
+# LEASE-13
 def test_a_killed_workers_message_runs_again_long_before_its_lease_ends(site: Site) -> None:
     site.store.queue("gated").enqueue(b"", key="k")
 
@@ -92,6 +94,7 @@ def test_workers_die_with_their_supervisor_and_a_new_pool_goes_on_at_once(site: 
     assert handled == Counter(keys | {"k"})
 
 
+# COMMIT-7, DRAIN-2
 def test_a_stopped_worker_that_wakes_after_its_lease_changes_nothing(site: Site) -> None:
     queue = site.store.queue("gated")
     queue.enqueue(b"", key="k")
@@ -114,6 +117,7 @@ def test_a_stopped_worker_that_wakes_after_its_lease_changes_nothing(site: Site)
         assert site.store.delivery(1) == done
 
 
+# INGRESS-15
 def test_a_lease_is_renewed_for_as_long_as_the_handler_works(site: Site) -> None:
     site.store.queue("gated").enqueue(b"", key="k")
 
@@ -134,6 +138,7 @@ def test_a_lease_is_renewed_for_as_long_as_the_handler_works(site: Site) -> None
     assert [(key, attempt) for key, attempt, _ in site.effects()] == [("k", 1)]
 
 
+# DRAIN-4
 def test_sigterm_finishes_what_is_begun_and_begins_nothing_more(site: Site) -> None:
     queue = site.store.queue("gated")
     queue.enqueue(b"", key="k1")
@@ -151,6 +156,7 @@ def test_sigterm_finishes_what_is_begun_and_begins_nothing_more(site: Site) -> N
     assert queue.stats().ready == 1
 
 
+# DRAIN-4
 def test_a_second_sigterm_ends_a_handler_that_will_not_end(site: Site) -> None:
     queue = site.store.queue("gated")
     queue.enqueue(b"", key="k")

@@ -36,6 +36,7 @@ def test_what_a_handler_returns_is_the_result_of_its_duplicates(site: Site) -> N
     assert queue.enqueue(b"", key="k").result == {"attempt": 1}
 
 
+# WAKE-3, EFFECT-21
 def test_an_idempotency_key_is_of_one_delivery(site: Site) -> None:
     queue = site.store.queue("external")
     queue.enqueue(b"", key="k1")
@@ -49,6 +50,7 @@ def test_an_idempotency_key_is_of_one_delivery(site: Site) -> None:
     assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys.values())
 
 
+# RECOV-1
 @pytest.mark.parametrize(
     ("queue", "attempts", "error"),
     [
@@ -78,6 +80,7 @@ def test_a_message_that_cannot_be_handled_is_a_dead_letter_that_says_why(
     assert len(site.effects()) == 20
 
 
+# EFFECT-12
 def test_a_handler_may_ask_for_another_attempt(site: Site) -> None:
     site.store.queue("again").enqueue(b"", key="k")
 
@@ -104,6 +107,7 @@ def test_an_error_after_the_transaction_does_not_repeat_it(site: Site) -> None:
     assert queue.stats().done == 1
 
 
+# OUTBOX-9
 def test_a_pool_works_on_the_queues_that_it_is_given(site: Site) -> None:
     site.store.queue("quick").enqueue(b"", key="k")
     site.store.queue("external").enqueue(b"", key="k")

@@ -35,6 +35,7 @@ class _Busy:
         """Nobody reads it."""
 
 
+# LEASE-18
 def test_a_lease_found_lost_while_a_renewal_fails_stays_lost() -> None:
     store = _Busy()
     keeper = Keeper(cast(Engine, store), worker=1, lease=60)
