@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 import apsw
 
@@ -10,7 +11,7 @@ from fencepost import Queue, Store, connect
 
 from ..clock import FakeClock
 from .disk import faulty_disk
-from .inside import connection, traced
+from .inside import ask, connection, traced
 
 
 def _transactions(statements: list[str]) -> list[str]:
@@ -85,6 +86,22 @@ def test_each_commit_is_one_sync(address: str) -> None:
         queue.claim()
 
         assert (disk.done["sync wal"], disk.done["sync db"]) == (3, 0)
+
+
+# BLOB-2, BLOB-3
+def test_a_body_is_compressed_from_512_bytes_on_if_that_saves_an_eighth(
+    store: Store, queue: Queue
+) -> None:
+    dice = random.Random(1)
+    queue.enqueue(b"x" * 511)
+    queue.enqueue(b"x" * 512)
+    queue.enqueue(dice.randbytes(10_000))
+    queue.enqueue(dice.randbytes(9_000) + bytes(1_000))
+    queue.enqueue(dice.randbytes(8_500) + bytes(1_500))
+
+    rows = ask(store.engine.path, "select compressed, length(body) < 9000 from fp_body")
+
+    assert rows == [(0, 1), (1, 1), (0, 0), (0, 0), (1, 1)]
 
 
 # CLAIM-40

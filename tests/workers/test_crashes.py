@@ -192,6 +192,7 @@ def test_a_process_that_a_handler_left_behind_does_not_hide_the_workers_death(si
             (site.folder / "go").touch()
 
 
+# TXN-4
 def test_a_pool_whose_store_stays_locked_waits_for_it(site: Site) -> None:
     app = site.folder / "app.py"
     app.write_text(app.read_text().replace('"store.db"))', '"store.db"), busy_timeout=0.01)'))
