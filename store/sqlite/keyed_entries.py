@@ -107,8 +107,9 @@ limit 1
 """
 
 # Of the keys of another namespace: what is here and has expired, what is there and live here.
+# By key, because there may be more that has expired than there are keys.
 _EXPIRED_HERE = """
-delete from fp_entry
+delete from fp_entry indexed by fp_entry_key
 where namespace = :namespace and expires_at_ms <= :now
   and key in (select key from fp_entry where namespace = :source)
 """

@@ -42,7 +42,7 @@ HOT = {
     "clear": (entries._CLEAR, [ROW, "fp_entry_"]),
     "expire all": (entries._EXPIRE_ALL, [EXPIRY]),
     "any with ttl": (entries._ANY_WITH_TTL, [EXPIRY]),
-    "expired here": (entries._EXPIRED_HERE, ["fp_entry_"]),
+    "expired here": (entries._EXPIRED_HERE, [KEY]),
     "known here": (entries._KNOWN_HERE, ["fp_entry_"]),
     "move": (entries._MOVE, ["fp_entry_"]),
     "set aside": (quarantine._DELETE, [ROW]),
