@@ -120,6 +120,7 @@ def test_a_signature_that_was_good_an_hour_ago_is_answered_401(path: Path, vendo
     assert stored(path) == 1
 
 
+# LEASE-20
 @pytest.mark.parametrize(
     "where", ["/in/gitlab", "/in/", "/in", "/", "/in/github/", "/in/github/x", "/IN/github", ""]
 )
