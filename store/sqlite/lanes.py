@@ -27,7 +27,7 @@ where id = (
   select id
   from fp_delivery
   where queue = :queue and lane = :lane and state in ('ready', 'leased')
-    and (due_at_ms is null or lane_policy <> 'skip')
+    and (due_at_ms is null or due_at_ms <= :now or lane_policy <> 'skip')
   order by id
   limit 1
 ) and not exists ({HAS_HEAD})
@@ -35,9 +35,12 @@ returning 1
 """  # noqa: S608 - HAS_HEAD is a constant
 
 
-def is_held(write: Write, queue: str, lane: str, *, stands_aside: bool) -> bool:
+def is_held(write: Write, queue: str, lane: str | None, *, stands_aside: bool) -> bool:
     """True when a delivery that joins this lane has to wait behind another."""
-    return stands_aside or bool(write.run(HAS_HEAD, {"queue": queue, "lane": lane}))
+    if stands_aside or write.run(HAS_HEAD, {"queue": queue, "lane": lane}):
+        return True
+    # The time of one may have come that nobody has looked at since.
+    return lane is not None and advance(write, queue, lane)
 
 
 def stands_aside(policy: str, due_ms: int | None) -> bool:
@@ -45,6 +48,8 @@ def stands_aside(policy: str, due_ms: int | None) -> bool:
     return policy == "skip" and due_ms is not None
 
 
-def advance(write: Write, queue: str, lane: str) -> None:
-    """Give a lane without a head the oldest that can be one."""
-    write.wakes |= bool(write.run(_ADVANCE, {"queue": queue, "lane": lane}))
+def advance(write: Write, queue: str, lane: str) -> bool:
+    """Give a lane without a head the oldest that can be one; False when there is none."""
+    found = bool(write.run(_ADVANCE, {"queue": queue, "lane": lane, "now": write.now_ms}))
+    write.wakes |= found
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..message import Outcome
 from .delivery import COLUMNS, Standing, moved
 from .door import Write
-from .lanes import HAS_HEAD
+from .lanes import is_held
 from .queues import LIVE
 
 _FIND = f"select {COLUMNS} from fp_delivery where id = :id"  # noqa: S608 - COLUMNS is a constant
@@ -47,7 +47,7 @@ def replay(write: Write, id: int) -> Outcome:
     if not write.run(_HAS_BODY, {"id": was.message_id}):
         return Outcome("unrecoverable")
     # One that is parked is still the head of its lane.
-    held = not was.parked and bool(write.run(HAS_HEAD, {"queue": was.queue, "lane": was.lane}))
+    held = not was.parked and is_held(write, was.queue, was.lane, stands_aside=False)
     write.run(_REPLAY, {"id": id, "held": int(held), "now": write.now_ms})
     moved(write, was, "ready")
     return Outcome("replayed")

@@ -63,6 +63,39 @@ def test_a_skipped_head_comes_next_once_its_time_has_come(queue: Queue, clock: F
     assert _keys(queue) == ["a"]
 
 
+@pytest.mark.parametrize("ending", ["ack", "bury", "cancel", "expiry"])
+def test_a_skipped_one_whose_time_has_come_goes_next_though_nobody_looked_meanwhile(
+    queue: Queue, store: Store, clock: FakeClock, ending: str
+) -> None:
+    queue.enqueue(b"", key="a", lane="one", lane_policy="skip", delay=60)
+    queue.enqueue(b"", key="b", lane="one", lane_policy="skip", max_attempts=1)
+    queue.enqueue(b"", key="c", lane="one", lane_policy="skip")
+    (second,) = queue.claim(lease=60)
+    clock.advance(60)
+    if ending == "ack":
+        second.ack()
+    elif ending == "bury":
+        second.bury("no")
+    elif ending == "cancel":
+        assert store.cancel(second.id)
+
+    assert _keys(queue) == ["a"]
+
+
+def test_what_joins_a_lane_waits_behind_a_skipped_one_whose_time_has_come(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"", key="dead", lane="one", lane_policy="skip")
+    (dead,) = queue.claim()
+    dead.bury("no")
+    queue.enqueue(b"", key="a", lane="one", lane_policy="skip", delay=60)
+    clock.advance(60)
+    queue.enqueue(b"", key="b", lane="one", lane_policy="skip")
+    assert store.replay(dead.id)
+
+    assert _keys(queue) == ["a"]
+
+
 def test_a_lane_of_nothing_but_skipped_ones_goes_on_when_the_first_is_due(
     queue: Queue, clock: FakeClock
 ) -> None:
