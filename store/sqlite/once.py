@@ -32,7 +32,8 @@ values (:namespace, :key, 'claimed', :holder, :fence, :token, :payload, :now, :u
 on conflict (namespace, key) do update
 set state = excluded.state, holder = excluded.holder, fence = excluded.fence,
     token = excluded.token, payload_sha256 = excluded.payload_sha256, result = null,
-    claimed_at_ms = excluded.claimed_at_ms, expires_at_ms = excluded.expires_at_ms
+    claimed_at_ms = excluded.claimed_at_ms, expires_at_ms = excluded.expires_at_ms,
+    settled_token = case state when 'done' then null else settled_token end
 """
 
 HELD = "namespace = :namespace and key = :key and fence = :fence and token = :token"
@@ -152,7 +153,8 @@ def _standing(
         for state, holder, fence, held, sha256, result, expires in write.run(
             _FIND, {"namespace": namespace, "key": key}
         ):
-            if expires > write.now_ms and held != token:
+            # What was released is free, also when a reboot has set the clock back.
+            if expires > write.now_ms and held != token and state != "released":
                 if None not in (payload, sha256) and payload != sha256:
                     raise KeyConflict(
                         f"key {key!r} of {namespace} was claimed with another payload",

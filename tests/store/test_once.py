@@ -432,3 +432,31 @@ def test_a_step_of_the_wall_clock_frees_nothing_and_forgets_nothing(
     assert store.once("n", "done").done
     clock.advance(0.001)
     assert not store.once("n", "done").done
+
+
+def test_who_completed_a_key_cannot_release_it_once_another_has_claimed_it(
+    store: Store, clock: FakeClock
+) -> None:
+    first = store.once("stripe", "evt_1", keep_for=60)
+    first.complete()
+    clock.advance(60)
+    second = store.once("stripe", "evt_1")
+
+    with pytest.raises(LeaseLost) as told:
+        first.release()
+
+    assert second.claimed
+    assert told.value.cause == "superseded"
+
+
+def test_a_key_released_is_free_though_a_reboot_sets_the_clock_back(
+    address: str, clock: FakeClock
+) -> None:
+    with connect(address, clock=clock) as store:
+        once = store.once("stripe", "evt_1", payload=b"one")
+        clock.advance(600)
+        once.release()
+    clock.boot_name, clock.wall = "second boot", clock.wall - 3600_000
+
+    with connect(address, clock=clock) as store:
+        assert store.once("stripe", "evt_1", payload=b"two").claimed
