@@ -17,7 +17,7 @@ from .machine import OPENINGS, Refused, RolledBack, StoreMachine, agree, profile
 
 names = st.sampled_from(["deploy", "report"])
 owners = st.sampled_from(["one", "two", None])
-ttls = st.sampled_from([1, 5_000, 10_000])
+ttls = st.sampled_from([1, 5_000, 5_000, 10_000])
 
 
 class LeaseMachine(StoreMachine):
@@ -104,8 +104,8 @@ class LeaseMachine(StoreMachine):
     @rule(
         which=OPENINGS,
         pair=leases,
-        lasts=st.sampled_from([0, 0, 1, 4.999, 5, 10]),
-        ends=st.sampled_from(["well", "released", "raises"]),
+        lasts=st.sampled_from([0, 4.999, 5, 10]),
+        ends=st.sampled_from(["well", "well", "released", "raises"]),
     )
     def write(self, which: int, pair: Any, lasts: float, ends: str) -> None:
         """Write under a lease, which may end while the transaction is open."""
@@ -143,6 +143,21 @@ class LeaseMachine(StoreMachine):
         if done:
             self.effects.append(tenant.fence)
         assert lease.lost is tenant.lost(self.now)
+
+    @rule(
+        target=leases,
+        which=OPENINGS,
+        name=names,
+        lasts=st.sampled_from([4.999, 5, 5.001]),
+        ends=st.sampled_from(["well", "released"]),
+    )
+    def write_until_the_end(
+        self, which: int, name: str, lasts: float, ends: str
+    ) -> MultipleResults[Any]:
+        taken = self.acquire(which, name, "one", 5_000, False)
+        for pair in taken.values:
+            self.write(which, pair, lasts, ends)
+        return taken
 
     @rule(which=OPENINGS, name=names, owner=owners, lasts=st.sampled_from([0, 60, 90]))
     def hold(self, which: int, name: str, owner: str | None, lasts: float) -> None:
@@ -239,4 +254,4 @@ class LeaseMachine(StoreMachine):
 
 
 TestLeases = LeaseMachine.TestCase
-TestLeases.settings = profile(examples=60, steps=40)
+TestLeases.settings = profile(examples=80, steps=40)

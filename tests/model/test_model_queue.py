@@ -143,6 +143,15 @@ class QueueMachine(StoreMachine):
         wanted = self._moved().claim([name], limit, lease, self.now)
         return self._claimed(wanted, queue.claim(limit=limit, lease=lease / 1000))
 
+    @rule(target=claims, which=OPENINGS, off=st.sampled_from([-1, 0, 0, 1]))
+    def claim_as_a_lease_ends(self, which: int, off: int) -> MultipleResults[Any]:
+        ends = [job.until for job in self.model.jobs if job.until is not None]
+        ahead = [end for end in ends if end + off > self.now]
+        if not ahead:
+            return multiple()
+        self.clock.advance((min(ahead) + off - self.now) / 1000)
+        return self.claim(which, "mail", 3, 5_000)
+
     @rule(
         target=claims,
         which=OPENINGS,
@@ -439,4 +448,4 @@ def _json(result: Any) -> str | None:
 
 
 TestQueues = QueueMachine.TestCase
-TestQueues.settings = profile(examples=40, steps=40)
+TestQueues.settings = profile(examples=50, steps=40)
