@@ -63,8 +63,8 @@ class Claim:
     def ack(self, result: Any = None) -> None:
         """Mark the delivery done, and keep its result for duplicates.
 
-        Accepted past expiry while nobody has claimed the delivery since, unless the
-        expiry of its last attempt has made it a dead letter.
+        Accepted past expiry while nobody has claimed the delivery since, nor replayed or
+        cancelled it; also when the expiry of its last attempt has made it a dead letter.
 
         Raises:
             InvalidInput, LimitExceeded: The result is not JSON, or is over 25 MiB; the claim is

@@ -8,24 +8,31 @@ processes that held them are gone.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import apsw
 
 from ..clock import Clock
 
+if TYPE_CHECKING:
+    from .write import Write
+
 _READ = "select boot_id, boot_offset_ms from fp_store"
 
-# The newest of each kind of row; each is one step into an index.
+# A moment that the clock has been past: of the last fence, the last round of upkeep, the
+# newest message, the newest entry. Each is one step into an index.
 _LATEST = """
 select max(
+  coalesce((select seen_ms from fp_store), 0),
   coalesce((select received_at_ms from fp_message order by id desc limit 1), 0),
   coalesce((
     select max((select max(created_at_ms) from fp_entry where namespace = fp_namespace.id))
     from fp_namespace
-  ), 0),
-  coalesce((select max(acquired_at_ms) from fp_lease), 0),
-  coalesce((select claimed_at_ms from fp_once order by id desc limit 1), 0)
+  ), 0)
 )
 """
+
+_SEE = "update fp_store set seen_ms = max(seen_ms, :now)"
 
 _WRITE = """
 insert into fp_store (one, boot_id, boot_offset_ms, last_fence)
@@ -68,3 +75,8 @@ def weigh(connection: apsw.Connection, clock: Clock) -> None:
     connection.execute(_WRITE, {"boot_id": clock.boot_id(), "offset": offset})
     for statement in _EXPIRE:
         connection.execute(statement)
+
+
+def see(write: Write) -> None:
+    """Record that the clock has come so far, for the next boot."""
+    write.run(_SEE, {"now": write.now_ms})

@@ -143,7 +143,7 @@ class SqliteEngine:
         # Nobody can claim it while this transaction holds the write lock, so what was
         # true at its beginning is true at its end.
         with self._door.write("transaction", joins=False) as write:
-            require(write, hold, "transaction")
+            require(write, hold, "transaction", done=True)
             yield write
             settle.ack(write, hold, None)
 

@@ -9,7 +9,7 @@ _MOST = 2**63 - 1  # what SQLite's INTEGER holds; sqlite.org/datatype3.html
 
 _LAST = "select last_fence from fp_store"
 
-_ADVANCE = "update fp_store set last_fence = :last"
+_ADVANCE = "update fp_store set last_fence = :last, seen_ms = max(seen_ms, :now)"
 
 
 def next_fences(write: Write, count: int = 1) -> range:
@@ -21,5 +21,5 @@ def next_fences(write: Write, count: int = 1) -> range:
     ((last,),) = write.run(_LAST)
     if last > _MOST - count:
         raise LimitExceeded("the store has no fences left", operation="fence", path=write.path)
-    write.run(_ADVANCE, {"last": last + count})
+    write.run(_ADVANCE, {"last": last + count, "now": write.now_ms})
     return range(last + 1, last + count + 1)

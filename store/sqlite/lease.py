@@ -19,22 +19,33 @@ from fp_delivery
 where id = :id and fence = :fence and token = :token and state in ('leased', 'ready')
 """  # noqa: S608 - COLUMNS is a constant
 
+# A dead letter has a token when the expiry of its last attempt made it one.
+_HOLDING_OR_DEAD = f"""
+select {COLUMNS}
+from fp_delivery
+where id = :id and fence = :fence and token = :token and state in ('leased', 'ready', 'dead')
+"""  # noqa: S608 - COLUMNS is a constant
+
 _LOOK = "select fence, state, settled_token from fp_delivery where id = :id"
 
 
-def holding(write: Write, hold: Hold) -> Standing | None:
+def holding(write: Write, hold: Hold, *, done: bool = False) -> Standing | None:
     """Return the delivery as it stands while the claim holds, else None.
 
     What it says is true until the transaction ends: nobody else can write meanwhile.
+
+    Args:
+        done: The work is done. That is good news also of a delivery that was given up
+            because its last lease had expired, and that nobody has touched since.
     """
-    proof = {"id": hold.id, "fence": hold.fence, "token": hold.token}
-    rows = write.run(_HOLDING, {**proof, "now": write.now_ms})
+    proof = {"id": hold.id, "fence": hold.fence, "token": hold.token, "now": write.now_ms}
+    rows = write.run(_HOLDING_OR_DEAD if done else _HOLDING, proof)
     return Standing(*rows[0]) if rows else None
 
 
-def require(write: Write, hold: Hold, operation: str) -> Standing:
+def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> Standing:
     """Return the delivery as it stands, or raise LeaseLost because the claim does not hold."""
-    standing = holding(write, hold)
+    standing = holding(write, hold, done=done)
     if standing is None:
         raise lost(write, hold, operation)
     return standing

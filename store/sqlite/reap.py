@@ -22,8 +22,8 @@ from fp_delivery
 where state = 'leased' and owner = :owner
 """  # noqa: S608 - COLUMNS is a constant
 
-# The token stays: the late ack of a holder that only stalled is still good until
-# somebody else has claimed the delivery.
+# The token stays, here and below: the late ack of a holder that only stalled is still good
+# until somebody else has claimed the delivery.
 _RETURN = """
 update fp_delivery
 set state = 'ready', lease_until_ms = null, due_at_ms = null, error = :why, changed_at_ms = :now
@@ -33,7 +33,7 @@ where id = :id
 _EXHAUST = """
 update fp_delivery
 set state = 'dead', parked = lane is not null and lane_policy = 'park', lease_until_ms = null,
-    due_at_ms = null, token = null, error = :why, changed_at_ms = :now
+    due_at_ms = null, error = :why, changed_at_ms = :now
 where id = :id
 """
 

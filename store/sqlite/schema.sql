@@ -1,4 +1,4 @@
--- fp_store       one row: which boot the store's clock is anchored to, the last fence given out
+-- fp_store       one row: the store's clock, and the last fence given out
 -- fp_message     the ledger: one row for each dedupe key, kept after its work is done
 -- fp_body        what messages carry, until every delivery is done
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
@@ -19,7 +19,8 @@ create table fp_store (
   one integer primary key check (one = 1),
   boot_id text not null,
   boot_offset_ms integer not null,
-  last_fence integer not null check (last_fence >= 0)
+  last_fence integer not null check (last_fence >= 0),
+  seen_ms integer not null default 0 -- the store's clock is past this, now and after a reboot
 ) strict;
 
 create table fp_message (

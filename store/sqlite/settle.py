@@ -13,7 +13,7 @@ from .lease import holding, lost, require, settled_already
 
 _ACK = """
 update fp_delivery
-set state = 'done', result = :result, error = null, token = null, settled_token = :token,
+set state = 'done', parked = 0, result = :result, error = null, token = null, settled_token = :token,
     lease_until_ms = null, changed_at_ms = :now
 where id = :id
 """
@@ -50,7 +50,7 @@ returning lease_until_ms
 
 def ack(write: Write, hold: Hold, result: str | None) -> None:
     """Mark a delivery done; a repeat by the same lease changes nothing more."""
-    was = holding(write, hold)
+    was = holding(write, hold, done=True)
     if was is None:
         if not settled_already(write, hold, "done"):
             raise lost(write, hold, "ack")

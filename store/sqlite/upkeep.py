@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ..engine.upkeep import Tick
 from ..errors import FencepostError, StoreBusy
 from ..probe import ProbeStep
-from . import audit, backup, keyed_namespaces, leases, locks, once, retention, space
+from . import anchor, audit, backup, keyed_namespaces, leases, locks, once, retention, space
 from .alive import Alive
 from .door import Door, Write
 from .space import again_when_full
@@ -64,6 +64,8 @@ class SqliteUpkeep:
             return None
         removed: dict[str, int] = {}
         try:
+            with self._door.write("see", joins=False, patience=_PATIENCE_SECONDS) as write:
+                anchor.see(write)
             for kind, sweeper in SWEEPERS.items():
                 removed[kind] = self._batch(sweeper, _PATIENCE_SECONDS)
             alarms = self._check_wal()

@@ -166,7 +166,7 @@ class Queues:
     def ack(self, held: Held, result: Any, now: int) -> None:
         if self._settled(held, "done"):
             return
-        job = self.require(held)
+        job = self.require(held, done=True)
         job.result, job.error, job.settled = result, None, held
         self._end(job, "done", now)
 
@@ -213,8 +213,8 @@ class Queues:
         job.state, job.until = "leased", max(job.until or 0, now + lease)
         return job.until
 
-    def require(self, held: Held) -> Job:
-        """Return the job of a claim that still holds."""
+    def require(self, held: Held, *, done: bool = False) -> Job:
+        """Return the job of a claim that still holds; for one whose work is done, also if dead."""
         job = held.job
         if job.gone:
             raise Refused(LeaseLost, cause="missing")
@@ -222,7 +222,7 @@ class Queues:
             raise Refused(LeaseLost, cause="superseded")
         if job.settled is held:
             raise Refused(LeaseLost, cause="settled")
-        if job.holder is not held:
+        if job.holder is not held or (job.state == "dead" and not done):
             raise Refused(LeaseLost, cause="revoked")
         return job
 
@@ -235,7 +235,7 @@ class Queues:
             return "claimed" if job.state == "leased" else "active"
         job.state, job.attempt, job.parked = "ready", 0, False
         job.created = job.changed = now
-        job.settled = job.forgotten_at = None
+        job.settled = job.forgotten_at = job.holder = None
         self._fill(job.lane)
         return "replayed"
 
@@ -294,7 +294,7 @@ class Queues:
             self._end(job, "dead", now)
         else:
             self._give_back(job, now)
-            job.holder = holder  # late is better than twice
+        job.holder = holder  # late is better than twice, or never
 
     def _give_back(self, job: Job, now: int) -> None:
         job.state, job.changed = "ready", now

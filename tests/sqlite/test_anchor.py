@@ -94,3 +94,28 @@ def test_a_second_opening_after_the_reboot_ends_no_lease(address: str, clock: Fa
         with connect(address, clock=rebooted) as second:
             assert second.queue("mail").claim() == []
         claim.ack()
+
+
+# FILE-4
+@pytest.mark.parametrize("seen", ["fence", "upkeep", "message", "entry"])
+def test_a_clock_set_back_at_a_reboot_goes_on_from_what_it_has_seen(
+    address: str, clock: FakeClock, seen: str
+) -> None:
+    with connect(address, clock=clock) as store:
+        store.keyed("me", "mine").register("old", 1, ttl=60)
+        clock.advance(3600)
+        if seen == "fence":
+            store.leases.acquire("deploy", ttl=30).release()
+        elif seen == "upkeep":
+            store.engine.upkeep.tick()
+        elif seen == "message":
+            store.queue("mail").enqueue(b"")
+        else:
+            store.keyed("me", "mine").register("new", 2)
+        before = store.engine.now_ms()
+    clock.boot_name, clock.boot = "second boot", 5_000
+    clock.wall -= 3600 * 1000
+
+    with connect(address, clock=clock) as store:
+        assert store.engine.now_ms() >= before
+        assert store.keyed("me", "mine").lookup("old") is None

@@ -60,6 +60,7 @@ HOT = {
     "move": (queues._MOVE["ready", "leased"], ["PRIMARY KEY"]),
     "ack": (settle._ACK, ["INTEGER PRIMARY KEY"]),
     "renew": (settle._RENEW, ["INTEGER PRIMARY KEY"]),
+    "holding or dead": (lease._HOLDING_OR_DEAD, ["INTEGER PRIMARY KEY"]),
     "holding": (lease._HOLDING, ["INTEGER PRIMARY KEY"]),
     "replay": (operate._REPLAY, ["INTEGER PRIMARY KEY"]),
     "next": (counts._NEXT, ["fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"]),

@@ -123,9 +123,49 @@ def test_a_delivery_whose_workers_only_ever_die_is_dead_too(
     (delivery,) = store.deliveries(state="dead")
     assert delivery.error is not None
     assert "lease expired" in delivery.error
-    with pytest.raises(LeaseLost) as refused:
-        claim.ack()
-    assert refused.value.cause == "revoked"
+    for late in (claim.retry, claim.release, lambda: claim.bury("no"), lambda: claim.renew(30)):
+        with pytest.raises(LeaseLost) as refused:
+            late()
+        assert refused.value.cause == "revoked"
+
+
+# CLAIM-34
+@pytest.mark.parametrize("way", ["ack", "transaction"])
+def test_work_done_too_late_for_its_last_attempt_is_done_while_nobody_has_touched_it(
+    queue: Queue, store: Store, clock: FakeClock, way: str
+) -> None:
+    for key in ("a", "b"):
+        queue.enqueue(b"", key=key, max_attempts=1, lane="one", lane_policy="park")
+    (claim,) = queue.claim(lease=1)
+    clock.advance(1)
+    assert queue.claim() == []
+    assert queue.stats().dead == 1
+
+    if way == "ack":
+        claim.ack({"ok": True})
+        claim.ack({"ok": True})
+    else:
+        with claim.transaction() as tx:
+            tx.execute("create table effects (n)")
+
+    assert (queue.stats().done, queue.stats().dead) == (1, 0)
+    assert [claim.message.key for claim in queue.claim()] == ["b"]
+
+
+def test_it_is_refused_once_an_operator_has_touched_it(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue_many({"body": b"", "max_attempts": 1} for _ in range(2))
+    replayed, cancelled = queue.claim(limit=2, lease=1)
+    clock.advance(1)
+    assert queue.claim() == []
+    assert store.replay(replayed.id)
+    assert store.cancel(cancelled.id)
+
+    for claim in (replayed, cancelled):
+        with pytest.raises(LeaseLost) as refused:
+            claim.ack()
+        assert refused.value.cause == "revoked"
 
 
 # CLAIM-31, CLAIM-32, INGRESS-8, FP-9
