@@ -18,6 +18,7 @@ from ..errors import InvalidInput, SchemaUnsupported, StoreBusy, StoreCorrupt, S
 from . import files, locks, space
 from .engine import SqliteEngine
 from .gate import Gate
+from .schema import ForeignDatabase
 
 _PATIENCE_SECONDS = 5.0
 
@@ -32,6 +33,7 @@ def quarantine(path: str, clock: Clock) -> str:
 
     Raises:
         InvalidInput: It is well; nothing was moved.
+        SchemaUnsupported: It is another program's; nothing was moved.
         StoreOpenFailed, StoreBusy: Somebody has it open; nothing was moved.
     """
     path = files.locate(path)
@@ -64,6 +66,8 @@ def _is_damaged(path: str, clock: Clock) -> bool:
         engine = SqliteEngine(
             path, clock=clock, busy_seconds=_PATIENCE_SECONDS, durability="full", create=False
         )
+    except ForeignDatabase:
+        raise
     except (StoreCorrupt, SchemaUnsupported):
         return True
     with contextlib.closing(engine):

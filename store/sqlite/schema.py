@@ -18,6 +18,11 @@ APPLICATION_ID = 0x46507374
 # holds the two against each other.
 MIGRATIONS: tuple[str, ...] = ()
 
+
+class ForeignDatabase(SchemaUnsupported):
+    """It is another program's, and to be left alone."""
+
+
 _OURS = """
 select type, name, tbl_name, sql
 from sqlite_schema
@@ -38,7 +43,7 @@ def is_current(connection: apsw.Connection, path: str) -> bool:
     newest = len(MIGRATIONS) + 1
     if application != APPLICATION_ID:
         if application or version or connection.execute("select 1 from sqlite_schema").fetchone():
-            raise SchemaUnsupported(
+            raise ForeignDatabase(
                 f"{path} is a SQLite database of another program",
                 found=version,
                 supported=newest,

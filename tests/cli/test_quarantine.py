@@ -96,6 +96,19 @@ def test_a_store_that_is_well_stays(filled: Path, command: Command) -> None:
         assert store.queue("mail").enqueue(b"x" * 3000, key="1").status == "duplicate"
 
 
+# FILE-1
+def test_a_database_of_another_program_stays(path: Path, command: Command) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute("create table theirs (n integer)")
+    connection.close()
+
+    refused = command("doctor", "--quarantine")
+
+    assert refused.complains(2)
+    assert "another program" in refused.err
+    assert _names(path) == {path.name}
+
+
 def test_a_store_that_a_process_has_open_stays_and_the_process_is_named(
     filled: Path, command: Command
 ) -> None:
