@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from .errors import InvalidInput, LimitExceeded
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def encode(value: object) -> str:
@@ -36,11 +39,25 @@ def decode(text: bytes) -> Any:
 
     Raises:
         ValueError: It is no JSON, or more than a reader can take.
+        RecursionError: The caller's own stack left no room; the text may be sound.
     """
     try:
         return json.loads(text.decode(), parse_constant=_refuse)
     except RecursionError as error:
+        if _depth(text) <= MAX_DEPTH:
+            raise
         raise ValueError("it is nested too deep") from error
+
+
+def _depth(text: bytes) -> int:
+    depth = deepest = 0
+    for byte in _STRING.sub(b"", text):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
 
 
 class _Budget:

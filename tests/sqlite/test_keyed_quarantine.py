@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import apsw
@@ -178,3 +179,25 @@ def test_what_was_repaired_meanwhile_is_not_set_aside(
     assert store.quarantined() == []
     assert isinstance(keyed.entries()[-1], Entry)
     counted_right(address)
+
+
+# KV-4
+def test_a_reader_with_little_stack_left_damages_nothing(store: Store, keyed: Keyed) -> None:
+    value: object = "[" * 100
+    for _ in range(60):
+        value = [value]
+    keyed.register("c", value)
+    failed = 0
+
+    def deep(frames: int) -> object:
+        return deep(frames - 1) if frames else keyed.lookup("c")
+
+    for frames in range(0, sys.getrecursionlimit(), 5):
+        try:
+            assert deep(frames) == value
+        except RecursionError:
+            failed += 1
+
+    assert failed
+    assert store.quarantined() == []
+    assert keyed.lookup("c") == value
