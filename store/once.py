@@ -15,9 +15,10 @@ from .claim import encode_result
 from .engine import Engine
 from .engine.leases import Displaced
 from .engine.once import Claimed, Completed, InWork, KeyHold
-from .errors import FencepostError, InvalidInput, LeaseHeld
+from .errors import FencepostError, InvalidInput, LeaseHeld, StoreCorrupt
 from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
 from .validate import Duration
+from .values import decode
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -89,8 +90,15 @@ class Once:
                 self.holder = holder
                 self.expires_at = expires_at_ms / 1000
                 self.retry_after = (expires_at_ms - now_ms) / 1000
-            case Completed(str(result)):
-                self.result = json.loads(result)
+            case Completed(bytes(result)):
+                try:
+                    self.result = decode(result)
+                except ValueError as error:
+                    raise StoreCorrupt(
+                        f"the result of key {key!r} of {namespace} is damaged: {error}",
+                        operation="once",
+                        path=engine.path,
+                    ) from error
 
     @classmethod
     def claim(

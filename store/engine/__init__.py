@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..errors import LimitExceeded, QueueFull
+from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..message import Content, Delivery, Draft, Limits, Message, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Transaction
@@ -78,8 +78,11 @@ class Engine(Protocol):
         """
         ...
 
-    def enqueue_each(self, drafts: Sequence[Draft]) -> list[Receipt | QueueFull | LimitExceeded]:
-        """Store what is new and has room, in one transaction; what has none stops no other."""
+    def enqueue_each(
+        self, drafts: Sequence[Draft]
+    ) -> list[Receipt | QueueFull | LimitExceeded | StoreCorrupt]:
+        """Store what is new and has room, in one transaction; what has none, or
+        was done with a result that is damaged, stops no other."""
         ...
 
     def caps(self, queue: str) -> tuple[int | None, int | None]:

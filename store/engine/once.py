@@ -42,10 +42,10 @@ class Completed:
     """One of the keys was completed before.
 
     Attributes:
-        result: JSON text.
+        result: JSON text in UTF-8, unless it is damaged.
     """
 
-    result: str | None
+    result: bytes | None
 
 
 class KeyClaims(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from ..engine import Hold, Leased
 from ..errors import StoreCorrupt
 from ..message import Limits, Message
-from . import bodies, queues
+from . import bodies, queues, stored
 from .delivery import COLUMNS, Standing
 from .door import Write
 from .fences import next_fences
@@ -36,7 +35,7 @@ where id = :id
 """
 
 _MESSAGE = """
-select id, source, key, event, headers, body, compressed, body_sha256, received_at_ms
+select id, source, key, event, cast(headers as blob), body, compressed, body_sha256, received_at_ms
 from fp_message
 left join fp_body on message_id = id
 where id = :id
@@ -120,7 +119,7 @@ def _message(write: Write, id: int) -> Message:
         source=source,
         key=key,
         event=event,
-        headers=json.loads(headers),
+        headers=stored.headers(headers, operation="claim", path=write.path),
         body=bodies.unpack(body, compressed, sha256),
         received_at=received / 1000,
     )

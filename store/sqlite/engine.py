@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ..clock import Clock
 from ..engine import Hold, Leased
-from ..errors import LimitExceeded, QueueFull
+from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..message import Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..worker import Worker
@@ -80,14 +80,16 @@ class SqliteEngine:
         with self._door.write("enqueue", grows=_grows(prepared)) as write:
             return [enqueue.enqueue(write, each) for each in prepared]
 
-    def enqueue_each(self, drafts: Sequence[Draft]) -> list[Receipt | QueueFull | LimitExceeded]:
+    def enqueue_each(
+        self, drafts: Sequence[Draft]
+    ) -> list[Receipt | QueueFull | LimitExceeded | StoreCorrupt]:
         prepared = [enqueue.prepare(draft) for draft in drafts]
-        answers: list[Receipt | QueueFull | LimitExceeded] = []
+        answers: list[Receipt | QueueFull | LimitExceeded | StoreCorrupt] = []
         with self._door.write("enqueue", grows=_grows(prepared)) as write:
             for each in prepared:
                 try:
                     answers.append(enqueue.enqueue(write, each))
-                except (QueueFull, LimitExceeded) as error:
+                except (QueueFull, LimitExceeded, StoreCorrupt) as error:
                     answers.append(error)
         return answers
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..message import Address, Draft, Receipt, State
-from . import bodies, lanes, queues, retention
+from . import bodies, lanes, queues, retention, stored
 from .delivery import end_message
 from .door import Write
 
@@ -43,7 +43,7 @@ values (
 
 # The delivery furthest from its end speaks for the message.
 _STANDING = """
-select state, result
+select state, cast(result as blob) -- damaged text cannot be read as text
 from fp_delivery
 where message_id = :message
 order by instr('ready leased dead cancelled done', state)
@@ -79,6 +79,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
 
     Raises:
         QueueFull, LimitExceeded: One of its queues has no room; nothing was changed.
+        StoreCorrupt: It was done before, and its result is damaged; nothing was changed.
     """
     draft = prepared.draft
     if draft.key is not None:
@@ -154,4 +155,4 @@ def _standing(write: Write, message: int) -> tuple[State | None, Any]:
     if not rows:
         return None, None
     state, result = rows[0]
-    return state, None if result is None else json.loads(result)
+    return state, stored.result(result, operation="enqueue", path=write.path)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from ..message import Content, Delivery
 from ..transaction import Row
-from . import bodies
+from . import bodies, stored
 from .door import Door
 
 _ROWS = """
@@ -37,7 +35,7 @@ _NO_END = 2**63 - 1
 _ONE = _ROWS + "where d.id = :id"
 
 _CONTENT = """
-select m.headers, b.body, b.compressed, m.body_sha256, d.result
+select cast(m.headers as blob), b.body, b.compressed, m.body_sha256, cast(d.result as blob)
 from fp_delivery as d
 join fp_message as m on m.id = d.message_id
 left join fp_body as b on b.message_id = m.id
@@ -63,9 +61,13 @@ def delivery(door: Door, id: int) -> Delivery | None:
 
 def content(door: Door, id: int) -> Content | None:
     """Return what a delivery carries and what came of it."""
-    for headers, stored, compressed, sha256, result in door.read(_CONTENT, {"id": id}):
-        body = None if stored is None else bodies.unpack(stored, compressed, sha256)
-        return Content(json.loads(headers), body, result and json.loads(result))
+    for headers, packed, compressed, sha256, result in door.read(_CONTENT, {"id": id}):
+        where = {"operation": "content", "path": door.path}
+        return Content(
+            headers=stored.headers(headers, **where),
+            body=None if packed is None else bodies.unpack(packed, compressed, sha256),
+            result=stored.result(result, **where),
+        )
     return None
 
 

@@ -19,7 +19,8 @@ from .space import ROW_BYTES, again_when_full
 _SWEPT_AFTER_MS = 86_400_000
 
 _FIND = """
-select state, holder, fence, token, payload_sha256, result, expires_at_ms
+-- Damaged text cannot be read as text.
+select state, holder, fence, token, payload_sha256, cast(result as blob), expires_at_ms
 from fp_once
 where namespace = :namespace and key = :key
 """

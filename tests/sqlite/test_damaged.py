@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from fencepost import Queue, Store
+from fencepost import Queue, Store, StoreCorrupt
+from fencepost.store.message import Receipt
 
 from .inside import connection
 
 DAMAGES = {
     "headers": "update fp_message set headers = '{broken' where id = 2",
+    "headers that are a list": "update fp_message set headers = '[1]' where id = 2",
+    "headers with a number": "update fp_message set headers = '{\"a\": 1}' where id = 2",
+    "headers in no encoding": "update fp_message set headers = cast(x'ff' as text) where id = 2",
     "body": "update fp_body set body = x'00' where message_id = 2",
     "compressed": "update fp_body set compressed = 1 where message_id = 2",
     "hash": "update fp_message set body_sha256 = x'00' where id = 2",
@@ -51,6 +55,40 @@ def test_a_duplicate_of_a_damaged_message_is_one_and_does_not_mend_it(
     assert queue.enqueue(b"work", key="k").status == "duplicate"
     assert queue.claim() == []
     assert queue.enqueue(b"work", key="k").state == "dead"
+
+
+@pytest.mark.parametrize("result", ["'{'", "cast(x'ff' as text)", "'NaN'"])
+def test_a_damaged_result_is_told_and_no_other_message_is_kept_from_the_store(
+    queue: Queue, store: Store, address: str, result: str
+) -> None:
+    queue.enqueue(b"work", key="seen")
+    queue.claim()[0].ack({"n": 1})
+    connection(store).execute(f"update fp_delivery set result = {result}")  # noqa: S608
+
+    with pytest.raises(StoreCorrupt) as told:
+        queue.enqueue(b"work", key="seen")
+    assert (told.value.operation, told.value.path) == ("enqueue", address)
+    with pytest.raises(StoreCorrupt):
+        store.content(1)
+    drafts = [queue._draft(b"work", key=key) for key in ("seen", "new")]
+    first, second = store.engine.enqueue_each(drafts)
+
+    assert isinstance(first, StoreCorrupt)
+    assert isinstance(second, Receipt)
+    assert second.status == "accepted"
+
+
+@pytest.mark.parametrize("result", ["'{'", "cast(x'ff' as text)"])
+def test_a_key_whose_result_is_damaged_is_not_done_again(
+    store: Store, address: str, result: str
+) -> None:
+    store.once("stripe", "evt_1").complete({"n": 1})
+    connection(store).execute(f"update fp_once set result = {result}")  # noqa: S608
+
+    for _ in range(2):
+        with pytest.raises(StoreCorrupt) as told:
+            store.once("stripe", "evt_1")
+        assert (told.value.operation, told.value.path) == ("once", address)
 
 
 # QUEUE-10, INGRESS-6
