@@ -10,7 +10,7 @@ from ..engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ..errors import LeaseHeld, LeaseLost
 from .door import Door, Write
 from .fences import next_fences
-from .space import again_when_full
+from .space import ROW_BYTES, again_when_full
 
 # A holder that was away for long is still told that its lease expired, not that it never was.
 _SWEPT_AFTER_MS = 86_400_000
@@ -96,8 +96,11 @@ class SqliteLeases:
         self._door = door
 
     def acquire(self, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
+        # A name that has a row is leased on a disk that is nearly full too: who works off
+        # what is stored may need it.
+        grows = None if self._door.read(_FIND, {"name": name}) else ROW_BYTES
         # A fence must not be known to anybody before the COMMIT that makes it true.
-        with self._door.write("acquire", joins=False) as write:
+        with self._door.write("acquire", joins=False, grows=grows) as write:
             return _acquire(write, name, owner=owner, token=token, ttl_ms=ttl_ms)
 
     @again_when_full

@@ -188,6 +188,19 @@ def test_what_the_wal_holds_counts_until_it_is_in_the_database(
     other.close()
 
 
+def test_new_names_are_not_leased_on_a_nearly_full_disk_and_known_ones_are(
+    store: Store, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.leases.acquire("report").release()
+    _nearly_full(monkeypatch, 1024 * 1024)
+
+    with pytest.raises(StoreFull) as caught:
+        store.leases.acquire("deploy")
+    store.leases.acquire("report").renew()
+
+    assert (caught.value.operation, caught.value.path) == ("acquire", address)
+
+
 @pytest.mark.parametrize("verb", ["claim", "ack", "retry", "release", "bury", "renew", "cancel"])
 def test_what_frees_work_drops_the_ballast_and_is_done_once_more(
     disk: Disk, address: str, clock: FakeClock, verb: str
