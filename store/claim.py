@@ -123,17 +123,17 @@ class Claim:
         return self._engine.completion(self._hold)
 
 
-def encode_result(result: Any) -> str | None:
+def encode_result(result: Any, operation: str = "ack") -> str | None:
     """Return a result as JSON text."""
     if result is None:
         return None
     try:
         encoded = json.dumps(result, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"a result must be JSON: {error}", operation="ack") from error
+        raise InvalidInput(f"a result must be JSON: {error}", operation=operation) from error
     if len(encoded) > validate.MAX_BODY_BYTES:
         raise LimitExceeded(
             f"a result of {len(encoded)} bytes is over the {validate.MAX_BODY_BYTES} allowed",
-            operation="ack",
+            operation=operation,
         )
     return encoded

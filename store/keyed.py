@@ -101,7 +101,7 @@ class Keyed:
                 stored; give it the others to go on, or all again.
         """
         committed = 0
-        remaining = iter(pairs)
+        remaining = validate.each(pairs, "pairs")
         try:
             while batch := list(itertools.islice(remaining, _BATCH)):
                 items = [_item(key, value, ttl) for key, value in batch]
@@ -141,6 +141,7 @@ class Keyed:
 
         `default` stands for a key that holds nothing, a StoreCorrupt for a damaged value.
         """
+        keys = list(validate.each(keys, "keys"))
         if len(keys) > MOST_KEYS:
             raise LimitExceeded(f"{len(keys)} keys are over the {MOST_KEYS} of one call")
         found = self._engine.keyed.find(self._space, [_key(key) for key in keys])
@@ -312,6 +313,10 @@ class Keyed:
 
         Returns, in their order, which of them were deleted.
         """
+        observed = list(validate.each(observed, "observed"))
+        for one in observed:
+            if not isinstance(one, Observed):
+                raise InvalidInput(f"observed must be what observe() returned, not {one!r}")
         if len(observed) > MOST_OBSERVED:
             raise LimitExceeded(f"{len(observed)} are over the {MOST_OBSERVED} of one call")
         with self._engine.transaction("delete_observed"):

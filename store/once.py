@@ -170,7 +170,7 @@ class Once:
                 unchanged.
             LeaseLost: Somebody else has claimed the key; drop the result.
         """
-        self._engine.once.complete(self._claim(), encode_result(result), self._keep_ms)
+        self._engine.once.complete(self._claim(), encode_result(result, "complete"), self._keep_ms)
 
     def release(self) -> None:
         """Forget the claim, so that the key is free at once; twice is as good as once.
@@ -257,7 +257,7 @@ def idempotent(
             with renewing(engine, once.tenure):
                 try:
                     result = function(*args, **kwargs)
-                    encoded = encode_result(result)
+                    encoded = encode_result(result, "complete")
                 except BaseException:
                     with suppress(FencepostError):  # its lease ends by itself
                         insist(once.release)

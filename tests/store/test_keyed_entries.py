@@ -557,3 +557,24 @@ def test_a_clock_set_back_at_the_next_boot_makes_nothing_live_longer(
         keyed.register("a", 1, ttl=100)
         clock.advance(100)
         assert keyed.lookup("a") is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda keyed: keyed.register_many(None),
+        lambda keyed: keyed.lookup_many(5),
+        lambda keyed: keyed.delete_observed(None),
+        lambda keyed: keyed.delete_observed(["a"]),
+    ],
+)
+def test_what_is_no_list_of_the_right_things_is_refused(
+    store: Store, call: Callable[[Keyed], object]
+) -> None:
+    keyed = store.keyed("slack", "threads")
+    keyed.register("a", 1)
+
+    with pytest.raises(InvalidInput):
+        call(keyed)
+
+    assert keyed.lookup_many(key for key in ("a", "b")) == [1, None]  # type: ignore[arg-type]
