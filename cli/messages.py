@@ -186,8 +186,7 @@ _WHY = {
 
 def _why(outcome: Outcome) -> str:
     if outcome.kind == "claimed":
-        holder = "a library user" if outcome.holder is None else f"process {outcome.holder}"
-        return f"it is leased by {holder}"
+        return f"it is leased by process {outcome.holder}"
     return _WHY[outcome.kind]
 
 

@@ -142,7 +142,7 @@ class Delivery:
 
     Attributes:
         due_at: Unix seconds before which it is not claimable, None when it is now.
-        holder: The pid of the worker that holds it, None when none does or it is unknown.
+        holder: The pid of the process that holds it, None when none does.
     """
 
     id: int
@@ -182,10 +182,10 @@ class Outcome:
     """What became of an operator's wish; true when it was fulfilled.
 
     Attributes:
-        kind: "replayed" or "cancelled"; else why nothing was changed. "claimed": a worker
+        kind: "replayed" or "cancelled"; else why nothing was changed. "claimed": a process
             holds it. "active": it waits to be claimed. "completed", "already_cancelled",
             "not_found". "unrecoverable": it has no body any more.
-        holder: The pid of the worker that holds it, when it is one.
+        holder: The pid of the process that holds it, when "claimed".
     """
 
     kind: Literal[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ limit :limit
 _LEASE = """
 update fp_delivery
 set state = 'leased', fence = :fence, token = :token, settled_token = null, owner = :owner,
-    attempt = attempt + 1, max_attempts = coalesce(:max_attempts, max_attempts),
+    holder_pid = :pid, attempt = attempt + 1, max_attempts = coalesce(:max_attempts, max_attempts),
     retry_for_ms = coalesce(:retry_for, retry_for_ms), lease_until_ms = :until,
     changed_at_ms = :now
 where id = :id
@@ -79,6 +80,7 @@ def claim(
                 "fence": hold.fence,
                 "token": hold.token,
                 "owner": owner,
+                "pid": os.getpid(),
                 "max_attempts": most and most.max_attempts,
                 "retry_for": most and most.retry_for_ms,
                 "until": until,

@@ -70,7 +70,13 @@ def locate(path: str) -> str:
 
 def require(path: str, *, create: bool) -> None:
     """Refuse a path where there is no database, unless one may be made."""
-    if not create and identity(path) is None:
+    if create:
+        return
+    try:
+        size = os.stat(path, follow_symlinks=False).st_size
+    except FileNotFoundError:
+        size = 0
+    if size == 0:
         raise _refuse(path, "there is no store")
 
 

@@ -12,10 +12,9 @@ select
   d.id, d.message_id, d.queue, m.source, m.key, m.event, d.state, d.attempt, d.max_attempts,
   d.fence, d.priority, d.lane, d.error, m.received_at_ms, d.due_at_ms,
   case d.state when 'leased' then d.lease_until_ms end,
-  case d.state when 'leased' then w.pid end
+  case d.state when 'leased' then d.holder_pid end
 from fp_delivery as d
 join fp_message as m on m.id = d.message_id
-left join fp_worker as w on w.id = d.owner
 """
 
 _NEWEST = " order by d.id desc limit :limit"

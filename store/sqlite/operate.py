@@ -10,12 +10,7 @@ from .queues import LIVE
 
 _FIND = f"select {COLUMNS} from fp_delivery where id = :id"  # noqa: S608 - COLUMNS is a constant
 
-_HOLDER = """
-select w.pid
-from fp_delivery as d
-join fp_worker as w on w.id = d.owner
-where d.id = :id
-"""
+_HOLDER = "select holder_pid from fp_delivery where id = :id"
 
 _HAS_BODY = "select 1 from fp_body where message_id = :id"
 
@@ -70,8 +65,8 @@ def cancel(write: Write, id: int) -> Outcome:
 
 
 def _claimed(write: Write, id: int) -> Outcome:
-    pids = write.run(_HOLDER, {"id": id})
-    return Outcome("claimed", holder=pids[0][0] if pids else None)
+    ((pid,),) = write.run(_HOLDER, {"id": id})
+    return Outcome("claimed", holder=pid)
 
 
 def _find(write: Write, id: int) -> Standing | None:

@@ -63,7 +63,8 @@ create table fp_delivery (
   fence integer not null default 0 check (fence >= 0),
   token text,
   settled_token text, -- the lease that ended it, so that a repeated call gets the same answer
-  owner integer, -- fp_worker.id, kept after the lease ends
+  owner integer, -- fp_worker.id, kept after the lease ends; null: no worker of a pool
+  holder_pid integer, -- the process that leased it last
   lease_until_ms integer,
   error text,
   result text,

@@ -68,7 +68,7 @@ HOT = {
 
 PARAMETERS = {
     **dict.fromkeys(("now", "until", "due", "limit", "batch", "owner", "id", "fence"), 1),
-    **dict.fromkeys(("message", "max_attempts", "retry_for", "held", "count", "bytes"), 1),
+    **dict.fromkeys(("message", "max_attempts", "retry_for", "held", "count", "bytes", "pid"), 1),
     **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
     "queues": json.dumps(["q1", "q2"]),
 }

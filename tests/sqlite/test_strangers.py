@@ -148,8 +148,11 @@ def test_tables_of_the_users_own_beside_ours_will_do(ours: Path) -> None:
 
 def test_an_empty_file_becomes_a_store(path: Path) -> None:
     path.touch()
+    with pytest.raises(StoreOpenFailed, match="there is no store"):
+        connect(path, create=False)
+    assert path.stat().st_size == 0
 
-    with connect(path, create=False) as store:
+    with connect(path) as store:
         assert store.queue("mail").enqueue(b"hello").status == "accepted"
 
 
