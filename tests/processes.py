@@ -86,6 +86,15 @@ def workers_of(store: Path) -> list[dict[str, Any]]:
 def is_gone(pid: int) -> bool:
     """True once a process has ended; a zombie that nobody has waited for counts."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return _state(pid) == "Z"
     except FileNotFoundError:
         return True
+
+
+def is_stopped(pid: int) -> bool:
+    """True once a process has been stopped by SIGSTOP."""
+    return _state(pid) == "T"
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -15,7 +15,7 @@ import pytest
 
 from fencepost.store.sqlite.gate import Gate
 
-from ..processes import PATIENCE_SECONDS, line_of, running, wait_until
+from ..processes import PATIENCE_SECONDS, is_stopped, line_of, running, wait_until
 
 _SOON = 0.05
 
@@ -62,10 +62,6 @@ def _blocked(path: str) -> int:
 
 def _stand(path: str, count: int) -> bool:
     return _blocked(path) == count
-
-
-def _is_stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def _leave_when(path: str, count: int, holder: Gate) -> None:
@@ -180,9 +176,10 @@ def test_a_stopped_process_in_the_queue_keeps_nobody_behind_it_waiting(
         assert holder.enter(_later())
         wait_until(partial(_stand, path, 1), "it stands in the queue")
         stopped.send_signal(signal.SIGSTOP)
-        wait_until(partial(_is_stopped, stopped.pid), "it is stopped")
+        wait_until(partial(is_stopped, stopped.pid), "it is stopped")
+        wait_until(partial(_stand, path, 0), "it has left the queue")
         with _gate(path) as behind:
-            thread = _in_background(lambda: _leave_when(path, 2, holder))
+            thread = _in_background(lambda: _leave_when(path, 1, holder))
             assert behind.enter(_later())
             thread.join()
             behind.leave()
