@@ -167,6 +167,8 @@ class App:
         Raises:
             InvalidInput: Something of it cannot be used.
         """
+        if not isinstance(source, str):
+            raise InvalidInput(f"a source's name must be a str, not {source!r}")
         if not isinstance(event, str):
             raise InvalidInput(f"an event pattern must be a str, not {event!r}")
         if lane is not None and not callable(lane):

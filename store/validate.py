@@ -97,7 +97,9 @@ def id(value: object) -> int:
 
 
 def each(values: Iterable[T], what: str) -> Iterator[T]:
-    """Return an iterator over what can be gone through."""
+    """Return an iterator over what can be gone through; over a text one would go by letters."""
+    if isinstance(values, str):
+        raise InvalidInput(f"{what} must be a list, not {values!r}")
     try:
         return iter(values)
     except TypeError as error:

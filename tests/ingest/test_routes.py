@@ -177,6 +177,14 @@ def test_a_key_is_kept_longer_than_its_sender_redelivers(scheme: str, tmp_path: 
 
 
 # PROC-2
+@pytest.mark.parametrize("source", [[], None, 5])
+def test_a_source_that_is_no_name_is_refused_where_it_is_written(app: App, source: Any) -> None:
+    with pytest.raises(InvalidInput, match="source"):
+        app.on(source)(first)
+
+    assert app.routes == []
+
+
 @pytest.mark.parametrize(
     "options",
     [

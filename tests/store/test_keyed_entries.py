@@ -564,6 +564,7 @@ def test_a_clock_set_back_at_the_next_boot_makes_nothing_live_longer(
     [
         lambda keyed: keyed.register_many(None),
         lambda keyed: keyed.lookup_many(5),
+        lambda keyed: keyed.lookup_many("ab"),
         lambda keyed: keyed.delete_observed(None),
         lambda keyed: keyed.delete_observed(["a"]),
     ],
