@@ -245,7 +245,7 @@ class QueueMachine(StoreMachine):
         begun, done = self.now, False
 
         def modelled() -> None:
-            self._moved().require(held)
+            self._moved().require(held, done=True)
             if commits:
                 self.model.ack(held, None, begun)
 
