@@ -185,6 +185,7 @@ def test_a_source_that_is_no_name_is_refused_where_it_is_written(app: App, sourc
     assert app.routes == []
 
 
+# PROC-2
 @pytest.mark.parametrize(
     "options",
     [
