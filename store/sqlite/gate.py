@@ -1,9 +1,11 @@
 """The queue that writers stand in before they ask SQLite for its lock.
 
 SQLite's own busy handler lets the longest waiter poll rarest: with 8 writers one of
-them can wait for seconds while another commits thousands of times. Here they block on a
-flock, which Linux gives to whoever has waited longest: each waiter blocks on the one
-before it (fs/locks.c). One that is stopped with SIGSTOP leaves the queue until it goes on.
+them can wait for seconds while another commits thousands of times. Here they take turns.
+Who has the turn may come back for some milliseconds, because what costs most is that
+another one begins: it has to wake up, and to read anew what the one before it wrote. Only
+the first in the line asks whether the gate is free; the others sleep, and the kernel
+lets in first who has waited longest: each waits for the one before it (fs/locks.c).
 Measured with bench/gate.py.
 """
 
@@ -15,12 +17,18 @@ import os
 import threading
 import time
 
-# Before it gets in line: a commit on a fast disk is over in less time than the wake-up of
-# whoever is next in the queue takes, which is why the order is nearly, not quite, kept.
-_TRIES = 2
-_PAUSE_SECONDS = 0.000_05
-# Between two tries of one that cannot get in line.
-_POLL_SECONDS = 0.001
+from . import bytelocks
+
+# How long one may come back before it has to get in line: some twenty commits on a fast
+# disk. Among n busy writers a wait is n - 1 times as long, with room below 0.25 s at 16.
+_TURN_SECONDS = 0.006
+# Between two tries of the first in line, which are first close together and then half as
+# often again each time: who comes for a single commit is gone by then.
+_FIRST_PAUSE_SECONDS = 0.000_1
+_LAST_PAUSE_SECONDS = 0.000_5
+# The first in line may have been stopped with SIGSTOP. Then the others go past it.
+_STUCK_SECONDS = 0.5
+_PAST_SECONDS = 5.0
 
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,29 +47,35 @@ class Gate:
         except FileExistsError:
             self._fd = os.open(path, _FLAGS)
             self._made = False
-        self._waiter: _Waiter | None = None
+        try:
+            self._line = _Line(path)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._turn_until = 0.0
+        self._past_until = 0.0
 
     def enter(self, deadline: float) -> bool:
         """Take the lock; False when time.monotonic() passed `deadline` first."""
-        for _ in range(_TRIES):
-            if self._try():
-                return True
-            if time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now < self._turn_until and self._try():
+            return True
+        in_line = False
+        if now >= self._past_until:
+            in_line = self._line.join(min(deadline, now + _STUCK_SECONDS))
+            if not in_line and time.monotonic() >= now + _STUCK_SECONDS:
+                self._past_until = now + _PAST_SECONDS
+        try:
+            if not self._poll(deadline):
                 return False
-            time.sleep(_PAUSE_SECONDS)
-        waiter = self._get_in_line()
-        if waiter is not None:
-            return waiter.wait(deadline - time.monotonic())
-        while time.monotonic() < deadline:
-            if self._try():
-                return True
-            time.sleep(_POLL_SECONDS)
-        return False
+        finally:
+            if in_line:
+                self._line.leave()
+        self._turn_until = time.monotonic() + _TURN_SECONDS
+        return True
 
     def leave(self) -> None:
         """Give the lock back, unless it went with the file."""
-        if self._waiter is not None:
-            self._waiter.leave()
         if self._fd >= 0:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
@@ -73,20 +87,27 @@ class Gate:
 
     def close(self) -> None:
         """Close the file, and the lock with it; twice is as good as once."""
-        if self._waiter is not None:
-            self._waiter.end()
+        self._line.end()
         self._close()
 
     def abandon(self) -> None:
         """Close the file in a forked child; the lock is the parent's as well, and stays its."""
-        if self._waiter is not None:
-            self._waiter.abandon()
+        self._line.abandon()
         self._close()
 
     def _close(self) -> None:
-        fd, self._fd, self._waiter = self._fd, -1, None  # by now the number may be another file's
+        fd, self._fd = self._fd, -1  # by now the number may be another file's
         if fd >= 0:
             os.close(fd)
+
+    def _poll(self, deadline: float) -> bool:
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._try():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LAST_PAUSE_SECONDS)
+        return True
 
     def _try(self) -> bool:
         with contextlib.suppress(BlockingIOError):
@@ -94,46 +115,38 @@ class Gate:
             return True
         return False
 
-    def _get_in_line(self) -> _Waiter | None:
-        """Return what waits in the kernel's queue, None when nothing can."""
-        if self._waiter is None:
-            # No thread at the interpreter's end, no file once the gate was moved away.
-            with contextlib.suppress(RuntimeError, OSError):
-                self._waiter = _Waiter(self._path, self._fd)
-        return self._waiter
 
+class _Line:
+    """Where all wait but the one that may ask whether the gate is free.
 
-class _Waiter:
-    """Blocks in a thread of its own, because a flock cannot be waited for with a deadline.
-
-    Its lock is that of an opening of its own, which excludes the gate's other one. When
-    nobody waits any more for what it asked for, it gives the lock back as soon as it has it.
+    Its lock is on a byte of the gate's file. A thread of its own waits for it, because it
+    cannot be waited for with a deadline. When nobody waits any more for what the thread
+    asked for, it gives the lock back as soon as it has it.
     """
 
-    def __init__(self, path: str, beside: int) -> None:
+    def __init__(self, path: str) -> None:
         self._fd = os.open(path, _FLAGS)
         self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
         self._asking = False
         self._wanted = False
         self._holds = False
         self._ended = False
-        try:
-            if not os.path.sameopenfile(self._fd, beside):
-                raise FileNotFoundError(f"{path} is another file now")
-            threading.Thread(target=self._run, name="gate", daemon=True).start()
-        except BaseException:
-            os.close(self._fd)
-            raise
 
-    def wait(self, seconds: float) -> bool:
-        """Return True once the lock is held; asked again, it keeps its place in the queue."""
+    def join(self, deadline: float) -> bool:
+        """Return True once it is this one's turn; asked again, it keeps its place."""
         with self._changed:
+            if not self._asking and bytelocks.take(self._fd, 0):
+                self._holds = True
+                return True
+            if time.monotonic() >= deadline or not self._start():
+                return False
             self._wanted = True
             if not self._asking:
                 self._asking = True
                 self._changed.notify_all()
             try:
-                seconds = min(max(0.0, seconds), threading.TIMEOUT_MAX)
+                seconds = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
                 return self._changed.wait_for(lambda: self._holds, seconds)
             except BaseException:  # a signal's handler raised
                 self._unlock()
@@ -142,25 +155,40 @@ class _Waiter:
                 self._wanted = False
 
     def leave(self) -> None:
-        """Give the lock back, if it is held."""
+        """Let the next one ask."""
         with self._changed:
             self._unlock()
 
     def end(self) -> None:
-        """Give the lock back; let the thread end, at the latest at the head of the queue."""
+        """Leave; let the thread end, at the latest at the head of the line."""
         with self._changed:
+            if self._ended:
+                return
             self._unlock()
             self._ended = True
             self._changed.notify_all()
+            if self._thread is None:
+                os.close(self._fd)
 
     def abandon(self) -> None:
         """Close the file in a forked child, where there is no thread to do it."""
-        os.close(self._fd)
+        if not self._ended:
+            self._ended = True
+            os.close(self._fd)
+
+    def _start(self) -> bool:
+        """Have a thread to wait in, which there is none of at the interpreter's end."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="gate", daemon=True)
+            with contextlib.suppress(RuntimeError):
+                thread.start()
+                self._thread = thread
+        return self._thread is not None
 
     def _unlock(self) -> None:
         if self._holds:
             self._holds = False
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            bytelocks.give(self._fd, 0)
 
     def _run(self) -> None:
         while True:
@@ -168,7 +196,7 @@ class _Waiter:
                 self._changed.wait_for(lambda: self._asking or self._ended)
                 if self._ended:
                     break
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            bytelocks.take(self._fd, 0, wait=True)
             with self._changed:
                 self._asking = False
                 self._holds = True

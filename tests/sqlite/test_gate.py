@@ -7,12 +7,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from fencepost.store.sqlite import bytelocks
 from fencepost.store.sqlite.gate import Gate
 
 from ..processes import PATIENCE_SECONDS, is_stopped, line_of, running, wait_until
@@ -21,6 +23,7 @@ _SOON = 0.05
 
 _HOLDER = """
 import sys, time
+from fencepost.store.sqlite import bytelocks
 from fencepost.store.sqlite.gate import Gate
 gate = Gate(sys.argv[1])
 assert gate.enter(time.monotonic() + 90)
@@ -52,16 +55,29 @@ def _is_free(path: str) -> bool:
         return other.enter(0.0)
 
 
-def _blocked(path: str) -> int:
-    """Count who waits for the lock, as the kernel lists it: their lines have an arrow."""
-    inode = f":{os.stat(path).st_ino} "
-    return sum(
-        "->" in line and inode in line for line in Path("/proc/locks").read_text().splitlines()
-    )
-
-
 def _stand(path: str, count: int) -> bool:
-    return _blocked(path) == count
+    """True when so many stand in line, as the kernel lists them: the first has its lock."""
+    inode = f":{os.stat(path).st_ino} "
+    lines = Path("/proc/locks").read_text().splitlines()
+    return sum("OFDLCK" in line and inode in line for line in lines) == count
+
+
+@contextmanager
+def _a_first_in_line(path: str, holder: Gate) -> Iterator[None]:
+    """Have somebody wait who is let in when the holder leaves, and leaves at once."""
+
+    def pass_through() -> None:
+        with _gate(path) as first:
+            assert first.enter(_later())
+            first.leave()
+
+    thread = _in_background(pass_through)
+    wait_until(partial(_stand, path, 1), "somebody is the first in line")
+    try:
+        yield
+    finally:
+        holder.leave()
+        thread.join()
 
 
 def _leave_when(path: str, count: int, holder: Gate) -> None:
@@ -107,55 +123,63 @@ def test_those_who_wait_come_in_the_order_of_asking(path: str) -> None:
     assert order == [0, 1, 2, 3, 4]
 
 
-def test_one_who_gave_up_does_not_keep_the_lock_it_gets_later(path: str) -> None:
+def test_one_who_gave_up_does_not_keep_the_place_it_gets_later(path: str) -> None:
     with _gate(path) as holder, _gate(path) as hasty:
         assert holder.enter(_later())
-        assert not hasty.enter(time.monotonic() + _SOON)
-        wait_until(partial(_stand, path, 1), "it stands in the queue")
-        holder.leave()
+        with _a_first_in_line(path, holder):
+            assert not hasty.enter(time.monotonic() + _SOON)
+            wait_until(partial(_stand, path, 2), "it stands in line")
 
-        wait_until(lambda: _is_free(path), "the lock is given back")
+        wait_until(partial(_stand, path, 0), "the place is given back")
+        assert _is_free(path)
 
 
 def test_one_who_gave_up_may_ask_again_from_its_old_place(path: str) -> None:
     with _gate(path) as holder, _gate(path) as hasty:
         assert holder.enter(_later())
-        for _ in range(3):
-            assert not hasty.enter(time.monotonic() + _SOON)
-            wait_until(partial(_stand, path, 1), "it has one place in the queue")
-        thread = _in_background(holder.leave)
-        assert hasty.enter(_later())
-        thread.join()
+        with _a_first_in_line(path, holder):
+            for _ in range(3):
+                assert not hasty.enter(time.monotonic() + _SOON)
+                wait_until(partial(_stand, path, 2), "it has one place in line")
+            thread = _in_background(holder.leave)
+            assert hasty.enter(_later())
+            thread.join()
 
         assert not _is_free(path)
         hasty.leave()
         assert _is_free(path)
 
 
-def test_closing_leaves_the_queue(path: str) -> None:
+def test_closing_leaves_the_line(path: str) -> None:
     with _gate(path) as holder:
         assert holder.enter(_later())
-        for _ in range(3):
-            with _gate(path) as hasty:
-                assert not hasty.enter(time.monotonic() + _SOON)
-        before = len(os.listdir("/proc/self/fd"))
-        holder.leave()
+        with _a_first_in_line(path, holder):
+            before = len(os.listdir("/proc/self/fd"))
+            for _ in range(3):
+                with _gate(path) as hasty:
+                    assert not hasty.enter(time.monotonic() + _SOON)
+            assert len(os.listdir("/proc/self/fd")) == before + 3
 
-        wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before - 3, "they have gone")
+        wait_until(lambda: len(os.listdir("/proc/self/fd")) == before - 2, "they have gone")
         assert _is_free(path)
 
 
-def test_an_error_from_a_signal_while_waiting_leaves_nothing_held(path: str) -> None:
+@pytest.mark.parametrize("place", [1, 2])
+def test_an_error_from_a_signal_while_waiting_leaves_nothing_held(path: str, place: int) -> None:
     def interrupt(*_: object) -> None:
         raise InterruptedError
 
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        with _gate(path) as holder, _gate(path) as waiting:
+        with ExitStack() as stack:
+            holder = stack.enter_context(_gate(path))
+            waiting = stack.enter_context(_gate(path))
             assert holder.enter(_later())
+            if place == 2:
+                stack.enter_context(_a_first_in_line(path, holder))
 
             def disturb() -> None:
-                wait_until(lambda: _blocked(path) == 1, "it waits")
+                wait_until(partial(_stand, path, place), "it waits")
                 os.kill(os.getpid(), signal.SIGUSR1)
 
             thread = _in_background(disturb)
@@ -164,30 +188,34 @@ def test_an_error_from_a_signal_while_waiting_leaves_nothing_held(path: str) -> 
             thread.join()
             holder.leave()
 
-            wait_until(lambda: _is_free(path), "the lock is given back")
+            wait_until(partial(_stand, path, 0), "its place is given back")
+            assert _is_free(path)
     finally:
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_a_stopped_process_in_the_queue_keeps_nobody_behind_it_waiting(
-    path: str, tmp_path: Path
+@pytest.mark.parametrize("place", [1, 2])
+def test_a_process_stopped_in_line_keeps_nobody_behind_it_waiting(
+    path: str, tmp_path: Path, place: int
 ) -> None:
-    with _gate(path) as holder, running(["-c", _HOLDER, path], cwd=tmp_path) as stopped:
+    with ExitStack() as stack:
+        holder = stack.enter_context(_gate(path))
         assert holder.enter(_later())
-        wait_until(partial(_stand, path, 1), "it stands in the queue")
+        if place == 2:
+            stack.enter_context(_a_first_in_line(path, holder))
+        stopped = stack.enter_context(running(["-c", _HOLDER, path], cwd=tmp_path))
+        wait_until(partial(_stand, path, place), "it stands in line")
         stopped.send_signal(signal.SIGSTOP)
         wait_until(partial(is_stopped, stopped.pid), "it is stopped")
-        wait_until(partial(_stand, path, 0), "it has left the queue")
-        with _gate(path) as behind:
-            thread = _in_background(lambda: _leave_when(path, 1, holder))
-            assert behind.enter(_later())
-            thread.join()
-            behind.leave()
+        behind = stack.enter_context(_gate(path))
+        thread = _in_background(holder.leave)
+        for _ in range(100):
             assert behind.enter(_later())
             behind.leave()
+        thread.join()
 
-            stopped.send_signal(signal.SIGCONT)
-            assert line_of(stopped) == "holds"
+        stopped.send_signal(signal.SIGCONT)
+        assert line_of(stopped) == "holds"
 
 
 def test_the_death_of_a_holder_lets_the_next_in(path: str, tmp_path: Path) -> None:
@@ -199,6 +227,27 @@ def test_the_death_of_a_holder_lets_the_next_in(path: str, tmp_path: Path) -> No
         assert gate.enter(_later())
 
 
+def test_who_has_had_its_turn_gets_in_line(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [time.monotonic()]
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep)
+    monkeypatch.setattr("fencepost.store.sqlite.gate.time", clock)
+    with _gate(path) as gate, open(path, "r+b") as first:
+        assert gate.enter(_later())
+        gate.leave()
+        assert bytelocks.take(first.fileno(), 0)
+        for _ in range(10):
+            assert gate.enter(_later())
+            gate.leave()
+
+        now[0] += 0.01
+        thread = _in_background(lambda: gate.enter(_later()))
+        wait_until(partial(_stand, path, 2), "it stands in line")
+        assert _is_free(path)
+        bytelocks.give(first.fileno(), 0)
+        thread.join()
+        assert not _is_free(path)
+
+
 def test_without_a_thread_to_wait_in_it_is_waited_for_all_the_same(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,8 +257,9 @@ def test_without_a_thread_to_wait_in_it_is_waited_for_all_the_same(
         refused.set()
         raise RuntimeError("can't start new thread")
 
-    with _gate(path) as holder, _gate(path) as gate:
+    with _gate(path) as holder, _gate(path) as gate, open(path, "r+b") as first:
         assert holder.enter(_later())
+        assert bytelocks.take(first.fileno(), 0)
 
         def leave_then() -> None:
             assert refused.wait(PATIENCE_SECONDS)

@@ -1,0 +1,56 @@
+"""Locks on single bytes of a file, each held by one opening of it and freed by the kernel.
+
+They are in nobody's way who locks the whole file with flock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import sys
+
+# struct flock: l_type, l_whence, l_start, l_len, l_pid; fcntl(2).
+_FLOCK = struct.Struct("hhqqi")
+
+if sys.platform == "linux":
+
+    def take(fd: int, byte: int, *, wait: bool = False) -> bool:
+        """Lock a byte; False when another opening holds it. `wait` waits until none does."""
+        request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLKW if wait else fcntl.F_OFD_SETLK, request)
+            return True
+        return False
+
+    def give(fd: int, byte: int) -> None:
+        """Unlock a byte."""
+        request = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, byte, 1, 0)
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, request)
+
+    def taken_elsewhere(fd: int, byte: int) -> bool:
+        """True while another opening holds a byte."""
+        request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+        answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, request)
+        return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+else:  # locks of the whole process, so one process sees only the others'
+
+    def take(fd: int, byte: int, *, wait: bool = False) -> bool:
+        """Lock a byte; False when another process holds it. `wait` waits until none does."""
+        with contextlib.suppress(BlockingIOError):
+            fcntl.lockf(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), 1, byte)
+            return True
+        return False
+
+    def give(fd: int, byte: int) -> None:
+        """Unlock a byte."""
+        fcntl.lockf(fd, fcntl.LOCK_UN, 1, byte)
+
+    def taken_elsewhere(fd: int, byte: int) -> bool:
+        """True while another process holds a byte."""
+        free = take(fd, byte)
+        if free:
+            give(fd, byte)
+        return not free
