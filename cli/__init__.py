@@ -24,6 +24,7 @@ from .migrate import migrate
 from .output import plain
 from .run import serve, up, work
 from .status import status
+from .stress import stress
 from .sweep import sweep
 
 # What the caller can put right in the command or its environment.
@@ -53,6 +54,7 @@ for command in (
     sweep,
     backup,
     migrate,
+    stress,
 ):
     cli.add_command(command)
 

@@ -1,0 +1,13 @@
+"""The canaries, in the order of their scenarios; a file for each scenario that has any."""
+
+from __future__ import annotations
+
+from ..canary import Canary
+from . import busy
+
+CANARIES: dict[str, Canary] = {each.name: each for each in (*busy.CANARIES,)}
+
+
+def plant(name: str) -> None:
+    """Plant a fault in this process, until it ends."""
+    CANARIES[name].plant()

@@ -1,0 +1,44 @@
+"""Faults in how writers wait."""
+
+from __future__ import annotations
+
+from ...store.sqlite.door import Door
+from ...store.sqlite.gate import Gate
+from ..canary import Canary
+
+
+def _no_gate() -> None:
+    def enter(self: Gate, deadline: float) -> bool:
+        return True
+
+    def leave(self: Gate) -> None:
+        pass
+
+    Gate.enter, Gate.leave = enter, leave  # type: ignore[method-assign]
+
+
+def _hasty() -> None:
+    was = Door.__init__
+
+    def __init__(self: Door, *args: object, busy_seconds: float, **options: object) -> None:
+        was(self, *args, busy_seconds=0.001, **options)  # type: ignore[arg-type]
+
+    Door.__init__ = __init__  # type: ignore[method-assign]
+
+
+CANARIES = (
+    Canary(
+        "no-gate",
+        "writers wait by SQLite's busy handler alone",
+        scenario="busy",
+        trips="shares-fair",
+        plant=_no_gate,
+    ),
+    Canary(
+        "gives-up-early",
+        "StoreBusy after a millisecond",
+        scenario="busy",
+        trips="busy-in-time",
+        plant=_hasty,
+    ),
+)

@@ -1,0 +1,39 @@
+"""Reads the histories of all processes and decides what held.
+
+It shares no code with the store. What it understands, by the name of the call (`what` are
+the arguments, -> the answer), all of it JSON:
+
+    enqueue         queue, key, lane, cap -> status, message_id
+    claim           queue -> claims: a list of {id, key, fence, lane, lease_ms}
+    renew           id, fence, lease_ms
+    ack, complete, retry, release, bury
+                    id, fence; `complete` is the transaction that ends with the ack
+    register        namespace, key -> won
+    acquire         name, ttl_ms -> fence; of one who was refused lease_held: holder
+    keep, free      name, fence, ttl_ms: a named lease is renewed, released
+
+and of what is only seen:
+
+    final           queue, key, id, state: a delivery, when all has come to rest
+    effect          key, count: what the handlers' transactions wrote, at that time
+    snapshot        of, rows, cap
+    integrity       says: "ok" or what is wrong
+    killed, stopped, continued, rebooted
+                    process: a fault that the scenario injected, noted before it (after it
+                    for continued)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..history import Call
+from ..report import Finding
+
+
+def check(calls: Sequence[Call]) -> tuple[dict[str, int], list[Finding]]:
+    """Return how often each invariant was looked at, and where it does not hold."""
+    checked: Counter[str] = Counter()
+    findings: list[Finding] = []
+    return dict(checked), findings

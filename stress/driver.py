@@ -1,0 +1,63 @@
+"""The process that one run of a scenario has to itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from multiprocess.connection import Connection
+
+from ..workers.orphan import die_with_parent
+from . import canaries
+from .report import Result
+from .run import Run
+from .scenarios import SCENARIOS
+
+# A progress message is sent no more often, so that the pipe cannot fill.
+_EVERY_SECONDS = 0.1
+
+
+def drive(
+    line: Connection,
+    parent: int,
+    result: Result,
+    folder: Path,
+    size: Mapping[str, float],
+    canary: str | None,
+) -> None:
+    """Run a scenario; send ("progress", done, words) meanwhile and ("result", Result) at last."""
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)
+    last = 0.0
+
+    def tell(done: float, words: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _EVERY_SECONDS:
+            last = now
+            line.send(("progress", done, words))
+
+    folder.mkdir(mode=0o700)
+    run = Run(result, folder, size, canary=canary, on_progress=tell)
+    began = time.monotonic()
+    try:
+        if canary is not None:
+            canaries.plant(canary)
+        SCENARIOS[result.name].run(run)
+    except Exception:  # noqa: BLE001 - whatever it is, it is a finding
+        run.broken("typed-errors", f"the scenario ended with\n{traceback.format_exc()}")
+    finally:
+        for child in run.children:
+            with suppress(Exception):
+                child.kill()
+    result.seconds = time.monotonic() - began
+    if result.ok or canary is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    line.send(("result", result))

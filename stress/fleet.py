@@ -1,0 +1,157 @@
+"""Child processes of a scenario, which can be stopped, continued and killed at any time."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import multiprocess
+from multiprocess.connection import Connection
+
+from ..workers.orphan import die_with_parent
+from . import canaries
+from .history import Recorder
+
+_spawn = multiprocess.get_context("spawn")
+
+PATIENCE_SECONDS = 60.0
+
+
+class Me:
+    """What a child process is told, and where it writes down what it does.
+
+    Attributes:
+        name: Its own; no two of a scenario have the same.
+        folder: The scenario's.
+        random: Seeded with the scenario's seed and the name.
+        history: This process's file.
+    """
+
+    def __init__(self, name: str, folder: Path, seed: str, line: Connection) -> None:
+        self.name = name
+        self.folder = folder
+        self.random = random.Random(f"{seed}/{name}")
+        self.history = Recorder(folder / "history", name)
+        self._line = line
+
+    @property
+    def going(self) -> bool:
+        """True until the scenario says that it is enough."""
+        return not select.select([self._line], [], [], 0)[0]
+
+    def ready(self, **facts: Any) -> None:
+        """Say something to the scenario; see Child.heard."""
+        self._line.send(facts)
+
+    def wait(self) -> None:
+        """Wait until the scenario says `go`."""
+        self._line.recv()
+
+
+class Child:
+    """A child process, as its scenario sees it."""
+
+    def __init__(
+        self,
+        name: str,
+        entry: Callable[..., None],
+        arguments: tuple[Any, ...],
+        *,
+        folder: Path,
+        seed: str,
+        canary: str | None,
+    ) -> None:
+        self.name = name
+        self._line, far_end = _spawn.Pipe()
+        self._process = _spawn.Process(
+            target=_main,
+            args=(far_end, os.getpid(), name, folder, seed, canary, entry, arguments),
+            name=f"stress-{name}",
+        )
+        self._process.start()
+        far_end.close()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._process.is_alive())
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; of one that was killed, the signal's number, negative."""
+        code = self._process.exitcode
+        return None if code is None else int(code)
+
+    def heard(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        """Return the next thing that it said.
+
+        Raises:
+            TimeoutError, EOFError: It said nothing in time, or is gone.
+        """
+        if not self._line.poll(seconds):
+            raise TimeoutError(f"{self.name} said nothing for {seconds:.0f} s")
+        facts: dict[str, Any] = self._line.recv()
+        return facts
+
+    def go(self) -> None:
+        """Let it go on from Me.wait."""
+        self._line.send(None)
+
+    def enough(self) -> None:
+        """Have it come to its end: Me.going is False from now on."""
+        with suppress(OSError):
+            self._line.send(None)
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL and wait until it is gone."""
+        self._process.kill()
+        self.join()
+
+    def stop(self) -> None:
+        """Stop it with SIGSTOP, and wait until it stands still."""
+        os.kill(self.pid, signal.SIGSTOP)
+        # WNOWAIT: to reap it is multiprocess's to do.
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def cont(self) -> None:
+        """Continue it."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def join(self, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until it has ended.
+
+        Raises:
+            TimeoutError: It has not, and was killed.
+        """
+        self._process.join(seconds)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+            raise TimeoutError(f"{self.name} did not end within {seconds:.0f} s")
+
+
+def _main(
+    line: Connection,
+    parent: int,
+    name: str,
+    folder: Path,
+    seed: str,
+    canary: str | None,
+    entry: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> None:
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if canary is not None:
+        canaries.plant(canary)
+    entry(Me(name, folder, seed, line), *arguments)

@@ -1,0 +1,104 @@
+"""What a run of `fencepost stress` found, as it is printed, drawn and written."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """An invariant that did not hold."""
+
+    invariant: str
+    what: str
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """A picture of figures.
+
+    Attributes:
+        lines: Points (x, y) by the name of their line; of bars, x is their label.
+        bound: A y that should not be passed, drawn as a dashed line.
+    """
+
+    title: str
+    kind: Literal["lines", "bars"]
+    x: str
+    y: str
+    lines: dict[str, list[tuple[float | str, float]]]
+    bound: float | None = None
+
+
+class Result(msgspec.Struct):
+    """What became of one run of a scenario.
+
+    Attributes:
+        seed: Reproduces it; see `replay`.
+        says: Its figures in a few words.
+        figures: By name, the unit at its end.
+        faults: How many of each kind were injected.
+        checked: How often each invariant was looked at.
+    """
+
+    name: str
+    seed: int
+    seconds: float = 0.0
+    says: str = ""
+    figures: dict[str, Any] = {}
+    faults: dict[str, int] = {}
+    checked: dict[str, int] = {}
+    findings: list[Finding] = []
+    charts: list[Chart] = []
+    replay: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+
+class CanaryResult(msgspec.Struct):
+    """What became of a fault that was planted: it has to be caught by its invariant."""
+
+    name: str
+    about: str
+    scenario: str
+    invariant: str
+    caught: bool
+    seconds: float
+    instead: list[Finding] = []
+
+
+class Machine(msgspec.Struct):
+    """Where it ran.
+
+    Attributes:
+        fdatasync_p50_ms, fdatasync_p99_ms: Of 4 KB at the end of a file, in the folder that
+            the stores were in.
+    """
+
+    cores: int
+    python: str
+    sqlite: str
+    system: str
+    filesystem: str
+    fdatasync_p50_ms: float
+    fdatasync_p99_ms: float
+
+
+class Report(msgspec.Struct):
+    """A whole run."""
+
+    seed: int
+    profile: str
+    started_at: str
+    seconds: float
+    machine: Machine
+    results: list[Result]
+    canaries: list[CanaryResult]
+
+    @property
+    def ok(self) -> bool:
+        return all(result.ok for result in self.results) and all(
+            canary.caught for canary in self.canaries
+        )

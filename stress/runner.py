@@ -1,0 +1,178 @@
+"""Running scenarios and canaries, each in a process of its own, as many at once as fit."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import multiprocess
+from multiprocess.connection import Connection, wait
+from multiprocess.process import BaseProcess
+
+from .canaries import CANARIES
+from .canary import Canary
+from .driver import drive
+from .probe import machine
+from .report import CanaryResult, Finding, Report, Result
+from .scenario import Scenario
+from .scenarios import SCENARIOS
+
+_spawn = multiprocess.get_context("spawn")
+
+_REFRESH_SECONDS = 0.2
+
+
+class Job:
+    """A scenario to run, with a canary or without, and how far it is.
+
+    Attributes:
+        state: "waiting", "running" or "ended".
+        done: From 0 to 1.
+        words: What it is at.
+    """
+
+    def __init__(
+        self, scenario: Scenario, size: Mapping[str, float], result: Result, canary: Canary | None
+    ) -> None:
+        self.scenario = scenario
+        self.canary = canary
+        self.result = result
+        self.state = "waiting"
+        self.done = 0.0
+        self.words = ""
+        self.line: Connection
+        self._process: BaseProcess
+        self._size = dict(size)
+
+    @property
+    def name(self) -> str:
+        return self.scenario.name if self.canary is None else f"canary {self.canary.name}"
+
+    @property
+    def alone(self) -> bool:
+        return self.scenario.alone and self.canary is None
+
+    @property
+    def ok(self) -> bool:
+        """True when all held, or when the canary was caught."""
+        if self.canary is None:
+            return self.result.ok
+        return any(found.invariant == self.canary.trips for found in self.result.findings)
+
+    def start(self, folder: Path) -> None:
+        """Begin, in a folder of its own below this one."""
+        self.line, far_end = _spawn.Pipe()
+        self._process = _spawn.Process(
+            target=drive,
+            args=(
+                far_end,
+                os.getpid(),
+                self.result,
+                folder / self.name.replace(" ", "-"),
+                self._size,
+                None if self.canary is None else self.canary.name,
+            ),
+        )
+        self._process.start()
+        far_end.close()
+        self.state = "running"
+
+    def hear(self) -> None:
+        """Take one message of its process."""
+        try:
+            kind, *facts = self.line.recv()
+        except EOFError:
+            self._process.join()
+            code = self._process.exitcode
+            self.result.findings.append(
+                Finding("typed-errors", f"the scenario's process ended with {code}")
+            )
+            self._end()
+            return
+        if kind == "progress":
+            self.done, self.words = facts
+        else:
+            (self.result,) = facts
+            self._end()
+
+    def _end(self) -> None:
+        self.state, self.done, self.words = "ended", 1.0, self.result.says
+        self.line.close()
+        self._process.join()
+
+
+def run_all(
+    names: Sequence[str],
+    *,
+    seed: int,
+    profile: str,
+    folder: Path,
+    instead: Mapping[str, float],
+    watch: Callable[[Sequence[Job]], None],
+) -> Report:
+    """Run scenarios by their names, and the canaries that belong to them.
+
+    Args:
+        folder: Where the stores are made; the disk that is put to the test. What a scenario
+            that failed has made stays there.
+        instead: Sizes by name in place of the profile's, for scenarios that have such a size.
+        watch: Called a few times a second.
+    """
+    began, started_at = time.monotonic(), datetime.now(UTC)
+    where = machine(folder)
+    options = f" --seed {seed} --profile {profile}"
+    options += "".join(f" --{name} {value:g}" for name, value in instead.items())
+    jobs = []
+    for name in names:
+        scenario = SCENARIOS[name]
+        size = {key: instead.get(key, value) for key, value in scenario.sizes[profile].items()}
+        result = Result(name, seed, replay=f"fencepost stress {name}{options}")
+        jobs.append(Job(scenario, size, result, None))
+    for canary in CANARIES.values():
+        if canary.scenario in names:
+            scenario = SCENARIOS[canary.scenario]
+            jobs.append(
+                Job(scenario, scenario.sizes["canary"], Result(scenario.name, seed), canary)
+            )
+    _run(jobs, folder, watch)
+    return Report(
+        seed=seed,
+        profile=profile,
+        started_at=started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        seconds=round(time.monotonic() - began, 1),
+        machine=where,
+        results=[job.result for job in jobs if job.canary is None],
+        canaries=[_canary_result(job, job.canary) for job in jobs if job.canary is not None],
+    )
+
+
+def _run(jobs: Sequence[Job], folder: Path, watch: Callable[[Sequence[Job]], None]) -> None:
+    lanes = len(os.sched_getaffinity(0))
+    waiting = sorted(jobs, key=lambda job: not job.alone)
+    running: list[Job] = []
+    while waiting or running:
+        while waiting and len(running) < (1 if waiting[0].alone else lanes):
+            running.append(waiting.pop(0))
+            running[-1].start(folder)
+            if running[-1].alone:
+                break
+        heard = wait([job.line for job in running], _REFRESH_SECONDS)
+        for job in [job for job in running if job.line in heard]:
+            job.hear()
+        running = [job for job in running if job.state == "running"]
+        watch(jobs)
+
+
+def _canary_result(job: Job, canary: Canary) -> CanaryResult:
+    return CanaryResult(
+        name=canary.name,
+        about=canary.about,
+        scenario=canary.scenario,
+        invariant=canary.trips,
+        caught=job.ok,
+        seconds=round(job.result.seconds, 1),
+        instead=[] if job.ok else job.result.findings,
+    )

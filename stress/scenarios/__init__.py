@@ -1,0 +1,8 @@
+"""The scenarios, in the order in which they are run and shown."""
+
+from __future__ import annotations
+
+from ..scenario import Scenario
+from . import busy
+
+SCENARIOS: dict[str, Scenario] = {each.name: each for each in (busy.SCENARIO,)}
