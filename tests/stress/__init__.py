@@ -1,0 +1,1 @@
+"""The harness: what judges must itself be judged."""
