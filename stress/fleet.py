@@ -49,9 +49,10 @@ class Me:
         """Say something to the scenario; see Child.heard."""
         self._line.send(facts)
 
-    def wait(self) -> None:
-        """Wait until the scenario says `go`."""
-        self._line.recv()
+    def wait(self) -> dict[str, Any] | None:
+        """Wait until the scenario says `go`, and return what with; None when it is enough."""
+        facts: dict[str, Any] | None = self._line.recv()
+        return facts
 
 
 class Child:
@@ -103,12 +104,12 @@ class Child:
         facts: dict[str, Any] = self._line.recv()
         return facts
 
-    def go(self) -> None:
-        """Let it go on from Me.wait."""
-        self._line.send(None)
+    def go(self, **facts: Any) -> None:
+        """Let it go on from Me.wait, with facts."""
+        self._line.send(facts)
 
     def enough(self) -> None:
-        """Have it come to its end: Me.going is False from now on."""
+        """Have it come to its end: Me.going is False from now on, and Me.wait returns None."""
         with suppress(OSError):
             self._line.send(None)
 

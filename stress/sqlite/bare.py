@@ -28,3 +28,7 @@ class BareWriter:
         """Insert a row and commit."""
         self._connection.execute("insert into writes values (?, ?)", (writer, body))
         self._connection.execute("commit")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
