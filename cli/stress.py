@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from ..stress import display, page
+from ..stress.canaries import CANARIES
 from ..stress.runner import run_all
 from ..stress.scenario import PROFILES
 from ..stress.scenarios import SCENARIOS
@@ -75,7 +76,13 @@ def stress(
     work = Path(tempfile.mkdtemp(prefix="fencepost-stress-", dir=folder))
     with display.live(f"seed {seed}, profile {profile}") as watch:
         found = run_all(
-            names, seed=seed, profile=profile, folder=work, instead=instead, watch=watch
+            [SCENARIOS[name] for name in names],
+            list(CANARIES.values()),
+            seed=seed,
+            profile=profile,
+            folder=work,
+            instead=instead,
+            watch=watch,
         )
     if found.ok:
         work.rmdir()

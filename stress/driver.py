@@ -17,7 +17,7 @@ from ..workers.orphan import die_with_parent
 from . import canaries
 from .report import Result
 from .run import Run
-from .scenarios import SCENARIOS
+from .scenario import Scenario
 
 # A progress message is sent no more often, so that the pipe cannot fill.
 _EVERY_SECONDS = 0.1
@@ -26,6 +26,7 @@ _EVERY_SECONDS = 0.1
 def drive(
     line: Connection,
     parent: int,
+    scenario: Scenario,
     result: Result,
     folder: Path,
     size: Mapping[str, float],
@@ -50,7 +51,7 @@ def drive(
     try:
         if canary is not None:
             canaries.plant(canary)
-        SCENARIOS[result.name].run(run)
+        scenario.run(run)
     except Exception:  # noqa: BLE001 - whatever it is, it is a finding
         run.broken("typed-errors", f"the scenario ended with\n{traceback.format_exc()}")
     finally:

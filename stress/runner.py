@@ -12,13 +12,11 @@ import multiprocess
 from multiprocess.connection import Connection, wait
 from multiprocess.process import BaseProcess
 
-from .canaries import CANARIES
 from .canary import Canary
 from .driver import drive
 from .probe import machine
 from .report import CanaryResult, Finding, Report, Result
 from .scenario import Scenario
-from .scenarios import SCENARIOS
 
 _spawn = multiprocess.get_context("spawn")
 
@@ -70,6 +68,7 @@ class Job:
             args=(
                 far_end,
                 os.getpid(),
+                self.scenario,
                 self.result,
                 folder / self.name.replace(" ", "-"),
                 self._size,
@@ -105,7 +104,8 @@ class Job:
 
 
 def run_all(
-    names: Sequence[str],
+    scenarios: Sequence[Scenario],
+    canaries: Sequence[Canary],
     *,
     seed: int,
     profile: str,
@@ -113,7 +113,7 @@ def run_all(
     instead: Mapping[str, float],
     watch: Callable[[Sequence[Job]], None],
 ) -> Report:
-    """Run scenarios by their names, and the canaries that belong to them.
+    """Run scenarios, and the canaries that belong to them.
 
     Args:
         folder: Where the stores are made; the disk that is put to the test. What a scenario
@@ -126,17 +126,16 @@ def run_all(
     options = f" --seed {seed} --profile {profile}"
     options += "".join(f" --{name} {value:g}" for name, value in instead.items())
     jobs = []
-    for name in names:
-        scenario = SCENARIOS[name]
+    for scenario in scenarios:
         size = {key: instead.get(key, value) for key, value in scenario.sizes[profile].items()}
-        result = Result(name, seed, replay=f"fencepost stress {name}{options}")
+        result = Result(scenario.name, seed, replay=f"fencepost stress {scenario.name}{options}")
         jobs.append(Job(scenario, size, result, None))
-    for canary in CANARIES.values():
-        if canary.scenario in names:
-            scenario = SCENARIOS[canary.scenario]
-            jobs.append(
-                Job(scenario, scenario.sizes["canary"], Result(scenario.name, seed), canary)
-            )
+    of = {scenario.name: scenario for scenario in scenarios}
+    for canary in canaries:
+        if canary.scenario in of:
+            scenario = of[canary.scenario]
+            result = Result(scenario.name, seed)
+            jobs.append(Job(scenario, scenario.sizes["canary"], result, canary))
     _run(jobs, folder, watch)
     return Report(
         seed=seed,

@@ -1,0 +1,147 @@
+"""A run is believed only when every invariant held and every canary was caught."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from fencepost.stress.canary import Canary
+from fencepost.stress.fleet import Me
+from fencepost.stress.history import read
+from fencepost.stress.report import Report, Result
+from fencepost.stress.run import Run
+from fencepost.stress.runner import Job, run_all
+from fencepost.stress.scenario import Scenario
+
+
+def _pick(me: Me) -> None:
+    me.history.seen("picked", number=me.random.random())
+
+
+def _picks(folder: Path, seed: int) -> tuple[float, float]:
+    folder.mkdir()
+    run = Run(Result("any", seed), folder, {})
+    run.start("child", _pick).join()
+    (call,) = read(folder / "history")
+    return run.random.random(), call.answer["number"]
+
+
+def _wait(me: Me) -> None:
+    me.ready(pid=os.getpid())
+    while me.going:
+        pass
+
+
+def _fine(run: Run) -> None:
+    run.progress(0.5, "half-way")
+    run.check("nothing-lost", True, "")
+    run.says("all is well")
+    (run.folder / "left-behind").touch()
+
+
+def _lost(run: Run) -> None:
+    run.check("nothing-lost", False, "one is gone")
+    (run.folder / "evidence").touch()
+
+
+def _raises(run: Run) -> None:
+    raise ZeroDivisionError("in the scenario")
+
+
+def _dies(run: Run) -> None:
+    os._exit(7)
+
+
+def _report(
+    folder: Path, run: Callable[[Run], None], canaries: Sequence[Canary] = ()
+) -> tuple[Report, list[str]]:
+    scenario = Scenario("any", "anything", run, {"canary": {}, "ci": {"seconds": 1}})
+    seen: list[str] = []
+
+    def watch(jobs: Sequence[Job]) -> None:
+        seen.extend(f"{job.name} {job.state}" for job in jobs)
+
+    report = run_all(
+        [scenario], canaries, seed=3, profile="ci", folder=folder, instead={}, watch=watch
+    )
+    return report, seen
+
+
+def _canary(trips: str) -> Canary:
+    # A name that exists, because each process plants it by its name; here it does no harm.
+    return Canary("gives-up-early", "of no matter", "any", trips, lambda: None)
+
+
+def test_the_same_seed_makes_the_same_choices_in_every_process(tmp_path: Path) -> None:
+    first, again, other = (
+        _picks(tmp_path / name, seed) for name, seed in (("a", 7), ("b", 7), ("c", 8))
+    )
+
+    assert first == again
+    assert first[0] != other[0]
+    assert first[1] != other[1]
+
+
+def test_a_child_can_be_stopped_continued_ended_and_killed(tmp_path: Path) -> None:
+    run = Run(Result("any", 1), tmp_path, {})
+    one, two = run.start("one", _wait), run.start("two", _wait)
+    assert one.heard() == {"pid": one.pid}
+
+    one.stop()
+    assert Path(f"/proc/{one.pid}/stat").read_text().rsplit(")")[1].split()[0] == "T"
+    one.cont()
+    one.enough()
+    one.join()
+    assert one.exit_code == 0
+
+    assert two.heard() == {"pid": two.pid}
+    two.kill()
+    assert two.exit_code == -9
+    with pytest.raises(EOFError):
+        two.heard()
+
+
+def test_a_run_in_which_all_held_is_ok_and_leaves_nothing(tmp_path: Path) -> None:
+    report, seen = _report(tmp_path, _fine)
+
+    assert report.ok
+    assert report.results[0].says == "all is well"
+    assert report.results[0].checked == {"nothing-lost": 1}
+    assert report.results[0].replay == "fencepost stress any --seed 3 --profile ci"
+    assert seen[-1] == "any ended"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_in_which_something_did_not_hold_keeps_its_evidence(tmp_path: Path) -> None:
+    report, _ = _report(tmp_path, _lost)
+
+    assert not report.ok
+    assert [found.what for found in report.results[0].findings] == ["one is gone"]
+    assert (tmp_path / "any" / "evidence").exists()
+
+
+@pytest.mark.parametrize(("run", "says"), [(_raises, "in the scenario"), (_dies, "ended with 7")])
+def test_a_scenario_that_breaks_is_no_success(
+    tmp_path: Path, run: Callable[[Run], None], says: str
+) -> None:
+    report, _ = _report(tmp_path, run)
+
+    assert not report.ok
+    assert says in report.results[0].findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("run", "trips", "caught"),
+    [(_lost, "nothing-lost", True), (_lost, "fences-rise", False), (_fine, "nothing-lost", False)],
+)
+def test_a_canary_is_caught_by_its_own_invariant_or_the_run_fails(
+    tmp_path: Path, run: Callable[[Run], None], trips: str, caught: bool
+) -> None:
+    report, _ = _report(tmp_path, run, [_canary(trips)])
+
+    (canary,) = report.canaries
+    assert canary.caught == caught
+    assert report.ok == (caught and report.results[0].ok)
