@@ -20,6 +20,10 @@ demo: .venv/ready ## Run the main job: 1,000 signed webhooks, one worker killed 
 test: .venv/ready ## Run the whole test suite on all cores
 	$(BIN)/pytest -q -n auto
 
+.PHONY: stress
+stress: .venv/ready ## Put the store under faults in many processes, and check what they saw
+	$(BIN)/fencepost stress --profile ci
+
 .PHONY: check
 check: .venv/ready ## Lint, types, import layers
 	$(BIN)/ruff check .

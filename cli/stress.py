@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -74,18 +75,22 @@ def stress(
         instead["seconds"] = seconds
     seed = secrets.randbelow(2**32) if seed is None else seed
     work = Path(tempfile.mkdtemp(prefix="fencepost-stress-", dir=folder))
-    with display.live(f"seed {seed}, profile {profile}") as watch:
-        found = run_all(
-            [SCENARIOS[name] for name in names],
-            list(CANARIES.values()),
-            seed=seed,
-            profile=profile,
-            folder=work,
-            instead=instead,
-            watch=watch,
-        )
+    try:
+        with display.live(f"seed {seed}, profile {profile}") as watch:
+            found = run_all(
+                [SCENARIOS[name] for name in names],
+                list(CANARIES.values()),
+                seed=seed,
+                profile=profile,
+                folder=work,
+                instead=instead,
+                watch=watch,
+            )
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
     if found.ok:
-        work.rmdir()
+        shutil.rmtree(work)
     if report is not None:
         (report / "report.json").write_bytes(msgspec.json.encode(found))
         (report / "index.html").write_text(page.render(found))
