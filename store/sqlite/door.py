@@ -33,10 +33,14 @@ from . import copying, files, forks, locks, opening, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
+from .place import Place
 from .warden import Warden
 from .write import Write
 
 __all__ = ["Door", "Write"]
+
+# The next to open reads a WAL that was left, so nobody waits long to take it away.
+_CLOSE_SECONDS = 1.0
 
 
 class Door:
@@ -46,6 +50,7 @@ class Door:
         writing: The open write transaction, None when there is none.
         on_wake: Called after a commit that has given workers something to do.
         exposed: The files that group or others had access to before this opening.
+        place: Which files this opening has.
     """
 
     def __init__(
@@ -79,7 +84,7 @@ class Door:
             raise
         self._warden = Warden(self._connection)
         self._checkpointer = Checkpointer(self._connection, space.due_pages(path))
-        self._identity = files.identity(path)
+        self.place = Place(path)
         self._closed = False
         self.on_wake: Callable[[], None] = lambda: None
         forks.watch(self)
@@ -148,7 +153,7 @@ class Door:
         self.check()
         with self._mutex:
             self.check()
-            self.check_in_place("read")
+            self.place.require("read")
             self._mend("read")
             rows: list[Row] = self._run(
                 "read", lambda: self._connection.execute(sql, parameters).fetchall()
@@ -186,7 +191,7 @@ class Door:
             self.check()
             if self.writing is not None:
                 raise InvalidInput("backup cannot be part of a transaction", operation="backup")
-            self.check_in_place("backup")
+            self.place.require("backup")
             self._mend("backup")
             copying.copy(self._connection, target)
 
@@ -219,8 +224,9 @@ class Door:
                 raise InvalidInput(
                     f"{self.path} cannot be closed within a transaction", path=self.path
                 )
+            if not self._closed and not self._broken:
+                self._close_connection()
             self._closed = True
-            self._connection.close()
             self._gate.close()
 
     def prepare(self) -> None:
@@ -249,11 +255,11 @@ class Door:
         else:
             self._broken = True  # so that leaving the block does not roll the parent's back
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
-            forks.inherit(self._identity)
+            forks.inherit(self.place.database)
 
     @contextmanager
     def _transaction(self, operation: str, started: float, deadline: float) -> Iterator[Write]:
-        self.check_in_place(operation)
+        self.place.require(operation)
         self._mend(operation)
         connection = self._connection
         connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
@@ -300,6 +306,10 @@ class Door:
                 operation=operation,
                 path=self.path,
             ) from error
+        try:
+            self.place.require(operation)
+        except StoreFailed as error:
+            raise OutcomeUnknown(str(error), operation=operation, path=self.path) from error
 
     def _roll_back(self) -> None:
         try:
@@ -310,14 +320,26 @@ class Door:
     def _break(self) -> None:
         """Close a connection that can no longer be believed."""
         self._broken = True
+        self.place.leave_wal()
         with suppress(apsw.Error):  # it is closed all the same
             self._connection.close(True)
+
+    def _close_connection(self) -> None:
+        # Who takes itself for the last wrongly (place.py) meets no transaction in here.
+        entered = self._gate.enter(time.monotonic() + _CLOSE_SECONDS)
+        try:
+            if not entered or not self.place.has_wal():
+                self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            self._connection.close()
+        finally:
+            if entered:
+                self._gate.leave()
 
     def _mend(self, operation: str) -> None:
         """Open a new connection in the place of a broken one."""
         if not self._broken:
             return
-        self.check_in_place(operation)
+        self.place.require(operation)
         deadline = time.monotonic() + self._busy_seconds
         self._connection = self._run(
             operation,
@@ -325,6 +347,7 @@ class Door:
         )
         self._warden = Warden(self._connection)
         self._checkpointer = Checkpointer(self._connection, space.due_pages(self.path))
+        self.place.take_wal()
         self._broken = False
 
     @contextmanager
@@ -357,19 +380,6 @@ class Door:
             raise self._forked()
         if self._closed:
             raise InvalidInput(f"{self.path} is closed", path=self.path)
-
-    def check_in_place(self, operation: str) -> None:
-        """Refuse to go on with a file that is no longer the one at its path.
-
-        Raises:
-            StoreFailed: It was moved, unlinked or replaced; nothing was changed.
-        """
-        if files.identity(self.path) != self._identity:
-            raise StoreFailed(
-                f"{self.path} was moved or replaced while it was open",
-                operation=operation,
-                path=self.path,
-            )
 
     def _forked(self) -> ForkedStore:
         return ForkedStore(

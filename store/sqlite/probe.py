@@ -83,7 +83,7 @@ def _permissions(door: Door) -> tuple[str, bool]:
 
 
 def _place(door: Door) -> tuple[str, bool]:
-    door.check_in_place("probe")
+    door.place.require("probe")
     if door.has_moved():
         raise FencepostError(f"{door.path} is not the file that is open")
     return "the file that was opened is where it was", False
