@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import busy
+from . import busy, caps
 
-CANARIES: dict[str, Canary] = {each.name: each for each in (*busy.CANARIES,)}
+CANARIES: dict[str, Canary] = {each.name: each for each in (*busy.CANARIES, *caps.CANARIES)}
 
 
 def plant(name: str) -> None:

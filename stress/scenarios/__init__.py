@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import busy
+from . import busy, caps
 
-SCENARIOS: dict[str, Scenario] = {each.name: each for each in (busy.SCENARIO,)}
+SCENARIOS: dict[str, Scenario] = {each.name: each for each in (busy.SCENARIO, caps.SCENARIO)}

@@ -1,0 +1,59 @@
+"""Faults in how caps are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...store.message import Draft, Receipt
+from ...store.sqlite import keyed_entries, queues
+from ...store.sqlite.door import Door
+from ...store.sqlite.engine import SqliteEngine
+from ...store.sqlite.keyed_namespaces import Record
+from ...store.sqlite.write import Write
+from ..canary import Canary
+
+
+class _Reading:
+    """A write transaction's look, without the transaction."""
+
+    def __init__(self, door: Door) -> None:
+        self.path = door.path
+        self.run = door.read
+
+
+def _checked_before() -> None:
+    was, look = SqliteEngine.enqueue, queues.require_room
+
+    def enqueue(self: SqliteEngine, drafts: Sequence[Draft]) -> list[Receipt]:
+        for draft in drafts:
+            for address in draft.addresses:
+                look(_Reading(self._door), address.queue, len(draft.body))  # type: ignore[arg-type]
+        return was(self, drafts)
+
+    SqliteEngine.enqueue = enqueue  # type: ignore[method-assign]
+    queues.require_room = lambda write, queue, bytes: None
+
+
+def _never_evicts() -> None:
+    def make_room(write: Write, record: Record, freed: int, operation: str) -> int:
+        return 0
+
+    keyed_entries._make_room = make_room
+
+
+CANARIES = (
+    Canary(
+        "cap-checked-before",
+        "a queue's caps are looked at before the transaction that enqueues",
+        scenario="caps",
+        trips="caps-hold",
+        plant=_checked_before,
+    ),
+    Canary(
+        "no-eviction",
+        "a full namespace of keyed state takes one more",
+        scenario="caps",
+        trips="caps-hold",
+        plant=_never_evicts,
+    ),
+)

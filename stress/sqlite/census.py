@@ -1,0 +1,90 @@
+"""What is really in a store, counted row by row by a connection that is not the store's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+_CAPPED = """
+select 'entries of ' || owner || '/' || name, max_entries,
+  (select count(*) from fp_entry where namespace = fp_namespace.id)
+from fp_namespace
+where max_entries is not null
+union all
+select 'entries of ' || name, max_entries,
+  (
+    select count(*)
+    from fp_entry
+    join fp_namespace on fp_namespace.id = namespace
+    where fp_namespace.owner = fp_owner.name
+  )
+from fp_owner
+where max_entries is not null
+union all
+select 'deliveries of ' || name, max_rows,
+  (select count(*) from fp_delivery where queue = name and state in ('ready', 'leased'))
+from fp_queue
+where max_rows is not null
+union all
+select 'bytes of ' || name, max_bytes,
+  (
+    select coalesce(sum(bytes), 0)
+    from fp_delivery
+    where queue = name and state in ('ready', 'leased')
+  )
+from fp_queue
+where max_bytes is not null
+"""
+
+_MISCOUNTED = """
+select 'queue ' || name || ' has ' || rows || ' live deliveries, and says ' || (ready + leased)
+from (
+  select *,
+    (select count(*) from fp_delivery where queue = name and state in ('ready', 'leased')) as rows
+  from fp_queue
+)
+where rows <> ready + leased
+union all
+select 'namespace ' || name || ' has ' || rows || ' entries, and says ' || entries
+from (
+  select *, (select count(*) from fp_entry where namespace = fp_namespace.id) as rows
+  from fp_namespace
+)
+where rows <> entries
+"""
+
+_DELIVERIES = """
+select fp_delivery.queue, fp_message.key, fp_delivery.id, fp_delivery.state
+from fp_delivery
+join fp_message on fp_message.id = message_id
+order by fp_delivery.id
+"""
+
+
+class Census:
+    """Counts; each call sees the store as of one moment."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+        self._connection.set_busy_timeout(10_000)
+
+    def capped(self) -> list[tuple[str, int, int]]:
+        """Return everything that has a cap: its name, the cap, and how much there is."""
+        return self.rows(_CAPPED)
+
+    def miscounted(self) -> list[str]:
+        """Return what the counters that the store keeps say wrongly, in words."""
+        return [words for (words,) in self.rows(_MISCOUNTED)]
+
+    def deliveries(self) -> list[tuple[str, str, int, str]]:
+        """Return queue, key, id and state of each delivery, oldest first."""
+        return self.rows(_DELIVERIES)
+
+    def rows(self, sql: str) -> list[Any]:
+        """Return all rows of a statement."""
+        return self._connection.execute(sql).fetchall()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
