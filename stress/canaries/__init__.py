@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import busy, caps
+from . import busy, caps, claims
 
-CANARIES: dict[str, Canary] = {each.name: each for each in (*busy.CANARIES, *caps.CANARIES)}
+CANARIES: dict[str, Canary] = {
+    each.name: each for each in (*busy.CANARIES, *caps.CANARIES, *claims.CANARIES)
+}
 
 
 def plant(name: str) -> None:

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import busy, caps
+from . import busy, caps, claims
 
-SCENARIOS: dict[str, Scenario] = {each.name: each for each in (busy.SCENARIO, caps.SCENARIO)}
+SCENARIOS: dict[str, Scenario] = {
+    each.name: each
+    for each in (
+        busy.SCENARIO,
+        caps.SCENARIO,
+        claims.SCENARIO,
+    )
+}

@@ -39,6 +39,4 @@ def test_a_census_counts_what_has_a_cap_and_no_more(tmp_path: Path) -> None:
             "entries of app": (7, 1),
         }
         assert census.miscounted() == []
-        with store.transaction() as tx:
-            tx.execute("create table mine (x)")
         census.close()

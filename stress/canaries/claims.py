@@ -1,0 +1,96 @@
+"""Faults in how keys are told apart and claims are given."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from ...store.engine import Hold
+from ...store.engine.keyed import Item, Space
+from ...store.message import Draft, Receipt
+from ...store.sqlite import claim, keyed_entries, settle
+from ...store.sqlite.door import Write
+from ...store.sqlite.engine import SqliteEngine
+from ..canary import Canary
+
+
+def _dedupe_before() -> None:
+    was = SqliteEngine.enqueue
+
+    def enqueue(self: SqliteEngine, drafts: Sequence[Draft]) -> list[Receipt]:
+        return [one(self, draft) for draft in drafts]
+
+    def one(self: SqliteEngine, draft: Draft) -> Receipt:
+        known = "select id from fp_message where key = :key"
+        for (id,) in self._door.read(known, {"key": draft.key}):
+            return Receipt("duplicate", id, None, None)
+        # So that the unique index does not see it.
+        unseen = replace(draft, scope=f"{draft.scope} {secrets.token_hex(4)}")
+        return was(self, [unseen])[0]
+
+    SqliteEngine.enqueue = enqueue  # type: ignore[method-assign]
+
+
+def _overwrites() -> None:
+    was = keyed_entries.put
+
+    def put(
+        write: Write, space: Space, item: Item, operation: str, *, replace: bool = True
+    ) -> bool:
+        return was(write, space, item, operation)
+
+    keyed_entries.put = put
+
+
+def _lanes_by_snapshot() -> None:
+    # What another has of the lane in hand is not seen.
+    first = (
+        "and (lane is null or id = (select min(id) from fp_delivery as other where"
+        " other.queue = :queue and other.lane = fp_delivery.lane and other.state = 'ready'))"
+    )
+    claim._PICK = claim._PICK.replace("and held = 0", first)
+
+
+def _effect_before_ack() -> None:
+    @contextmanager
+    def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
+        with self._door.write("transaction", joins=False) as write:
+            yield write
+        with self._door.write("ack") as write:
+            settle.ack(write, hold, None)
+
+    SqliteEngine.completion = completion  # type: ignore[method-assign]
+
+
+CANARIES = (
+    Canary(
+        "dedupe-before",
+        "a key is looked up before the transaction that stores it",
+        scenario="claims",
+        trips="accepted-once",
+        plant=_dedupe_before,
+    ),
+    Canary(
+        "register-overwrites",
+        "register_if_absent overwrites what is there",
+        scenario="claims",
+        trips="won-once",
+        plant=_overwrites,
+    ),
+    Canary(
+        "lanes-by-snapshot",
+        "a claim takes the oldest that is ready of a lane, whoever has an older one in hand",
+        scenario="claims",
+        trips="lane-order",
+        plant=_lanes_by_snapshot,
+    ),
+    Canary(
+        "effect-before-ack",
+        "a handler's writes are committed first, and the ack in a transaction of its own",
+        scenario="claims",
+        trips="effects-once",
+        plant=_effect_before_ack,
+    ),
+)
