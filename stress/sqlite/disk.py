@@ -1,0 +1,305 @@
+"""A disk that loses power and fails: a layer between SQLite and the real files.
+
+What is written goes to the real files at once, and beside them it is worked out what a
+power loss would leave. Syncs are noted and not done: nothing here has to outlive the
+machine. It sees what SQLite does with databases, journals and WALs, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+from typing import Literal
+
+import apsw
+
+from .platter import Image, Op, Platter
+
+Kind = Literal["write", "sync", "truncate", "read", "open", "delete"]
+KINDS: tuple[Kind, ...] = ("write", "sync", "truncate", "read", "open", "delete")
+
+# What the kernel may answer to each. A full disk is noticed by what takes room.
+ERRORS: dict[Kind, tuple[str, ...]] = {
+    "write": ("EIO", "ENOSPC", "short"),
+    "sync": ("EIO", "ENOSPC"),
+    "truncate": ("EIO", "ENOSPC"),
+    "read": ("EIO",),
+    "open": ("EIO", "ENOSPC"),
+    "delete": ("EIO",),
+}
+
+_EXTENDED = {
+    "write": apsw.SQLITE_IOERR_WRITE,
+    "sync": apsw.SQLITE_IOERR_FSYNC,
+    "truncate": apsw.SQLITE_IOERR_TRUNCATE,
+    "read": apsw.SQLITE_IOERR_READ,
+    "open": apsw.SQLITE_CANTOPEN,
+    "delete": apsw.SQLITE_IOERR_DELETE,
+}
+
+_KEPT = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL
+_JOURNALS = apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL
+
+
+class Disk(apsw.VFS):
+    """Where all databases of this process lie that are opened while it is in use.
+
+        with disk() as here, connect(path) as store:
+            store.queue("mail").enqueue(b"hello")
+            with here.lose_power(random):
+                store.close()
+        # The files at path are now what the power loss left.
+
+    Attributes:
+        log: All that changed a file, in order; recorded only if asked for.
+        done: How many operations of each kind there were, those that failed included.
+        met: How many faults were met.
+    """
+
+    def __init__(self, name: str, *, recording: bool) -> None:
+        super().__init__(name, "unix", makedefault=True)
+        self.log: list[Op] = []
+        self.done: Counter[str] = Counter()
+        self.met = 0
+        self._recording = recording
+        self._platter = Platter()
+        self._inodes = 0
+        self._open = 0
+        self._muted = False
+        self._fault: _Fault | None = None
+
+    # power
+
+    def images(self, random: Random, most: int) -> Iterator[Image]:
+        """Return what a power loss now may leave, at most `most` images and a torn one."""
+        return self._platter.images(random, most)
+
+    @contextmanager
+    def lose_power(self, random: Random) -> Iterator[Image]:
+        """Lose it; close all stores in the block, which changes nothing any more.
+
+        After the block the real files are replaced by those that are left, which are given
+        to the block: one of the images, chosen by `random`.
+        """
+        left = self._platter.image(random)
+        with self.killed():
+            yield left
+        self.replace(left)
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Close stores in the block as if their process had been killed: nothing is changed."""
+        self._muted, was = True, self._muted
+        try:
+            yield
+        finally:
+            self._muted = was
+
+    def replace(self, image: Image) -> None:
+        """Put an image in the place of all the files that this disk has.
+
+        Raises:
+            RuntimeError: One of them is still open, and would be mixed up with the new.
+        """
+        if self._open:
+            raise RuntimeError(f"{self._open} files of the disk are still open")
+        for path in self._platter.paths():
+            for name in (path, path + "-shm"):
+                with suppress(FileNotFoundError):
+                    os.unlink(name)
+        put(image)
+        self._platter = Platter(image)
+
+    # faults
+
+    def inject(
+        self,
+        kind: Kind | Literal["any"],
+        nth: int,
+        fault: str | Callable[[], None],
+        *,
+        for_ever: bool = False,
+    ) -> None:
+        """Meet a fault at the nth operation of a kind from now on, 1 for the next.
+
+        Args:
+            fault: One of ERRORS of that kind, or something to call before it is done.
+            for_ever: At each such operation from there on, until `heal`.
+        """
+        self._fault = _Fault(kind, nth, fault, for_ever)
+
+    def heal(self) -> None:
+        """Fail no more."""
+        self._fault = None
+
+    # what SQLite calls
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        self.meet("open")
+        return _File(self, name, flags)
+
+    def xDelete(self, filename: str, syncdir: bool) -> None:
+        if self._muted:
+            return
+        self.meet("delete")
+        super().xDelete(filename, syncdir)
+        inode = self._platter.inode(filename)
+        if inode is not None:
+            self.note(Op("delete", filename, inode, folder=syncdir))
+
+    # what its files call
+
+    def opened(self, path: str, contents: Callable[[], bytes]) -> int:
+        """Return the inode of a file that was opened, and perhaps made."""
+        self._open += 1
+        inode = self._platter.inode(path)
+        if inode is None:
+            self._inodes += 1
+            inode = self._inodes
+            if found := contents():
+                self._platter.add(path, inode, found)
+            else:
+                self.note(Op("create", path, inode))
+        return inode
+
+    def closed(self) -> None:
+        """Take note that one is closed."""
+        self._open -= 1
+
+    @property
+    def muted(self) -> bool:
+        """True while nothing may be changed."""
+        return self._muted
+
+    def note(self, op: Op) -> None:
+        """Take note of what was done."""
+        self._platter.apply(op)
+        if self._recording:
+            self.log.append(op)
+
+    def meet(self, kind: Kind) -> None:
+        """Count an operation, and fail here when it is time to."""
+        self.done[kind] += 1
+        fault = self._fault
+        if fault is None or fault.kind not in (kind, "any"):
+            return
+        fault.left -= 1
+        if fault.left > 0:
+            return
+        if not fault.for_ever:
+            self._fault = None
+        self.met += 1
+        if isinstance(fault.what, str):
+            raise _error(kind, fault.what)
+        fault.what()
+
+
+class _Fault:
+    def __init__(
+        self, kind: str, left: int, what: str | Callable[[], None], for_ever: bool
+    ) -> None:
+        self.kind = kind
+        self.left = left
+        self.what = what
+        self.for_ever = for_ever
+
+
+class _Short(apsw.FullError):
+    """A write of which only a part was done."""
+
+
+class _File(apsw.VFSFile):
+    """A file of the disk; what is not here passes through."""
+
+    def __init__(self, disk: Disk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("unix", name, flags)
+        self._disk = disk
+        self._path = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
+        kept = flags[0] & _KEPT
+        self._inode = disk.opened(self._path, self._contents) if kept else 0
+        # With the first sync of a journal SQLite syncs the folder that it was made in.
+        self._new = bool(flags[0] & _JOURNALS and flags[0] & apsw.SQLITE_OPEN_CREATE)
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        self._disk.meet("read")
+        return super().xRead(amount, offset)
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        if self._disk.muted:
+            return
+        try:
+            self._disk.meet("write")
+        except _Short:
+            self._write(data[: len(data) // 2], offset)
+            raise
+        self._write(data, offset)
+
+    def xTruncate(self, newsize: int) -> None:
+        if self._disk.muted:
+            return
+        self._disk.meet("truncate")
+        super().xTruncate(newsize)
+        if self._inode:
+            self._disk.note(Op("truncate", self._path, self._inode, newsize))
+
+    def xSync(self, flags: int) -> None:
+        if self._disk.muted:
+            return
+        try:
+            self._disk.meet("sync")
+        except apsw.Error:
+            if self._inode:
+                self._disk.note(Op("failed sync", self._path, self._inode))
+            raise
+        if self._inode:
+            self._disk.note(Op("sync", self._path, self._inode, folder=self._new))
+            self._new = False
+
+    def xClose(self) -> None:
+        super().xClose()
+        if self._inode:
+            self._inode = 0
+            self._disk.closed()
+
+    def _contents(self) -> bytes:
+        # Never by another descriptor: closing it would drop all locks on the file.
+        size = super().xFileSize()
+        return super().xRead(size, 0) if size else b""
+
+    def _write(self, data: bytes, offset: int) -> None:
+        super().xWrite(data, offset)
+        if self._inode:
+            self._disk.note(Op("write", self._path, self._inode, offset, bytes(data)))
+
+
+@contextmanager
+def disk(*, recording: bool = False) -> Iterator[Disk]:
+    """Put every database that is opened in the block on a disk of its own."""
+    here = Disk("disk", recording=recording)
+    try:
+        yield here
+    finally:
+        here.heal()
+        apsw.set_default_vfs("unix")
+        here.unregister()
+
+
+def put(image: Image) -> None:
+    """Write the files of an image."""
+    for path, contents in image.items():
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, contents)
+        finally:
+            os.close(fd)
+
+
+def _error(kind: Kind, name: str) -> Exception:
+    if name == "short":
+        return _Short("the disk is full")
+    if name == "ENOSPC" and kind != "open":
+        return apsw.FullError("the disk is full")
+    return apsw.exception_for(_EXTENDED[kind])
