@@ -5,30 +5,20 @@ The same is done behind a bare busy_timeout, for comparison; nothing is asked of
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import time
 from collections import Counter
 
-from ...store import connect
-from ...store.errors import StoreBusy
-from .. import probe
-from ..fleet import Me
-from ..history import Call, read
 from ..report import Chart, Finding, Result
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.bare import BareWriter
 from ..waits import over_time, quantiles
+from ..writers import BUSY_SECONDS, Cell, Writers
 
-BUSY_SECONDS = 5.0
 # Of the wait for the lock, on a disk that syncs in half a millisecond; slower ones scale it.
 BOUND_MS = {8: 250.0, 16: 500.0, 32: 1000.0}
 SYNC_MS = 0.5
 LEAST_SHARE = 0.3
 LEAST_THROUGHPUT = 0.7
-
-_BODY = bytes(1024)
 
 
 def run(run: Run) -> None:
@@ -40,30 +30,37 @@ def run(run: Run) -> None:
     most = int(run.size["processes"])
     counts = [count for count in BOUND_MS if count <= most] or [most]
     rounds = int(run.size["rounds"])
-    cells = _Cells(run, most)
+    measured = _Rounds(run, most)
     for number in range(3 * rounds):
         run.progress(number / (rounds + 1), f"1 writer, then {' and '.join(map(str, counts))}")
         for count in (1, *counts):
-            cells.measure(count, gated=True)
-        held = all(cells.judge(count).ok for count in counts)
+            measured.measure(count, gated=True)
+        held = all(measured.judge(count).ok for count in counts)
         if number + 1 >= rounds and (held or run.canary):
             break
     if run.size["baseline"]:
         run.progress(rounds / (rounds + 1), "for comparison: busy_timeout alone")
         for count in counts:
-            cells.measure(count, gated=False)
-    cells.end()
-    run.figure("fdatasync_p50_ms", round(cells.sync_ms, 3))
-    run.figure("one_writer_per_second", round(statistics.median(c.rate for c in cells.of[1, True])))
+            measured.measure(count, gated=False)
+    measured.end()
+    run.figure("fdatasync_p50_ms", round(measured.sync_ms, 3))
+    run.figure(
+        "one_writer_per_second", round(statistics.median(c.rate for c in measured.of[1, True]))
+    )
     told = []
     for count in counts:
-        many, figures = cells.of[count, True], cells.figures(count)
-        judged = cells.judge(count)
+        many, figures = measured.of[count, True], measured.figures(count)
+        judged = measured.judge(count)
         run.add(judged.checked, judged.findings)
-        told.append(f"{count}: {figures['throughput']:.2f} x, p99.9 {figures['p99.9_ms']:.0f} ms")
+        told.append(
+            f"{count} writers: {figures['throughput']:.2f} x one, share {figures['share']:.2f},"
+            f" p99.9 {figures['p99.9_ms']:.0f} ms"
+        )
         _show(run, f"{count}_writers", figures)
-        if (count, False) in cells.of:
-            _show(run, f"{count}_writers_busy_timeout", cells.figures(count, gated=False))
+        if (count, False) in measured.of:
+            bare = measured.figures(count, gated=False)
+            _show(run, f"{count}_writers_busy_timeout", bare)
+            told[-1] += f" (bare: {bare['share']:.2f}, {bare['p99.9_ms']:.0f} ms)"
         waits = [
             (number * run.size["seconds"] + at, ms)
             for number, cell in enumerate(many)
@@ -71,28 +68,28 @@ def run(run: Run) -> None:
         ]
         title = f"Wait for the lock, {count} writers"
         run.chart(over_time(title, waits, y="ms", bound=BOUND_MS.get(count)))
-    run.chart(_shares(counts[-1], cells.of))
-    run.chart(_rates(cells.all))
+    run.chart(_shares(counts[-1], measured.of))
+    run.chart(_rates(measured.all))
     run.says("; ".join(told))
 
 
-class _Cells:
-    """The stretches of time that were measured.
+class _Rounds:
+    """What was measured.
 
     Attributes:
+        all: In its order.
         of: By the number of writers and whether they stood at the gate.
     """
 
     def __init__(self, run: Run, most: int) -> None:
-        self.all: list[_Cell] = []
-        self.of: dict[tuple[int, bool], list[_Cell]] = {}
-        self._run = run
-        self._syncs: list[float] = []
-        self._children = [run.start(f"writer-{n}", _work) for n in range(most)]
+        self.all: list[Cell] = []
+        self.of: dict[tuple[int, bool], list[Cell]] = {}
+        self._seconds = run.size["seconds"]
+        self._writers = Writers(run, most)
 
     @property
     def sync_ms(self) -> float:
-        return statistics.median(self._syncs)
+        return statistics.median(self._writers.syncs)
 
     @property
     def scale(self) -> float:
@@ -101,33 +98,13 @@ class _Cells:
 
     def measure(self, count: int, *, gated: bool) -> None:
         """Let so many writers write for a while."""
-        syncs = probe.fdatasync_ms(self._run.folder, 100)
-        number, seconds = len(self.all), self._run.size["seconds"]
-        folder = self._run.folder / f"{number}"
-        folder.mkdir(mode=0o700)
-        path = str(folder / "store.db")
-        if gated:
-            with connect(path) as store, store.transaction() as tx:
-                tx.execute("create table writes (writer text, body blob)")
-        else:
-            BareWriter(path, 0).close()
-        children = self._children[:count]
-        for child in children:
-            child.go(cell=number, path=path, gated=gated)
-        for child in children:
-            child.heard()
-        for child in children:
-            child.go(seconds=seconds)
-        for child in children:
-            child.heard(seconds + 60)
-        shutil.rmtree(folder)
-        calls = [
-            call for call in read(self._run.folder / "history") if call.answer["cell"] == number
-        ]
-        label = f"{number + 1}: {count}{'' if gated else ' bare'}"
-        self.all.append(_Cell(label, calls, seconds, statistics.mean(syncs)))
-        self.of.setdefault((count, gated), []).append(self.all[-1])
-        self._syncs += syncs
+        cell = self._writers.measure(count, self._seconds, gated=gated)
+        self.all.append(cell)
+        self.of.setdefault((count, gated), []).append(cell)
+
+    def end(self) -> None:
+        """Let the writers go."""
+        self._writers.end()
 
     def figures(self, count: int, *, gated: bool = True) -> dict[str, float]:
         """Return what so many writers reached, against the one before them in each round."""
@@ -186,86 +163,13 @@ class _Cells:
         )
         return verdict
 
-    def end(self) -> None:
-        """Let the writers go."""
-        for child in self._children:
-            child.enough()
-        for child in self._children:
-            child.join()
-
-
-class _Cell:
-    """What so many writers did in one stretch of time.
-
-    Attributes:
-        waits: (seconds since its beginning, milliseconds) of each commit.
-        counts: Commits by writer.
-        gave_up: How long each StoreBusy took to come, in milliseconds.
-    """
-
-    def __init__(self, label: str, calls: list[Call], seconds: float, sync_ms: float) -> None:
-        self.label = label
-        self.sync_ms = sync_ms
-        self.waits = [
-            ((call.began - calls[0].began) / 1e9, call.answer["ms"])
-            for call in calls
-            if call.op == "waited"
-        ]
-        self.counts = Counter(call.process for call in calls if call.op == "waited")
-        for call in calls:
-            self.counts.setdefault(call.process, 0)
-        self.gave_up = [call.answer["ms"] for call in calls if call.op == "gave up"]
-        self.rate = len(self.waits) / seconds
-
-
-def _work(me: Me) -> None:
-    while (facts := me.wait()) is not None:
-        write = _write if facts["gated"] else _write_bare
-        write(me, facts["path"], facts["cell"])
-        me.ready()
-
-
-def _write(me: Me, path: str, cell: int) -> None:
-    with connect(path, busy_timeout=BUSY_SECONDS) as store:
-        end = _start(me, cell)
-        while (asked := time.monotonic()) < end:
-            try:
-                with store.transaction() as tx:
-                    waited = time.monotonic() - asked
-                    tx.execute("insert into writes values (?, ?)", (me.name, _BODY))
-                me.history.seen("waited", cell=cell, ms=waited * 1000)
-            except StoreBusy as error:
-                me.history.seen("gave up", cell=cell, ms=error.waited * 1000)
-
-
-def _write_bare(me: Me, path: str, cell: int) -> None:
-    writer = BareWriter(path, int(BUSY_SECONDS * 1000))
-    end = _start(me, cell)
-    while (asked := time.monotonic()) < end:
-        if writer.begin():
-            waited = time.monotonic() - asked
-            writer.insert(me.name, _BODY)
-            me.history.seen("waited", cell=cell, ms=waited * 1000)
-        else:
-            me.history.seen("gave up", cell=cell, ms=(time.monotonic() - asked) * 1000)
-    writer.close()
-
-
-def _start(me: Me, cell: int) -> float:
-    """Wait for the others; return time.monotonic() of the end."""
-    me.history.seen("joined", cell=cell)
-    me.ready()
-    facts = me.wait()
-    assert facts is not None
-    return time.monotonic() + float(facts["seconds"])
-
 
 def _show(run: Run, name: str, figures: dict[str, float]) -> None:
     for figure, value in figures.items():
         run.figure(f"{name}.{figure}", value)
 
 
-def _shares(count: int, of: dict[tuple[int, bool], list[_Cell]]) -> Chart:
+def _shares(count: int, of: dict[tuple[int, bool], list[Cell]]) -> Chart:
     bars: dict[str, list[tuple[float | str, float]]] = {}
     for gated, name in ((True, "the gate"), (False, "busy_timeout alone")):
         if cells := of.get((count, gated)):
@@ -277,7 +181,7 @@ def _shares(count: int, of: dict[tuple[int, bool], list[_Cell]]) -> Chart:
     return Chart(f"Share of each of {count} writers", "bars", "writer", "% of commits", bars)
 
 
-def _rates(cells: list[_Cell]) -> Chart:
+def _rates(cells: list[Cell]) -> Chart:
     bars: dict[str, list[tuple[float | str, float]]] = {
         "commits": [(cell.label, round(cell.rate)) for cell in cells],
         "fdatasyncs of the bare disk": [(cell.label, round(1000 / cell.sync_ms)) for cell in cells],
