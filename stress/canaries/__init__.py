@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import busy, caps, claims
+from . import busy, caps, claims, pool
 
 CANARIES: dict[str, Canary] = {
-    each.name: each for each in (*busy.CANARIES, *caps.CANARIES, *claims.CANARIES)
+    each.name: each
+    for each in (
+        *busy.CANARIES,
+        *caps.CANARIES,
+        *claims.CANARIES,
+        *pool.CANARIES,
+    )
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import busy, caps, claims
+from . import busy, caps, claims, pool
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -11,5 +11,6 @@ SCENARIOS: dict[str, Scenario] = {
         busy.SCENARIO,
         caps.SCENARIO,
         claims.SCENARIO,
+        pool.SCENARIO,
     )
 }

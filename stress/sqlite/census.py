@@ -77,6 +77,11 @@ class Census:
         """Return what the counters that the store keeps say wrongly, in words."""
         return [words for (words,) in self.rows(_MISCOUNTED)]
 
+    def verdict(self) -> str:
+        """Return "ok", or what is wrong with the file or its counters."""
+        damage = [str(says) for (says,) in self.rows("pragma integrity_check") if says != "ok"]
+        return "; ".join(damage or self.miscounted()) or "ok"
+
     def deliveries(self) -> list[tuple[str, str, int, str]]:
         """Return queue, key, id and state of each delivery, oldest first."""
         return self.rows(_DELIVERIES)

@@ -1,0 +1,63 @@
+"""Faults in how a pool's processes end, and in what they leave to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ...store import Transaction
+from ...workers import Context
+from ...workers.supervisor import Supervisor
+from ...workers.worker import Worker
+from ..canary import Canary
+
+
+def _effect_apart() -> None:
+    @contextmanager
+    def transaction(self: Context) -> Iterator[Transaction]:
+        with self.store.transaction() as tx:
+            yield tx  # and the ack rides with the next claim
+
+    Context.transaction = transaction  # type: ignore[method-assign]
+
+
+def _nothing_given_back() -> None:
+    def retire(self: Supervisor, worker: int, why: str) -> None:
+        pass
+
+    Supervisor._retire = retire  # type: ignore[method-assign]
+
+
+def _silent_at_the_end() -> None:
+    stop = Worker.stop
+
+    def stop_renewing(self: Worker) -> None:
+        stop(self)
+        self._keeper._stopped = True
+
+    Worker.stop = stop_renewing  # type: ignore[method-assign]
+
+
+CANARIES = (
+    Canary(
+        "effect-apart",
+        "a handler's writes commit apart from its ack",
+        scenario="pool",
+        trips="effects-once",
+        plant=_effect_apart,
+    ),
+    Canary(
+        "nothing-given-back",
+        "the supervisor leaves a dead worker's claims to the end of their leases",
+        scenario="pool",
+        trips="handled-again-in-time",
+        plant=_nothing_given_back,
+    ),
+    Canary(
+        "silent-at-the-end",
+        "leases are no longer renewed once a worker is told to stop",
+        scenario="pool",
+        trips="not-handled-twice",
+        plant=_silent_at_the_end,
+    ),
+)

@@ -1,0 +1,96 @@
+"""The app of the pools: handlers that note each try outside the store, and an effect in it.
+
+`fencepost work` runs it in the folder of the store. A canary that the environment names is
+planted in every process that loads it: the supervisor, and each worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from pathlib import Path
+
+import multiprocess
+
+from ...ingest import App
+from ...store import Message
+from ...workers import Context
+from ..history import Pending, Recorder
+from .processes import name_of
+
+QUEUE = "work"
+# In the environment of a pool: the canary to plant, and the lease that it was started with.
+CANARY = "FENCEPOST_STRESS_CANARY"
+LEASE = "FENCEPOST_STRESS_LEASE"
+
+EFFECTS = "create table if not exists effects (key text, fence integer, pid integer)"
+_EFFECT = "insert into effects values (?, ?, ?)"
+
+_PAUSE_SECONDS = 0.012
+
+app = App("store.db")
+
+
+def order(key: str, seconds: float = 0.0) -> bytes:
+    """Return the body of a message: the same for the same key.
+
+    One in four is acked without a transaction. The pauses before and after the transaction
+    let a kill come in every part of a try; `seconds` more are spent before it.
+    """
+    chance = random.Random(key)
+    before, after = (chance.uniform(0, _PAUSE_SECONDS) for _ in range(2))
+    return json.dumps(
+        {"plain": chance.random() < 0.25, "before": before + seconds, "after": after}
+    ).encode()
+
+
+class _Notes:
+    """The history of a worker, which claims between two calls of its handler."""
+
+    def __init__(self) -> None:
+        self.history = Recorder(Path("history"), f"worker-{name_of(os.getpid())}")
+        self._lease_ms = round(float(os.environ[LEASE]) * 1000)
+        self._claim: Pending
+        self.ask()
+
+    def ask(self) -> None:
+        """Note that a claim is about to be asked for."""
+        self._claim = self.history.begin("claim", queue=QUEUE)
+
+    def claimed(self, message: Message, ctx: Context) -> None:
+        """Note what it gave."""
+        claim = {"id": message.id, "key": message.key, "fence": ctx.fence}
+        self._claim.ok(claims=[{**claim, "lane": None, "lease_ms": self._lease_ms}])
+
+
+# No number of kills makes a message a dead letter.
+@app.task(QUEUE, max_attempts=1_000_000)
+def work(message: Message, ctx: Context) -> None:
+    """Do as the message says."""
+    assert _notes is not None
+    what = {"id": message.id, "key": message.key, "fence": ctx.fence}
+    _notes.claimed(message, ctx)
+    try:
+        told = message.json()
+        time.sleep(told["before"])
+        if told["plain"]:
+            # It rides with the next claim, and what came of it nobody is told.
+            _notes.history.begin("ack", **what)
+            return
+        with _notes.history.begin("complete", **what), ctx.transaction() as tx:
+            tx.execute(_EFFECT, (message.key, ctx.fence, os.getpid()))
+        time.sleep(told["after"])
+    finally:
+        _notes.ask()
+
+
+_notes = None
+if LEASE in os.environ:
+    if canary := os.environ.get(CANARY):
+        from ..canaries import plant
+
+        plant(canary)
+    if multiprocess.parent_process() is not None:  # a worker, not the supervisor
+        _notes = _Notes()

@@ -1,0 +1,358 @@
+"""Pools of `fencepost work` whose workers, producers and supervisors are killed at random.
+
+Producers enqueue all the while, also what others have enqueued before them. A pool that is
+gone is started again by the same command. Then, with nobody killed, pools are told to stop
+in the midst of long handlers while their successors stand by, as in a deployment.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from ...store import connect
+from ..checker import check
+from ..fleet import PATIENCE_SECONDS
+from ..history import Recorder, now_ns, read
+from ..pools.app import EFFECTS, QUEUE, order
+from ..pools.command import LEASE_SECONDS, complaints, work
+from ..pools.processes import children, kill, name_of
+from ..pools.producer import produce
+from ..pools.tries import Repeat, repeats, tries
+from ..run import Run
+from ..scenario import Scenario
+from ..sqlite.census import Census
+from ..waits import over_time, quantiles
+
+_MOST_WAITING = 200
+_KILL_PAUSE_SECONDS = 0.12
+_SHORT_LEASE_SECONDS = 2.0
+_LONG_HANDLER_SECONDS = 5.0
+
+
+def run(run: Run) -> None:
+    """Run the rounds, each with a store of its own."""
+    rounds = int(run.size["rounds"])
+    faults, tried = 0, 0
+    waits: list[tuple[float, float]] = []
+    for number in range(rounds):
+        site = _Site(run, number)
+        for kind in _plan(run.random, int(run.size["kills"])):
+            site.strike(kind)
+            faults += 1
+            run.progress((number + 0.7) / rounds, f"{faults} killed or stopped")
+        site.drain()
+        if run.canary:
+            found, gaps = site.judge()
+        if not (run.canary and run.has_findings):
+            for _ in range(int(run.size["deployments"])):
+                run.progress((number + 0.9) / rounds, "deployment")
+                site.deploy()
+            found, gaps = site.judge()
+        site.end()
+        tried += found
+        waits += gaps
+        if run.has_findings:
+            break
+        shutil.rmtree(site.folder)
+    figures = quantiles(seconds for _, seconds in waits)
+    run.figure("tries", tried)
+    for name, seconds in figures.items():
+        run.figure(f"kill_to_next_try_{name}_s", round(seconds, 3))
+    run.chart(over_time("From a kill to the next try", waits, y="s", bound=run.size["again"]))
+    run.says(f"{faults} faults, {tried} tries; kill to next try p99 {figures['p99']:.2f} s")
+
+
+class _Pool:
+    """A pool, and then its successors by the same command."""
+
+    def __init__(self, run: Run, name: str, folder: Path, lease: float) -> None:
+        self._run = run
+        self._name = name
+        self._folder = folder
+        self._lease = lease
+        self._generation = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or its successor."""
+        workers, canary = int(self._run.size["workers"]), self._run.canary
+        name = f"{self._name}-{self._generation}"
+        self._log = self._folder / f"{name}.log"
+        self._child = self._run.start(name, work, self._folder, workers, self._lease, canary)
+        self._generation += 1
+        self.is_ending = False
+
+    def workers(self) -> list[int]:
+        """Return its workers that have had a message, eldest first."""
+        found = []
+        for pid in children(self._child.pid, spawned=True):
+            with suppress(FileNotFoundError):
+                history = self._folder / "history" / f"worker-{name_of(pid)}.jsonl"
+                if b'"ok"' in history.read_bytes():
+                    found.append(pid)
+        return found
+
+    def is_up(self) -> bool:
+        """True once all its workers have been."""
+        with suppress(FileNotFoundError):
+            return "working on" in self._log.read_text()
+        return False
+
+    def kill_worker(self, pid: int) -> bool:
+        """Kill one of its workers; False when that is gone."""
+        return kill(pid, parent=self._child.pid)
+
+    def kill(self) -> None:
+        """Kill the supervisor; its workers die with it."""
+        self._child.kill()
+        self.is_ending = True
+
+    def stop(self) -> None:
+        """Tell it to finish what is begun, and to exit."""
+        os.kill(self._child.pid, signal.SIGTERM)
+        self.is_ending = True
+
+    def has_ended(self) -> bool:
+        """True when it is gone, which has to be as it was told."""
+        if self._child.alive:
+            return False
+        code = self._child.exit_code
+        self._run.check(
+            "typed-errors",
+            self.is_ending and code in (0, -signal.SIGKILL),
+            f"{self._name}: fencepost work ended with {code}",
+        )
+        return True
+
+
+class _Site:
+    """A round's store, with the pools and the producers that work on it."""
+
+    def __init__(self, run: Run, number: int) -> None:
+        self.folder = run.folder / str(number)
+        self.folder.mkdir(mode=0o700)
+        self._store = connect(self.folder / "store.db")
+        self._queue = self._store.queue(QUEUE, max_rows=_MOST_WAITING)
+        with self._store.transaction() as tx:
+            tx.execute(EFFECTS)
+        self._run = run
+        self._name = f"{number}"
+        self._history = Recorder(self.folder / "history", "scenario")
+        self._pools = self._start(LEASE_SECONDS)
+        self._producers = [
+            run.start(f"producer-{number}-{slot}", produce, self.folder, slot)
+            for slot in range(int(run.size["producers"]))
+        ]
+
+    def strike(self, kind: str) -> None:
+        """Kill or stop one of a kind after a while, and start again what is gone."""
+        time.sleep(self._run.random.uniform(0, _KILL_PAUSE_SECONDS))
+        strike = {
+            "producer killed": self._kill_producer,
+            "worker killed": self._kill_worker,
+            "supervisor killed": self._kill_pool,
+            "pool stopped": self._stop_pool,
+        }[kind]
+        self._until(strike, f"there is one for: {kind}")
+        self._run.fault(kind)
+
+    def drain(self) -> None:
+        """Let nobody enqueue any more, and wait until all is done."""
+        for producer in self._producers:
+            producer.enough()
+        for producer in self._producers:
+            producer.join()
+        self._producers = []
+        began = time.monotonic()
+        while (left := self._left()) and (waited := time.monotonic() - began) < PATIENCE_SECONDS:
+            if self._run.canary and waited > self._run.size["again"] and not self._left("ready"):
+                break  # what is left is held by nobody who lives
+            self._restart()
+            time.sleep(0.02)
+        self._run.check("never-stuck", not left, f"{left} messages are not at their end")
+
+    def deploy(self) -> None:
+        """Stop pools whose workers are all in long handlers, and start others beside them."""
+        self.end()
+        old = self._pools = self._start(_SHORT_LEASE_SECONDS)
+        self._until(lambda: all(pool.is_up() for pool in old), "the pools are up")
+        workers = int(self._run.size["workers"]) * len(old)
+        for number in range(3 * workers):
+            key = f"long-{self._run.random.random()}"
+            body = order(key, _LONG_HANDLER_SECONDS if number < workers else 0.0)
+            with self._history.begin("enqueue", queue=QUEUE, key=key, lane=None) as pending:
+                receipt = self._queue.enqueue(body, key=key)
+                pending.ok(status=receipt.status, message_id=receipt.message_id)
+        self._until(lambda: self._queue.stats().leased == workers, "all workers are busy")
+        for pool in old:
+            pool.stop()
+        self._run.fault("pool stopped in a handler", len(old))
+        self._pools = self._start(_SHORT_LEASE_SECONDS)
+        self._until(lambda: all(pool.has_ended() for pool in old), "the pools have stopped")
+        self.drain()
+
+    def end(self) -> None:
+        """Stop all pools."""
+        for pool in self._pools:
+            if not pool.is_ending:
+                self._until(pool.is_up, "the pool is up")
+                pool.stop()
+        pools, self._pools = self._pools, []
+        self._until(lambda: all(pool.has_ended() for pool in pools), "the pools have stopped")
+
+    def judge(self) -> tuple[int, list[tuple[float, float]]]:
+        """Check all that was noted; return how many tries there were, and when and after how
+        many seconds each message was tried again whose worker was killed."""
+        census = Census(str(self.folder / "store.db"))
+        for queue, key, id, state in census.deliveries():
+            self._history.seen("final", queue=queue, key=key, id=id, state=state)
+        for key, count in census.rows("select key, count(*) from effects group by key"):
+            self._history.seen("effect", key=key, count=count)
+        self._history.seen("integrity", says=census.verdict())
+        census.close()
+        calls = read(self.folder / "history")
+        self._run.add(*check(calls))
+        for line in complaints(self.folder):
+            self._run.broken("typed-errors", f"a pool said: {line}")
+        waits = []
+        for repeat in repeats(calls):
+            waits += self._judge(repeat)
+        tried = tries(calls)
+        self._run.checked("not-handled-twice", len({each.key for each in tried}))
+        return len(tried), waits
+
+    def _judge(self, repeat: Repeat) -> list[tuple[float, float]]:
+        first, killed_at, again_at = repeat
+        if killed_at is None:
+            self._run.broken(
+                "not-handled-twice",
+                f"{first.key} was tried again, though {first.process} was not killed at it",
+            )
+            return []
+        seconds = ((now_ns() if again_at is None else again_at) - killed_at) / 1e9
+        self._run.check(
+            "handled-again-in-time",
+            seconds <= self._run.size["again"],
+            f"{first.key} was not tried again for {seconds:.1f} s after {first.process} was killed",
+        )
+        return [(killed_at / 1e9, seconds)]
+
+    def _start(self, lease: float) -> list[_Pool]:
+        slots = range(int(self._run.size["pools"]))
+        self._name += "'"
+        return [_Pool(self._run, f"pool-{self._name}-{n}", self.folder, lease) for n in slots]
+
+    def _restart(self) -> None:
+        for pool in self._pools:
+            if pool.has_ended():
+                pool.start()
+
+    def _until(self, true: Callable[[], bool], what: str) -> None:
+        """Wait until something is true, and start again what is gone meanwhile."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not true():
+            self._restart()
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
+            time.sleep(0.005)
+        self._restart()
+
+    def _left(self, *states: str) -> int:
+        stats = self._queue.stats()
+        return sum(getattr(stats, state) for state in states or ("ready", "scheduled", "leased"))
+
+    def _kill_producer(self) -> bool:
+        mother = self._run.random.choice(self._producers)
+        found = children(mother.pid)
+        return bool(found) and kill(found[0], parent=mother.pid)
+
+    def _kill_worker(self) -> bool:
+        pool = self._run.random.choice(self._pools)
+        found = pool.workers()
+        if not found:
+            return False
+        pid = self._run.random.choice(found)
+        self._note_killed(pid)
+        return pool.kill_worker(pid)
+
+    def _kill_pool(self) -> bool:
+        pool = self._run.random.choice(self._pools)
+        found = pool.workers()
+        if pool.is_ending or not found:
+            return False
+        for pid in found:
+            self._note_killed(pid)
+        pool.kill()
+        return True
+
+    def _stop_pool(self) -> bool:
+        pool = self._run.random.choice(self._pools)
+        if pool.is_ending or not pool.is_up():
+            return False
+        pool.stop()
+        return True
+
+    def _note_killed(self, pid: int) -> None:
+        with suppress(FileNotFoundError):
+            self._history.seen("killed", process=f"worker-{name_of(pid)}")
+
+
+def _plan(chance: random.Random, kills: int) -> list[str]:
+    """Return what is done to whom, in a random order: for `kills` kills, and some stops."""
+    supervisors, workers = max(1, kills // 50), kills * 3 // 10
+    plan = ["supervisor killed"] * supervisors + ["worker killed"] * workers
+    plan += ["producer killed"] * (kills - len(plan)) + ["pool stopped"] * max(1, kills // 50)
+    chance.shuffle(plan)
+    return plan
+
+
+SCENARIO = Scenario(
+    "pool",
+    "pools of fencepost work whose processes are killed at random, while producers enqueue",
+    run,
+    sizes={
+        "canary": {
+            "rounds": 1,
+            "kills": 25,
+            "pools": 2,
+            "workers": 1,
+            "producers": 1,
+            "deployments": 1,
+            "again": 4,
+        },
+        "ci": {
+            "rounds": 1,
+            "kills": 100,
+            "pools": 2,
+            "workers": 2,
+            "producers": 3,
+            "deployments": 1,
+            "again": 10,
+        },
+        "nightly": {
+            "rounds": 4,
+            "kills": 250,
+            "pools": 2,
+            "workers": 4,
+            "producers": 8,
+            "deployments": 3,
+            "again": 10,
+        },
+        "release": {
+            "rounds": 40,
+            "kills": 500,
+            "pools": 2,
+            "workers": 4,
+            "producers": 8,
+            "deployments": 3,
+            "again": 10,
+        },
+    },
+)
