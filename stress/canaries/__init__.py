@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import busy, caps, claims, pool
+from . import busy, caps, claims, open, pool
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -12,6 +12,7 @@ CANARIES: dict[str, Canary] = {
         *caps.CANARIES,
         *claims.CANARIES,
         *pool.CANARIES,
+        *open.CANARIES,
     )
 }
 

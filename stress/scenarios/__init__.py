@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import busy, caps, claims, pool
+from . import busy, caps, claims, open, pool
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -12,5 +12,6 @@ SCENARIOS: dict[str, Scenario] = {
         caps.SCENARIO,
         claims.SCENARIO,
         pool.SCENARIO,
+        open.SCENARIO,
     )
 }
