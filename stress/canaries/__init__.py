@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import busy, caps, claims, open, pool
+from . import busy, caps, claims, leases, open, pool
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -11,6 +11,7 @@ CANARIES: dict[str, Canary] = {
         *busy.CANARIES,
         *caps.CANARIES,
         *claims.CANARIES,
+        *leases.CANARIES,
         *pool.CANARIES,
         *open.CANARIES,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import busy, caps, claims, open, pool
+from . import busy, caps, claims, leases, open, pool
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -11,6 +11,7 @@ SCENARIOS: dict[str, Scenario] = {
         busy.SCENARIO,
         caps.SCENARIO,
         claims.SCENARIO,
+        leases.SCENARIO,
         pool.SCENARIO,
         open.SCENARIO,
     )
