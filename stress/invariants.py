@@ -24,6 +24,7 @@ INVARIANTS = {
     "typed-errors": "what fails raises an error of fencepost's own",
     "same-answer": "an operation tried again under its key gets the same answer",
     "integrity": "the database is whole, and its counters are right",
+    "private": "what the store writes is for its owner alone",
     "victim-untouched": "no file of anybody else's is changed",
     "wal-bounded": "the WAL stays below its bound",
     "alarm-raised": "what only an operator can mend is said",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import busy, caps, claims, leases, open, pool
+from . import backup, busy, caps, claims, leases, open, pool
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -14,5 +14,6 @@ SCENARIOS: dict[str, Scenario] = {
         leases.SCENARIO,
         pool.SCENARIO,
         open.SCENARIO,
+        backup.SCENARIO,
     )
 }

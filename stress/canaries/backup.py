@@ -1,0 +1,69 @@
+"""Faults in how a copy is made, and in what it lets the holders of before do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from ...store.sqlite import backup
+from ...store.sqlite.door import Door
+from ..canary import Canary
+
+
+def _main_file_alone() -> None:
+    def copy(door: Door, dest: str) -> str:
+        subprocess.run(["cp", door.path, dest], check=True)
+        os.chmod(dest, 0o600)
+        return dest
+
+    backup.backup = copy
+
+
+def _fences_go_on() -> None:
+    backup._RAISE_FENCE = "update fp_store set last_fence = last_fence + 0"
+
+
+def _leases_go_on() -> None:
+    backup._END_LEASES = ("select 1", "select 1", "select 1", "select 1")
+
+
+def _for_all_to_read() -> None:
+    was = backup._sync
+
+    def _sync(name: str) -> None:
+        os.chmod(name, 0o644)
+        was(name)
+
+    backup._sync = _sync
+
+
+CANARIES = (
+    Canary(
+        "main-file-alone",
+        "a backup copies the database without its WAL",
+        scenario="backup",
+        trips="nothing-lost",
+        plant=_main_file_alone,
+    ),
+    Canary(
+        "fences-go-on",
+        "a copy gives out the fences that its store gives out as well",
+        scenario="backup",
+        trips="fences-rise",
+        plant=_fences_go_on,
+    ),
+    Canary(
+        "leases-go-on",
+        "who holds a claim in the store holds it in the copy",
+        scenario="backup",
+        trips="stale-refused",
+        plant=_leases_go_on,
+    ),
+    Canary(
+        "for-all-to-read",
+        "a backup has mode 0644",
+        scenario="backup",
+        trips="private",
+        plant=_for_all_to_read,
+    ),
+)
