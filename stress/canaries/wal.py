@@ -1,0 +1,51 @@
+"""Faults in how the WAL is kept small."""
+
+from __future__ import annotations
+
+from ...store.sqlite import checkpoint
+from ...store.sqlite.checkpoint import Checkpointer
+from ...store.sqlite.upkeep import SqliteUpkeep
+from ..canary import Canary
+
+
+def _never() -> None:
+    def run_when_due(self: Checkpointer) -> None:
+        pass
+
+    Checkpointer.run_when_due = run_when_due  # type: ignore[method-assign]
+
+
+def _silent() -> None:
+    def _check_wal(self: SqliteUpkeep) -> tuple[str, ...]:
+        return ()
+
+    SqliteUpkeep._check_wal = _check_wal  # type: ignore[method-assign]
+
+
+def _too_patient() -> None:
+    checkpoint._STALL_MS = 400
+
+
+CANARIES = (
+    Canary(
+        "no-checkpoints",
+        "no commit is followed by a checkpoint",
+        scenario="wal",
+        trips="wal-bounded",
+        plant=_never,
+    ),
+    Canary(
+        "alarm-silenced",
+        "upkeep does not look at the WAL",
+        scenario="wal",
+        trips="alarm-raised",
+        plant=_silent,
+    ),
+    Canary(
+        "too-patient",
+        "a checkpoint waits ten times as long for readers, and all writers with it",
+        scenario="wal",
+        trips="waits-bounded",
+        plant=_too_patient,
+    ),
+)

@@ -1,0 +1,194 @@
+"""The WAL under readers: how large it becomes, and how long writers wait for checkpoints.
+
+At first readers overlap all the time, each of them short. Then one begins and does not end:
+writers go on, and the store says who it is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ...store import Store, connect
+from .. import probe
+from ..fleet import PATIENCE_SECONDS, Me
+from ..history import read
+from ..report import Chart
+from ..run import Run
+from ..scenario import Scenario
+from ..sqlite.reader import Reader
+from ..waits import over_time, quantiles
+
+BOUND_BYTES = 16 * 1024 * 1024
+# Of a write, on a disk that syncs in half a millisecond; slower ones scale it.
+BOUND_MS = 100.0
+SYNC_MS = 0.5
+
+_READERS = 4
+_READ_SECONDS = 0.02
+_SMALL, _LARGE = 200, 24 * 1024
+_TICKS = 3
+
+
+class _Stretch:
+    """What one writer saw.
+
+    Attributes:
+        waits: (boot clock's seconds, milliseconds) of each write.
+        sizes: (boot clock's seconds, bytes) of the WAL after each.
+    """
+
+    def __init__(self, run: Run, name: str, path: Path, writes: int, size: int) -> None:
+        run.start(name, _write, path, writes, size).join(PATIENCE_SECONDS + writes / 20)
+        calls = [call for call in read(run.folder / "history") if call.op == "wrote"]
+        self.waits = [(call.began / 1e9, float(call.answer["ms"])) for call in calls]
+        self.sizes = [(call.began / 1e9, int(call.answer["wal"])) for call in calls]
+        self.figures = quantiles(ms for _, ms in self.waits)
+        shutil.rmtree(run.folder / "history")
+
+
+def run(run: Run) -> None:
+    """Write beside readers that overlap, then beside one that does not end."""
+    rounds, writes = int(run.size["rounds"]), int(run.size["writes"])
+    path = run.folder / "store.db"
+    connect(path).close()
+    readers = [run.start(f"reader-{n}", _read, path) for n in range(_READERS)]
+    for reader in readers:
+        reader.heard()
+    syncs: list[float] = []
+    beside: list[_Stretch] = []
+    for number in range(rounds):
+        run.progress(0.7 * number / rounds, f"{writes} writes beside readers")
+        syncs += probe.fdatasync_ms(run.folder, 100)
+        beside.append(_Stretch(run, f"writer-{number}", path, writes, _SMALL))
+    for reader in readers:
+        reader.enough()
+    reads = sum(int(reader.heard()["reads"]) for reader in readers)
+    sync_ms = statistics.median(syncs)
+    scale = max(1.0, sync_ms / SYNC_MS)
+    run.figure("fdatasync_p50_ms", round(sync_ms, 3))
+    run.figure("reads", reads)
+    _judge(run, "beside readers", beside, scale)
+    most = max(size for stretch in beside for _, size in stretch.sizes)
+    run.figure("wal_most_bytes", most)
+    run.check("wal-bounded", most <= BOUND_BYTES, f"the WAL came to {most} bytes beside readers")
+    run.chart(_sizes("The WAL beside readers that overlap", beside[-1]))
+    if not (run.canary and run.has_findings):
+        with connect(path) as store:
+            stuck = _stuck(run, store, path)
+        _judge(run, "beside a stuck reader", stuck, scale)
+    run.says(
+        f"WAL {most / 2**20:.1f} MB, write p99.9"
+        f" {statistics.median(each.figures['p99.9'] for each in beside):.0f} ms"
+    )
+
+
+def _stuck(run: Run, store: Store, path: Path) -> list[_Stretch]:
+    """Let a reader begin and not end; return what writers saw."""
+    rounds, writes = int(run.size["rounds"]), int(run.size["large_writes"])
+    store.engine.upkeep.tick()
+    reader = run.start("reader-stuck", _stick, path)
+    reader.heard()
+    run.fault("reader stuck")
+    found = []
+    for number in range(rounds):
+        run.progress(0.7 + 0.3 * number / rounds, f"{writes} writes beside a stuck reader")
+        found.append(_Stretch(run, f"large-writer-{number}", path, writes, _LARGE))
+    ticks = [store.engine.upkeep.tick() for _ in range(_TICKS)]
+    alarms = [alarm for tick in ticks if tick is not None for alarm in tick.alarms]
+    run.figure("wal_behind_stuck_reader_bytes", _wal(path))
+    run.check(
+        "alarm-raised",
+        any(f"process {reader.pid} " in alarm for alarm in alarms),
+        f"process {reader.pid} holds back {_wal(path)} bytes of WAL, and upkeep says {alarms}",
+    )
+    step = next(step for step in store.probe().steps if step.name == "checkpoint")
+    run.check("alarm-raised", step.warning, f"the probe does not warn: {step.detail}")
+    reader.enough()
+    reader.join()
+    _Stretch(run, "writer-after", path, 100, _LARGE)
+    store.engine.upkeep.tick()
+    size = _wal(path)
+    run.check("wal-bounded", size <= BOUND_BYTES, f"with its reader gone the WAL has {size} bytes")
+    return found
+
+
+def _judge(run: Run, where: str, stretches: Sequence[_Stretch], scale: float) -> None:
+    """Hold the middle one of the stretches to the bound: any can meet a stall of the machine."""
+    for name in ("p50", "p99.9", "max"):
+        each = [stretch.figures[name] for stretch in stretches]
+        middle = statistics.median(each)
+        run.figure(f"write_{where.replace(' ', '_')}_{name}_ms", round(middle, 1))
+        if name != "p50":
+            run.check(
+                "waits-bounded",
+                middle <= BOUND_MS * scale,
+                f"{where}: {name} of a write is {middle:.0f} ms; of each stretch"
+                f" {[round(ms) for ms in each]}",
+            )
+    waits = [wait for stretch in stretches[-5:] for wait in stretch.waits]
+    run.chart(over_time(f"A write {where}", waits, y="ms", bound=BOUND_MS * scale))
+
+
+def _sizes(title: str, stretch: _Stretch) -> Chart:
+    first = stretch.sizes[0][0]
+    each = max(1, len(stretch.sizes) // 400)
+    line: list[tuple[float | str, float]] = [
+        (at - first, size / 2**20) for at, size in stretch.sizes[::each]
+    ]
+    return Chart(title, "lines", "s", "MiB", {"WAL": line}, BOUND_BYTES / 2**20)
+
+
+def _write(me: Me, path: Path, writes: int, size: int) -> None:
+    with connect(path, create=False) as store:
+        queue = store.queue("work")
+        for _ in range(writes):
+            body = me.random.randbytes(size)
+            began = time.perf_counter()
+            queue.enqueue(body)
+            ms = (time.perf_counter() - began) * 1000
+            me.history.seen("wrote", ms=ms, wal=_wal(path))
+
+
+def _read(me: Me, path: Path) -> None:
+    reader, reads = Reader(str(path)), 0
+    me.ready()
+    while me.going:
+        reader.begin()
+        time.sleep(_READ_SECONDS)
+        reader.end()
+        reads += 1
+    me.ready(reads=reads)
+
+
+def _stick(me: Me, path: Path) -> None:
+    reader = Reader(str(path))
+    reader.begin()
+    me.ready()
+    me.wait()
+    reader.end()
+
+
+def _wal(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return os.stat(f"{path}-wal").st_size
+    return 0
+
+
+SCENARIO = Scenario(
+    "wal",
+    "a writer beside readers that overlap, and beside one that never ends",
+    run,
+    sizes={
+        "canary": {"rounds": 1, "writes": 1_500, "large_writes": 400},
+        "ci": {"rounds": 3, "writes": 1_500, "large_writes": 150},
+        "nightly": {"rounds": 5, "writes": 20_000, "large_writes": 1_000},
+        "release": {"rounds": 150, "writes": 20_000, "large_writes": 1_000},
+    },
+    alone=True,
+)
