@@ -29,6 +29,7 @@ INVARIANTS = {
     "wal-bounded": "the WAL stays below its bound",
     "alarm-raised": "what only an operator can mend is said",
     "bounded": "memory, descriptors and rows do not grow without end",
+    "left-as-it-was": "what is refused, or only tried, changes no file",
     "all-open": "of many who open a store at once each has it, and soon",
     "never-stuck": "nobody waits for ever",
     "reproducible": "the same seed gives the same faults",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import backup, busy, caps, claims, leases, open, pool, wal
+from . import backup, busy, caps, claims, leases, open, pool, upgrade, wal
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -16,6 +16,7 @@ CANARIES: dict[str, Canary] = {
         *open.CANARIES,
         *wal.CANARIES,
         *backup.CANARIES,
+        *upgrade.CANARIES,
     )
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import backup, busy, caps, claims, leases, open, pool, wal
+from . import backup, busy, caps, claims, leases, open, pool, upgrade, wal
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -16,5 +16,6 @@ SCENARIOS: dict[str, Scenario] = {
         open.SCENARIO,
         wal.SCENARIO,
         backup.SCENARIO,
+        upgrade.SCENARIO,
     )
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-_TABLES = "select type, name, sql from sqlite_schema where sql is not null order by type, name"
+TABLES = "select type, name, sql from sqlite_schema where sql is not null order by type, name"
 
 
 def ask(path: str | Path, sql: str) -> list[tuple[object, ...]]:
@@ -35,7 +35,7 @@ def version(path: str | Path) -> int:
 
 def tables(path: str | Path) -> list[tuple[object, ...]]:
     """Return the statements that all tables and indexes were made with."""
-    return ask(path, _TABLES)
+    return ask(path, TABLES)
 
 
 class Reader:
