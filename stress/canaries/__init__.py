@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import backup, busy, caps, claims, leases, open, pool, upgrade, wal
+from . import backup, busy, caps, claims, leases, open, pool, upgrade, wal, zombie
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -13,6 +13,7 @@ CANARIES: dict[str, Canary] = {
         *claims.CANARIES,
         *leases.CANARIES,
         *pool.CANARIES,
+        *zombie.CANARIES,
         *open.CANARIES,
         *wal.CANARIES,
         *backup.CANARIES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import backup, busy, caps, claims, leases, open, pool, upgrade, wal
+from . import backup, busy, caps, claims, leases, open, pool, upgrade, wal, zombie
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -13,6 +13,7 @@ SCENARIOS: dict[str, Scenario] = {
         claims.SCENARIO,
         leases.SCENARIO,
         pool.SCENARIO,
+        zombie.SCENARIO,
         open.SCENARIO,
         wal.SCENARIO,
         backup.SCENARIO,

@@ -1,0 +1,55 @@
+"""The scenario in which holders and writers are stopped, and what it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fencepost import LeaseLost, connect
+from fencepost.store import Store
+from fencepost.stress import holdings
+from fencepost.stress.history import Recorder, read
+from fencepost.stress.holdings import Holding
+from fencepost.stress.report import Result
+from fencepost.stress.run import Run
+from fencepost.stress.scenarios import zombie
+
+
+def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
+    result = Result("zombie", seed=1)
+
+    zombie.run(Run(result, tmp_path, {"stops": 1, "writers": 3}))
+
+    assert result.findings == []
+    assert result.figures["trials"] == 70
+    assert result.figures["refused_as_stale"] == 3 * 14 + 3 + 1
+
+
+def _take(history: Recorder, store: Store) -> list[Holding]:
+    return [
+        *holdings.claim(history, store, "here", 60),
+        *holdings.acquire(history, store, "here", 60, "me"),
+        *holdings.claim_keys(store, "here", 60),
+    ]
+
+
+def test_every_verb_is_refused_once_another_has_its_holding(tmp_path: Path) -> None:
+    history = Recorder(tmp_path / "history", "me")
+    with connect(tmp_path / "store.db") as store:
+        with store.transaction() as tx:
+            tx.execute(holdings.LEDGER)
+        holdings.prepare(store, "here")
+        held = _take(history, store)
+        for each in held:
+            holdings.use(history, store, each, 60, "release")
+        _take(history, store)
+
+        assert len(held) == sum(map(len, holdings.VERBS.values()))
+        for each in held:
+            if each.verb == "release" and each.kind != "claim":  # twice is as good as once
+                continue
+            with pytest.raises(LeaseLost):
+                holdings.use(history, store, each, 60)
+
+    assert {call.answer.get("error") for call in read(tmp_path / "history")} == {None, "lease_lost"}
