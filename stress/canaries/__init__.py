@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import backup, busy, caps, claims, leases, open, pool, upgrade, wal, zombie
+from . import backup, busy, caps, claims, leases, open, pool, power, upgrade, wal, zombie
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -14,6 +14,7 @@ CANARIES: dict[str, Canary] = {
         *leases.CANARIES,
         *pool.CANARIES,
         *zombie.CANARIES,
+        *power.CANARIES,
         *open.CANARIES,
         *wal.CANARIES,
         *backup.CANARIES,

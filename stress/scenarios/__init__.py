@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import backup, busy, caps, claims, leases, open, pool, upgrade, wal, zombie
+from . import backup, busy, caps, claims, leases, open, pool, power, upgrade, wal, zombie
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -14,6 +14,7 @@ SCENARIOS: dict[str, Scenario] = {
         leases.SCENARIO,
         pool.SCENARIO,
         zombie.SCENARIO,
+        power.SCENARIO,
         open.SCENARIO,
         wal.SCENARIO,
         backup.SCENARIO,

@@ -59,8 +59,20 @@ class _File:
     __slots__ = ("base", "since")
 
     def __init__(self, contents: bytes) -> None:
-        self.base = bytearray(contents)
+        self.base: bytes | bytearray = contents  # copied only once it changes
         self.since: list[_Unsynced] = []
+
+    def settle(self) -> None:
+        """Take over what is durable and has nothing unsynced before it."""
+        if not isinstance(self.base, bytearray):
+            self.base = bytearray(self.base)
+        count = 0
+        for each in self.since:
+            if not each.durable:
+                break
+            _do(self.base, each.op)
+            count += 1
+        del self.since[:count]
 
 
 class Platter:
@@ -111,46 +123,32 @@ class Platter:
                 self._sync_folder(op.path)
 
     def images(self, random: Random, most: int, *, newest: bool = False) -> Iterator[Image]:
-        """Return what a power loss now may leave: at most `most` images, and torn ones.
+        """Return what a power loss now may leave: at most `most` images, and a torn one.
 
         Args:
             newest: Only those with the newest operation in them: the others were possible
                 before it.
         """
         unsynced = list(self._unsynced)
-        subsets = list(_subsets(len(unsynced), random, newest=newest))
-        if len(subsets) > most:
+        subsets = list(_all_subsets(unsynced, newest=newest))
+        if len(unsynced) > _EXHAUSTIVE:
+            subsets += [_a_subset(unsynced, random, newest=newest) for _ in range(_RANDOM_SUBSETS)]
+        if len(subsets) > most and len(unsynced) <= _EXHAUSTIVE:
             subsets = random.sample(subsets, most)
+        elif len(subsets) > most:
+            subsets = [_a_subset(unsynced, random, newest=newest) for _ in range(most)]
         for kept in subsets:
-            yield self._image({unsynced[index] for index in kept}, {})
-        writes = [index for index, each in enumerate(unsynced) if each.op.kind == "write"]
-        if newest and writes[-1:] != [len(unsynced) - 1]:
-            writes.clear()
-        if writes:
-            last = writes[-1] if newest else random.choice(writes)
-            yield self._torn(unsynced[: last + 1], random)
+            yield self._image(set(kept), {})
+        torn = len(unsynced) if newest else random.randint(0, len(unsynced))
+        if torn and unsynced[torn - 1].op.kind == "write":
+            yield self._torn(unsynced[:torn], random)
 
     def image(self, random: Random) -> Image:
         """Return one image of what a power loss now may leave."""
         unsynced = list(self._unsynced)
-        count = len(unsynced)
-        if not count:
-            return self._image((), {})
-        way = random.randrange(6)
-        if way == 0:
-            kept = unsynced[: random.randint(0, count)]
-        elif way == 1:
-            without = random.randrange(count)
-            kept = unsynced[:without] + unsynced[without + 1 :]
-        elif way == 2:
-            kept = [random.choice(unsynced)]
-        elif way == 3:
-            kept = [each for each in unsynced if random.random() < 0.5]
-        elif way == 4:
-            kept = unsynced
-        else:
-            return self._torn(unsynced[: random.randint(1, count)], random)
-        return self._image(set(kept), {})
+        if unsynced and random.random() < 0.15:
+            return self._torn(unsynced[: random.randint(1, len(unsynced))], random)
+        return self._image(set(_a_subset(unsynced, random, newest=False)), {})
 
     def _torn(self, kept: Sequence[_Unsynced], random: Random) -> Image:
         last = kept[-1]
@@ -171,6 +169,9 @@ class Platter:
         image = {}
         for path, inode in names.items():
             file = self._files[inode]
+            if not file.since and isinstance(file.base, bytes):
+                image[path] = file.base
+                continue
             contents = bytearray(file.base)
             for each in file.since:
                 if each in torn:
@@ -189,8 +190,7 @@ class Platter:
                 self._unsynced.pop(each, None)
         if any(each.doomed for each in file.since):
             self._forget_covered(file)
-        while file.since and file.since[0].durable:
-            _do(file.base, file.since.pop(0).op)
+        file.settle()
         if op.folder:
             self._sync_folder(op.path)
 
@@ -215,29 +215,49 @@ class Platter:
                     self._unsynced.pop(gone, None)
 
 
-def _subsets(count: int, random: Random, *, newest: bool) -> Iterator[Collection[int]]:
-    """Choose among `count` things: all ways of a few; of many the first ones, all but one, one."""
-    if not count:
-        yield ()
-        return
-    if count <= _EXHAUSTIVE:
-        fixed = (count - 1,) if newest else ()
-        free = range(count - len(fixed))
+def _all_subsets(unsynced: Sequence[_Unsynced], *, newest: bool) -> Iterator[Sequence[_Unsynced]]:
+    """Return every subset of a few; of many the first ones, all but one, and each alone."""
+    if len(unsynced) <= _EXHAUSTIVE:
+        fixed = tuple(unsynced[-1:]) if newest else ()
+        free = unsynced[: len(unsynced) - len(fixed)]
         for size in range(len(free) + 1):
             for chosen in itertools.combinations(free, size):
                 yield chosen + fixed
         return
-    yield range(count)
-    last = {count - 1} if newest else set()
-    for index in range(count - newest):
-        yield set(range(count)) - {index}
+    yield unsynced
+    for index, each in enumerate(unsynced):
+        if not newest or each is unsynced[-1]:
+            yield [each]
+        if not newest or each is not unsynced[-1]:
+            yield [*unsynced[:index], *unsynced[index + 1 :]]
         if not newest:
-            yield range(index)
-            yield (index,)
-    if newest:
-        yield last
-    for _ in range(_RANDOM_SUBSETS):
-        yield {index for index in range(count) if random.random() < 0.5} | last
+            yield unsynced[:index]
+
+
+def _a_subset(
+    unsynced: Sequence[_Unsynced], random: Random, *, newest: bool
+) -> Sequence[_Unsynced]:
+    """Choose how a subset is made, and then one that is made so."""
+    if not unsynced:
+        return ()
+    way = random.randrange(6)
+    index = random.randrange(len(unsynced))
+    if way == 0:
+        kept = unsynced
+    elif way == 1:
+        kept = unsynced[:index]
+    elif way == 2:
+        kept = [unsynced[index]]
+    elif way == 3:
+        kept = [*unsynced[:index], *unsynced[index + 1 :]]
+    elif way == 4:
+        kept = [each for each in unsynced if random.random() < 0.5]
+    else:  # of some files all, of the others nothing
+        files = {inode for inode in {each.op.inode for each in unsynced} if random.random() < 0.5}
+        kept = [each for each in unsynced if each.op.inode in files]
+    if newest and (not kept or kept[-1] is not unsynced[-1]):
+        return [*kept, unsynced[-1]]
+    return kept
 
 
 def _tear(op: Op, random: Random) -> Iterator[Piece]:

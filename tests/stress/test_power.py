@@ -1,0 +1,64 @@
+"""Power losses by script: what is expected of an image, and a short run."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing
+from pathlib import Path
+
+from fencepost.stress.clock import ManualClock
+from fencepost.stress.report import Result
+from fencepost.stress.run import Run
+from fencepost.stress.scenarios import power
+from fencepost.stress.script import Script, State, Step, differences
+
+
+def _steps(path: Path, seed: int, count: int) -> list[Step]:
+    with closing(Script(str(path), random.Random(seed), ManualClock(), most_claims=3)) as script:
+        steps = []
+        for _ in range(count):
+            steps.append(script.next())
+            script.take(steps[-1])
+        return steps
+
+
+def test_the_same_seed_gives_the_same_script(tmp_path: Path) -> None:
+    first, again = (_steps(tmp_path / f"{n}.db", 1, 60) for n in range(2))
+
+    assert [(step.name, step.answer, step.after) for step in first] == [
+        (step.name, step.answer, step.after) for step in again
+    ]
+    assert len({step.name for step in first}) > 12
+
+
+def test_a_state_may_be_that_before_a_step_or_that_after_it() -> None:
+    before, after = {"message m": "leased"}, {"message m": "done", "effect m": 1}
+
+    assert [*differences(before, before, after), *differences(after, before, after)] == []
+
+
+def test_a_state_is_told_by_what_is_wrong_with_it() -> None:
+    before, after = {"message m": "leased"}, {"message m": "done", "effect m": 1}
+    wrong: dict[str, State] = {
+        "nothing-lost": {},
+        "nothing-unexpected": {"message m": "leased", "message n": "ready"},
+        "effects-once": {"message m": "leased", "effect m": 1},
+    }
+
+    told = {
+        name: [told for told, _ in differences(state, before, after)]
+        for name, state in wrong.items()
+    }
+
+    assert told == {name: [name] for name in wrong}
+
+
+def test_nothing_is_found_in_a_short_run(tmp_path: Path) -> None:
+    result = Result("power", 1)
+
+    size = {"processes": 1, "images": 150, "second": 10, "images_a_point": 2}
+    power.SCENARIO.run(Run(result, tmp_path, size))
+
+    assert result.findings == []
+    assert result.faults == {"power loss": 150, "power loss in recovery": 10}
+    assert result.checked["fences-rise"] >= 160
