@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import backup, busy, caps, claims, leases, open, pool, power, upgrade, wal, zombie
+from . import backup, busy, caps, claims, leases, open, pool, power, soak, upgrade, wal, zombie
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -19,6 +19,7 @@ CANARIES: dict[str, Canary] = {
         *wal.CANARIES,
         *backup.CANARIES,
         *upgrade.CANARIES,
+        *soak.CANARIES,
     )
 }
 

@@ -1,7 +1,6 @@
 """The app of the pools: handlers that note each try outside the store, and an effect in it.
 
-`fencepost work` runs it in the folder of the store. A canary that the environment names is
-planted in every process that loads it: the supervisor, and each worker.
+`fencepost work` runs it in the folder of the store.
 """
 
 from __future__ import annotations
@@ -12,18 +11,14 @@ import random
 import time
 from pathlib import Path
 
-import multiprocess
-
 from ...ingest import App
 from ...store import Message
 from ...workers import Context
 from ..history import Pending, Recorder
+from .environment import plant_canary, worker_lease
 from .processes import name_of
 
 QUEUE = "work"
-# In the environment of a pool: the canary to plant, and the lease that it was started with.
-CANARY = "FENCEPOST_STRESS_CANARY"
-LEASE = "FENCEPOST_STRESS_LEASE"
 
 EFFECTS = "create table if not exists effects (key text, fence integer, pid integer)"
 _EFFECT = "insert into effects values (?, ?, ?)"
@@ -49,9 +44,9 @@ def order(key: str, seconds: float = 0.0) -> bytes:
 class _Notes:
     """The history of a worker, which claims between two calls of its handler."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease: float) -> None:
         self.history = Recorder(Path("history"), f"worker-{name_of(os.getpid())}")
-        self._lease_ms = round(float(os.environ[LEASE]) * 1000)
+        self._lease_ms = round(lease * 1000)
         self._claim: Pending
         self.ask()
 
@@ -86,11 +81,6 @@ def work(message: Message, ctx: Context) -> None:
         _notes.ask()
 
 
-_notes = None
-if LEASE in os.environ:
-    if canary := os.environ.get(CANARY):
-        from ..canaries import plant
-
-        plant(canary)
-    if multiprocess.parent_process() is not None:  # a worker, not the supervisor
-        _notes = _Notes()
+plant_canary()
+_lease = worker_lease()
+_notes = None if _lease is None else _Notes(_lease)

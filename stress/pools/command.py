@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from ..fleet import Me
-from .app import CANARY, LEASE
+from .environment import environment
 
 LEASE_SECONDS = 30.0
 
 
-def work(
-    me: Me,
-    folder: Path,
-    workers: int,
-    lease: float,
-    canary: str | None,
-    module: str = "fencepost.stress.pools.app",
-) -> None:
+def work(me: Me, folder: Path, module: str, workers: int, lease: float, canary: str | None) -> None:
     """Become the pool of an app's module; its log is in the folder, under the child's name."""
     os.chdir(folder)
     log = os.open(f"{me.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
     arguments = ["work", f"{module}:app", "--workers", str(workers), "--lease", str(lease)]
-    environment = {**os.environ, LEASE: str(lease), CANARY: canary or ""}
-    os.execve(sys.executable, [sys.executable, "-m", "fencepost", *arguments], environment)
+    command = [sys.executable, "-m", "fencepost", *arguments]
+    os.execve(sys.executable, command, environment(lease, canary))
+
+
+def is_up(folder: Path, name: str) -> bool:
+    """True once all workers of the pool of that name have been up."""
+    with suppress(FileNotFoundError):
+        return "working on" in (folder / f"{name}.log").read_text()
+    return False
 
 
 def complaints(folder: Path) -> list[str]:

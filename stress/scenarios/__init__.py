@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import backup, busy, caps, claims, leases, open, pool, power, upgrade, wal, zombie
+from . import backup, busy, caps, claims, leases, open, pool, power, soak, upgrade, wal, zombie
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -19,5 +19,6 @@ SCENARIOS: dict[str, Scenario] = {
         wal.SCENARIO,
         backup.SCENARIO,
         upgrade.SCENARIO,
+        soak.SCENARIO,
     )
 }

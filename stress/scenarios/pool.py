@@ -7,21 +7,19 @@ in the midst of long handlers while their successors stand by, as in a deploymen
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from ...store import connect
 from ..checker import check
 from ..fleet import PATIENCE_SECONDS
 from ..history import Recorder, now_ns, read
 from ..pools.app import EFFECTS, QUEUE, order
-from ..pools.command import LEASE_SECONDS, complaints, work
+from ..pools.command import LEASE_SECONDS, complaints
+from ..pools.pool import Pool
 from ..pools.processes import children, kill, name_of
 from ..pools.producer import produce
 from ..pools.tries import Repeat, repeats, tries
@@ -67,69 +65,6 @@ def run(run: Run) -> None:
         run.figure(f"kill_to_next_try_{name}_s", round(seconds, 3))
     run.chart(over_time("From a kill to the next try", waits, y="s", bound=run.size["again"]))
     run.says(f"{faults} faults, {tried} tries; kill to next try p99 {figures['p99']:.2f} s")
-
-
-class _Pool:
-    """A pool, and then its successors by the same command."""
-
-    def __init__(self, run: Run, name: str, folder: Path, lease: float) -> None:
-        self._run = run
-        self._name = name
-        self._folder = folder
-        self._lease = lease
-        self._generation = 0
-        self.start()
-
-    def start(self) -> None:
-        """Start it, or its successor."""
-        workers, canary = int(self._run.size["workers"]), self._run.canary
-        name = f"{self._name}-{self._generation}"
-        self._log = self._folder / f"{name}.log"
-        self._child = self._run.start(name, work, self._folder, workers, self._lease, canary)
-        self._generation += 1
-        self.is_ending = False
-
-    def workers(self) -> list[int]:
-        """Return its workers that have had a message, eldest first."""
-        found = []
-        for pid in children(self._child.pid, spawned=True):
-            with suppress(FileNotFoundError):
-                history = self._folder / "history" / f"worker-{name_of(pid)}.jsonl"
-                if b'"ok"' in history.read_bytes():
-                    found.append(pid)
-        return found
-
-    def is_up(self) -> bool:
-        """True once all its workers have been."""
-        with suppress(FileNotFoundError):
-            return "working on" in self._log.read_text()
-        return False
-
-    def kill_worker(self, pid: int) -> bool:
-        """Kill one of its workers; False when that is gone."""
-        return kill(pid, parent=self._child.pid)
-
-    def kill(self) -> None:
-        """Kill the supervisor; its workers die with it."""
-        self._child.kill()
-        self.is_ending = True
-
-    def stop(self) -> None:
-        """Tell it to finish what is begun, and to exit."""
-        os.kill(self._child.pid, signal.SIGTERM)
-        self.is_ending = True
-
-    def has_ended(self) -> bool:
-        """True when it is gone, which has to be as it was told."""
-        if self._child.alive:
-            return False
-        code = self._child.exit_code
-        self._run.check(
-            "typed-errors",
-            self.is_ending and code in (0, -signal.SIGKILL),
-            f"{self._name}: fencepost work ended with {code}",
-        )
-        return True
 
 
 class _Site:
@@ -244,10 +179,10 @@ class _Site:
         )
         return [(killed_at / 1e9, seconds)]
 
-    def _start(self, lease: float) -> list[_Pool]:
+    def _start(self, lease: float) -> list[Pool]:
         slots = range(int(self._run.size["pools"]))
         self._name += "'"
-        return [_Pool(self._run, f"pool-{self._name}-{n}", self.folder, lease) for n in slots]
+        return [Pool(self._run, f"pool-{self._name}-{n}", self.folder, lease) for n in slots]
 
     def _restart(self) -> None:
         for pool in self._pools:

@@ -1,0 +1,29 @@
+"""What a pool is told by its environment, which no process but those of a pool has."""
+
+from __future__ import annotations
+
+import os
+
+import multiprocess
+
+_CANARY = "FENCEPOST_STRESS_CANARY"
+_LEASE = "FENCEPOST_STRESS_LEASE"
+
+
+def environment(lease: float, canary: str | None) -> dict[str, str]:
+    """Return the environment of a pool with this lease, in seconds, and this canary."""
+    return {**os.environ, _LEASE: str(lease), _CANARY: canary or ""}
+
+
+def plant_canary() -> None:
+    """Plant the pool's canary in this process, its supervisor or a worker, if it has one."""
+    if name := os.environ.get(_CANARY):
+        from .. import canaries  # only then: a worker's start is to be as in production
+
+        canaries.plant(name)
+
+
+def worker_lease() -> float | None:
+    """Return the lease of the pool that this process is a worker of; None when it is none."""
+    lease = os.environ.get(_LEASE)
+    return None if lease is None or multiprocess.parent_process() is None else float(lease)

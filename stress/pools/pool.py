@@ -1,0 +1,75 @@
+"""A pool that is killed and stopped, and its successors."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from ..run import Run
+from . import app
+from .command import is_up, work
+from .processes import children, kill, name_of
+
+
+class Pool:
+    """A pool, and then its successors by the same command."""
+
+    def __init__(self, run: Run, name: str, folder: Path, lease: float) -> None:
+        self._run = run
+        self._name = name
+        self._folder = folder
+        self._lease = lease
+        self._generation = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or its successor."""
+        workers, canary = int(self._run.size["workers"]), self._run.canary
+        name = f"{self._name}-{self._generation}"
+        self._child = self._run.start(
+            name, work, self._folder, app.__name__, workers, self._lease, canary
+        )
+        self._generation += 1
+        self.is_ending = False
+
+    def workers(self) -> list[int]:
+        """Return its workers that have had a message, eldest first."""
+        found = []
+        for pid in children(self._child.pid, spawned=True):
+            with suppress(FileNotFoundError):
+                history = self._folder / "history" / f"worker-{name_of(pid)}.jsonl"
+                if b'"ok"' in history.read_bytes():
+                    found.append(pid)
+        return found
+
+    def is_up(self) -> bool:
+        """True once all its workers have been."""
+        return is_up(self._folder, self._child.name)
+
+    def kill_worker(self, pid: int) -> bool:
+        """Kill one of its workers; False when that is gone."""
+        return kill(pid, parent=self._child.pid)
+
+    def kill(self) -> None:
+        """Kill the supervisor; its workers die with it."""
+        self._child.kill()
+        self.is_ending = True
+
+    def stop(self) -> None:
+        """Tell it to finish what is begun, and to exit."""
+        os.kill(self._child.pid, signal.SIGTERM)
+        self.is_ending = True
+
+    def has_ended(self) -> bool:
+        """True when it is gone, which has to be as it was told."""
+        if self._child.alive:
+            return False
+        code = self._child.exit_code
+        self._run.check(
+            "typed-errors",
+            self.is_ending and code in (0, -signal.SIGKILL),
+            f"{self._name}: fencepost work ended with {code}",
+        )
+        return True

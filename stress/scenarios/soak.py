@@ -1,0 +1,162 @@
+"""Mixed work for long, with kills: nothing grows without end, and nothing is lost.
+
+The work is such that all it leaves ends after some seconds: keys with a short retention,
+entries with a ttl and a cap, leases, keys done once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+from ...store import Store, connect
+from ...store.errors import LeaseHeld
+from ..fleet import PATIENCE_SECONDS, Child, Me
+from ..pools import tally
+from ..pools.command import LEASE_SECONDS, complaints, is_up, work
+from ..pools.processes import children, kill
+from ..run import Run
+from ..scenario import Scenario
+from ..sqlite.census import Census
+from ..usage import Usage
+
+_PRODUCERS = 2
+_OTHERS = _PRODUCERS + 2  # the supervisor, and an operator
+_PAUSE_SECONDS = 0.02
+_KEEP_SECONDS = 3.0
+_KILL_SECONDS = (1.0, 4.0)
+_SAMPLE_SECONDS = (0.25, 60.0)
+_SAMPLES = 400
+
+
+def run(run: Run) -> None:
+    """Let all work, look at what they use, kill a worker now and then; then count."""
+    path = run.folder / "store.db"
+    with connect(path) as store:
+        with store.transaction() as tx:
+            tx.execute(tally.TABLE)
+            tx.execute(tally.BEGIN)
+        workers = max(1, int(run.size["processes"]) - _OTHERS)
+        options = (tally.__name__, workers, LEASE_SECONDS, run.canary)
+        pool = run.start("pool", work, run.folder, *options)
+        producers = [run.start(f"producer-{n}", _produce, path) for n in range(_PRODUCERS)]
+        operator = run.start("operator", _operate, path)
+        known = [("supervisor", pool.pid), ("operator", operator.pid)]
+        known += [("producer", child.pid) for child in producers]
+        use = Usage(path, lambda: [*known, *(("worker", pid) for pid in _workers(pool))])
+        _until(lambda: is_up(run.folder, pool.name), "the pool is up")
+        _let_work(run, pool, use)
+        for child in (*producers, operator):
+            child.enough()
+        accepted = sum(int(child.heard()["accepted"]) for child in producers)
+        queue = store.queue(tally.QUEUE)
+        _until(lambda: not queue.stats().ready + queue.stats().leased, "all is handled")
+        _end(run, store, pool, accepted)
+    use.judge(run)
+    for chart in use.charts():
+        run.chart(chart)
+    run.says(f"{accepted} messages, {use.says()}")
+
+
+def _let_work(run: Run, pool: Child, use: Usage) -> None:
+    began = time.monotonic()
+    least, most = _SAMPLE_SECONDS
+    every = min(most, max(least, run.size["seconds"] / _SAMPLES))
+    sample_at, kill_at = began, began + run.random.uniform(*_KILL_SECONDS)
+    while (now := time.monotonic()) < began + run.size["seconds"]:
+        if now >= sample_at:
+            use.sample()
+            sample_at += every
+            run.progress((now - began) / run.size["seconds"], use.says())
+        if now >= kill_at:
+            kill_at = now + run.random.uniform(*_KILL_SECONDS)
+            # Never those that are to show whether they grow.
+            if len(found := _workers(pool)) > 1 and kill(found[-1], parent=pool.pid):
+                run.fault("worker killed")
+        time.sleep(max(0.0, min(sample_at, kill_at) - time.monotonic()))
+
+
+def _end(run: Run, store: Store, pool: Child, accepted: int) -> None:
+    """Stop the pool, and hold what was handled against what was accepted."""
+    os.kill(pool.pid, signal.SIGTERM)
+    pool.join()
+    run.check("typed-errors", pool.exit_code == 0, f"the pool ended with {pool.exit_code}")
+    for line in complaints(run.folder):
+        run.broken("typed-errors", f"the pool said: {line}")
+    with store.transaction() as tx:
+        ((handled,),) = tx.execute(tally.HANDLED)
+    run.figure("messages", accepted)
+    run.checked("effects-once", accepted)
+    if handled != accepted:
+        run.broken("effects-once", f"{accepted} were accepted, {handled} effects are there")
+    with closing(Census(store.engine.path)) as census:
+        run.check("integrity", census.verdict() == "ok", census.verdict())
+
+
+def _workers(pool: Child) -> list[int]:
+    return children(pool.pid, spawned=True)
+
+
+def _produce(me: Me, path: Path) -> None:
+    """Put a bit of everything into the store, until it is enough."""
+    accepted = number = 0
+    with connect(path, create=False) as store:
+        queue = store.queue(tally.QUEUE)
+        entries = store.keyed("soak", "entries", max_entries=200, ttl=_KEEP_SECONDS)
+        while me.going:
+            number += 1
+            key = f"{me.name}-{number - (me.random.random() < 0.1)}"
+            receipt = queue.enqueue(key.encode(), key=key, keep_for=_KEEP_SECONDS)
+            accepted += receipt.status == "accepted"
+            match me.random.randrange(8):
+                case 0:
+                    entries.register(key, {"number": number})
+                case 1:
+                    once = store.once("soak", key, keep_for=_KEEP_SECONDS)
+                    if once.claimed:
+                        once.complete({"number": number})
+                case 2:
+                    with suppress(LeaseHeld), store.leases.hold("soak", ttl=LEASE_SECONDS):
+                        entries.count()
+            time.sleep(me.random.uniform(0, 2 * _PAUSE_SECONDS))
+    me.ready(accepted=accepted)
+
+
+def _operate(me: Me, path: Path) -> None:
+    """Look at the store as its operators do, and back it up, until it is enough."""
+    copy = me.folder / "copy.db"
+    with connect(path, create=False) as store:
+        while me.going:
+            store.stats()
+            store.deliveries(limit=100)
+            store.workers()
+            store.keyed("soak", "entries").entries()
+            if me.random.random() < 0.05:
+                store.backup(copy)
+                copy.unlink()
+            time.sleep(me.random.uniform(0, 10 * _PAUSE_SECONDS))
+
+
+def _until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+SCENARIO = Scenario(
+    "soak",
+    "mixed work with kills, for long: memory, descriptors, WAL and rows stay bounded",
+    run,
+    sizes={
+        "canary": {"processes": 6, "seconds": 4},
+        "ci": {"processes": 8, "seconds": 8},
+        "nightly": {"processes": 8, "seconds": 3600},
+        "release": {"processes": 8, "seconds": 86_400},
+    },
+)
