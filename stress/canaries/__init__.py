@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import backup, busy, caps, claims, leases, open, pool, power, soak, upgrade, wal, zombie
+from . import backup, busy, caps, claims, disk, leases, open, pool, power, soak, upgrade, wal, zombie
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -15,6 +15,7 @@ CANARIES: dict[str, Canary] = {
         *pool.CANARIES,
         *zombie.CANARIES,
         *power.CANARIES,
+        *disk.CANARIES,
         *open.CANARIES,
         *wal.CANARIES,
         *backup.CANARIES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import backup, busy, caps, claims, leases, open, pool, power, soak, upgrade, wal, zombie
+from . import backup, busy, caps, claims, disk, leases, open, pool, power, soak, upgrade, wal, zombie
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -15,6 +15,7 @@ SCENARIOS: dict[str, Scenario] = {
         pool.SCENARIO,
         zombie.SCENARIO,
         power.SCENARIO,
+        disk.SCENARIO,
         open.SCENARIO,
         wal.SCENARIO,
         backup.SCENARIO,
