@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import backup, busy, caps, claims, disk, leases, open, pool, power, soak, upgrade, wal, zombie
+from . import backup, busy, caps, claims, clock, disk, leases, open, pool, power, soak, upgrade, wal, zombie
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -14,6 +14,7 @@ CANARIES: dict[str, Canary] = {
         *leases.CANARIES,
         *pool.CANARIES,
         *zombie.CANARIES,
+        *clock.CANARIES,
         *power.CANARIES,
         *disk.CANARIES,
         *open.CANARIES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import backup, busy, caps, claims, disk, leases, open, pool, power, soak, upgrade, wal, zombie
+from . import backup, busy, caps, claims, clock, disk, leases, open, pool, power, soak, upgrade, wal, zombie
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -14,6 +14,7 @@ SCENARIOS: dict[str, Scenario] = {
         leases.SCENARIO,
         pool.SCENARIO,
         zombie.SCENARIO,
+        clock.SCENARIO,
         power.SCENARIO,
         disk.SCENARIO,
         open.SCENARIO,

@@ -26,8 +26,8 @@ _STOP_SECONDS = (0.02, 0.6)
 def run(run: Run) -> None:
     """Stop, continue and kill at random, then judge the history and what was written."""
     path = str(run.folder / "store.db")
-    with connect(path) as store, store.transaction() as tx:
-        tx.execute("create table ledger (n integer primary key, name text, fence int, who text)")
+    with connect(path) as store:
+        prepare(store)
     nemesis = Recorder(run.folder / "history", "nemesis")
     children = [
         run.start(f"{n}.0", _work, path, int(run.size["names"]))
@@ -53,7 +53,7 @@ def run(run: Run) -> None:
         run.check("typed-errors", code == 0, f"{child.name} ended with {code}")
     calls = read(run.folder / "history")
     run.add(*check(calls))
-    _believed(run, calls)
+    believed(run, calls)
     rows = _ledger(run, path)
     held = [call.answer["fence"] for call in calls if call.op == "acquire" and call.outcome == "ok"]
     refused = [call for call in calls if call.answer.get("error") == "lease_lost"]
@@ -61,6 +61,12 @@ def run(run: Run) -> None:
     run.figure("rows", rows)
     run.figure("refused", len(refused))
     run.says(f"{len(held)} leases, {rows} rows under them, {len(refused)} calls refused as stale")
+
+
+def prepare(store: Store) -> None:
+    """Make the table that holders write into."""
+    with store.transaction() as tx:
+        tx.execute("create table ledger (n integer primary key, name text, fence int, who text)")
 
 
 def _replace(run: Run, nemesis: Recorder, child: Child, life: int, path: str) -> Child:
@@ -81,16 +87,21 @@ def _stop(run: Run, nemesis: Recorder, child: Child) -> None:
 
 def _work(me: Me, path: str, names: int) -> None:
     with connect(path) as store:
-        me.ready()
-        turn = 0
-        while me.going:
-            turn += 1
-            try:
-                _hold(me, store, _acquire(me, store, f"{me.name}-{turn}", names))
-            except LeaseHeld:
-                time.sleep(me.random.uniform(0.001, 0.03))
-            except LeaseLost:
-                pass
+        contend(me, store, names)
+
+
+def contend(me: Me, store: Store, names: int) -> None:
+    """Take leases, work under them and lose them, until it is enough."""
+    me.ready()
+    turn = 0
+    while me.going:
+        turn += 1
+        try:
+            _hold(me, store, _acquire(me, store, f"{me.name}-{turn}", names))
+        except LeaseHeld:
+            time.sleep(me.random.uniform(0.001, 0.03))
+        except LeaseLost:
+            pass
 
 
 def _acquire(me: Me, store: Store, owner: str, names: int) -> Lease:
@@ -130,7 +141,7 @@ def _hold(me: Me, store: Store, lease: Lease) -> None:
             lease.release()
 
 
-def _believed(run: Run, calls: Sequence[Call]) -> None:
+def believed(run: Run, calls: Sequence[Call]) -> None:
     """Check that nobody believed in a lease that another had been given already."""
     given = defaultdict(list)
     for call in calls:

@@ -1,0 +1,36 @@
+"""Faults in how time is kept."""
+
+from __future__ import annotations
+
+from ...store.sqlite import anchor
+from ...store.sqlite.anchor import Anchor
+from ..canary import Canary
+
+
+def _by_the_wall() -> None:
+    def now_ms(self: Anchor) -> int:
+        return self._clock.wall_ms()
+
+    Anchor.now_ms = now_ms  # type: ignore[method-assign]
+
+
+def _reboot_unseen() -> None:
+    anchor._EXPIRE = ()  # type: ignore[assignment]
+
+
+CANARIES = (
+    Canary(
+        "leases-by-the-wall",
+        "leases end by the wall clock",
+        scenario="clock",
+        trips="one-holder",
+        plant=_by_the_wall,
+    ),
+    Canary(
+        "leases-outlive-reboot",
+        "a reboot leaves leases as they are",
+        scenario="clock",
+        trips="handled-again-in-time",
+        plant=_reboot_unseen,
+    ),
+)
