@@ -330,7 +330,8 @@ class Door:
         try:
             if not entered or not self.place.has_wal():
                 self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            self._connection.close()
+            with suppress(apsw.Error):  # its checkpoint failed; it is closed all the same
+                self._connection.close()
         finally:
             if entered:
                 self._gate.leave()

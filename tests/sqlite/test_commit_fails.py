@@ -148,3 +148,16 @@ def test_a_store_that_cannot_be_opened_anew_after_the_failure_says_so(
         apsw.set_default_vfs("unix")
 
     assert queue.enqueue(b"hello", key="k").status in ("accepted", "duplicate")
+
+
+def test_a_store_is_closed_whole_whose_last_checkpoint_fails(
+    disk: Disk, store: Store, queue: Queue, address: str
+) -> None:
+    queue.enqueue(b"hello", key="k")
+    _fail_commit(disk)
+
+    store.close()
+
+    assert disk.faults == 1
+    with connect(address) as again:
+        assert again.queue("mail").enqueue(b"hello", key="k").status == "duplicate"
