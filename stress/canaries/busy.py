@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...store.sqlite import gate
 from ...store.sqlite.door import Door
 from ...store.sqlite.gate import Gate
 from ..canary import Canary
@@ -26,6 +27,11 @@ def _hasty() -> None:
     Door.__init__ = __init__  # type: ignore[method-assign]
 
 
+def _slow_to_hand_on() -> None:
+    gate._TURN_SECONDS = 0.0
+    gate._FIRST_PAUSE_SECONDS = gate._LAST_PAUSE_SECONDS = 0.005
+
+
 CANARIES = (
     Canary(
         "no-gate",
@@ -40,5 +46,12 @@ CANARIES = (
         scenario="busy",
         trips="busy-in-time",
         plant=_hasty,
+    ),
+    Canary(
+        "slow-to-hand-on",
+        "who waits looks at the gate every 5 ms, after each commit of another",
+        scenario="busy",
+        trips="throughput-kept",
+        plant=_slow_to_hand_on,
     ),
 )
