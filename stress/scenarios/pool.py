@@ -241,7 +241,7 @@ class _Site:
 
 def _plan(chance: random.Random, kills: int) -> list[str]:
     """Return what is done to whom, in a random order: for `kills` kills, and some stops."""
-    supervisors, workers = max(1, kills // 50), kills * 3 // 10
+    supervisors, workers = max(1, kills // 50), kills // 4
     plan = ["supervisor killed"] * supervisors + ["worker killed"] * workers
     plan += ["producer killed"] * (kills - len(plan)) + ["pool stopped"] * max(1, kills // 50)
     chance.shuffle(plan)

@@ -53,8 +53,7 @@ def run(run: Run) -> None:
         for child in (*producers, operator):
             child.enough()
         accepted = sum(int(child.heard()["accepted"]) for child in producers)
-        queue = store.queue(tally.QUEUE)
-        _until(lambda: not queue.stats().ready + queue.stats().leased, "all is handled")
+        _until(lambda: not store.engine.anything_left([tally.QUEUE]), "all is handled")
         _end(run, store, pool, accepted)
     use.judge(run)
     for chart in use.charts():
