@@ -41,6 +41,16 @@ def _never_evicts() -> None:
     keyed_entries._make_room = make_room
 
 
+def _uncounted() -> None:
+    was = keyed_entries._make_room
+
+    def make_room(write: Write, record: Record, freed: int, operation: str) -> int:
+        was(write, record, freed, operation)
+        return 0
+
+    keyed_entries._make_room = make_room
+
+
 CANARIES = (
     Canary(
         "cap-checked-before",
@@ -55,5 +65,12 @@ CANARIES = (
         scenario="caps",
         trips="caps-hold",
         plant=_never_evicts,
+    ),
+    Canary(
+        "eviction-uncounted",
+        "what is evicted from a namespace of keyed state stays counted",
+        scenario="caps",
+        trips="integrity",
+        plant=_uncounted,
     ),
 )

@@ -11,6 +11,7 @@ from ...store.errors import LimitExceeded, QueueFull, StoreBusy
 from ..checker import check
 from ..fleet import Me
 from ..history import read
+from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite.census import Census
@@ -61,6 +62,11 @@ def run(run: Run) -> None:
     run.figure("longest_call_ms", round(max(each["longest_ms"] for each in told)))
     for what, (most, cap) in seen["most"].items():
         run.figure(f"most {what}, cap {cap}", most)
+    heights: list[tuple[float | str, float]] = [
+        (what, 100 * most / cap) for what, (most, cap) in seen["most"].items()
+    ]
+    title = f"The most that any of {seen['snapshots']} snapshots shows"
+    run.chart(Chart(title, "bars", "what has a cap", "% of its cap", {"rows": heights}, bound=100))
     run.says(f"{seen['snapshots']} snapshots beside {calls} calls, {refused} refused, {busy} busy")
 
 

@@ -151,7 +151,7 @@ class _Rival:
                 return call()
             except StoreBusy:
                 self._continue()
-                time.sleep(self._run.random.uniform(0, 0.005))
+                time.sleep(_BETWEEN_RENEWALS_SECONDS / 2)
                 self._stop()
 
     def _judge(self, kind: str, verb: str, fate: str, stop: int, refused: str) -> None:

@@ -20,7 +20,7 @@ from fencepost.stress.scenarios import clock
 
 def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
     result = Result("clock", seed=1)
-    size = {"random": 1, "processes": 1, "seconds": 0.3, "boots": 2}
+    size = {"random": 1, "processes": 1, "steps": 2, "boots": 2}
 
     clock.run(Run(result, tmp_path, size))
 
