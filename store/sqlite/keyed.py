@@ -13,7 +13,7 @@ from . import keyed_quarantine as quarantine
 from .door import Door
 from .keyed_namespaces import PRUNE
 from .keyed_quarantine import Damaged
-from .space import ROW_BYTES, again_when_full
+from .space import ROW_BYTES, again_when_full, again_when_refused
 
 
 class SqliteKeyed:
@@ -43,7 +43,7 @@ class SqliteKeyed:
         self._set_aside(space, found)
         return [None if one is None else self._told(space, one, "lookup") for one in found]
 
-    @again_when_full
+    @again_when_refused
     def take(self, space: Space, key: str) -> Found | None:
         with self._door.write("consume") as write:
             found = entries.take(write, space, key)

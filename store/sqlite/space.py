@@ -96,12 +96,26 @@ def drop_ballast_when_exhausted(path: str) -> None:
 
 def again_when_full(verb: Callable[P, T]) -> Callable[P, T]:
     """Call once more what met a full disk: the door has dropped the ballast by then."""
+    return _again(verb, (StoreFull, OutcomeUnknown))
 
+
+def again_when_refused(verb: Callable[P, T]) -> Callable[P, T]:
+    """Call once more what met a full disk and was not done.
+
+    For a verb whose answer is of use to nobody else: if it was done after all, the second
+    call would have another.
+    """
+    return _again(verb, (StoreFull,))
+
+
+def _again(
+    verb: Callable[P, T], met: tuple[type[StoreFull | OutcomeUnknown], ...]
+) -> Callable[P, T]:
     @functools.wraps(verb)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return verb(*args, **kwargs)
-        except (StoreFull, OutcomeUnknown) as error:
+        except met as error:
             if not isinstance(error.__cause__, apsw.FullError):
                 raise
         return verb(*args, **kwargs)

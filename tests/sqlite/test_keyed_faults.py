@@ -207,3 +207,13 @@ def test_a_lookup_and_a_late_claim_write_nothing(store: Store, keyed: Keyed, add
     with traced(store) as statements:
         assert not keyed.register_if_absent("first", 2)
     assert not [sql for sql in statements if sql.split()[0] in ("insert", "update")]
+
+
+def test_a_consume_of_unknown_outcome_is_not_answered_with_nothing(
+    disk: Disk, store: Store
+) -> None:
+    keyed = store.keyed("a", "x")
+    disk.fail(apsw.FullError, "sync", "-wal")
+
+    with pytest.raises(OutcomeUnknown):
+        keyed.consume("first")
