@@ -1,0 +1,9 @@
+"""A simulation of many processes on one store: the real code, in a world made of a seed.
+
+world.py     one life: some hundred steps of actors, the faults among them, and the end
+calls.py     calls of the store by a process, and what becomes of their answers
+machine.py   what the operating system gives: clocks, pids, locks, room on the disk
+actors/      who uses the store, and how
+model/       what the store must answer, in plain dicts
+judge.py     holds the answers against the model; compare.py, what is in the file
+"""

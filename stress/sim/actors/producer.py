@@ -1,0 +1,75 @@
+"""Enqueues: the same keys again and again, now and then with another body."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ....store import Queue
+from ..model.queues import Draft
+
+if TYPE_CHECKING:
+    from ..process import Process
+    from ..world import World
+
+_DELAYS_MS = (0, 0, 0, 0, 1, 1_000, 20_000, 100_000)
+_KEEPS_MS = (0, 1_000, 60_000, 3_600_000, 3_600_000)
+
+
+def act(world: World, process: Process) -> None:
+    """Enqueue one message, or a few together."""
+    store, random = process.store, world.random
+    assert store is not None
+    name = random.choice(tuple(world.config.caps))
+    queue = store.queue(name)
+    if random.random() < 0.85:
+        drafts = [_draft(world, name)]
+    else:
+        drafts = [_draft(world, name) for _ in range(random.randint(2, 4))]
+    world.call(
+        process,
+        "queues",
+        "enqueue",
+        drafts,
+        ask=lambda: _enqueue(queue, drafts),
+        wrote=lambda answers: any(status == "accepted" for status, _ in answers),
+    )
+
+
+def _draft(world: World, queue: str) -> Draft:
+    random, lanes = world.random, world.config.lanes[queue]
+    number = random.randrange(world.config.keys)
+    keyless = random.random() < 0.1
+    other = random.random() < 0.1
+    return Draft(
+        queue=queue,
+        key=None if keyless else f"k{number}",
+        body=f"{number}{' changed' if other else ''}".encode(),
+        lane=f"lane {random.randrange(lanes)}" if lanes else None,
+        policy=random.choice(("strict", "strict", "skip", "park")),
+        delay=random.choice(_DELAYS_MS),
+        priority=random.choice((0, 0, 0, 1, -1)),
+        keep=random.choice(_KEEPS_MS),
+        attempts=random.choice((1, 2, 8)),
+    )
+
+
+def _enqueue(queue: Queue, drafts: list[Draft]) -> list[tuple[str, int]]:
+    messages: list[dict[str, Any]] = [
+        {
+            "body": draft.body,
+            "key": draft.key,
+            "lane": draft.lane,
+            "lane_policy": draft.policy,
+            "delay": draft.delay / 1000,
+            "priority": draft.priority,
+            "keep_for": draft.keep / 1000,
+            "max_attempts": draft.attempts,
+        }
+        for draft in drafts
+    ]
+    if len(messages) == 1:
+        (message,) = messages
+        receipts = [queue.enqueue(message.pop("body"), **message)]
+    else:
+        receipts = queue.enqueue_many(messages)
+    return [(receipt.status, receipt.message_id) for receipt in receipts]

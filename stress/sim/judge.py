@@ -1,0 +1,165 @@
+"""Says of each answer whether it was right, and finds out what nobody was told.
+
+A call whose answer nobody got was done whole, or not at all: the file says which. One that
+was not there may come back while nothing was committed since, with the next recovery of
+the WAL: its pages are in the file, and only its sync has failed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from contextlib import suppress
+
+from ..sqlite.look import Look, Seen
+from .compare import adopt, differences, forget_swept
+from .model import Model
+from .model.verdict import Broken, Refused
+from .process import Call
+
+_WRONGLY_DONE = {
+    "lease_lost": "stale-refused",
+    "lease_held": "one-holder",
+    "queue_full": "caps-hold",
+    "limit_exceeded": "caps-hold",
+}
+_WRONGLY_REFUSED = {
+    "lease_lost": "holder-not-refused",
+    "lease_held": "holder-not-refused",
+    "queue_full": "caps-hold",
+    "limit_exceeded": "caps-hold",
+}
+# What the store may refuse because of what others did.
+RULES = frozenset(_WRONGLY_DONE)
+
+_WRONG_ANSWER = {
+    "enqueue": "accepted-once",
+    "claim": "lane-order",
+    "ack_many": "stale-refused",
+    "register_if_absent": "won-once",
+    "acquire": "holder-knows",
+    "renew": "holder-knows",
+}
+
+_OF_EACH_LOOK = ("nothing-lost", "nothing-unexpected", "effects-once", "caps-hold")
+
+
+class Judge:
+    """Holds the store against the model.
+
+    Attributes:
+        checked: How often each invariant was looked at.
+        now: The store's clock, kept up to date by the world.
+    """
+
+    def __init__(self, model: Model, path: str, effects: str) -> None:
+        self.model = model
+        self.checked: Counter[str] = Counter()
+        self.now = 0
+        self._path = path
+        self._effects = effects
+        self._look: Look | None = None
+        self._unsure: list[tuple[Call, int]] = []  # not there, and may come back
+
+    def open(self) -> None:
+        """Begin to look into the file."""
+        self._look = Look(self._path, self._effects)
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._look is not None:
+            self._look.close()
+            self._look = None
+
+    def committed(self) -> None:
+        """Take note that something was written since."""
+        self._unsure.clear()
+
+    def answered(self, call: Call, at: int, got: object) -> None:
+        """Judge an answer; Refused is one.
+
+        Raises:
+            Broken: It is wrong.
+        """
+        self.checked[_WRONG_ANSWER.get(call.verb, "same-answer")] += 1
+        known = None if isinstance(got, Refused) else got
+        wanted: object
+        try:
+            wanted = self._do(self.model, call, at, known)
+        except Refused as refused:
+            self.checked[_WRONGLY_DONE[refused.code]] += 1
+            wanted = refused
+        said = f"{call.verb}{call.arguments} at {at}"
+        if isinstance(wanted, Refused):
+            if not isinstance(got, Refused) or got.code != wanted.code:
+                raise Broken(_WRONGLY_DONE[wanted.code], f"{said}: {got!r}, not {wanted!r}")
+        elif isinstance(got, Refused):
+            raise Broken(_WRONGLY_REFUSED[got.code], f"{said}: {got!r}, not {wanted!r}")
+        elif wanted != got:
+            invariant = _WRONG_ANSWER.get(call.verb, "same-answer")
+            raise Broken(invariant, f"{said}: {got!r}, not {wanted!r}")
+
+    def unanswered(self, call: Call, at: int) -> None:
+        """Find out whether a call was done."""
+        seen = self.see()
+        if not differences(self.model, seen):
+            self._unsure.append((call, at))
+        elif self._try(self.model, call, at):
+            self._unsure.clear()
+        else:
+            self._report(f"after {call.verb}{call.arguments}, done or not")
+
+    def ended(self, calls: list[tuple[Call, int]], *, rebooted: bool) -> None:
+        """Find out which call was done, of those under way when all processes ended."""
+        self.open()
+        maybe = [*calls, *self._unsure]
+        self._unsure = []
+        for call, at in maybe:
+            model, again = copy.deepcopy((self.model, call))
+            if self._try(model, again, at, rebooted=rebooted):
+                self.model = model
+                return
+        if rebooted:
+            self.model.reboot()
+        self.compare("after all had ended")
+
+    def compare(self, when: str) -> None:
+        """Hold the whole file against the model.
+
+        Raises:
+            Broken: It is not as it has to be.
+        """
+        if differences(self.model, self.see()):
+            self._report(when)
+
+    def see(self) -> Seen:
+        """Look into the file; what may be swept, and is gone, is forgotten."""
+        for invariant in _OF_EACH_LOOK:
+            self.checked[invariant] += 1
+        seen = self._at()
+        forget_swept(self.model, seen, self.now)
+        return seen
+
+    def _at(self) -> Seen:
+        assert self._look is not None
+        return self._look.at()
+
+    def _do(self, model: Model, call: Call, at: int, got: object) -> object:
+        verb = getattr(getattr(model, call.part), call.verb)
+        answer: object = verb(*call.arguments, now=at, got=got)
+        return answer
+
+    def _try(self, model: Model, call: Call, at: int, *, rebooted: bool = False) -> bool:
+        """Do a call in the model; True when the file is then as it has to be."""
+        with suppress(Refused):  # what it found expired was taken back all the same
+            self._do(model, call, at, None)
+        if rebooted:
+            model.reboot()
+        seen = self._at()
+        forget_swept(model, seen, self.now)
+        adopt(model, seen)
+        return not differences(model, seen)
+
+    def _report(self, when: str) -> None:
+        invariant, what = differences(self.model, self._at())[0]
+        raise Broken(invariant, f"{what} {when}")

@@ -1,0 +1,315 @@
+"""One life of a simulated store: what the processes do, what befalls them, and the end.
+
+Of each step the seed says who acts, what it does, and which fault it meets on the way. A
+process may be held up before it gets the write lock, or while it has it, and others act
+meanwhile. After each call the model says what the answer had to be.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from ...store import connect
+from ...store.errors import FencepostError
+from ..sqlite.disk import ERRORS, KINDS, Disk
+from . import actors, effects
+from .calls import PASSING, UPKEEP, Calls
+from .model.verdict import Broken
+from .process import Call, Process
+
+_COMPARE_EVERY = 10
+_MOST_AT_ONCE = 3
+_BUSY_SECONDS = 0.05
+# The reads, writes and syncs of most calls.
+_OPERATIONS = 40
+
+
+class Crash(BaseException):
+    """The process was killed."""
+
+
+class PowerLoss(BaseException):
+    """The machine lost its power."""
+
+
+class World(Calls):
+    """A machine, its processes and their store.
+
+    Attributes:
+        simulated_ms: How much time went by.
+    """
+
+    def __init__(self, seed: int, folder: Path, disk: Disk) -> None:
+        super().__init__(seed, str(folder / "store.db"), disk)
+        self.processes = [Process(number + 1) for number in range(self.config.processes)]
+        self.simulated_ms = 0
+        self._pids = 100
+        self._in_flight: list[tuple[Call, int]] = []
+        self._dying = ExitStack()
+        self._armed = False  # processes are overtaken, and die
+        self.machine.before_lock = lambda: self._meanwhile(0.06)
+        self.machine.within_lock = lambda: self._meanwhile(0.01)
+        self.machine.after_lock = lambda: self._meanwhile(0.0)
+
+    # the life
+
+    def live(self, steps: int) -> None:
+        """Live so many steps, come to rest, and look at what is left.
+
+        Raises:
+            Broken: An invariant does not hold.
+        """
+        with self.machine.in_use():
+            try:
+                self._begin()
+                for step in range(steps):
+                    self._step()
+                    if step % _COMPARE_EVERY == 0:
+                        self.compare(f"at step {step}")
+                self._come_to_rest()
+            finally:
+                self._end()
+
+    def _begin(self) -> None:
+        first = self.processes[0]
+        self._start(first)
+        store = first.store
+        assert store is not None
+        with self.machine.running(first.pid):
+            with store.transaction() as tx:
+                tx.execute(effects.CREATE)
+            actors.prepare(self, store)
+        self.judge.open()
+        self._armed = True
+
+    def _step(self) -> None:
+        self._pass_time()
+        try:
+            self._befall()
+            process = self._somebody()
+            if process is not None:
+                self._act(process)
+        except PowerLoss:
+            self._restart("power loss")
+        finally:
+            self.disk.heal()
+
+    def _come_to_rest(self) -> None:
+        """Work off all that is there, and look at the whole."""
+        self._armed = False
+        self.machine.hog = 0
+        first = self.processes[0]
+        if first.store is None:
+            self._start(first)
+        store = first.store
+        assert store is not None
+        with self.machine.running(first.pid):
+            actors.drain(self, first)
+            self.compare("at the end")
+            self.judge.checked["integrity"] += 1
+            for step in (store.engine.integrity(), *store.engine.upkeep.audit()):
+                if not step.ok:
+                    raise Broken("integrity", f"{step.name}: {step.detail}")
+
+    def _end(self) -> None:
+        self._armed = False
+        self.disk.heal()
+        self._dying.close()
+        with self.disk.killed():
+            self._close_all()
+
+    def _pass_time(self) -> None:
+        kind = self.random.random()
+        if kind < 0.6:
+            some = self.random.randrange(50)
+        elif kind < 0.8:
+            some = self.random.randrange(2_000)
+        elif kind < 0.9:
+            some = self.random.randrange(30_000)
+        else:  # to a moment at which something happens, or beside it
+            ahead = sorted(at - self.now for at in self.model.moments() if at > self.now)
+            edge = ahead[: 1 + self.random.randrange(3)]
+            some = max(0, edge[-1] + self.random.randrange(-1, 2)) if edge else 0
+        self.machine.pass_time(some)
+        self.simulated_ms += some
+
+    # what processes do
+
+    def _somebody(self) -> Process | None:
+        free = [
+            process
+            for process in self.processes
+            if process.awake_at <= self.machine.boot and process not in self.running
+        ]
+        return self.random.choice(free) if free else None
+
+    def _start(self, process: Process) -> bool:
+        """Start a process; False when it could not open the store."""
+        self._pids += 1
+        process.pid = self._pids
+        met, armed = self.disk.met, self._armed
+        self._armed = False  # one that dies with half a store in its hands cannot close it
+        with self.machine.running(process.pid):
+            try:
+                process.store = connect(self.path, clock=self.machine, busy_timeout=_BUSY_SECONDS)
+            except Crash:
+                self._kill(process)
+            except FencepostError as error:
+                befell = self.disk.met != met or self.machine.hog or self.running
+                if not befell or error.code not in PASSING:
+                    raise Broken("typed-errors", f"open: {error.code}: {error}") from error
+            finally:
+                self._armed = armed
+        if process.store is None:
+            return False
+        self.offset_ms = process.store.engine.now_ms() - self.machine.boot
+        return True
+
+    def _act(self, process: Process) -> None:
+        if process.store is None and not self._start(process):
+            return
+        self.running.append(process)
+        with self.machine.running(process.pid):
+            try:
+                actors.act(self, process)
+            except Crash:
+                self._kill(process)
+            except PowerLoss:
+                self._in_flight += self._under_way(process)
+                raise
+            finally:
+                self.running.pop()
+
+    def _under_way(self, process: Process) -> list[tuple[Call, int]]:
+        if process.call in (None, UPKEEP):
+            return []
+        assert process.call is not None
+        return [(process.call, self.machine.read_ms + self.offset_ms)]
+
+    def hesitate(self) -> None:
+        self._meanwhile(0.1)
+
+    def _meanwhile(self, chance: float) -> None:
+        if not self._armed or self.disk.muted or not self.running:
+            return
+        kind = self.random.random()
+        if kind < 0.004:
+            self._crash()
+        if kind > 1 - chance and len(self.running) < _MOST_AT_ONCE:
+            if self.running[-1].call is UPKEEP:
+                self.compare("amid upkeep")
+            for _ in range(self.random.randint(1, 3)):
+                self._pass_time()
+                other = self._somebody()
+                if other is not None:
+                    self._act(other)
+
+    # what befalls them
+
+    def _befall(self) -> None:
+        """Do what the seed says of this step, or make ready for it."""
+        kind, process = self.random.random(), self.random.choice(self.processes)
+        if kind < 0.012:
+            self._restart(self.random.choice(("power loss", "all killed", "all closed")))
+        elif kind < 0.03:
+            process.awake_at = self.machine.boot + self.random.randrange(100_000)
+            self.faults["pause"] += 1
+        elif kind < 0.035:
+            self.machine.wall += self.random.choice((-1, 1)) * self.random.randrange(10**8)
+            self.faults["wall clock step"] += 1
+        elif kind < 0.04:
+            self.machine.hog = 0 if self.machine.hog else self.random.randrange(4 << 20)
+            self.faults["full disk"] += bool(self.machine.hog)
+        elif kind < 0.055:
+            self._kill(process)
+        elif kind < 0.065:
+            self.disk.inject("any", self.random.randint(1, _OPERATIONS), self._crash)
+        elif kind < 0.075:
+            self.disk.inject("any", self.random.randint(1, _OPERATIONS), self._lose_power)
+        elif kind < 0.105:
+            what = self.random.choice(KINDS)
+            nth = self.random.randint(1, 12) if what in ("read", "write") else 1
+            error = self.random.choice(ERRORS[what])
+            self.disk.inject(what, nth, error, for_ever=self.random.random() < 0.3)
+
+    def _crash(self) -> None:
+        self._dying.enter_context(self.disk.killed())
+        raise Crash
+
+    def _lose_power(self) -> None:
+        self._dying.enter_context(self.disk.killed())
+        raise PowerLoss
+
+    def _kill(self, process: Process) -> None:
+        """End a process; find out whether what it was at was done."""
+        self.faults["crash"] += 1
+        self.note(process, "killed", process.call)
+        calls = self._under_way(process)
+        with self.disk.killed():
+            self._close(process)
+        self._dying.close()
+        if self.machine.holder == process.pid:
+            self.machine.holder = 0
+        self.judge.now = self.now
+        self.judge.see()
+        for call, at in calls:
+            self.judge.unanswered(call, at)
+
+    def _restart(self, why: str) -> None:
+        """End all processes, and the machine with them when the power is lost; start anew."""
+        self._armed = False  # nobody acts before it is known what is left
+        rebooted = False
+        while True:
+            self.faults[why] += 1
+            self.note(why)
+            self.disk.heal()
+            if why == "all closed":
+                self._close_all()
+            elif why == "all killed":
+                with self.disk.killed():
+                    self._close_all()
+            else:
+                self._reboot()
+                rebooted = True
+            self._dying.close()
+            self.machine.holder = 0
+            if self._start_again():
+                break
+            why = "power loss"
+        calls, self._in_flight = self._in_flight, []
+        self.judge.now = self.now
+        self.judge.ended(calls, rebooted=rebooted)
+        self._armed = True
+
+    def _reboot(self) -> None:
+        with self.disk.lose_power(self.random):
+            self._close_all()
+        for process in self.processes:
+            process.awake_at = 0
+        if self.random.random() < 0.3:  # and somebody sets the clock
+            self.machine.wall += self.random.choice((-1, 1)) * self.random.randrange(10**7)
+        self.machine.reboot(self.random.randrange(60_000))
+
+    def _start_again(self) -> bool:
+        """Start a process; False when the power was lost once more meanwhile."""
+        if self.random.random() < 0.1:
+            self.disk.inject("any", self.random.randint(1, _OPERATIONS), self._lose_power)
+        try:
+            while not self._start(self.processes[0]):
+                self.disk.heal()
+                self.machine.hog = 0
+        except PowerLoss:
+            return False
+        return True
+
+    def _close(self, process: Process) -> None:
+        if process.store is not None:
+            with self.machine.running(process.pid):
+                process.store.close()
+        process.forget()
+
+    def _close_all(self) -> None:
+        for process in self.processes:
+            self._close(process)
+        self.judge.close()
