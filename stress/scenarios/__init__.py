@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import backup, busy, caps, claims, clock, disk, leases, open, pool, power, soak, upgrade, wal, zombie
+from . import (
+    backup,
+    busy,
+    caps,
+    claims,
+    clock,
+    disk,
+    leases,
+    open,
+    pool,
+    power,
+    soak,
+    upgrade,
+    wal,
+    zombie,
+)
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
