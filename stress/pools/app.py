@@ -28,17 +28,17 @@ _PAUSE_SECONDS = 0.012
 app = App("store.db")
 
 
-def order(key: str, seconds: float = 0.0) -> bytes:
+def order(key: str, *, gate: str | None = None) -> bytes:
     """Return the body of a message: the same for the same key.
 
     One in four is acked without a transaction. The pauses before and after the transaction
-    let a kill come in every part of a try; `seconds` more are spent before it.
+    let a kill come in every part of a try. A try at one with a gate goes on once there is a
+    file of that name beside the store.
     """
     chance = random.Random(key)
     before, after = (chance.uniform(0, _PAUSE_SECONDS) for _ in range(2))
-    return json.dumps(
-        {"plain": chance.random() < 0.25, "before": before + seconds, "after": after}
-    ).encode()
+    plain = chance.random() < 0.25
+    return json.dumps({"plain": plain, "before": before, "after": after, "gate": gate}).encode()
 
 
 class _Notes:
@@ -69,6 +69,8 @@ def work(message: Message, ctx: Context) -> None:
     _notes.claimed(message, ctx)
     try:
         told = message.json()
+        while told["gate"] is not None and not Path(told["gate"]).exists():
+            time.sleep(_PAUSE_SECONDS)
         time.sleep(told["before"])
         if told["plain"]:
             # It rides with the next claim, and what came of it nobody is told.

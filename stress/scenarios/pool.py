@@ -1,8 +1,9 @@
 """Pools of `fencepost work` whose workers, producers and supervisors are killed at random.
 
-Producers enqueue all the while, also what others have enqueued before them. A pool that is
-gone is started again by the same command. Then, with nobody killed, pools are told to stop
-in the midst of long handlers while their successors stand by, as in a deployment.
+At first, with nobody killed, pools are told to stop in the midst of long handlers while
+their successors stand by, as in a deployment. Then producers enqueue all the while, also
+what others have enqueued before them, and a pool that is gone is started again by the same
+command.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import suppress
 
 from ...store import connect
 from ..checker import check
-from ..fleet import PATIENCE_SECONDS
+from ..fleet import PATIENCE_SECONDS, Child
 from ..history import Recorder, now_ns, read
 from ..pools.app import EFFECTS, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
@@ -31,7 +32,8 @@ from ..waits import over_time, quantiles
 _MOST_WAITING = 200
 _KILL_PAUSE_SECONDS = 0.12
 _SHORT_LEASE_SECONDS = 2.0
-_LONG_HANDLER_SECONDS = 5.0
+# Longer than that, and than idle workers wait before they look for what has expired.
+_LONG_HANDLER_SECONDS = 4.5
 
 
 def run(run: Run) -> None:
@@ -41,17 +43,17 @@ def run(run: Run) -> None:
     waits: list[tuple[float, float]] = []
     for number in range(rounds):
         site = _Site(run, number)
-        for kind in _plan(run.random, int(run.size["kills"])):
-            site.strike(kind)
-            faults += 1
-            run.progress((number + 0.7) / rounds, f"{faults} killed or stopped")
-        site.drain()
-        if run.canary:
-            found, gaps = site.judge()
+        for _ in range(int(run.size["deployments"])):
+            run.progress(number / rounds, "deployment")
+            site.deploy()
+        found, gaps = site.judge() if run.canary else (0, [])
         if not (run.canary and run.has_findings):
-            for _ in range(int(run.size["deployments"])):
-                run.progress((number + 0.9) / rounds, "deployment")
-                site.deploy()
+            site.begin()
+            for kind in _plan(run.random, int(run.size["kills"])):
+                site.strike(kind)
+                faults += 1
+                run.progress((number + 0.5) / rounds, f"{faults} killed or stopped")
+            site.drain()
             found, gaps = site.judge()
         site.end()
         tried += found
@@ -80,10 +82,16 @@ class _Site:
         self._run = run
         self._name = f"{number}"
         self._history = Recorder(self.folder / "history", "scenario")
+        self._pools: list[Pool] = []
+        self._producers: list[Child] = []
+
+    def begin(self) -> None:
+        """Start the pools and the producers that are to be killed."""
+        self.end()
         self._pools = self._start(LEASE_SECONDS)
         self._producers = [
-            run.start(f"producer-{number}-{slot}", produce, self.folder, slot)
-            for slot in range(int(run.size["producers"]))
+            self._run.start(f"producer-{self._name}-{slot}", produce, self.folder, slot)
+            for slot in range(int(self._run.size["producers"]))
         ]
 
     def strike(self, kind: str) -> None:
@@ -119,27 +127,31 @@ class _Site:
         old = self._pools = self._start(_SHORT_LEASE_SECONDS)
         self._until(lambda: all(pool.is_up() for pool in old), "the pools are up")
         workers = int(self._run.size["workers"]) * len(old)
+        gate = f"go-{self._name}"
         for number in range(3 * workers):
-            key = f"long-{self._run.random.random()}"
-            body = order(key, _LONG_HANDLER_SECONDS if number < workers else 0.0)
+            key = f"{self._name}-{number}"
+            body = order(key, gate=gate if number < workers else None)
             with self._history.begin("enqueue", queue=QUEUE, key=key, lane=None) as pending:
                 receipt = self._queue.enqueue(body, key=key)
                 pending.ok(status=receipt.status, message_id=receipt.message_id)
         self._until(lambda: self._queue.stats().leased == workers, "all workers are busy")
+        new = self._pools = self._start(_SHORT_LEASE_SECONDS)
+        self._until(lambda: all(pool.is_up() for pool in new), "their successors are up")
         for pool in old:
             pool.stop()
         self._run.fault("pool stopped in a handler", len(old))
-        self._pools = self._start(_SHORT_LEASE_SECONDS)
+        time.sleep(_LONG_HANDLER_SECONDS)
+        (self.folder / gate).touch()
         self._until(lambda: all(pool.has_ended() for pool in old), "the pools have stopped")
         self.drain()
 
     def end(self) -> None:
-        """Stop all pools."""
-        for pool in self._pools:
+        """Stop all pools, also those that have only just been started again."""
+        pools, self._pools = self._pools, []
+        for pool in pools:
             if not pool.is_ending:
                 self._until(pool.is_up, "the pool is up")
                 pool.stop()
-        pools, self._pools = self._pools, []
         self._until(lambda: all(pool.has_ended() for pool in pools), "the pools have stopped")
 
     def judge(self) -> tuple[int, list[tuple[float, float]]]:
@@ -269,7 +281,7 @@ SCENARIO = Scenario(
             "workers": 2,
             "producers": 3,
             "deployments": 1,
-            "again": 10,
+            "again": 20,
         },
         "nightly": {
             "rounds": 4,
@@ -278,7 +290,7 @@ SCENARIO = Scenario(
             "workers": 4,
             "producers": 8,
             "deployments": 3,
-            "again": 10,
+            "again": 20,
         },
         "release": {
             "rounds": 40,
@@ -287,7 +299,7 @@ SCENARIO = Scenario(
             "workers": 4,
             "producers": 8,
             "deployments": 3,
-            "again": 10,
+            "again": 20,
         },
     },
 )
