@@ -40,7 +40,7 @@ from .write import Write
 __all__ = ["Door", "Write"]
 
 # The next to open reads a WAL that was left, so nobody waits long to take it away.
-_CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 0.5
 
 
 class Door:

@@ -284,3 +284,27 @@ def test_a_sweep_frees_room_on_a_full_disk(disk: Disk, address: str) -> None:
 
         assert store.sweep() == 2
         assert ask(address, "select count(*) from fp_message") == [(0,)]
+
+
+@pytest.mark.parametrize("ending", ["ack", "bury", "retry, then bury"])
+def test_finishing_all_that_is_there_grows_the_database_by_less_than_is_kept_for_it(
+    address: str, ending: str
+) -> None:
+    with connect(address, durability="normal") as store:
+        queue = store.queue("mail")
+        queue.enqueue_many([{"body": b""}] * 1000)
+        door(store).checkpoint()
+        before = os.path.getsize(address)
+
+        while claims := queue.claim(limit=1000):
+            with store.transaction():
+                for claim in claims:
+                    if ending == "ack":
+                        claim.ack()
+                    elif ending == "bury" or claim.attempt > 1:
+                        claim.bury("it failed")
+                    else:
+                        claim.retry(delay=0, error="it failed")
+        door(store).checkpoint()
+
+        assert os.path.getsize(address) - before < before // space._GROWTH
