@@ -33,6 +33,7 @@ CANARIES: dict[str, Canary] = {
         *power.CANARIES,
         *disk.CANARIES,
         *open.CANARIES,
+        *files.CANARIES,
         *wal.CANARIES,
         *backup.CANARIES,
         *upgrade.CANARIES,

@@ -33,6 +33,7 @@ SCENARIOS: dict[str, Scenario] = {
         power.SCENARIO,
         disk.SCENARIO,
         open.SCENARIO,
+        files.SCENARIO,
         wal.SCENARIO,
         backup.SCENARIO,
         upgrade.SCENARIO,

@@ -24,6 +24,7 @@ from ..run import Run
 from ..scenario import Scenario
 from ..sqlite import inside
 from ..sqlite.mortal import mortal_disk
+from ..sqlite.reader import Reader
 from ..waits import quantiles
 
 # To open after a crash, on a disk that syncs in half a millisecond; slower ones scale it.
@@ -177,7 +178,8 @@ def _write(me: Me, path: str, wal_mb: float) -> None:
     number = Path(path).parent.name
     history = Recorder(me.folder / f"history-{number}", me.name)
     store = connect(path)
-    reader = inside.Reader(path)
+    reader = Reader(path)
+    reader.begin()
     queue = store.queue("mail")
     for n in range(round(wal_mb * 1e6 / _BODY_BYTES)):
         with history.begin("enqueue", queue="mail", key=f"{n}") as call:
@@ -185,7 +187,7 @@ def _write(me: Me, path: str, wal_mb: float) -> None:
             call.ok(status=receipt.status, message_id=receipt.message_id)
     me.ready()
     me.wait()
-    del reader
+    reader.end()
 
 
 def _tell(run: Run, took: dict[str, list[float]]) -> None:

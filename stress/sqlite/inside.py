@@ -36,12 +36,3 @@ def version(path: str | Path) -> int:
 def tables(path: str | Path) -> list[tuple[object, ...]]:
     """Return the statements that all tables and indexes were made with."""
     return ask(path, TABLES)
-
-
-class Reader:
-    """Reads one snapshot for as long as its process lives, so that no WAL is emptied."""
-
-    def __init__(self, path: str | Path) -> None:
-        self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs="unix")
-        self._connection.execute("begin")
-        self._connection.execute("select count(*) from sqlite_schema").fetchall()

@@ -1,0 +1,91 @@
+"""Faults in how a store guards its files."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ...store.errors import InvalidInput
+from ...store.sqlite import files, opening
+from ...store.sqlite.door import Door
+from ...store.sqlite.place import Place
+from ..canary import Canary
+
+
+def _follows_links() -> None:
+    files._check_file = lambda path: None
+    os.O_NOFOLLOW = 0  # type: ignore[misc]
+
+
+def _lets_others_read() -> None:
+    def create(path: str) -> bool:
+        if os.path.exists(path):
+            return False
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644))
+        return True
+
+    files.create = create
+    files.restrict = lambda path: None
+
+
+def _uses_after_fork() -> None:
+    def check(self: Door) -> None:
+        if self._closed:
+            raise InvalidInput(f"{self.path} is closed", path=self.path)
+
+    Door.check = check  # type: ignore[method-assign]
+
+
+def _no_checksums() -> None:
+    was = opening.open_database
+
+    def open_database(*args: Any, checksums: bool, **options: Any) -> opening.Opened:
+        return was(*args, **options)
+
+    opening.open_database = open_database  # type: ignore[assignment]
+
+
+def _does_not_look() -> None:
+    def require(self: Place, operation: str) -> None:
+        pass
+
+    Place.require = require  # type: ignore[method-assign]
+
+
+CANARIES = (
+    Canary(
+        "follows-links",
+        "a symbolic link in place of a store's file is followed",
+        scenario="files",
+        trips="victim-untouched",
+        plant=_follows_links,
+    ),
+    Canary(
+        "lets-others-read",
+        "files are made with the mode that the mask allows",
+        scenario="files",
+        trips="owner-only",
+        plant=_lets_others_read,
+    ),
+    Canary(
+        "used-after-fork",
+        "a store is not refused in a forked child",
+        scenario="files",
+        trips="typed-errors",
+        plant=_uses_after_fork,
+    ),
+    Canary(
+        "without-checksums",
+        "pages that are to have a checksum have none",
+        scenario="files",
+        trips="integrity",
+        plant=_no_checksums,
+    ),
+    Canary(
+        "does-not-look",
+        "nobody looks whether the file is still at its path",
+        scenario="files",
+        trips="nothing-lost",
+        plant=_does_not_look,
+    ),
+)

@@ -1,0 +1,42 @@
+"""The scenario that abuses a store's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fencepost import connect
+from fencepost.stress.abuse import rot
+from fencepost.stress.report import Result
+from fencepost.stress.run import Run
+from fencepost.stress.scenarios import files
+
+
+def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
+    result = Result("files", seed=1)
+
+    files.run(Run(result, tmp_path, {"forks": 2, "rots": 3, "wal_rots": 1}))
+
+    assert result.findings == []
+    assert result.faults["bit damaged"] == 1
+    assert result.faults["database renamed"] == 1
+
+
+def test_what_comes_out_of_a_store_is_held_against_what_went_in(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with connect(path) as store:
+        store.queue("mail").enqueue(b"right", key="0")
+        store.queue("mail").enqueue(b"wrong", key="1")
+    kept: list[str] = []
+
+    noticed, wrong = rot.read_all(path, {"0": b"right", "1": b"other"}, kept)
+
+    assert (noticed, wrong, kept) == (True, ["1"], ["0"])
+
+
+def test_a_missing_message_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with connect(path) as store:
+        store.queue("mail").enqueue(b"right", key="0")
+
+    assert rot.read_all(path, {"0": b"right"}) == (False, [])
+    assert rot.read_all(path, {"0": b"right", "1": b"other"}) == (True, [])
