@@ -48,14 +48,14 @@ WAYS: dict[str, Callable[[Path], None]] = {
     "reads the -shm": _read_shared_memory,
     "asks another SQLite": _other_sqlite,
 }
-_MOMENTS = ("in a transaction", "between two")
+CASES = [(way, moment) for moment in ("in a transaction", "between two") for way in WAYS]
 
 
 def stray(run: Run) -> None:
     """Have a process do each of these, while another that has the store open closes it."""
-    cases = [(way, moment) for way in WAYS for moment in _MOMENTS]
-    strayer = run.start("strayer", _stray, str(run.folder))
-    for number, (way, moment) in enumerate(cases):
+    cases = int(run.size["strays"])
+    strayer = run.start("strayer", _stray, str(run.folder), cases)
+    for number, (way, moment) in enumerate(CASES[-cases:]):
         path = run.folder / f"stray-{number}" / "store.db"
         path.parent.mkdir(mode=0o700)
         history = Recorder(run.folder / f"history-stray-{number}", "scenario")
@@ -81,8 +81,8 @@ def stray(run: Run) -> None:
     strayer.join()
 
 
-def _stray(me: Me, work: str) -> None:
-    for number, (way, moment) in enumerate((way, at) for way in WAYS for at in _MOMENTS):
+def _stray(me: Me, work: str, cases: int) -> None:
+    for number, (way, moment) in enumerate(CASES[-cases:]):
         me.wait()
         path = Path(work, f"stray-{number}", "store.db")
         history = Recorder(Path(work, f"history-stray-{number}"), me.name)

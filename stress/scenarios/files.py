@@ -69,9 +69,9 @@ SCENARIO = Scenario(
     "files linked, moved, replaced, cut, copied, forked with and damaged",
     run,
     sizes={
-        "canary": {"forks": 2, "rots": 12, "wal_rots": 0},
-        "ci": {"forks": 8, "rots": 60, "wal_rots": 10},
-        "nightly": {"forks": 100, "rots": 2000, "wal_rots": 200},
-        "release": {"forks": 100, "rots": 20_000, "wal_rots": 2000},
+        "canary": {"strays": 1, "forks": 2, "rots": 12, "wal_rots": 0},
+        "ci": {"strays": 10, "forks": 8, "rots": 40, "wal_rots": 10},
+        "nightly": {"strays": 10, "forks": 100, "rots": 2000, "wal_rots": 200},
+        "release": {"strays": 10, "forks": 100, "rots": 20_000, "wal_rots": 2000},
     },
 )

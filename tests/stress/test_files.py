@@ -14,7 +14,7 @@ from fencepost.stress.scenarios import files
 def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
     result = Result("files", seed=1)
 
-    files.run(Run(result, tmp_path, {"forks": 2, "rots": 3, "wal_rots": 1}))
+    files.run(Run(result, tmp_path, {"strays": 2, "forks": 2, "rots": 3, "wal_rots": 1}))
 
     assert result.findings == []
     assert result.faults["bit damaged"] == 1
