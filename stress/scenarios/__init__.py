@@ -10,6 +10,7 @@ from . import (
     claims,
     clock,
     disk,
+    files,
     leases,
     open,
     pool,
