@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from ...store.message import Draft, Receipt
@@ -11,6 +12,9 @@ from ...store.sqlite.engine import SqliteEngine
 from ...store.sqlite.keyed_namespaces import Record
 from ...store.sqlite.write import Write
 from ..canary import Canary
+
+# So that somebody comes in between on a slow machine too.
+_BETWEEN_SECONDS = 0.005
 
 
 class _Reading:
@@ -28,6 +32,7 @@ def _checked_before() -> None:
         for draft in drafts:
             for address in draft.addresses:
                 look(_Reading(self._door), address.queue, len(draft.body))  # type: ignore[arg-type]
+        time.sleep(_BETWEEN_SECONDS)
         return was(self, drafts)
 
     SqliteEngine.enqueue = enqueue  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ def _dedupe_before() -> None:
         known = "select id from fp_message where key = :key"
         for (id,) in self._door.read(known, {"key": draft.key}):
             return Receipt("duplicate", id, None, None)
+        time.sleep(0.005)  # so that somebody comes in between on a slow machine too
         # So that the unique index does not see it.
         unseen = replace(draft, scope=f"{draft.scope} {secrets.token_hex(4)}")
         return was(self, [unseen])[0]

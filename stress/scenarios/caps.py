@@ -88,10 +88,10 @@ def _open(store: Store) -> dict[str, Callable[[str], object]]:
         "brief": lambda key: brief.register(key, 1),
         "one": lambda key: shared[0].register(key, 1),
         "two": lambda key: shared[1].register(key, 1),
-        "rows": lambda key: rows.enqueue(b"x", key=key, keep_for=0),
         "rows many": lambda key: rows.enqueue_many(
             [{"body": b"x", "key": f"{key} {n}", "keep_for": 0} for n in range(5)]
         ),
+        "rows": lambda key: rows.enqueue(b"x", key=key, keep_for=0),
         "bytes": lambda key: size.enqueue(bytes(997), key=key, keep_for=0),
     }
 

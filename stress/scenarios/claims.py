@@ -65,6 +65,10 @@ class _Round:
             count = int(self._run.size["processes"])
             producers = [self._start(_produce, f"producer-{n}", 0) for n in range(count)]
             consumers = [self._start(_consume, f"consumer-{n}", 0) for n in range(_CONSUMERS)]
+            for child in producers:
+                child.heard()
+            for child in producers:
+                child.go()
             killed = self._kill(producers, consumers)
             for child in producers:
                 child.join(PATIENCE_SECONDS + self._run.size["keys"])
@@ -81,11 +85,14 @@ class _Round:
         return killed
 
     def _start(self, entry: Callable[..., None], name: str, life: int) -> Child:
-        name = f"{self._number}-{name}.{life}"
+        whole = f"{self._number}-{name}.{life}"
         size = self._run.size
-        if entry is _produce:
-            return self._run.start(name, entry, self._path, int(size["keys"]), self._number)
-        return self._run.start(name, entry, self._path, int(size["late_each"]))
+        if entry is _consume:
+            return self._run.start(whole, entry, self._path, int(size["late_each"]))
+        # Half of them in the same order, so that they meet at one key.
+        shared = int(name.split("-")[1]) % 2 == 0
+        order = f"{self._run.seed}/{self._number if shared else whole}"
+        return self._run.start(whole, entry, self._path, int(size["keys"]), order)
 
     def _kill(self, producers: list[Child], consumers: list[Child]) -> int:
         """Kill some at random, and start another in the place of each."""
@@ -103,6 +110,8 @@ class _Round:
             self._run.fault("kill -9")
             entry = _produce if fleet is producers else _consume
             fleet[place] = self._start(entry, victim.name.split("-", 1)[1].split(".")[0], life)
+            if fleet is producers:
+                fleet[place].go()
         return killed
 
     def _drain(self, queue: Queue) -> None:
@@ -130,12 +139,13 @@ class _Round:
         census.close()
 
 
-def _produce(me: Me, path: str, count: int, number: int) -> None:
+def _produce(me: Me, path: str, count: int, order: str) -> None:
     keys = [f"key-{n}" for n in range(count)]
-    # Half of them in the same order, so that they meet at one key.
-    (me.random if me.random.random() < 0.5 else random.Random(number)).shuffle(keys)
+    random.Random(order).shuffle(keys)
     with connect(path) as store:
         queue, won = store.queue(_QUEUE), store.keyed("stress", _NAMESPACE)
+        me.ready()
+        me.wait()
         while keys:
             some = [keys.pop() for _ in range(min(len(keys), me.random.choice((1, 1, 1, 2, 5))))]
             _enqueue(me, queue, some)
