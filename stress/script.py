@@ -34,7 +34,7 @@ class Step:
 
     Attributes:
         take: Does it and returns the answer; given True, does it again.
-        after: What the store then has; None until it was taken.
+        after: What the store then has, for whoever looks to note.
         highest: The greatest fence that anybody has been given by then.
     """
 
@@ -49,6 +49,7 @@ class Script:
     """Takes steps on a store that it makes.
 
     Attributes:
+        opened: The store is open.
         with_effect: The keys of those messages that are completed together with an effect.
     """
 
@@ -58,6 +59,7 @@ class Script:
         self._clock = clock
         self._most_claims = most_claims
         self._store: Store | None = None
+        self.opened = False
         self._taken = 0
         self._numbers = 0
         self._bodies: dict[str, bytes] = {}
@@ -78,7 +80,17 @@ class Script:
         if self._store is None:
             return self._step(self._open)
         self._taken += 1
-        first = (self._make_table, self._enqueue, self._claim, self._complete)
+        first = (
+            self._make_table,
+            self._enqueue,
+            self._claim,
+            self._complete,
+            self._enqueue,
+            self._claim,
+            self._ack,
+            self._register,
+            self._consume,
+        )
         if self._taken <= len(first):
             return self._step(first[self._taken - 1])
         if self._taken % _TICK_EVERY == 0:
@@ -86,9 +98,8 @@ class Script:
         return self._step(self._random.choices(*self._choices())[0])
 
     def take(self, step: Step, *, again: bool = False) -> Any:
-        """Take a step and note what came of it; raises what the store raises."""
+        """Take a step and return its answer; raises what the store raises."""
         step.answer = step.take(again)
-        step.after = look(self.store)
         step.highest = self.highest
         return step.answer
 
@@ -104,7 +115,6 @@ class Script:
             self._register: 2,
             self._acquire: 1,
             self._once: 1.5,
-            self._reopen: 0.3,
         }
         if self._bodies:
             weights[self._enqueue_again] = 1
@@ -112,6 +122,8 @@ class Script:
             weights[self._consume] = 1
         if len(self._claims) < self._most_claims:
             weights[self._claim] = 5
+        if not self._claims:
+            weights[self._reopen] = 0.5
         if self._claims:
             weights |= {self._ack: 2, self._complete: 4, self._abort: 1, self._renew: 1}
             weights |= {self._retry: 1, self._release: 1, self._bury: 0.5}
@@ -128,15 +140,18 @@ class Script:
     def _open(self) -> Callable[[bool], Any]:
         def take(again: bool) -> None:
             self._store = connect(self._path, clock=self._clock)
+            self.opened = True
 
         return take
 
     def _reopen(self) -> Callable[[bool], Any]:
-        self._claims, self._leases, self._onces = [], [], []
+        self._leases, self._onces = [], []
 
         def take(again: bool) -> None:
+            self.opened = False
             self.store.close()
             self._store = connect(self._path, clock=self._clock)
+            self.opened = True
 
         return take
 

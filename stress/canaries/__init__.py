@@ -3,23 +3,7 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import (
-    backup,
-    busy,
-    caps,
-    claims,
-    clock,
-    disk,
-    files,
-    leases,
-    open,
-    pool,
-    power,
-    soak,
-    upgrade,
-    wal,
-    zombie,
-)
+from . import backup, busy, caps, claims, clock, disk, files, io, leases, open, pool, power, soak, upgrade, wal, zombie
 
 CANARIES: dict[str, Canary] = {
     each.name: each
@@ -32,6 +16,7 @@ CANARIES: dict[str, Canary] = {
         *zombie.CANARIES,
         *clock.CANARIES,
         *power.CANARIES,
+        *io.CANARIES,
         *disk.CANARIES,
         *open.CANARIES,
         *files.CANARIES,

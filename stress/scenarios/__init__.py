@@ -3,23 +3,7 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import (
-    backup,
-    busy,
-    caps,
-    claims,
-    clock,
-    disk,
-    files,
-    leases,
-    open,
-    pool,
-    power,
-    soak,
-    upgrade,
-    wal,
-    zombie,
-)
+from . import backup, busy, caps, claims, clock, disk, files, io, leases, open, pool, power, soak, upgrade, wal, zombie
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
@@ -32,6 +16,7 @@ SCENARIOS: dict[str, Scenario] = {
         zombie.SCENARIO,
         clock.SCENARIO,
         power.SCENARIO,
+        io.SCENARIO,
         disk.SCENARIO,
         open.SCENARIO,
         files.SCENARIO,

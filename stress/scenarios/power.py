@@ -132,6 +132,7 @@ class _Work:
                 for _ in range(_STEPS):
                     step = script.next()
                     script.take(step)
+                    step.after = look(script.store)
                     marks.append((len(here.log), step))
             self._with_effect = script.with_effect
             log, here.log = here.log[: marks[-1][0]], []

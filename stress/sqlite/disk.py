@@ -69,6 +69,7 @@ class Disk(apsw.VFS):
         self._inodes = 0
         self._open = 0
         self._muted = False
+        self._spared = False
         self._fault: _Fault | None = None
 
     # power
@@ -135,6 +136,15 @@ class Disk(apsw.VFS):
         """Fail no more."""
         self._fault = None
 
+    @contextmanager
+    def spared(self) -> Iterator[None]:
+        """Have operations in the block neither fail nor be counted: they are the harness's own."""
+        self._spared, was = True, self._spared
+        try:
+            yield
+        finally:
+            self._spared = was
+
     # what SQLite calls
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
@@ -182,6 +192,8 @@ class Disk(apsw.VFS):
 
     def meet(self, kind: Kind) -> None:
         """Count an operation, and fail here when it is time to."""
+        if self._spared:
+            return
         self.done[kind] += 1
         fault = self._fault
         if fault is None or fault.kind not in (kind, "any"):
@@ -193,7 +205,7 @@ class Disk(apsw.VFS):
             self._fault = None
         self.met += 1
         if isinstance(fault.what, str):
-            raise _error(kind, fault.what)
+            raise error_of(kind, fault.what)
         fault.what()
 
 
@@ -297,7 +309,8 @@ def put(image: Image) -> None:
             os.close(fd)
 
 
-def _error(kind: Kind, name: str) -> Exception:
+def error_of(kind: Kind, name: str) -> Exception:
+    """Return what SQLite is to meet, by its name in ERRORS."""
     if name == "short":
         return _Short("the disk is full")
     if name == "ENOSPC" and kind != "open":

@@ -10,7 +10,7 @@ from fencepost.stress.clock import ManualClock
 from fencepost.stress.report import Result
 from fencepost.stress.run import Run
 from fencepost.stress.scenarios import power
-from fencepost.stress.script import Script, State, Step, differences
+from fencepost.stress.script import Script, State, Step, differences, look
 
 
 def _steps(path: Path, seed: int, count: int) -> list[Step]:
@@ -19,6 +19,7 @@ def _steps(path: Path, seed: int, count: int) -> list[Step]:
         for _ in range(count):
             steps.append(script.next())
             script.take(steps[-1])
+            steps[-1].after = look(script.store)
         return steps
 
 
