@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...store import connect
 from ...store.errors import FencepostError, OutcomeUnknown
@@ -29,7 +30,8 @@ from ..sqlite.disk import ERRORS, Disk, Kind, disk, error_of
 
 _STEPS_AFTER = 2
 _IMAGES = 12
-_MOST_TOLD = 3
+_MOST_TOLD = 3  # findings of one kind, of one workload
+_JOBS_A_REPORT = 50
 
 
 def run(run: Run) -> None:
@@ -45,7 +47,7 @@ def run(run: Run) -> None:
             run.add(facts["checked"], [])
             for invariant, what in facts["found"]:
                 run.broken(invariant, what)
-            if facts["last"]:
+            if facts["done"] == 1:
                 at_work.remove(child)
         run.progress(facts["done"], f"{met.total():,} faults")
     for kind, times in sorted(met.items()):
@@ -62,23 +64,22 @@ def _fail(me: Me, first: int, count: int, seed: int, size: dict[str, float]) -> 
         with disk() as here:
             # All processes have the same script, and of its operations a share each.
             work = Work(here, folder / "store.db", f"{seed}/{number}", int(size["steps"]))
+            jobs: list[Callable[[], None]] = []
             if number < size["workloads"]:
-                for point in work.points()[first :: count * int(size["every"])]:
-                    work.fail(point)
+                points = work.points()[first :: count * int(size["every"])]
+                jobs += [partial(work.fail, point) for point in points]
                 for nth in range(1 + first, work.done["sync"] + 1, count):
-                    work.come_back(nth)
-                    work.lose_power(nth, me.random)
+                    jobs.append(partial(work.come_back, nth))
+                    jobs.append(partial(work.lose_power, nth, me.random))
             if number < size["kills"]:
-                for nth in range(1 + first, work.done.total() + 1, count * int(size["every"])):
-                    work.kill(nth)
+                nths = range(1 + first, work.done.total() + 1, count * int(size["every"]))
+                jobs += [partial(work.kill, nth) for nth in nths]
+            for index, job in enumerate(jobs):
+                job()
+                if index % _JOBS_A_REPORT == 0:
+                    me.ready(done=(number + index / len(jobs)) / workloads, **work.report())
             here.replace({})  # the next one begins on an empty disk
-        me.ready(
-            met=work.met,
-            checked=work.checked,
-            found=work.found,
-            done=(number + 1) / workloads,
-            last=number + 1 == workloads,
-        )
+        me.ready(done=(number + 1) / workloads, **work.report())
 
 
 class _Point(NamedTuple):
@@ -110,6 +111,7 @@ class Work:
         self.met: Counter[str] = Counter()
         self.checked: Counter[str] = Counter()
         self.found: list[tuple[str, str]] = []
+        self._told: Counter[str] = Counter()
         self._reference: list[Step] = []
         script = self._begin()
         for _ in range(steps):
@@ -120,6 +122,12 @@ class Work:
             self._reference.append(step)
         script.close()
         self.done = here.done.copy()
+
+    def report(self) -> dict[str, Any]:
+        """Return what there is to say since it was last asked."""
+        facts = {"met": self.met, "checked": self.checked, "found": self.found}
+        self.met, self.checked, self.found = Counter(), Counter(), []
+        return facts
 
     def points(self) -> list[_Point]:
         """Return every fault of every operation."""
@@ -339,7 +347,8 @@ class Work:
             self._tell(invariant, f"{where}: {what}")
 
     def _tell(self, invariant: str, what: str) -> None:
-        if sum(name == invariant for name, _ in self.found) < _MOST_TOLD:
+        self._told[invariant] += 1
+        if self._told[invariant] <= _MOST_TOLD:
             self.found.append((invariant, what))
 
 
