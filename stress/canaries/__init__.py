@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 from ..canary import Canary
-from . import backup, busy, caps, claims, clock, disk, files, io, leases, open, pool, power, soak, upgrade, wal, zombie
+from . import (
+    backup,
+    busy,
+    caps,
+    claims,
+    clock,
+    disk,
+    files,
+    io,
+    leases,
+    open,
+    pool,
+    power,
+    soak,
+    upgrade,
+    wal,
+    zombie,
+)
 
 CANARIES: dict[str, Canary] = {
     each.name: each

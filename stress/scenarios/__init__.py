@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 from ..scenario import Scenario
-from . import backup, busy, caps, claims, clock, disk, files, io, leases, open, pool, power, soak, upgrade, wal, zombie
+from . import (
+    backup,
+    busy,
+    caps,
+    claims,
+    clock,
+    disk,
+    files,
+    io,
+    leases,
+    open,
+    pool,
+    power,
+    soak,
+    upgrade,
+    wal,
+    zombie,
+)
 
 SCENARIOS: dict[str, Scenario] = {
     each.name: each
