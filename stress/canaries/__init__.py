@@ -16,6 +16,7 @@ from . import (
     open,
     pool,
     power,
+    sim,
     soak,
     upgrade,
     wal,
@@ -41,6 +42,7 @@ CANARIES: dict[str, Canary] = {
         *backup.CANARIES,
         *upgrade.CANARIES,
         *soak.CANARIES,
+        *sim.CANARIES,
     )
 }
 

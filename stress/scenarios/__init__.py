@@ -16,6 +16,7 @@ from . import (
     open,
     pool,
     power,
+    sim,
     soak,
     upgrade,
     wal,
@@ -41,5 +42,6 @@ SCENARIOS: dict[str, Scenario] = {
         backup.SCENARIO,
         upgrade.SCENARIO,
         soak.SCENARIO,
+        sim.SCENARIO,
     )
 }

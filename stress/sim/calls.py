@@ -108,6 +108,8 @@ class Calls:
             answer = ask()
         except FencepostError as error:
             answer = error
+        except Broken:  # by one that overtook it
+            raise
         except Exception as error:
             raise Broken("typed-errors", f"{call.verb}: {type(error).__name__}: {error}") from error
         process.call = None

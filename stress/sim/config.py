@@ -20,8 +20,8 @@ class Config:
     def __init__(self, random: Random) -> None:
         self.processes = random.randint(2, 5)
         self.caps = {
-            "plain": random.choice((None, random.randint(3, 50))),
-            "laned": random.choice((None, random.randint(3, 50))),
+            "plain": random.choice((None, random.randint(2, 6), random.randint(3, 50))),
+            "laned": random.choice((None, random.randint(2, 6), random.randint(3, 50))),
         }
         self.lanes = {"plain": 0, "laned": random.randint(1, 4)}
         self.keys = random.randint(3, 40)

@@ -11,7 +11,7 @@ import copy
 from collections import Counter
 from contextlib import suppress
 
-from ..sqlite.look import Look, Seen
+from ..sqlite.look import Look, Seen, Unreadable
 from .compare import adopt, differences, forget_swept
 from .model import Model
 from .model.verdict import Broken, Refused
@@ -142,7 +142,10 @@ class Judge:
 
     def _at(self) -> Seen:
         assert self._look is not None
-        return self._look.at()
+        try:
+            return self._look.at()
+        except Unreadable as error:
+            raise Broken("nothing-lost", f"the store cannot be read: {error}") from error
 
     def _do(self, model: Model, call: Call, at: int, got: object) -> object:
         verb = getattr(getattr(model, call.part), call.verb)

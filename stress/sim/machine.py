@@ -101,6 +101,7 @@ class Machine:
             (time, "sleep", self._sleep),
             (os, "getpid", lambda: self.pid),
             (os, "statvfs", self._statvfs),
+            (Path, "read_text", lambda path, *how: self._read_text(path, *how)),
             (
                 secrets,
                 "token_hex",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...store import Store
 from ...store.claim import Claim
@@ -18,7 +18,7 @@ class Call(NamedTuple):
 
     part: str
     verb: str
-    arguments: tuple[object, ...]
+    arguments: tuple[Any, ...]
 
 
 class Process:

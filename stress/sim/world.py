@@ -158,7 +158,8 @@ class World(Calls):
             except FencepostError as error:
                 befell = self.disk.met != met or self.machine.hog or self.running
                 if not befell or error.code not in PASSING:
-                    raise Broken("typed-errors", f"open: {error.code}: {error}") from error
+                    invariant = "integrity" if error.code == "store_corrupt" else "typed-errors"
+                    raise Broken(invariant, f"open: {error.code}: {error}") from error
             finally:
                 self._armed = armed
         if process.store is None:
@@ -166,13 +167,13 @@ class World(Calls):
         self.offset_ms = process.store.engine.now_ms() - self.machine.boot
         return True
 
-    def _act(self, process: Process) -> None:
+    def _act(self, process: Process, rival: Process | None = None) -> None:
         if process.store is None and not self._start(process):
             return
         self.running.append(process)
         with self.machine.running(process.pid):
             try:
-                actors.act(self, process)
+                actors.act(self, process, rival)
             except Crash:
                 self._kill(process)
             except PowerLoss:
@@ -194,16 +195,15 @@ class World(Calls):
         if not self._armed or self.disk.muted or not self.running:
             return
         kind = self.random.random()
-        if kind < 0.004:
+        if kind < 0.006:
             self._crash()
         if kind > 1 - chance and len(self.running) < _MOST_AT_ONCE:
-            if self.running[-1].call is UPKEEP:
-                self.compare("amid upkeep")
+            self.compare("in the middle of a call")
             for _ in range(self.random.randint(1, 3)):
                 self._pass_time()
                 other = self._somebody()
                 if other is not None:
-                    self._act(other)
+                    self._act(other, self.running[-1])
 
     # what befalls them
 

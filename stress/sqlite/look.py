@@ -57,6 +57,10 @@ class Seen(NamedTuple):
     effects: dict[str, int]
 
 
+class Unreadable(Exception):
+    """The file cannot be read, or its tables are not those of a store."""
+
+
 class Look:
     """Reads a whole store at once; for small ones."""
 
@@ -70,10 +74,17 @@ class Look:
         self._effects = f"select name, count(*) from {effects} group by name"  # noqa: S608
 
     def at(self) -> Seen:
-        """Return what is committed."""
+        """Return what is committed.
+
+        Raises:
+            Unreadable: It cannot be said.
+        """
 
         def run(sql: str) -> list[Any]:
-            return self._connection.execute(sql).fetchall()
+            try:
+                return self._connection.execute(sql).fetchall()
+            except apsw.Error as error:
+                raise Unreadable(f"{type(error).__name__}: {error}") from error
 
         return Seen(
             deliveries={row[0]: Row(*row) for row in run(_DELIVERIES)},

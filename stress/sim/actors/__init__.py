@@ -34,7 +34,11 @@ def prepare(world: World, store: Store) -> None:
     registrant.prepare(world, store)
 
 
-def act(world: World, process: Process) -> None:
-    """Make one call, as one of them."""
-    (actor,) = world.random.choices(_ACTORS, _SHARES)
-    actor(world, process)
+def act(world: World, process: Process, rival: Process | None = None) -> None:
+    """Make one call, as one of them; often the very one that a rival is in the middle of."""
+    call = None if rival is None else rival.call
+    if call is not None and call.verb == "enqueue" and world.random.random() < 0.5:
+        producer.enqueue(world, process, call.arguments[0])
+    else:
+        (actor,) = world.random.choices(_ACTORS, _SHARES)
+        actor(world, process)

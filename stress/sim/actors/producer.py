@@ -17,14 +17,17 @@ _KEEPS_MS = (0, 1_000, 60_000, 3_600_000, 3_600_000)
 
 def act(world: World, process: Process) -> None:
     """Enqueue one message, or a few together."""
-    store, random = process.store, world.random
+    random = world.random
+    queue = random.choice(tuple(world.config.caps))
+    count = 1 if random.random() < 0.85 else random.randint(2, 4)
+    enqueue(world, process, [_draft(world, queue) for _ in range(count)])
+
+
+def enqueue(world: World, process: Process, drafts: list[Draft]) -> None:
+    """Enqueue messages of one queue."""
+    store = process.store
     assert store is not None
-    name = random.choice(tuple(world.config.caps))
-    queue = store.queue(name)
-    if random.random() < 0.85:
-        drafts = [_draft(world, name)]
-    else:
-        drafts = [_draft(world, name) for _ in range(random.randint(2, 4))]
+    queue = store.queue(drafts[0].queue)
     world.call(
         process,
         "queues",

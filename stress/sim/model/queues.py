@@ -54,6 +54,7 @@ class Job:
 
     draft: Draft
     message: int
+    created: int
     delivery: int = 0
     state: str = "ready"
     due: int | None = None
@@ -73,6 +74,11 @@ class Job:
     @property
     def lane(self) -> Lane | None:
         return None if self.draft.lane is None else (self.draft.queue, self.draft.lane)
+
+    def exhausted(self, now: int) -> bool:
+        """Return whether it is dead unless this attempt ends well."""
+        # A clock that a reboot has set back may be before its beginning.
+        return self.attempt >= self.draft.attempts and now >= self.created
 
     def stands_aside(self, now: int) -> bool:
         """Return whether it lets the others of its lane go before."""
@@ -117,7 +123,7 @@ class Queues:
         cap = self.caps[draft.queue]
         if cap is not None and self.live(draft.queue) >= cap:
             raise Refused("queue_full")
-        job = Job(draft, message, due=now + draft.delay if draft.delay else None)
+        job = Job(draft, message, now, due=now + draft.delay if draft.delay else None)
         if not job.stands_aside(now):
             self._fill(job.lane, now)
         self.jobs.append(job)
@@ -205,7 +211,7 @@ class Queues:
             return held.job.state == "ready"
         job = self.require(held)
         job.settled = held
-        if job.attempt >= job.draft.attempts:
+        if job.exhausted(now):
             self._end(job, "dead", now)
             return False
         self._give_back(job)
@@ -250,7 +256,7 @@ class Queues:
         if job.state in LIVE:
             return "claimed" if job.state == "leased" else "active"
         self._fill(job.lane, now)
-        job.state, job.attempt, job.parked = "ready", 0, False
+        job.state, job.attempt, job.parked, job.created = "ready", 0, False, now
         job.settled = job.forgotten_at = job.holder = None
         self._fill(job.lane, now)
         return "replayed"
@@ -301,7 +307,7 @@ class Queues:
 
     def _take_back(self, job: Job, now: int) -> None:
         holder = job.holder
-        if job.attempt >= job.draft.attempts:
+        if job.exhausted(now):
             self._end(job, "dead", now)
         else:
             self._give_back(job)
