@@ -70,7 +70,8 @@ def _fail(me: Me, first: int, count: int, seed: int, size: dict[str, float]) -> 
                 jobs += [partial(work.fail, point) for point in points]
                 for nth in range(1 + first, work.done["sync"] + 1, count):
                     jobs.append(partial(work.come_back, nth))
-                    jobs.append(partial(work.lose_power, nth, me.random))
+                    if (nth - 1 - first) % int(size["every"]) == 0:
+                        jobs.append(partial(work.lose_power, nth, me.random))
             if number < size["kills"]:
                 nths = range(1 + first, work.done.total() + 1, count * int(size["every"]))
                 jobs += [partial(work.kill, nth) for nth in nths]
