@@ -36,8 +36,6 @@ bench: .venv/ready ## Print the ratios behind the defaults
 	$(BIN)/python bench/gate.py
 	$(BIN)/python bench/claims.py
 	$(BIN)/python bench/lanes.py
-	$(BIN)/python bench/caps.py
-	$(BIN)/python bench/wal.py
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/keyed.py --small
 

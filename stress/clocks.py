@@ -6,6 +6,7 @@ import os
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
 from ..store.clock import SystemClock
@@ -13,6 +14,9 @@ from ..store.clock import SystemClock
 SECOND = 1000
 HOUR = 3600 * SECOND
 YEAR = 365 * 24 * HOUR
+
+# A wall clock to begin with.
+WALL = 1_800_000_000 * SECOND
 
 # When 32 bits of seconds are over.
 Y2038 = 2**31 * SECOND
@@ -58,6 +62,12 @@ class Machine:
         """Begin anew: the boot clock at almost nothing."""
         self._boots += 1
         self._booted = self.passed - SECOND
+
+    def rebooted(self) -> Machine:
+        """Return the clocks of a machine like this one, rebooted now."""
+        other = copy(self)
+        other.reboot()
+        return other
 
 
 class FaultyClock(SystemClock):

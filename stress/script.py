@@ -18,7 +18,7 @@ from ..store.errors import LeaseLost
 from ..store.leases import Lease
 from ..store.once import Once
 from ..store.store import Store
-from .clock import ManualClock
+from .clocks import Machine
 
 _TICK_EVERY = 10
 _CLAIM_SECONDS = 1.0
@@ -53,7 +53,7 @@ class Script:
         with_effect: The keys of those messages that are completed together with an effect.
     """
 
-    def __init__(self, path: str, random: Random, clock: ManualClock, *, most_claims: int) -> None:
+    def __init__(self, path: str, random: Random, clock: Machine, *, most_claims: int) -> None:
         self._path = path
         self._random = random
         self._clock = clock
@@ -200,7 +200,7 @@ class Script:
 
         def take(again: bool) -> list[str | None]:
             if again:  # what a claim of unknown outcome took comes back with the lease's end
-                self._clock.advance(_CLAIM_SECONDS + 0.001)
+                self._clock.advance(round(_CLAIM_SECONDS * 1000) + 1)
             claims = self.store.queue("mail").claim(limit=most, lease=_CLAIM_SECONDS)
             for claim in claims:
                 self._given(claim.fence)
@@ -298,7 +298,7 @@ class Script:
 
         def take(again: bool) -> bool:
             if again:
-                self._clock.advance(_CLAIM_SECONDS + 0.001)
+                self._clock.advance(round(_CLAIM_SECONDS * 1000) + 1)
             once = self.store.once("stress", key, lease=_CLAIM_SECONDS)
             if once.claimed:
                 self._given(once.fence or 0)

@@ -21,7 +21,7 @@ from ...store import connect
 from ...store.errors import FencepostError, OutcomeUnknown
 from ...store.store import Store
 from ...workers.orphan import die_with_parent
-from ..clock import ManualClock
+from ..clocks import WALL, Machine
 from ..fleet import Me
 from ..run import Run
 from ..scenario import Scenario
@@ -240,7 +240,7 @@ class Work:
         self._here.replace({})
         self._here.done.clear()
         self._here.met = 0
-        return Script(str(self._path), Random(self._seed), ManualClock(), most_claims=1)
+        return Script(str(self._path), Random(self._seed), Machine(WALL), most_claims=1)
 
     @contextmanager
     def _script(self) -> Iterator[Script]:
@@ -323,7 +323,7 @@ class Work:
         return before, before
 
     def _reopen(self, before: State, after: State, where: str, *, reboots: int = 0) -> None:
-        clock = ManualClock()
+        clock = Machine(WALL)
         for _ in range(reboots):
             clock = clock.rebooted()
         try:

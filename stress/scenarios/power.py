@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ...store import connect
 from ...store.errors import FencepostError
 from ...store.store import Store
-from ..clock import ManualClock
+from ..clocks import WALL, Machine
 from ..fleet import Me
 from ..report import Chart
 from ..run import Run
@@ -116,7 +116,7 @@ class _Work:
     def __init__(self, me: Me, path: Path) -> None:
         self._random = me.random
         self._path = path
-        self._clock = ManualClock()
+        self._clock = Machine(WALL)
         self._with_effect: set[str] = set()
         self.totals: Counter[str] = Counter()
         self.steps: Counter[str] = Counter()
@@ -154,7 +154,7 @@ class _Work:
         here: Disk,
         image: Image,
         may: _Expected,
-        clock: ManualClock,
+        clock: Machine,
         *,
         then_again: bool = False,
     ) -> None:
@@ -181,7 +181,7 @@ class _Work:
             self._lose_again(here, image, log, again, clock.rebooted())
 
     def _lose_again(
-        self, here: Disk, image: Image, log: list[Op], may: _Expected, clock: ManualClock
+        self, here: Disk, image: Image, log: list[Op], may: _Expected, clock: Machine
     ) -> None:
         platter = Platter(image)
         images: list[Image] = []

@@ -6,7 +6,7 @@ import random
 from contextlib import closing
 from pathlib import Path
 
-from fencepost.stress.clock import ManualClock
+from fencepost.stress.clocks import WALL, Machine
 from fencepost.stress.report import Result
 from fencepost.stress.run import Run
 from fencepost.stress.scenarios import power
@@ -14,7 +14,7 @@ from fencepost.stress.script import Script, State, Step, differences, look
 
 
 def _steps(path: Path, seed: int, count: int) -> list[Step]:
-    with closing(Script(str(path), random.Random(seed), ManualClock(), most_claims=3)) as script:
+    with closing(Script(str(path), random.Random(seed), Machine(WALL), most_claims=3)) as script:
         steps = []
         for _ in range(count):
             steps.append(script.next())
