@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...store.engine import Hold
-from ...store.errors import LeaseLost
 from ...store.message import Draft, Receipt
 from ...store.sqlite import (
     claim,
@@ -120,13 +119,11 @@ def _looks_before() -> None:
 
 
 def _late_is_lost() -> None:
-    def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> Any:
+    def holding(write: Write, hold: Hold, *, done: bool = False) -> delivery.Standing | None:
         standing = lease.holding(write, hold, done=done)
-        if standing is None or standing.lapsed:
-            raise LeaseLost(f"delivery {hold.id}", cause="expired", operation=operation)
-        return standing
+        return None if standing is None or standing.lapsed else standing
 
-    vars(settle)["require"] = require
+    vars(settle)["holding"] = holding
 
 
 CANARIES = (
@@ -181,7 +178,7 @@ CANARIES = (
     ),
     Canary(
         "late-is-lost",
-        "who renews late is refused, though nobody else has begun",
+        "who is late is refused, though nobody else has begun",
         scenario="sim",
         trips="holder-not-refused",
         plant=_late_is_lost,

@@ -49,7 +49,8 @@ class Judge:
 
     Attributes:
         checked: How often each invariant was looked at.
-        now: The store's clock, kept up to date by the world.
+        now: The store's clock, kept up to date by the world. Right after a reboot, the time
+            before it, if that was later: until then it was swept.
     """
 
     def __init__(self, model: Model, path: str, effects: str) -> None:
@@ -164,5 +165,5 @@ class Judge:
         return not differences(model, seen)
 
     def _report(self, when: str) -> None:
-        invariant, what = differences(self.model, self._at())[0]
-        raise Broken(invariant, f"{what} {when}")
+        (invariant, what), *others = differences(self.model, self._at())
+        raise Broken(invariant, f"{what} {when}", others)

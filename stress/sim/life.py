@@ -26,7 +26,6 @@ class Lives:
     Attributes:
         counts: lives, steps, simulated_ms and milliseconds, of all of them.
         findings: (seed, invariant, what) each.
-        digest: Of the last life: the same seed has the same.
     """
 
     def __init__(self, folder: Path, steps: int) -> None:
@@ -36,7 +35,14 @@ class Lives:
         self.faults: Counter[str] = Counter()
         self.checked: Counter[str] = Counter()
         self.findings: list[tuple[int, str, str]] = []
-        self.digest = ""
+        self._last: tuple[list[tuple[object, ...]], str] = [], ""
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of the last life; that of a seed is always the same."""
+        trace, folder = self._last
+        text = "\n".join(map(str, trace)).replace(folder, "")
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def live(self, seed: int) -> None:
         """Live one more; of one that ends badly a trace is left in the folder."""
@@ -49,14 +55,14 @@ class Lives:
                 try:
                     world.live(self._steps)
                 except Broken as broken:
-                    self.findings.append((seed, broken.invariant, broken.what))
+                    found = {**dict(broken.others), broken.invariant: broken.what}
+                    self.findings += [(seed, *finding) for finding in found.items()]
         finally:
             rmtree(folder)
-        lines = [" ".join(map(str, line)) for line in world.trace]
-        text = "\n".join(lines).replace(str(folder), "")
-        self.digest = hashlib.sha256(text.encode()).hexdigest()
+        self._last = world.trace, str(folder)
         if self.findings and self.findings[-1][0] == seed:
-            (self._folder / f"seed-{seed}.txt").write_text("\n".join(lines[-_TRACED:]))
+            text = "\n".join(" ".join(map(str, line)) for line in world.trace[-_TRACED:])
+            (self._folder / f"seed-{seed}.txt").write_text(text)
         self.faults += world.faults
         self.checked += world.judge.checked
         self.counts.update(

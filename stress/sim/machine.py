@@ -12,7 +12,7 @@ import secrets
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,7 +24,7 @@ _BLOCK = 4096
 
 _LOCK_TYPE = struct.Struct("h")
 # Who polls for a lock sleeps for as long, at least: time costs nothing here.
-_LEAST_SLEEP_MS = 10
+_LEAST_SLEEP_MS = 25
 
 
 class Machine:
@@ -53,6 +53,7 @@ class Machine:
         self.after_lock: Callable[[], None] = lambda: None
         self.holder = 0
         self._boots = 1
+        self._real: dict[str, Callable[..., Any]] = {}
         self._in_line = False
         self._files = (path, path + "-wal", path + "-ballast")
 
@@ -131,8 +132,9 @@ class Machine:
 
     def _statvfs(self, path: str) -> os.statvfs_result:
         used = self.hog
-        if used:  # otherwise there is room enough, and it need not be known how much
-            used += sum(os.lstat(name).st_size for name in self._files if os.path.exists(name))
+        for name in self._files if used else ():  # otherwise there is room, however much
+            with suppress(FileNotFoundError):
+                used += os.lstat(name).st_size
         free = max(0, DISK_BYTES - used) // _BLOCK
         return os.statvfs_result(
             (_BLOCK, _BLOCK, DISK_BYTES // _BLOCK, free, free, 10_000, 10_000, 10_000, 0, 255)

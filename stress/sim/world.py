@@ -7,6 +7,7 @@ meanwhile. After each call the model says what the answer had to be.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +24,8 @@ _MOST_AT_ONCE = 3
 _BUSY_SECONDS = 0.05
 # The reads, writes and syncs of most calls.
 _OPERATIONS = 40
+# How often each kind of them fails, of KINDS: the rare ones in vain for the most part.
+_OFTEN = (6, 4, 1, 3, 1, 1)
 
 
 class Crash(BaseException):
@@ -45,10 +48,11 @@ class World(Calls):
         self.processes = [Process(number + 1) for number in range(self.config.processes)]
         self.simulated_ms = 0
         self._pids = 100
+        self._ends = 0  # of processes and of power, at an operation of the disk
         self._in_flight: list[tuple[Call, int]] = []
         self._dying = ExitStack()
         self._armed = False  # processes are overtaken, and die
-        self.machine.before_lock = lambda: self._meanwhile(0.06)
+        self.machine.before_lock = lambda: self._meanwhile(0.1)
         self.machine.within_lock = lambda: self._meanwhile(0.01)
         self.machine.after_lock = lambda: self._meanwhile(0.0)
 
@@ -114,6 +118,7 @@ class World(Calls):
 
     def _end(self) -> None:
         self._armed = False
+        self.faults["I/O error"] = self.disk.met - self._ends
         self.disk.heal()
         self._dying.close()
         with self.disk.killed():
@@ -195,7 +200,7 @@ class World(Calls):
         if not self._armed or self.disk.muted or not self.running:
             return
         kind = self.random.random()
-        if kind < 0.006:
+        if kind < 0.003:
             self._crash()
         if kind > 1 - chance and len(self.running) < _MOST_AT_ONCE:
             self.compare("in the middle of a call")
@@ -221,17 +226,24 @@ class World(Calls):
         elif kind < 0.04:
             self.machine.hog = 0 if self.machine.hog else self.random.randrange(4 << 20)
             self.faults["full disk"] += bool(self.machine.hog)
-        elif kind < 0.055:
+        elif kind < 0.05:
             self._kill(process)
-        elif kind < 0.065:
-            self.disk.inject("any", self.random.randint(1, _OPERATIONS), self._crash)
-        elif kind < 0.075:
-            self.disk.inject("any", self.random.randint(1, _OPERATIONS), self._lose_power)
-        elif kind < 0.105:
-            what = self.random.choice(KINDS)
-            nth = self.random.randint(1, 12) if what in ("read", "write") else 1
+        elif kind < 0.06:
+            self._inject_end(self._crash)
+        elif kind < 0.07:
+            self._inject_end(self._lose_power)
+        elif kind < 0.11:
+            (what,) = self.random.choices(KINDS, _OFTEN)
+            nth = self.random.randint(1, 8) if what in ("read", "write") else 1
             error = self.random.choice(ERRORS[what])
             self.disk.inject(what, nth, error, for_ever=self.random.random() < 0.3)
+
+    def _inject_end(self, end: Callable[[], None]) -> None:
+        def meet() -> None:
+            self._ends += 1
+            end()
+
+        self.disk.inject("any", self.random.randint(1, _OPERATIONS), meet)
 
     def _crash(self) -> None:
         self._dying.enter_context(self.disk.killed())
@@ -259,7 +271,7 @@ class World(Calls):
     def _restart(self, why: str) -> None:
         """End all processes, and the machine with them when the power is lost; start anew."""
         self._armed = False  # nobody acts before it is known what is left
-        rebooted = False
+        rebooted, before = False, self.now
         while True:
             self.faults[why] += 1
             self.note(why)
@@ -278,7 +290,7 @@ class World(Calls):
                 break
             why = "power loss"
         calls, self._in_flight = self._in_flight, []
-        self.judge.now = self.now
+        self.judge.now = max(before, self.now)
         self.judge.ended(calls, rebooted=rebooted)
         self._armed = True
 
@@ -294,7 +306,7 @@ class World(Calls):
     def _start_again(self) -> bool:
         """Start a process; False when the power was lost once more meanwhile."""
         if self.random.random() < 0.1:
-            self.disk.inject("any", self.random.randint(1, _OPERATIONS), self._lose_power)
+            self._inject_end(self._lose_power)
         try:
             while not self._start(self.processes[0]):
                 self.disk.heal()

@@ -53,6 +53,17 @@ def test_a_few_lives_find_nothing(tmp_path: Path) -> None:
     assert {"crash", "power loss", "pause"} <= result.faults.keys()
 
 
+def test_a_finding_names_the_seed_that_replays_it(tmp_path: Path) -> None:
+    result = Result("sim", 70)
+    size = {**sim.SCENARIO.sizes["canary"], "lives": 2, "processes": 2}
+
+    sim.run(Run(result, tmp_path, size, canary="fences-reused"))
+
+    assert result.findings[0].invariant == "fences-rise"
+    assert "fencepost stress sim --seed 7" in result.findings[0].what
+    assert [*tmp_path.glob("seed-7*.txt")]
+
+
 def test_the_model_refuses_a_holder_whose_job_another_has_claimed() -> None:
     model, held = _model()
     model.queues.claim("q", 1, 1_000, now=2_000, got=[_claimed(1, fence=6)])

@@ -28,8 +28,8 @@ def act(world: World, process: Process) -> None:
         claim(world, process, queue, random.randint(1, 4), random.choice(_LEASES_MS))
         return
     held, mine = random.choice(process.claims)
-    ends = (_ack, _ack, _complete, _complete, _retry, _release, _bury, _renew, _ack_many)
-    random.choice(ends)(world, process, held, mine)
+    (end,) = random.choices(_ENDS, _SHARES)
+    end(world, process, held, mine)
 
 
 def claim(world: World, process: Process, queue: str, limit: int, lease_ms: int) -> None:
@@ -140,3 +140,7 @@ def _let_go(world: World, process: Process, held: Held) -> None:
     """Forget a claim, or be a worker that does not know when it is over."""
     if world.random.random() < 0.8:
         process.claims = [each for each in process.claims if each[0] is not held]
+
+
+_ENDS = (_ack, _complete, _retry, _release, _bury, _renew, _ack_many)
+_SHARES = (2, 4, 1, 1, 1, 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -17,12 +18,13 @@ class Refused(Exception):
 
 
 class Broken(Exception):
-    """An invariant does not hold."""
+    """An invariant does not hold; and what else was seen to be wrong with it."""
 
-    def __init__(self, invariant: str, what: str) -> None:
+    def __init__(self, invariant: str, what: str, others: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(f"{invariant}: {what}")
         self.invariant = invariant
         self.what = what
+        self.others = others
 
 
 @dataclass
