@@ -24,7 +24,7 @@ _GOOD, _BAD = Text("ok", style="green"), Text("FAILED", style="bold red")
 @contextmanager
 def live(title: str) -> Iterator[Callable[[Sequence[Job]], None]]:
     """Show jobs on stderr while they run; a line for each that has ended where that is no terminal."""
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     if console.is_terminal:
         with Live(console=console, refresh_per_second=5, transient=True) as screen:
             yield lambda jobs: screen.update(_picture(title, jobs))
@@ -38,7 +38,8 @@ def live(title: str) -> Iterator[Callable[[Sequence[Job]], None]]:
                 told.add(job.name)
                 verdict = "ok" if job.ok else "FAILED"
                 words = job.result.says if job.canary is None else job.canary.about
-                console.print(f"{job.name}: {verdict} {job.result.seconds:.1f} s {words}".rstrip())
+                line = f"{job.name}: {verdict} {job.result.seconds:.1f} s {words}"
+                console.print(line.rstrip(), markup=False)
 
     yield tell
 

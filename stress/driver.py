@@ -15,6 +15,7 @@ from multiprocess.connection import Connection
 
 from ..workers.orphan import die_with_parent
 from . import canaries
+from .fleet import Child
 from .report import Result
 from .run import Run
 from .scenario import Scenario
@@ -56,9 +57,18 @@ def drive(
         run.broken("typed-errors", f"the scenario ended with\n{traceback.format_exc()}")
     finally:
         for child in run.children:
-            with suppress(Exception):
-                child.kill()
+            _end(run, child)
     result.seconds = time.monotonic() - began
     if result.ok or canary is not None:
         shutil.rmtree(folder, ignore_errors=True)
     line.send(("result", result))
+
+
+def _end(run: Run, child: Child) -> None:
+    """Kill a child that still runs; one that has ended by an error of its own is a finding."""
+    code = child.exit_code
+    if code is None:
+        with suppress(Exception):
+            child.kill()
+    elif code > 0:
+        run.broken("typed-errors", f"{child.name} ended with {code}: {child.complaint()}")

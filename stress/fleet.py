@@ -69,6 +69,7 @@ class Child:
         canary: str | None,
     ) -> None:
         self.name = name
+        self._folder = folder
         self._line, far_end = _spawn.Pipe()
         self._process = _spawn.Process(
             target=_main,
@@ -128,6 +129,11 @@ class Child:
         """Continue it."""
         os.kill(self.pid, signal.SIGCONT)
 
+    def complaint(self) -> str:
+        """Return the last line that it wrote to stderr."""
+        lines = _complaints(self._folder, self.name).read_text().split("\n")
+        return next((line for line in reversed(lines) if line), "")
+
     def join(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until it has ended.
 
@@ -139,6 +145,10 @@ class Child:
             self._process.kill()
             self._process.join()
             raise TimeoutError(f"{self.name} did not end within {seconds:.0f} s")
+
+
+def _complaints(folder: Path, name: str) -> Path:
+    return folder / f"{name}.stderr"
 
 
 def _main(
@@ -153,6 +163,9 @@ def _main(
 ) -> None:
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    fd = os.open(_complaints(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(fd, 2)
+    os.close(fd)
     if canary is not None:
         canaries.plant(canary)
     entry(Me(name, folder, seed, line), *arguments)

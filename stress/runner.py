@@ -21,10 +21,16 @@ from .scenario import Scenario
 _spawn = multiprocess.get_context("spawn")
 
 _REFRESH_SECONDS = 0.2
+# Most of the time a scenario waits, for processes to start and leases to end.
+_LANES_A_CORE = 2
+# What a planted fault does may need two processes to meet.
+_CANARY_CHANCES = 3
 
 
 class Job:
     """A scenario to run, with a canary or without, and how far it is.
+
+    A canary that was not caught is run again with another seed, up to three times in all.
 
     Attributes:
         state: "waiting", "running" or "ended".
@@ -44,6 +50,7 @@ class Job:
         self.line: Connection
         self._process: BaseProcess
         self._size = dict(size)
+        self._chances = 1 if canary is None else _CANARY_CHANCES
 
     @property
     def name(self) -> str:
@@ -62,6 +69,7 @@ class Job:
 
     def start(self, folder: Path) -> None:
         """Begin, in a folder of its own below this one."""
+        self._chances -= 1
         self.line, far_end = _spawn.Pipe()
         self._process = _spawn.Process(
             target=drive,
@@ -70,7 +78,7 @@ class Job:
                 os.getpid(),
                 self.scenario,
                 self.result,
-                folder / self.name.replace(" ", "-"),
+                folder / self.name.replace(" ", f"-{self._chances}-"),
                 self._size,
                 None if self.canary is None else self.canary.name,
             ),
@@ -98,9 +106,13 @@ class Job:
             self._end()
 
     def _end(self) -> None:
-        self.state, self.done, self.words = "ended", 1.0, self.result.says
         self.line.close()
         self._process.join()
+        if self._chances and not self.ok:
+            self.result = Result(self.scenario.name, self.result.seed + 1)
+            self.state = "waiting"
+        else:
+            self.state, self.done, self.words = "ended", 1.0, self.result.says
 
 
 def run_all(
@@ -149,7 +161,7 @@ def run_all(
 
 
 def _run(jobs: Sequence[Job], folder: Path, watch: Callable[[Sequence[Job]], None]) -> None:
-    lanes = len(os.sched_getaffinity(0))
+    lanes = _LANES_A_CORE * len(os.sched_getaffinity(0))
     waiting = sorted(jobs, key=lambda job: not job.alone)
     running: list[Job] = []
     while waiting or running:
@@ -161,6 +173,7 @@ def _run(jobs: Sequence[Job], folder: Path, watch: Callable[[Sequence[Job]], Non
         heard = wait([job.line for job in running], _REFRESH_SECONDS)
         for job in [job for job in running if job.line in heard]:
             job.hear()
+        waiting += [job for job in running if job.state == "waiting"]
         running = [job for job in running if job.state == "running"]
         watch(jobs)
 

@@ -29,7 +29,7 @@ def _hasty() -> None:
 
 def _slow_to_hand_on() -> None:
     gate._TURN_SECONDS = 0.0
-    gate._FIRST_PAUSE_SECONDS = gate._LAST_PAUSE_SECONDS = 0.005
+    gate._FIRST_PAUSE_SECONDS = gate._LAST_PAUSE_SECONDS = 0.02
 
 
 CANARIES = (
@@ -49,7 +49,7 @@ CANARIES = (
     ),
     Canary(
         "slow-to-hand-on",
-        "who waits looks at the gate every 5 ms, after each commit of another",
+        "who waits looks at the gate every 20 ms, after each commit of another",
         scenario="busy",
         trips="throughput-kept",
         plant=_slow_to_hand_on,
