@@ -258,6 +258,7 @@ class World(Calls):
         self.faults["crash"] += 1
         self.note(process, "killed", process.call)
         calls = self._under_way(process)
+        self.disk.heal()
         with self.disk.killed():
             self._close(process)
         self._dying.close()
