@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from typing import NamedTuple
@@ -148,10 +149,23 @@ def connect(
         # A claim's sub-select spills to a file otherwise, at 120 microseconds each.
         connection.pragma("temp_store", 2)
         connection.pragma("cell_size_check", 1)
+        _sync_recovered(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _sync_recovered(connection: apsw.Connection) -> None:
+    """Make durable what is in the WAL, before anybody is told of it.
+
+    The first to open a database finds commits there whose process was killed before their
+    sync. Whoever asks for them again writes nothing, so nothing else would sync them. A
+    checkpoint begins with a sync of the WAL.
+    """
+    # Busy: another one is at it. Full: there is no room in the database, and the sync is done.
+    with contextlib.suppress(apsw.BusyError, apsw.FullError):
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def check_sqlite(version: str) -> None:
