@@ -32,7 +32,7 @@ from .keyed import SqliteKeyed
 from .lease import require
 from .leases import SqliteLeases
 from .once import SqliteOnce
-from .space import ROW_BYTES, again_when_full
+from .space import ROW_BYTES, again_when_full, again_when_refused
 from .upkeep import SqliteUpkeep
 
 
@@ -192,7 +192,7 @@ class SqliteEngine:
     def content(self, id: int) -> Content | None:
         return listing.content(self._door, id)
 
-    @again_when_full
+    @again_when_refused
     def replay(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("replay") as write:
             return [operate.replay(write, id) for id in ids]

@@ -49,7 +49,7 @@ class SqliteKeyed:
             found = entries.take(write, space, key)
         return None if found is None else self._told(space, found, "consume")
 
-    @again_when_full
+    @again_when_refused
     def delete(self, space: Space, key: str) -> bool:
         with self._door.write("delete") as write:
             return entries.delete(write, space, key)

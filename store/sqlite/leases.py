@@ -10,7 +10,7 @@ from ..engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ..errors import LeaseHeld, LeaseLost
 from .door import Door, Write
 from .fences import next_fences
-from .space import ROW_BYTES, again_when_full
+from .space import ROW_BYTES, again_when_full, again_when_refused
 
 # A holder that was away for long is still told that its lease expired, not that it never was.
 _SWEPT_AFTER_MS = 86_400_000
@@ -133,7 +133,7 @@ class SqliteLeases:
             if not write.run(_RELEASE, _bind(hold, now)) and not _released(write, hold):
                 raise _lost(write, hold, "release")
 
-    @again_when_full
+    @again_when_refused
     def free(self, name: str) -> bool:
         with self._door.write("free") as write:
             return bool(write.run(_FREE, {"name": name, "now": write.now_ms}))

@@ -1,13 +1,14 @@
-"""What a killed process had written and not yet synced is made durable before it is told of."""
+"""What was written and not yet synced, and is found there again."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from fencepost import connect
+from fencepost import OutcomeUnknown, Store, connect
 from fencepost.stress.sqlite.disk import Disk, disk
 
 
@@ -40,3 +41,32 @@ def test_a_duplicate_of_what_was_recovered_survives_a_power_loss(tmp_path: Path,
         with connect(path) as store:
             again = store.queue("q").enqueue(b"second", key="second")
             assert (again.status, again.message_id) == ("duplicate", receipt.message_id)
+
+
+def _replay(store: Store) -> bool:
+    return bool(store.replay(1))
+
+
+def _delete(store: Store) -> bool:
+    return store.keyed("a", "x").delete("key")
+
+
+def _free(store: Store) -> bool:
+    return store.leases.free("name")
+
+
+@pytest.mark.parametrize("verb", [_replay, _delete, _free])
+def test_what_was_done_and_not_synced_is_not_answered_with_not_done(
+    tmp_path: Path, verb: Callable[[Store], bool]
+) -> None:
+    with disk() as here, connect(tmp_path / "store.db") as store:
+        queue = store.queue("q")
+        queue.enqueue(b"", key="dead")
+        queue.claim()[0].bury("hopeless")
+        store.keyed("a", "x").register("key", 1)
+        store.leases.acquire("name")
+        here.inject("sync", 1, "ENOSPC", for_ever=True)
+
+        with pytest.raises(OutcomeUnknown):
+            verb(store)
+        here.heal()
