@@ -22,7 +22,12 @@ def translate(error: apsw.Error, operation: str, path: str, waited: float = 0.0)
     ):  # the second is a checksum that is wrong
         return StoreCorrupt(f"{path} is damaged: {error}", operation=operation, path=path)
     if isinstance(
-        error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | apsw.PermissionsError
+        error,
+        apsw.IOError
+        | apsw.CantOpenError
+        | apsw.NoMemError
+        | apsw.ReadOnlyError
+        | apsw.PermissionsError,
     ):
         return StoreFailed(f"{path}: {operation} failed: {error}", operation=operation, path=path)
     return SqlError(str(error), operation=operation, path=path)

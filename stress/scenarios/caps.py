@@ -193,7 +193,7 @@ SCENARIO = Scenario(
     run,
     sizes={
         "canary": {"processes": 4, "seconds": 1.5},
-        "ci": {"processes": 8, "seconds": 6},
+        "ci": {"processes": 8, "seconds": 10},
         "nightly": {"processes": 8, "seconds": 600},
         "release": {"processes": 8, "seconds": 3600},
     },

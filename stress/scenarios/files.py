@@ -70,7 +70,7 @@ SCENARIO = Scenario(
     run,
     sizes={
         "canary": {"strays": 1, "forks": 2, "rots": 12, "wal_rots": 0},
-        "ci": {"strays": 10, "forks": 8, "rots": 40, "wal_rots": 10},
+        "ci": {"strays": 10, "forks": 10, "rots": 200, "wal_rots": 10},
         "nightly": {"strays": 10, "forks": 100, "rots": 2000, "wal_rots": 200},
         "release": {"strays": 10, "forks": 100, "rots": 20_000, "wal_rots": 2000},
     },

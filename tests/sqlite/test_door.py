@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
-from fencepost import Queue, Store
+import apsw
+import pytest
+
+from fencepost import Queue, Store, StoreFailed
 
 from ..clock import FakeClock
 from ..processes import line_of, tell, wait_until
@@ -93,3 +97,14 @@ def test_another_thread_waits_for_the_transaction_to_end(store: Store, queue: Qu
 
     assert order == ["first", "other"]
     assert [delivery.id for delivery in store.deliveries()] == [2, 1]
+
+
+def test_memory_that_runs_out_is_told_as_a_failure_and_over_with_it(queue: Queue) -> None:
+    apsw.hard_heap_limit(apsw.memory_used() + 1_000)
+    try:
+        with pytest.raises(StoreFailed, match="out of memory"):
+            queue.enqueue(os.urandom(100_000), key="k")
+    finally:
+        apsw.hard_heap_limit(0)
+
+    assert queue.enqueue(b"now", key="k").status == "accepted"

@@ -1,0 +1,25 @@
+"""Faults in what is told of memory that ran out."""
+
+from __future__ import annotations
+
+from ...store.errors import FencepostError
+from ...store.sqlite import door
+from ..canary import Canary
+
+
+def _untranslated() -> None:
+    def translate(error: Exception, operation: str, path: str, waited: float = 0) -> FencepostError:
+        raise error
+
+    vars(door)["translate"] = translate
+
+
+CANARIES = (
+    Canary(
+        "out-of-memory-untyped",
+        "what SQLite raises when memory runs out reaches the caller as it is",
+        scenario="memory",
+        trips="typed-errors",
+        plant=_untranslated,
+    ),
+)
