@@ -80,7 +80,7 @@ def run(run: Run, times: int) -> str:
     for name, seconds in waits.items():
         run.figure(f"{name}_max_ms", round(1000 * max(seconds, default=0.0), 1))
     after = quantiles(1000 * seconds for seconds in waits["next"])
-    return f"{times} writers stopped, the next one in after {after['p50']:.1f} ms"
+    return f"{times} writers stopped, the next one in after {after['p50']:.1f} ms (p50)"
 
 
 def _stop_in_line(child: Child, patient: Store) -> None:
