@@ -37,12 +37,16 @@ class Pool:
     def workers(self) -> list[int]:
         """Return its workers that have had a message, eldest first."""
         found = []
-        for pid in children(self._child.pid, spawned=True):
+        for pid in self.all_workers():
             with suppress(FileNotFoundError):
                 history = self._folder / "history" / f"worker-{name_of(pid)}.jsonl"
                 if b'"ok"' in history.read_bytes():
                     found.append(pid)
         return found
+
+    def all_workers(self) -> list[int]:
+        """Return its workers, also those that may have their first message any moment."""
+        return children(self._child.pid, spawned=True)
 
     def is_up(self) -> bool:
         """True once all its workers have been."""

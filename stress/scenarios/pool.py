@@ -231,10 +231,9 @@ class _Site:
 
     def _kill_pool(self) -> bool:
         pool = self._run.random.choice(self._pools)
-        found = pool.workers()
-        if pool.is_ending or not found:
+        if pool.is_ending or not pool.workers():
             return False
-        for pid in found:
+        for pid in pool.all_workers():
             self._note_killed(pid)
         pool.kill()
         return True
