@@ -3,44 +3,92 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from ..store.errors import InvalidInput
-from ..workers import Role, Target, run_pool
+from ..workers import PoolOptions, Role, Target, run_pool
 from ..workers.log import configure
 
-_workers = click.option(
-    "--workers", default=4, show_default=True, type=click.IntRange(0, 256), help="Worker processes."
-)
-_lease = click.option(
-    "--lease",
-    default=30.0,
-    show_default=True,
-    type=click.FloatRange(0.1, 86_400),
-    help="Seconds until a stalled worker's message goes to another; renewed at a third of it.",
+
+class _Bounds(click.ParamType[tuple[int, int]]):
+    """MIN:MAX."""
+
+    name = "MIN:MAX"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        try:
+            least, most = (int(part) for part in value.split(":"))
+        except ValueError:
+            self.fail(f"{value!r} is not MIN:MAX", param, ctx)
+        return least, most
+
+
+_POOL = (
+    click.option(
+        "--workers",
+        default=4,
+        show_default=True,
+        type=click.IntRange(0, 256),
+        help="Worker processes.",
+    ),
+    click.option(
+        "--autoscale",
+        type=_Bounds(),
+        help="As many workers as the load wants, in these bounds; in place of --workers.",
+    ),
+    click.option(
+        "--lease",
+        default=30.0,
+        show_default=True,
+        type=click.FloatRange(0.1, 86_400),
+        help="Seconds until a stalled worker's message goes to another; renewed at a third of it.",
+    ),
+    click.option(
+        "--grace",
+        default=25.0,
+        show_default=True,
+        type=click.FloatRange(0, 86_400),
+        help="Seconds that handlers may go on after SIGTERM before they are cancelled.",
+    ),
+    click.option(
+        "--start-timeout",
+        default=60.0,
+        show_default=True,
+        type=click.FloatRange(0.1, 86_400),
+        help="Seconds after which a process that is not up is replaced.",
+    ),
 )
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _port = click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 picks one."
 )
 
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+def _pool(command: _Command) -> _Command:
+    for option in reversed(_POOL):
+        command = option(command)
+    return command
+
 
 @click.command()
 @click.argument("target")
-@_workers
-@_lease
+@_pool
 @_host
 @_port
-def up(target: str, workers: int, lease: float, host: str, port: int) -> None:
+def up(target: str, host: str, port: int, **pool: Any) -> None:
     """Run the receiver and the worker pool of TARGET together.
 
     Example: fencepost up hooks.py --workers 4 --port 8000
     """
     load, app = _load(target)
-    receiver, address = _receiver(load, host, port)
-    _run(app, load, workers=workers, lease=lease, others=[receiver], ready=_receiving(app, address))
+    _receive(load, app, host, port, PoolOptions(**pool))
 
 
 @click.command()
@@ -53,26 +101,26 @@ def serve(target: str, host: str, port: int) -> None:
     Example: fencepost serve hooks.py --port 8000
     """
     load, app = _load(target)
-    receiver, address = _receiver(load, host, port)
-    _run(app, load, workers=0, lease=30.0, others=[receiver], ready=_receiving(app, address))
+    _receive(load, app, host, port, PoolOptions(workers=None))
 
 
 @click.command()
 @click.argument("target")
-@_workers
-@_lease
+@_pool
 @click.option("--queue", "queues", multiple=True, metavar="Q", help="Only this one; repeatable.")
 @click.option("--drain", is_flag=True, help="Exit when nothing is left to do.")
-def work(target: str, workers: int, lease: float, queues: tuple[str, ...], drain: bool) -> None:
+def work(target: str, queues: tuple[str, ...], **pool: Any) -> None:
     """Run the worker pool of TARGET alone.
 
     Example: fencepost work hooks.py --workers 8 --drain
     """
-    if not workers:
+    if not pool["workers"]:
         raise click.BadParameter("at least one worker is needed", param_hint="--workers")
     load, app = _load(target)
-    ready = f"working on {', '.join(queues or app.handlers)} with {workers} workers"
-    _run(app, load, workers=workers, lease=lease, queues=queues or None, drain=drain, ready=ready)
+    options = PoolOptions(queues=queues or None, **pool)
+    many = "{}:{}".format(*options.autoscale) if options.autoscale else options.workers
+    ready = f"working on {', '.join(queues or app.handlers)} with {many} workers"
+    _run(load, app, options, ready=ready)
 
 
 def _load(text: str) -> tuple[Target, Any]:
@@ -88,18 +136,18 @@ def _load(text: str) -> tuple[Target, Any]:
     return load, app
 
 
-def _receiver(load: Target, host: str, port: int) -> tuple[Role, str]:
+def _receive(load: Target, app: Any, host: str, port: int, options: PoolOptions) -> None:
     from ..ingest.serve import listen, receiver_role, url
 
-    listener = listen(host, port)
-    return receiver_role(listener, load), url(listener)
+    with listen(host, port) as listener:
+        address = url(listener)
+        sources = ", ".join(f"{address}/in/{name}" for name in app.sources) or "no source"
+        ready = f"receiving on {address} ({sources})"
+        _run(load, app, options, ready=ready, others=[receiver_role(listener, load)])
 
 
-def _receiving(app: Any, address: str) -> str:
-    sources = ", ".join(f"{address}/in/{name}" for name in app.sources) or "no source"
-    return f"receiving on {address} ({sources})"
-
-
-def _run(app: Any, load: Target, *, ready: str, **options: Any) -> None:
-    if not run_pool(app, load, on_ready=lambda: click.echo(ready), **options):
+def _run(
+    load: Target, app: Any, options: PoolOptions, *, ready: str, others: Sequence[Role] = ()
+) -> None:
+    if not run_pool(app, load, options, others=others, on_ready=lambda: click.echo(ready)):
         sys.exit(1)

@@ -17,7 +17,7 @@ from ..store.validate import MAX_BODY_BYTES, Duration, count, error_text, key, m
 from ..store.validate import lane_policy as checked_lane_policy
 from ..workers.handler import Function, Handler, make_handler
 from ..workers.log import configure
-from ..workers.pool import run_pool
+from ..workers.pool import PoolOptions, run_pool
 from .schemes import KEEP_MS, Scheme, build
 
 F = TypeVar("F", bound=Function)
@@ -245,7 +245,7 @@ class App:
         Returns False when the workers could not be started.
         """
         configure()
-        return run_pool(self, lambda: self, workers=workers, drain=drain)
+        return run_pool(self, lambda: self, PoolOptions(workers=workers, drain=drain))
 
     def _add(self, function: Function, **options: Any) -> Handler:
         handler = make_handler(function, **options)

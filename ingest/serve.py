@@ -11,10 +11,9 @@ import uvicorn
 from multiprocess.connection import Connection
 
 from ..store.errors import InvalidInput
-from ..workers.child import ignore_interrupts
+from ..workers.incarnation import Role
 from ..workers.log import configure
-from ..workers.orphan import die_with_parent
-from ..workers.slot import Role
+from ..workers.page import Page
 from .app import App
 from .receiver import Receiver
 from .wire import Wire
@@ -52,17 +51,17 @@ def url(listener: socket.socket) -> str:
 
 
 def receiver_role(listener: socket.socket, load: Callable[[], App]) -> Role:
-    """Return the role of a receiver on this socket."""
-    return Role("receiver", 1, _serve, (listener, load))
+    """Return the role of a receiver on this socket, which is to stay open."""
+    return Role("receiver", _serve, (load,), (listener.fileno(),))
 
 
-def _serve(line: Connection, parent: int, listener: socket.socket, load: Callable[[], App]) -> None:
-    die_with_parent(parent)
+def _serve(
+    line: Connection, page: Page, parent: int, load: Callable[[], App], listener: int
+) -> None:
     configure()
     # While it runs uvicorn ends at SIGTERM in good order, then raises it once more for the
     # handler that was there before it: this one.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    ignore_interrupts()
     receiver = Receiver(load(), create=False, on_ready=lambda: line.send_bytes(b"ready 0"))
     config = uvicorn.Config(
         receiver,
@@ -77,4 +76,4 @@ def _serve(line: Connection, parent: int, listener: socket.socket, load: Callabl
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         backlog=_BACKLOG,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=listener)])

@@ -2,8 +2,18 @@
 
 from .context import Context, Discard, Retry
 from .handler import Application, Handler
-from .pool import run_pool
-from .slot import Role
+from .incarnation import Role
+from .pool import PoolOptions, run_pool
 from .target import Target
 
-__all__ = ["Application", "Context", "Discard", "Handler", "Retry", "Role", "Target", "run_pool"]
+__all__ = [
+    "Application",
+    "Context",
+    "Discard",
+    "Handler",
+    "PoolOptions",
+    "Retry",
+    "Role",
+    "Target",
+    "run_pool",
+]

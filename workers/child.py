@@ -15,7 +15,7 @@ from ..store.errors import StoreBusy
 from .handler import Application
 from .keeper import Keeper
 from .log import configure, log
-from .orphan import die_with_parent
+from .page import Page
 from .worker import Worker
 
 Load = Callable[[], Application]
@@ -24,9 +24,10 @@ T = TypeVar("T")
 
 def work(
     line: Connection,
+    page: Page,
     parent: int,
     load: Load,
-    pool: str,
+    pool: int,
     queues: Sequence[str] | None,
     lease: float,
 ) -> None:
@@ -34,9 +35,7 @@ def work(
 
     Everything is opened here, so nothing of the store crosses the spawn.
     """
-    die_with_parent(parent)
     configure()
-    ignore_interrupts()
     signals = _signal_pipe()
     app = load()
     handlers = {
@@ -66,12 +65,6 @@ def patiently(start: Callable[[], T]) -> T:
             return start()
         except StoreBusy as error:
             log.warning("store busy", operation=error.operation, waited=error.waited)
-
-
-def ignore_interrupts() -> None:
-    """Leave the terminal's Ctrl-C to the supervisor, which has blocked it until here."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _signal_pipe() -> int:

@@ -1,13 +1,18 @@
-"""Dying with the parent: no worker outlives its supervisor, however that ends."""
+"""Whose child a process is: dying with the parent, and taking in orphans."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterator
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# linux/prctl.h
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 
 
 def die_with_parent(parent: int) -> None:
@@ -17,7 +22,26 @@ def die_with_parent(parent: int) -> None:
     """
     if sys.platform != "linux":
         return
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    _prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:  # it was gone before the line above
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def adopting() -> Iterator[None]:
+    """Become the parent of descendants whose own parent ends; as PID 1 one is it anyway."""
+    if sys.platform != "linux":
+        yield
+        return
+    before = ctypes.c_int()
+    _prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before))
+    _prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
+    try:
+        yield
+    finally:
+        _prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(before.value))
+
+
+def _prctl(option: int, argument: object) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, argument) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option})")

@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from ..store import connect
-from ..store.errors import InvalidInput
+from ..store import Store, connect
+from ..store.errors import FencepostError, InvalidInput
 from ..store.validate import count, milliseconds
+from .autoscale import Autoscaler
 from .child import Load, work
 from .handler import Application, set_caps
-from .slot import Role
+from .incarnation import Role
+from .sizing import MOST_WORKERS, Sizing
 from .supervisor import Supervisor
+from .target import Target
 
-LEASE_SECONDS = 30.0
+# The supervisor has more to do than to wait for the store.
+_PATIENCE_SECONDS = 1.0
 
-_MOST_WORKERS = 256
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """How a pool is run; times are in seconds.
+
+    Attributes:
+        workers: How many processes; None for none whatever operators say, 0 for none yet.
+        autoscale: The bounds of a number that follows the load, in place of `workers`.
+        queues: Only these; None for all that the app has handlers for.
+        drain: End when none of the queues has a delivery that is not at its end.
+        lease: Of each claim; a third of it is between two renewals.
+        grace: From SIGTERM until handlers are cancelled. Kubernetes and Heroku kill after
+            30 s, which leaves time to give claims back.
+        start_timeout: Until a process that is not up is replaced.
+    """
+
+    workers: int | None = 4
+    autoscale: tuple[int, int] | None = None
+    queues: Sequence[str] | None = None
+    drain: bool = False
+    lease: float = 30.0
+    grace: float = 25.0
+    start_timeout: float = 60.0
+
+    def check(self) -> None:
+        """Raise InvalidInput when something of it makes no sense."""
+        for number in (self.workers or 0, *(self.autoscale or ())):
+            count(number, "workers", least=0, most=MOST_WORKERS)
+        if self.autoscale is not None and self.autoscale[0] > self.autoscale[1]:
+            raise InvalidInput("autoscale must be MIN and MAX, in that order")
+        milliseconds(self.lease, "lease", least=1)
+        milliseconds(self.grace, "grace")
+        milliseconds(self.start_timeout, "start_timeout", least=1)
 
 
 def run_pool(
     app: Application,
     load: Load,
+    options: PoolOptions,
     *,
-    workers: int,
-    queues: Sequence[str] | None = None,
-    drain: bool = False,
     others: Sequence[Role] = (),
     on_ready: Callable[[], None] | None = None,
-    lease: float = LEASE_SECONDS,
 ) -> bool:
     """Run workers, and processes of other roles beside them, until SIGTERM or SIGINT.
 
     Args:
         load: Called in each worker process to get the app anew.
-        queues: Only these; None for all that the app has handlers for.
-        drain: End when none of the queues has a delivery that is not at its end.
 
     Returns False when a process could not be started.
 
@@ -42,23 +74,54 @@ def run_pool(
         InvalidInput: A queue has no handler, or there is nothing to do.
         StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy: The store cannot be used.
     """
-    names = list(app.handlers) if queues is None else list(queues)
+    names = list(app.handlers) if options.queues is None else list(options.queues)
     if unknown := [name for name in names if name not in app.handlers]:
         raise InvalidInput(f"no handler for {', '.join(unknown)}; there are {_known(app)}")
-    if workers and not names:
+    if (options.workers or options.autoscale) and not names:
         raise InvalidInput("the app has no handlers: nothing for workers to do")
-    count(workers, "workers", least=0, most=_MOST_WORKERS)
-    milliseconds(lease, "lease", least=1)
+    options.check()
     with connect(app.store, **app.store_options) as store:
         set_caps(store, app.handlers.values())
-        pool = Role("worker", workers, work, (load, secrets.token_hex(4), queues, lease))
+    patience = min(_PATIENCE_SECONDS, float(app.store_options.get("busy_timeout", 5.0)))
+    with connect(app.store, **{**app.store_options, "busy_timeout": patience}) as store:
+        sizing = _sizing(store, options, names)
+        pool = None if options.workers is None else store.engine.pools.begin(names, sizing.size)
         supervisor = Supervisor(
             store,
-            [*others, pool],
-            done=(lambda: not store.engine.anything_left(names)) if drain else None,
+            pool=pool,
+            workers=Role(
+                "worker",
+                work,
+                (load, pool, options.queues, options.lease),
+                main=not isinstance(load, Target),
+            ),
+            sizing=sizing,
+            others=others,
+            lease=options.lease,
+            grace=options.grace,
+            start_seconds=options.start_timeout,
+            done=(lambda: not store.engine.anything_left(names)) if options.drain else None,
             on_ready=on_ready,
         )
-        return supervisor.run()
+        try:
+            return supervisor.run()
+        finally:
+            _end(store, pool)
+
+
+def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:
+    autoscaler = None if options.autoscale is None else Autoscaler(*options.autoscale)
+    start = options.workers or 0 if autoscaler is None else autoscaler.least
+    sizing = Sizing(store, start, autoscaler, names)
+    if options.workers is not None:
+        sizing.look()
+    return sizing
+
+
+def _end(store: Store, pool: int | None) -> None:
+    if pool is not None:
+        with contextlib.suppress(FencepostError):  # another pool strikes it off
+            store.engine.pools.end(pool)
 
 
 def _known(app: Application) -> str:

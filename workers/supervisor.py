@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from multiprocess.connection import wait
 
 from ..store import Store
 from ..store.errors import FencepostError
+from .crew import Crew
+from .incarnation import Incarnation, Role
 from .log import log
-from .slot import Role, Slot
+from .notify import Notifier
+from .orphan import adopting
+from .rescue import Rescue
+from .signals import Signals, listening
+from .sizing import Sizing
+from .strays import Strays
+from .template import Template
+from .watch import Watch
 
-# Kubernetes and Heroku kill 30 s after SIGTERM; this leaves time to give claims back.
-GRACE_SECONDS = 25.0
-
-_RESCUE_SECONDS = 5.0
 _DONE_SECONDS = 0.1
-_MAX_FALSE_STARTS = 5
+_TELL_SECONDS = 30.0
+_STACKS_SECONDS = 0.1
+# Handlers that are cancelled may clean up for so long.
+_CANCEL_SECONDS = 2.0
+
+_LISTENED_TO = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGCHLD,
+)
 
 
 class Supervisor:
-    """Runs the processes of some roles, in this thread, until it is told to stop.
+    """Runs a pool of workers, and processes of other roles, in the main thread.
 
     Args:
+        pool: Its id in the store's register; None for no workers at all.
+        lease: Seconds, of the claims of its workers.
+        start_seconds: What a process has to come up in.
         done: Asked ten times a second; True ends the run as SIGTERM would.
         on_ready: Called once, when every process is up for the first time.
     """
@@ -34,139 +56,223 @@ class Supervisor:
     def __init__(
         self,
         store: Store,
-        roles: Sequence[Role],
         *,
-        done: Callable[[], bool] | None = None,
-        on_ready: Callable[[], None] | None = None,
-        grace: float = GRACE_SECONDS,
+        pool: int | None,
+        workers: Role,
+        sizing: Sizing,
+        others: Sequence[Role],
+        lease: float,
+        grace: float,
+        start_seconds: float,
+        done: Callable[[], bool] | None,
+        on_ready: Callable[[], None] | None,
     ) -> None:
-        self._store = store
-        self._slots = [Slot(role) for role in roles for _ in range(role.count)]
+        self._engine = store.engine
+        self._pool = pool
+        self._sizing = sizing
+        self._template = Template()
+        self._workers = Crew(workers, sizing.size, self._template, start_seconds=start_seconds)
+        self._crews = [
+            *(Crew(role, 1, self._template, start_seconds=start_seconds) for role in others),
+            self._workers,
+        ]
+        self._rescue = Rescue(self._engine)
+        self._watch = Watch(self._engine, lease)
+        self._notifier = Notifier()
+        self._strays = Strays()
+        self._grace = grace
         self._done = done
         self._on_ready = on_ready
-        self._grace = grace
-        self._stops = 0
+        self._quiet = False
         self._failed = False
-        self._rescue_at = 0.0
+        self._reloading = False
+        # What is left to do to end: each from its moment on.
+        self._steps: list[tuple[float, Callable[[], None]]] = []
+        self._told: tuple[str, int] | None = None
+        self._tell_at = 0.0
+        self._stacks: dict[int, float] = {}
 
     def run(self) -> bool:
-        """Run until SIGTERM, SIGINT or done; a second signal kills at once.
+        """Run until SIGTERM, SIGINT, SIGQUIT or done; see docs/operating.md for the signals.
 
-        Claims of processes that do not end within the grace time are given back.
-        Returns False when a process could not be started, five times in a row.
+        Returns False when processes could not be started, five times in a row.
         """
-        with _signals_to(self._stop) as signals:
+        with adopting(), listening(_LISTENED_TO) as signals:
             try:
-                while not self._stops:
-                    self._rescue()
-                    self._fill()
-                    self._listen(signals)
-                    if self._done is not None and self._done():
-                        self._stops += 1
-                self._end(signals)
+                while not self._steps or self._all():
+                    self._turn(signals)
             finally:
-                for slot in self._slots:
-                    slot.signal(signal.SIGKILL)
+                self._end_all()
         return not self._failed
 
-    def _stop(self) -> None:
-        self._stops += 1
+    def _turn(self, signals: Signals) -> None:
+        for number in signals.take():
+            self._obey(number)
+        self._clear()
+        self._strays.reap([each.pid for each in self._all()])
+        if self._steps:
+            self._take_steps()
+        else:
+            self._rescue.look()
+            self._fit()
+            if self._done is not None and self._done():
+                self._stop()
+        for crew in self._crews:
+            crew.enforce_start()
+        self._watch.look(self._workers)
+        self._tell()
+        self._notifier.pat()
+        self._listen(signals)
 
-    def _rescue(self) -> None:
-        """Give back what workers hold whose process is gone, of this pool or an earlier one."""
-        if time.monotonic() < self._rescue_at:
-            return
-        self._rescue_at = time.monotonic() + _RESCUE_SECONDS
-        with contextlib.suppress(FencepostError):  # tried again in five seconds
-            for worker in self._store.workers():
-                if worker.state == "lost":
-                    self._retire(worker.id, f"worker process {worker.pid} is gone")
-
-    def _fill(self) -> None:
-        for slot in self._slots:
-            if slot.process is None and time.monotonic() >= slot.start_at:
-                slot.start()
-
-    def _listen(self, signals: int) -> None:
-        """Wait until a process says something or ends, a signal comes, or time is up."""
-        lines = {slot.line: slot for slot in self._slots if slot.line is not None}
-        ends = {slot.end: slot for slot in self._slots if slot.process is not None}
-        for event in wait([*lines, *ends, signals], self._pause()):
-            if event in lines:
-                lines[event].hear()
-                self._announce()
-            elif event in ends:
-                self._bury(ends[event])
+    def _obey(self, number: int) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            if self._steps:
+                self._kill()
             else:
-                os.read(signals, 64)
-        for slot in self._slots:
-            slot.kill_when_over()
+                self._stop()
+        elif number == signal.SIGQUIT:
+            self._stop()
+            self._kill()
+        elif number in (signal.SIGTSTP, signal.SIGCONT):
+            self._quiet = number == signal.SIGTSTP
+            log.info("quiet" if self._quiet else "resumed")
+            for each in self._workers:
+                self._hush(each)
+        elif number == signal.SIGTTIN:
+            self._sizing.change(1)
+        elif number == signal.SIGTTOU:
+            self._sizing.change(-1)
+        elif number == signal.SIGHUP and not self._steps:
+            self._reload()
+        elif number == signal.SIGUSR1:
+            for each in self._all():
+                each.signal(signal.SIGUSR1)
 
-    def _pause(self) -> float:
-        times = [self._rescue_at]
-        times += [slot.start_at for slot in self._slots if slot.process is None]
-        times += [slot.kill_at for slot in self._slots if slot.kill_at is not None]
-        pause = max(0.0, min(times) - time.monotonic())
-        return pause if self._done is None else min(pause, _DONE_SECONDS)
+    def _stop(self) -> None:
+        """Begin to end: finish, or after the grace time cancel, or soon after that kill."""
+        if self._steps:
+            return
+        log.info("stopping", grace=self._grace)
+        self._notifier.tell("STOPPING=1")
+        for each in self._all():
+            each.leave()
+        cancel_at = time.monotonic() + self._grace
+        self._steps = [
+            (cancel_at, self._cancel),
+            (cancel_at + _CANCEL_SECONDS, self._kill),
+            (float("inf"), self._kill),
+        ]
 
-    def _announce(self) -> None:
-        if self._on_ready is not None and all(slot.ready for slot in self._slots):
+    def _take_steps(self) -> None:
+        while time.monotonic() >= self._steps[0][0]:
+            self._steps.pop(0)[1]()
+
+    def _cancel(self) -> None:
+        for each in self._all():
+            if each.ready:
+                each.signal(signal.SIGUSR2)
+            else:
+                each.kill("not up when the grace time ended")
+
+    def _kill(self) -> None:
+        for each in self._all():
+            each.kill("the grace time is over")
+
+    def _end_all(self) -> None:
+        for each in self._all():
+            each.kill("the supervisor ends")
+        while self._all():
+            self._clear()
+            wait([each.line for each in self._all() if each.line is not None], _DONE_SECONDS)
+        self._template.end()
+
+    def _reload(self) -> None:
+        log.info("reloading")
+        self._reloading = True
+        self._notifier.reloading()
+        for crew in self._crews:
+            crew.reload()
+
+    def _hush(self, each: Incarnation) -> None:
+        each.send(b"quiet" if self._quiet else b"resume")
+
+    def _fit(self) -> None:
+        if self._pool is not None:
+            self._sizing.look()
+            self._workers.size = self._sizing.size
+        for crew in self._crews:
+            crew.fit()
+        if any(crew.failed for crew in self._crews):
+            self._failed = True
+            self._stop()
+
+    def _clear(self) -> None:
+        for crew in self._crews:
+            for each, end in crew.clear():
+                self._stacks.pop(each.stacks, None)
+                self._watch.forget(each)
+                self._rescue.take(each, end)
+
+    def _listen(self, signals: Signals) -> None:
+        """Wait until a process says something or ends, a signal comes, or time is up."""
+        now = time.monotonic()
+        lines = {each.line: each for each in self._all() if each.line is not None}
+        stacks = {each.stacks: each for each in self._all() if each.stacks not in self._stacks}
+        template = [] if self._template.line is None else [self._template.line]
+        for event in wait([*lines, *stacks, *template, signals.fd], self._pause(now)):
+            if event in lines:
+                self._hear(lines[event])
+            elif event in stacks:
+                self._stacks[event] = now + _STACKS_SECONDS
+        for each in self._all():
+            if self._stacks.get(each.stacks, float("inf")) <= time.monotonic():
+                del self._stacks[each.stacks]
+                log.info("stacks", process=each.role.name, pid=each.pid, stacks=each.read_stacks())
+
+    def _pause(self, now: float) -> float:
+        times = [now + self._watch.pause if self._workers.size else now + 1, self._notifier.due]
+        times += self._stacks.values()
+        if self._steps:
+            times.append(self._steps[0][0])
+        else:
+            times.append(self._rescue.due)
+            times += [self._sizing.due] if self._pool is not None else []
+            times += [crew.start_at for crew in self._crews if crew.short and crew.start_at > now]
+            times += [now + _DONE_SECONDS] if self._done is not None else []
+        return max(0.0, min(times) - now)
+
+    def _hear(self, each: Incarnation) -> None:
+        was_ready = each.ready
+        each.hear()
+        if not was_ready and each.ready and self._quiet:
+            self._hush(each)
+        if not all(crew.complete for crew in self._crews):
+            return
+        if self._on_ready is not None:
             self._on_ready()
             self._on_ready = None
+            self._notifier.tell("READY=1")
+        if self._reloading and not any(crew.renews for crew in self._crews):
+            self._reloading = False
+            log.info("reloaded")
+            self._notifier.tell("READY=1")
 
-    def _bury(self, slot: Slot) -> None:
-        """Clear a dead process away; what it held can be claimed from here on."""
-        worker, why = slot.empty()
-        if worker:
-            self._retire(worker, why)
-        else:
-            log.info("process ended", why=why)
-        if slot.false_starts >= _MAX_FALSE_STARTS:
-            log.error("giving up: a process does not start", role=slot.role.name)
-            self._failed = True
-            self._stops += 1
-
-    def _retire(self, worker: int, why: str) -> None:
+    def _tell(self) -> None:
+        """Keep the pool's row in the register true."""
+        if self._pool is None:
+            return
+        state = "stopping" if self._steps else "quiet" if self._quiet else "running"
+        says = (state, self._workers.size)
+        if time.monotonic() < self._tell_at and (says == self._told or self._told is None):
+            return
         try:
-            left = self._store.engine.retire(worker, why)
-        except FencepostError as error:
-            log.warning("claims not given back yet", worker=worker, error=str(error))
-            self._rescue_at = time.monotonic() + 1
+            self._engine.pools.tell(self._pool, state=state, size=self._workers.size)
+        except FencepostError:
+            self._told = None
+            self._tell_at = time.monotonic() + 1  # for the eye only
         else:
-            log.info("process ended", why=why, worker=worker, given_back=left)
+            self._told = says
+            self._tell_at = time.monotonic() + _TELL_SECONDS
 
-    def _end(self, signals: int) -> None:
-        """End all processes: SIGTERM, the grace time, SIGKILL."""
-        for slot in self._slots:
-            slot.signal(signal.SIGTERM)
-        deadline = time.monotonic() + self._grace
-        log.info("stopping", grace=self._grace)
-        while running := [slot for slot in self._slots if slot.process is not None]:
-            if time.monotonic() >= deadline or self._stops > 1:
-                for slot in running:
-                    slot.signal(signal.SIGKILL)
-            ends = {slot.end: slot for slot in running}
-            for event in wait([*ends, signals], max(0.05, deadline - time.monotonic())):
-                if event in ends:
-                    self._bury(ends[event])
-                else:
-                    os.read(signals, 64)
-
-
-@contextlib.contextmanager
-def _signals_to(stop: Callable[[], None]) -> Iterator[int]:
-    """Call `stop` at SIGTERM and SIGINT; yield a descriptor that they make readable."""
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    os.set_blocking(writing, False)
-    wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = {number: signal.signal(number, lambda *_: stop()) for number in numbers}
-    try:
-        yield reading
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(wakeup)
-        os.close(reading)
-        os.close(writing)
+    def _all(self) -> list[Incarnation]:
+        return [each for crew in self._crews for each in crew]

@@ -1,0 +1,7 @@
+from typing import Any
+
+class ForkingPickler:
+    @classmethod
+    def dumps(cls, obj: Any) -> memoryview: ...
+    @staticmethod
+    def loads(data: bytes) -> Any: ...

@@ -1,0 +1,64 @@
+"""How a process of the pool comes to life: what it is to run arrives as a pickle."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from multiprocess import process, spawn
+from multiprocess.connection import Connection
+from multiprocess.reduction import ForkingPickler
+
+from .orphan import die_with_parent
+from .page import Page
+
+# What a terminal sends to all of its processes is for the supervisor to answer.
+_NOT_FOR_US = (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+
+
+def describe(
+    name: str, entry: Callable[..., None], arguments: tuple[object, ...], *, main: bool
+) -> bytes:
+    """Return what `be_born` needs to call entry(line, page, parent, *arguments, *descriptors).
+
+    `main`: the arguments may need what the program's own main module defines.
+    """
+    preparation = spawn.get_preparation_data(name)
+    del preparation["authkey"]  # not to be written anywhere, and nobody listens
+    if not main:
+        preparation = {
+            key: value for key, value in preparation.items() if not key.startswith("init_main")
+        }
+    # In two: the inner one can be read only when the outer one has been obeyed.
+    call = bytes(ForkingPickler.dumps((entry, arguments)))
+    return bytes(ForkingPickler.dumps((preparation, call)))
+
+
+def be_born(parent: int, fds: list[int]) -> None:
+    """Be the process that the descriptors make it, until it ends.
+
+    They are: a file with the description, the line to the supervisor, the page, where
+    stacks are written at SIGUSR1, and those of the role.
+    """
+    die_with_parent(parent)
+    description, line, page, stacks, *others = fds
+    for number in _NOT_FOR_US:
+        signal.signal(number, signal.SIG_IGN)
+    faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    sys.stdin = open(os.devnull)  # noqa: SIM115 - until the process ends
+    with open(description, "rb") as file:
+        preparation, call = ForkingPickler.loads(file.read())
+    # As in multiprocess: a main module that starts processes while it is imported is refused.
+    current: Any = process.current_process()
+    current._inheriting = True
+    try:
+        spawn.prepare(preparation)
+        entry, arguments = ForkingPickler.loads(call)
+    finally:
+        del current._inheriting
+    entry(Connection(line), Page(page), parent, *arguments, *others)

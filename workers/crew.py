@@ -1,0 +1,140 @@
+"""The processes of one role: as many as are wanted, and the newest code in all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from .incarnation import End, Incarnation, Role
+from .log import log
+from .template import Template
+
+_FIRST_DELAY_SECONDS = 0.1
+_MAX_DELAY_SECONDS = 1.0
+# Between tries while others of the crew do their work.
+_HOPELESS_DELAY_SECONDS = 10.0
+_MAX_FALSE_STARTS = 5
+_HEALTHY_SECONDS = 1.0
+
+
+class Crew:
+    """Keeps as many processes of a role as are wanted.
+
+    One that is outdated is told to leave only when its successor is ready, one after
+    the other. One that is too many is told to leave at once; it ends what it has begun.
+
+    Attributes:
+        size: How many are wanted.
+        failed: There is none, and five in a row could not be started.
+        start_at: time.monotonic() from which the next may be started.
+    """
+
+    def __init__(self, role: Role, size: int, template: Template, *, start_seconds: float) -> None:
+        self.role = role
+        self.size = size
+        self.failed = False
+        self.start_at = 0.0
+        self._members: list[Incarnation] = []
+        self._template = template
+        self._start_seconds = start_seconds
+        self._false_starts = 0
+        self._false_start_at = 0.0
+        self._early_deaths = 0
+
+    def __iter__(self) -> Iterator[Incarnation]:
+        """All that have not ended yet."""
+        return iter(list(self._members))
+
+    @property
+    def complete(self) -> bool:
+        """As many as are wanted are up."""
+        return sum(each.ready for each in self._staying()) >= self.size
+
+    @property
+    def short(self) -> bool:
+        """One more has to be started."""
+        return len(self._staying()) < self.size + self.renews
+
+    def reload(self) -> None:
+        """Have each process replaced, one after the other."""
+        for each in self._members:
+            each.outdated = True
+
+    def fit(self) -> list[Incarnation]:
+        """Start those that are missing, tell those to leave that are too many; return new ones."""
+        started = []
+        while self.short and time.monotonic() >= self.start_at and self._template.is_up():
+            try:
+                started.append(Incarnation(self.role, self._template))
+            except OSError as error:
+                log.warning("no process", role=self.role.name, error=str(error))
+                self.start_at = time.monotonic() + _MAX_DELAY_SECONDS
+                break
+            self._members.append(started[-1])
+        staying = self._staying()
+        # A successor counts from when it is ready.
+        counted = [each for each in staying if each.ready] if self.renews else staying
+        for each in sorted(staying, key=_dispensable)[: max(0, len(counted) - self.size)]:
+            each.leave()
+        return started
+
+    def enforce_start(self) -> None:
+        """Kill those that do not come up in time."""
+        now = time.monotonic()
+        for each in self._members:
+            if each.waiting:
+                each.started = now
+            elif not each.ready and each.started < now - self._start_seconds:
+                each.kill(f"not up after {self._start_seconds:g} s")
+            elif each.ready and self._false_start_at < each.started < now - _HEALTHY_SECONDS:
+                self._false_starts = 0
+
+    def clear(self) -> list[tuple[Incarnation, End]]:
+        """Take those out that have ended, and say how."""
+        gone = []
+        for each in list(self._members):
+            if (end := each.ended()) is not None:
+                self._members.remove(each)
+                gone.append((each, end))
+                self._judge(each, end)
+        return gone
+
+    def _staying(self) -> list[Incarnation]:
+        return [each for each in self._members if not each.leaving]
+
+    @property
+    def renews(self) -> bool:
+        """Some are to be replaced."""
+        return any(each.outdated for each in self._staying())
+
+    def _judge(self, each: Incarnation, end: End) -> None:
+        """Decide from how a process ended when the next may begin, if at all."""
+        if each.leaving:
+            return
+        lived = time.monotonic() - each.started
+        self._early_deaths = self._early_deaths + 1 if lived < _HEALTHY_SECONDS else 0
+        delay = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (self._early_deaths - 1))
+        self.start_at = time.monotonic() + (delay if self._early_deaths > 1 else 0)
+        if end.own_doing and not end.claims and (not each.ready or lived < _HEALTHY_SECONDS):
+            self._count_false_start()
+
+    def _count_false_start(self) -> None:
+        self._false_starts += 1
+        self._false_start_at = time.monotonic()
+        if self._false_starts < _MAX_FALSE_STARTS:
+            return
+        if any(other.ready for other in self._members):
+            log.error("a process does not start; the others go on", role=self.role.name)
+            self.start_at = time.monotonic() + _HOPELESS_DELAY_SECONDS
+            for other in self._members:
+                other.outdated = False
+        else:
+            log.error("giving up: a process does not start", role=self.role.name)
+            self.failed = True
+
+
+def _dispensable(each: Incarnation) -> tuple[bool, bool, bool, float]:
+    """Order processes by who is to leave first: outdated, not up yet, idle, newest."""
+    work = each.page.read()
+    busy = work is None or work.claims > 0
+    return not each.outdated, each.ready, busy, -each.started

@@ -1,0 +1,208 @@
+"""One process of the pool, from its start to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from multiprocess.connection import Connection
+
+from .birth import describe
+from .page import IDLE, Page
+from .template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A kind of process.
+
+    Attributes:
+        entry: Called in the child as entry(line, page, parent's pid, *arguments, *fds). It
+            sends b"ready <worker id>" (0 when it is no worker) once it is up, b"waiting"
+            while it is kept from that, and b"recycle <why>" when it wants a successor.
+        fds: Descriptors that it is given.
+        main: The arguments may need what the program's own main module defines.
+    """
+
+    name: str
+    entry: Callable[..., None]
+    arguments: tuple[object, ...] = ()
+    fds: tuple[int, ...] = ()
+    main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a process ended.
+
+    Attributes:
+        why: In words, with the most memory that it ever had.
+        signal: The number of the signal that killed it, 0 for none.
+        code: What it exited with, 0 when it was killed.
+        own_doing: It crashed, gave up or was killed for what it did. A SIGKILL that is not
+            the supervisor's is not: that may be anybody's.
+        claims: How many deliveries it had in work.
+        delivery: One of them, 0 for none.
+    """
+
+    why: str
+    signal: int
+    code: int
+    own_doing: bool
+    claims: int
+    delivery: int
+
+
+_CRASHES = {
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGABRT,
+    signal.SIGILL,
+    signal.SIGFPE,
+    signal.SIGSYS,
+    signal.SIGTRAP,
+}
+
+
+class Incarnation:
+    """A process that was started for a role.
+
+    Attributes:
+        worker: Its id in the store, None before it is ready and 0 for no worker.
+        waiting: It has said that it cannot reach the store.
+        outdated: A successor is wanted.
+        leaving: It has been told to end.
+        killed_for: Why the supervisor killed it; empty when it did not.
+    """
+
+    def __init__(self, role: Role, template: Template) -> None:
+        """Start it.
+
+        Raises:
+            OSError: There is no process.
+        """
+        self.role = role
+        self.started = time.monotonic()
+        self.worker: int | None = None
+        self.waiting = False
+        self.outdated = False
+        self.leaving = False
+        self.killed_for = ""
+        self.page = Page()
+        ours, far_end = socket.socketpair()
+        self.line: Connection | None = Connection(ours.detach())
+        self.stacks, stacks = os.pipe()
+        os.set_blocking(self.stacks, False)
+        try:
+            with far_end, tempfile.TemporaryFile() as file:
+                name = f"fencepost-{role.name}"
+                file.write(describe(name, role.entry, role.arguments, main=role.main))
+                file.seek(0)
+                fds = [file.fileno(), far_end.fileno(), self.page.fd, stacks, *role.fds]
+                self.pid = template.fork(fds)
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            os.close(stacks)
+
+    @property
+    def ready(self) -> bool:
+        """It has said that it is up."""
+        return self.worker is not None
+
+    def hear(self) -> None:
+        """Take in what the process has said, or that it will say no more."""
+        assert self.line is not None
+        try:
+            word, _, rest = self.line.recv_bytes().decode().partition(" ")
+        except (EOFError, OSError):
+            self.line.close()
+            self.line = None
+            return
+        if word == "ready":
+            self.worker, self.waiting = int(rest), False
+        elif word == "waiting":
+            self.waiting = True
+        elif word == "recycle":
+            self.outdated = True
+
+    def send(self, word: bytes) -> None:
+        """Say something to the process; one that has hung up does not hear it."""
+        if self.line is not None:
+            with contextlib.suppress(OSError):
+                self.line.send_bytes(word)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal. It is not waited for yet, so its pid is nobody else's."""
+        os.kill(self.pid, number)
+
+    def leave(self) -> None:
+        """Tell it to finish what it has begun, and end."""
+        self.leaving = True
+        self.signal(signal.SIGTERM)
+
+    def kill(self, why: str) -> None:
+        """End it now."""
+        if not self.killed_for:
+            self.killed_for = why
+            self.signal(signal.SIGKILL)
+
+    def is_stopped(self) -> bool:
+        """True while SIGSTOP or a debugger keeps it from running."""
+        try:
+            with open(f"/proc/{self.pid}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0] in "Tt"
+        except (OSError, IndexError):
+            return False
+
+    def ended(self) -> End | None:
+        """Return how it ended, having cleared it away; None while it runs."""
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        if not pid:
+            return None
+        while self.line is not None and self.line.poll():  # what it said last counts
+            self.hear()
+        code = os.waitstatus_to_exitcode(status)
+        ended = f"was killed by {_name(-code)}" if code < 0 else f"exited with {code}"
+        because = f": {self.killed_for}" if self.killed_for else ""
+        # In bytes on macOS: getrusage(2).
+        most = usage.ru_maxrss // (1024 if sys.platform == "linux" else 1024 * 1024)
+        work = self.page.read() or IDLE
+        self._close()
+        return End(
+            f"{self.role.name} process {self.pid} {ended}{because} (at most {most} MiB of memory)",
+            signal=max(0, -code),
+            code=max(0, code),
+            own_doing=code > 0 or -code in _CRASHES or bool(self.killed_for),
+            claims=work.claims,
+            delivery=work.delivery,
+        )
+
+    def read_stacks(self) -> str:
+        """Return what has come of the stacks that were asked for."""
+        try:
+            return os.read(self.stacks, 65_536).decode(errors="replace")
+        except BlockingIOError:
+            return ""
+
+    def _close(self) -> None:
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+        os.close(self.stacks)
+        self.page.close()
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # most real-time signals have no name

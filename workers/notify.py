@@ -1,0 +1,47 @@
+"""Telling systemd how we are: sd_notify(3), a datagram of lines to a socket it has named."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+
+
+class Notifier:
+    """Says READY=1 and the like to $NOTIFY_SOCKET; without that it says nothing.
+
+    Attributes:
+        due: time.monotonic() at which the watchdog wants to be told again.
+    """
+
+    def __init__(self) -> None:
+        # Taken out, as sd_notify's unset_environment: a child of ours is not the service.
+        self._address = os.environ.pop("NOTIFY_SOCKET", "")
+        pid = os.environ.pop("WATCHDOG_PID", str(os.getpid()))
+        micros = os.environ.pop("WATCHDOG_USEC", "")
+        ours = self._address and pid == str(os.getpid()) and micros.isdecimal()
+        # Twice in each interval: sd_watchdog_enabled(3).
+        self._interval = int(micros) / 2e6 if ours else float("inf")
+        self.due = time.monotonic() + self._interval
+
+    def tell(self, *lines: str) -> None:
+        """Send assignments; a service manager that is gone is no reason to stop."""
+        if not self._address:
+            return
+        address = self._address
+        if address.startswith("@"):
+            address = "\0" + address[1:]  # the abstract namespace: unix(7)
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.sendto("\n".join(lines).encode(), address)
+
+    def pat(self) -> None:
+        """Tell the watchdog, when it is due, that the loop goes round."""
+        if time.monotonic() >= self.due:
+            self.due = time.monotonic() + self._interval
+            self.tell("WATCHDOG=1")
+
+    def reloading(self) -> None:
+        """Say that a reload has begun; READY=1 ends it (Type=notify-reload)."""
+        micros = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self.tell("RELOADING=1", f"MONOTONIC_USEC={micros}")

@@ -1,0 +1,65 @@
+"""How many workers a pool is to have: as told through the store, or as it was started."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ..store import Store
+from ..store.errors import FencepostError
+from .autoscale import Autoscaler
+from .log import log
+
+MOST_WORKERS = 256
+
+_LOOK_SECONDS = 0.5
+
+
+class Sizing:
+    """Follows what operators have told all pools on the store.
+
+    Attributes:
+        size: The number that is wanted now.
+        due: time.monotonic() from which to look again.
+    """
+
+    def __init__(
+        self, store: Store, start: int, autoscaler: Autoscaler | None, queues: Sequence[str]
+    ) -> None:
+        self.size = start
+        self.due = 0.0
+        self._store = store
+        self._start = start
+        self._autoscaler = autoscaler
+        self._queues = queues
+
+    def look(self) -> None:
+        """Take in what is wanted; while the store does not answer, what was wanted stays."""
+        if time.monotonic() < self.due:
+            return
+        self.due = time.monotonic() + _LOOK_SECONDS
+        try:
+            told = self._store.engine.pools.scale()
+            size = self._own() if told is None else told
+        except FencepostError as error:
+            log.warning("size not known", error=str(error))
+            return
+        if size != self.size:
+            log.info("scaling", size=size, before=self.size, told=told is not None)
+            self.size = size
+
+    def change(self, by: int) -> None:
+        """Tell all pools to have so many more workers than this one is to have now."""
+        size = min(max(self.size + by, 0), MOST_WORKERS)
+        try:
+            self._store.engine.pools.set_scale(size)
+        except FencepostError as error:
+            log.warning("not scaled", error=str(error))
+        self.due = 0.0
+
+    def _own(self) -> int:
+        if self._autoscaler is None:
+            return self._start
+        stats = self._store.stats()
+        ages = [found.oldest_ready_age for name, found in stats.items() if name in self._queues]
+        return self._autoscaler.size(time.monotonic(), self.size, max(ages, default=0.0))

@@ -1,0 +1,164 @@
+"""The template: a process that has imported everything and opened nothing.
+
+Starting Python takes a third of a second of a core, forking this a hundredth of that. It
+has one thread and no store, so there is nothing that a fork could tear or share. What it
+forks belongs to the supervisor at once, as if that had forked it: a process between the
+two ends, and the supervisor adopts its orphans.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+
+from .birth import be_born
+from .orphan import die_with_parent
+
+_IMPORTS = ("fencepost", "fencepost.store.sqlite.engine", "fencepost.workers.child")
+# Elsewhere nobody adopts orphans; there each process is started anew.
+_FORKS = sys.platform == "linux"
+_ANSWER_SECONDS = 5.0
+_START_SECONDS = 60.0
+_MOST_FDS = 16
+
+
+class Template:
+    """The supervisor's end of it.
+
+    Attributes:
+        line: Readable when the template has come up, or is gone; None when there is none.
+    """
+
+    def __init__(self) -> None:
+        self.line: socket.socket | None = None
+        self._pid = 0
+        self._up = False
+        self._give_up_at = 0.0
+
+    def is_up(self) -> bool:
+        """True when it can fork; begins a new one when there is none."""
+        if not _FORKS:
+            return True
+        if self.line is not None and not self._up:
+            try:
+                self._up = self.line.recv(16, socket.MSG_DONTWAIT) == b"up"
+            except BlockingIOError:
+                if time.monotonic() < self._give_up_at:
+                    return False
+            if not self._up:
+                self.end()
+        if self.line is None:
+            self._start()
+        return self._up
+
+    def fork(self, fds: list[int]) -> int:
+        """Return the pid of a new child of this process, to which the descriptors were given.
+
+        Raises:
+            OSError: There is none: the kernel refuses, or the template has died.
+        """
+        if not _FORKS:
+            return spawn("workers.birth", "be_born", fds)
+        assert self.line is not None
+        try:
+            socket.send_fds(self.line, [b"fork"], fds)
+            answer = int(self.line.recv(32) or b"0")
+        except (OSError, ValueError):
+            answer = 0
+        if answer > 0:
+            return answer
+        if not answer:
+            self.end()
+            raise OSError("the template of processes does not answer")
+        raise OSError(-answer, "the template cannot fork")
+
+    def end(self) -> None:
+        """End the template; what it has forked goes on."""
+        if self.line is not None:
+            self.line.close()
+            self.line, self._up = None, False
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
+
+    def _start(self) -> None:
+        ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with far_end:
+            self._pid = spawn("workers.template", "serve", [far_end.fileno()])
+        ours.settimeout(_ANSWER_SECONDS)
+        self.line = ours
+        self._give_up_at = time.monotonic() + _START_SECONDS
+
+
+def spawn(module: str, function: str, fds: list[int]) -> int:
+    """Start an interpreter that calls a function with our pid and these descriptors.
+
+    All signals are blocked in it: a Ctrl-C must not end it with a traceback while it starts.
+    """
+    numbers = [os.dup(fd) for fd in fds]
+    try:
+        for number in numbers:
+            os.set_inheritable(number, True)
+        code = f"from fencepost.{module} import {function}; {function}({os.getpid()}, {numbers})"
+        return os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-c", code],
+            os.environ,
+            setsigmask=signal.valid_signals(),
+        )
+    finally:
+        for number in numbers:
+            os.close(number)
+
+
+def serve(parent: int, fds: list[int]) -> None:
+    """Be the template until the supervisor is gone."""
+    die_with_parent(parent)
+    for name in _IMPORTS:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # so that a child's collector does not copy what it inherits
+    line = socket.socket(fileno=fds[0])
+    line.send(b"up")
+    while True:
+        message, given, _, _ = socket.recv_fds(line, 16, _MOST_FDS)
+        if not message:
+            return
+        if _fork(line):
+            line.close()
+            be_born(parent, given)
+            return
+        for fd in given:
+            os.close(fd)
+
+
+def _fork(line: socket.socket) -> bool:
+    """Fork a process that is the supervisor's child; True in it."""
+    told, tells = os.pipe()
+    waits, go = os.pipe()
+    try:
+        middle = os.fork()
+    except OSError as error:
+        line.send(b"%d" % -(error.errno or 1))
+        middle = -1
+    if middle == 0:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            pid = -(error.errno or 1)
+        if pid != 0:
+            os.write(tells, b"%d" % pid)
+            os._exit(0)
+        os.close(go)
+        os.read(waits, 1)  # until the one between has ended, and the supervisor is the parent
+    elif middle > 0:
+        os.waitpid(middle, 0)
+        line.send(os.read(told, 32))
+        os.close(go)
+    for fd in (told, tells, waits, *(() if middle == 0 else (go,) if middle < 0 else ())):
+        os.close(fd)
+    return middle == 0
