@@ -14,6 +14,7 @@ LANE_POLICIES: tuple[LanePolicy, ...] = ("strict", "skip", "park")
 STATES: tuple[State, ...] = ("ready", "leased", "done", "dead", "cancelled")
 
 DEFAULT_MAX_ATTEMPTS = 8
+DEFAULT_MAX_CRASHES = 3
 # Longer than the longest automatic and manual redelivery of any provider known
 # (PayPal resends by hand after its 3 days; Stripe's CLI resends for 30 days).
 DEFAULT_KEEP_MS = 35 * 86_400_000
@@ -70,10 +71,16 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a delivery is dead: its attempts used up, and older than `retry_for_ms`."""
+    """When a delivery is dead: its attempts used up, and older than `retry_for_ms`.
+
+    Attributes:
+        max_crashes: It is dead, whatever its age, once so many workers have crashed that
+            held it and nothing else.
+    """
 
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
     retry_for_ms: int = 0
+    max_crashes: int = DEFAULT_MAX_CRASHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,7 @@ class Delivery:
     Attributes:
         due_at: Unix seconds before which it is not claimable, None when it is now.
         holder: The pid of the process that holds it, None when none does.
+        crashes: How many workers have crashed that held it and nothing else.
     """
 
     id: int
@@ -162,6 +170,7 @@ class Delivery:
     due_at: float | None
     expires_at: float | None
     holder: int | None
+    crashes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,7 +256,7 @@ class Store:
 
     def workers(self) -> list[Worker]:
         """List the registered worker processes, oldest first."""
-        return self.engine.workers()
+        return self.engine.pools.workers()
 
     def sweep(self) -> int:
         """Remove all that has expired, in short transactions; return how many rows."""

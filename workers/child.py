@@ -44,7 +44,7 @@ def work(
     # The supervisor has made the store; a worker that finds none must not begin another.
     open_store = partial(connect, app.store, create=False, **app.store_options)
     with patiently(open_store) as store, patiently(open_store) as keeper_store:
-        id = patiently(partial(store.engine.register, pool))
+        id = patiently(partial(store.engine.pools.register, pool))
         keeper = Keeper(keeper_store.engine, id, lease)
         worker = Worker(
             store, handlers, id=id, lease=lease, keeper=keeper, line=line, signals=signals

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, replace
 
 from ..store.engine import Engine, Hold
+from ..store.engine.pools import Report
 from ..store.errors import FencepostError, LeaseLost
 from ..store.renewal import Tenure
 from .log import log
@@ -125,7 +126,7 @@ class Keeper:
             return
         self._said_at = time.monotonic()
         try:
-            self._engine.report(self._worker, report.state, report.handled)
+            self._engine.pools.report(self._worker, Report(report.state, report.handled))
         except FencepostError:
             return  # said again in a second; a report is for the eye only
         self._said = report

@@ -16,10 +16,10 @@ from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..message import Content, Delivery, Draft, Limits, Message, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Transaction
-from ..worker import Worker
 from .keyed import KeyedEngine
 from .leases import NamedLeases
 from .once import KeyClaims
+from .pools import Pools
 from .upkeep import Upkeep
 
 
@@ -61,6 +61,11 @@ class Engine(Protocol):
     @property
     def once(self) -> KeyClaims:
         """The two-phase claims of keys."""
+        ...
+
+    @property
+    def pools(self) -> Pools:
+        """The pools and their workers."""
         ...
 
     @property
@@ -183,24 +188,6 @@ class Engine(Protocol):
 
     def cancel(self, ids: Sequence[int]) -> list[Outcome]:
         """End ready deliveries, or give up dead ones for good, in one transaction."""
-        ...
-
-    # workers
-
-    def register(self, pool: str) -> int:
-        """Return a new worker's id; it is alive until this engine closes or the process ends."""
-        ...
-
-    def report(self, worker: int, state: str, handled: int) -> None:
-        """Say what a worker is at, and how many messages it has handled so far."""
-        ...
-
-    def retire(self, worker: int, why: str) -> int:
-        """Strike a worker off; return how many claims it left, given back now."""
-        ...
-
-    def workers(self) -> list[Worker]:
-        """Return all registered workers, oldest first."""
         ...
 
     # the whole

@@ -1,7 +1,8 @@
-"""Which workers live, as the kernel knows it: one locked byte for each.
+"""Which workers and pools live, as the kernel knows it: one locked byte for each.
 
-A worker locks the byte at its own row id, and the kernel frees it when the process
-ends, however it ends. A pid says nothing: it is reused, at times within the second.
+A process locks the byte at its own row id, pools from 2**40 on, and the kernel frees it
+when the process ends, however it ends. A pid says nothing: it is reused, at times within
+the second.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from ..errors import StoreFailed
 from . import bytelocks
 
 _LEADER = 0  # no worker's: their ids begin at 1
+_POOLS = 2**40
 
 
 class Alive:
@@ -27,13 +29,19 @@ class Alive:
         Raises:
             StoreFailed: Another process holds it: its registration was never committed.
         """
-        if not bytelocks.take(self._fd, worker):
-            raise StoreFailed(f"worker {worker} is held by another process")
-        self._own.add(worker)
+        self._hold(worker, f"worker {worker}")
+
+    def hold_pool(self, pool: int) -> None:
+        """Lock the byte of a pool, as `hold` does a worker's."""
+        self._hold(_POOLS + pool, f"pool {pool}")
 
     def holds(self, worker: int) -> bool:
         """True while this or another opening of the file holds the worker's byte."""
-        return worker in self._own or bytelocks.taken_elsewhere(self._fd, worker)
+        return self._holds(worker)
+
+    def holds_pool(self, pool: int) -> bool:
+        """True while this or another opening of the file holds the pool's byte."""
+        return self._holds(_POOLS + pool)
 
     def lead(self) -> bool:
         """Become the one that does the upkeep, unless another is: until this file is closed."""
@@ -55,3 +63,11 @@ class Alive:
         """Nothing of this is ever half done."""
 
     resume = prepare
+
+    def _hold(self, byte: int, whose: str) -> None:
+        if not bytelocks.take(self._fd, byte):
+            raise StoreFailed(f"{whose} is held by another process")
+        self._own.add(byte)
+
+    def _holds(self, byte: int) -> bool:
+        return byte in self._own or bytelocks.taken_elsewhere(self._fd, byte)

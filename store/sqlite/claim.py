@@ -30,7 +30,8 @@ _LEASE = """
 update fp_delivery
 set state = 'leased', fence = :fence, token = :token, settled_token = null, owner = :owner,
     holder_pid = :pid, attempt = attempt + 1, max_attempts = coalesce(:max_attempts, max_attempts),
-    retry_for_ms = coalesce(:retry_for, retry_for_ms), lease_until_ms = :until,
+    retry_for_ms = coalesce(:retry_for, retry_for_ms),
+    max_crashes = coalesce(:max_crashes, max_crashes), lease_until_ms = :until,
     changed_at_ms = :now
 where id = :id
 """
@@ -83,6 +84,7 @@ def claim(
                 "pid": os.getpid(),
                 "max_attempts": most and most.max_attempts,
                 "retry_for": most and most.retry_for_ms,
+                "max_crashes": most and most.max_crashes,
                 "until": until,
                 "now": write.now_ms,
             },

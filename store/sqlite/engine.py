@@ -11,7 +11,6 @@ from ..engine import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..message import Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
-from ..worker import Worker
 from . import (
     claim,
     counts,
@@ -23,7 +22,6 @@ from . import (
     probe,
     queues,
     settle,
-    workers,
 )
 from .alive import Alive
 from .bell import Bell
@@ -32,6 +30,7 @@ from .keyed import SqliteKeyed
 from .lease import require
 from .leases import SqliteLeases
 from .once import SqliteOnce
+from .pools import SqlitePools
 from .space import ROW_BYTES, again_when_full, again_when_refused
 from .upkeep import SqliteUpkeep
 
@@ -71,6 +70,7 @@ class SqliteEngine:
         self.leases = SqliteLeases(self._door)
         self.once = SqliteOnce(self._door)
         self.keyed = SqliteKeyed(self._door)
+        self.pools = SqlitePools(self._door, self._alive)
         self.upkeep = SqliteUpkeep(self._door, self._alive)
         forks.watch(self._bell)
         forks.watch(self._alive)
@@ -201,24 +201,6 @@ class SqliteEngine:
     def cancel(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("cancel") as write:
             return [operate.cancel(write, id) for id in ids]
-
-    @again_when_full
-    def register(self, pool: str) -> int:
-        with self._door.write("register") as write:
-            return workers.register(write, self._alive, pool)
-
-    @again_when_full
-    def report(self, worker: int, state: str, handled: int) -> None:
-        with self._door.write("report") as write:
-            workers.report(write, worker, state, handled)
-
-    @again_when_full
-    def retire(self, worker: int, why: str) -> int:
-        with self._door.write("retire") as write:
-            return workers.retire(write, worker, why)
-
-    def workers(self) -> list[Worker]:
-        return workers.workers(self._door, self._alive)
 
     @contextmanager
     def transaction(self, operation: str = "transaction") -> Iterator[Write]:

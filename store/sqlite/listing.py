@@ -12,7 +12,7 @@ select
   d.id, d.message_id, d.queue, m.source, m.key, m.event, d.state, d.attempt, d.max_attempts,
   d.fence, d.priority, d.lane, d.error, m.received_at_ms, d.due_at_ms,
   case d.state when 'leased' then d.lease_until_ms end,
-  case d.state when 'leased' then d.holder_pid end
+  case d.state when 'leased' then d.holder_pid end, d.crashes
 from fp_delivery as d
 join fp_message as m on m.id = d.message_id
 """
@@ -71,8 +71,8 @@ def content(door: Door, id: int) -> Content | None:
 
 
 def _delivery(row: Row) -> Delivery:
-    received, due, until, holder = row[13:]
-    facts = (*row[:13], received / 1000, _seconds(due), _seconds(until), holder)
+    received, due, until, *rest = row[13:]
+    facts = (*row[:13], received / 1000, _seconds(due), _seconds(until), *rest)
     return Delivery(*facts)
 
 

@@ -16,7 +16,7 @@ _HAS_BODY = "select 1 from fp_body where message_id = :id"
 
 _REPLAY = """
 update fp_delivery
-set state = 'ready', attempt = 0, due_at_ms = null, token = null, settled_token = null,
+set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, settled_token = null,
     parked = 0, held = :held, created_at_ms = :now, changed_at_ms = :now
 where id = :id
 """

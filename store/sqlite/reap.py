@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from ..validate import error_text
 from . import lanes
 from .delivery import COLUMNS, Standing, moved
 from .door import Write
@@ -17,10 +20,13 @@ limit :batch
 """  # noqa: S608 - COLUMNS is a constant
 
 _OWNED = f"""
-select {COLUMNS}
+select {COLUMNS}, fence, crashes + 1, max_crashes, error
 from fp_delivery
 where state = 'leased' and owner = :owner
+order by id
 """  # noqa: S608 - COLUMNS is a constant
+
+_CRASH = "update fp_delivery set crashes = :crashes where id = :id"
 
 # The token stays, here and below: the late ack of a holder that only stalled is still good
 # until somebody else has claimed the delivery.
@@ -59,12 +65,33 @@ def reap_expired(write: Write) -> None:
         _take_back(write, Standing(*row), "the lease expired: its worker stalled or died")
 
 
-def reap_owner(write: Write, owner: int, why: str) -> int:
-    """Put all that a dead worker held among the ready, or the dead; return how many."""
+class Loss(NamedTuple):
+    """A claim that its worker did not live to end.
+
+    Attributes:
+        state: Of the delivery from now on: "ready", or "dead".
+    """
+
+    delivery: int
+    fence: int
+    state: str
+
+
+def reap_owner(write: Write, owner: int, why: str, *, crashed: bool) -> list[Loss]:
+    """Put all that a dead worker held among the ready, or the dead.
+
+    Of a worker that has `crashed` a delivery that was alone with it is to blame.
+    """
     rows = write.run(_OWNED, {"owner": owner, "now": write.now_ms})
-    for row in rows:
-        _take_back(write, Standing(*row), why)
-    return len(rows)
+    losses = []
+    for *columns, fence, crashes, most, error in rows:
+        was, fatal = Standing(*columns), False
+        if crashed and len(rows) == 1:
+            write.run(_CRASH, {"id": was.id, "crashes": crashes})
+            fatal = crashes >= most and not was.exhausted
+        said = _blame(crashes, why, error) if fatal else why
+        losses.append(Loss(was.id, fence, _take_back(write, was, said, fatal=fatal)))
+    return losses
 
 
 def promote_due(write: Write) -> None:
@@ -75,8 +102,13 @@ def promote_due(write: Write) -> None:
                 lanes.advance(write, queue, lane)
 
 
-def _take_back(write: Write, was: Standing, why: str) -> None:
-    exhausted = bool(was.exhausted)
-    statement = _EXHAUST if exhausted else _RETURN
+def _take_back(write: Write, was: Standing, why: str, *, fatal: bool = False) -> str:
+    state, statement = ("dead", _EXHAUST) if was.exhausted or fatal else ("ready", _RETURN)
     write.run(statement, {"id": was.id, "why": why, "now": write.now_ms})
-    moved(write, was, "dead" if exhausted else "ready")
+    moved(write, was, state)
+    return state
+
+
+def _blame(crashes: int, why: str, error: str | None) -> str:
+    before = "" if error is None else f"; before that: {error}"
+    return error_text(f"given up after crash {crashes}: {why}{before}")

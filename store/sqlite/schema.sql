@@ -3,7 +3,9 @@
 -- fp_body        what messages carry, until every delivery is done
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
+-- fp_pool        one row for each living pool of workers; see alive.py
 -- fp_worker      one row for each living worker process; see alive.py
+-- fp_event       what became of pools and workers, the newest of it
 -- fp_owner       one row for each owner of keyed state: how many entries it has in all
 -- fp_namespace   one row for each namespace: the options it was first opened with, its size
 -- fp_entry       keyed state
@@ -20,7 +22,8 @@ create table fp_store (
   boot_id text not null,
   boot_offset_ms integer not null,
   last_fence integer not null check (last_fence >= 0),
-  seen_ms integer not null default 0 -- the store's clock is past this, now and after a reboot
+  seen_ms integer not null default 0, -- the store's clock is past this, now and after a reboot
+  wanted_workers integer check (wanted_workers >= 0) -- of each pool; null: as it was started
 ) strict;
 
 create table fp_message (
@@ -60,6 +63,8 @@ create table fp_delivery (
   attempt integer not null default 0 check (attempt >= 0),
   max_attempts integer not null check (max_attempts >= 1),
   retry_for_ms integer not null default 0, -- not dead before this age, whatever the attempts
+  crashes integer not null default 0 check (crashes >= 0), -- workers that ended by it alone
+  max_crashes integer not null default 3 check (max_crashes >= 1),
   fence integer not null default 0 check (fence >= 0),
   token text,
   settled_token text, -- the lease that ended it, so that a repeated call gets the same answer
@@ -93,6 +98,8 @@ create table fp_queue (
   name text primary key,
   max_rows integer check (max_rows >= 1), -- of ready and leased ones
   max_bytes integer check (max_bytes >= 1),
+  max_leased integer check (max_leased >= 1),
+  paused integer not null default 0 check (paused in (0, 1)), -- nothing of it is claimed
   bytes integer not null default 0 check (bytes >= 0), -- of ready and leased ones
   ready integer not null default 0 check (ready >= 0), -- scheduled ones included
   leased integer not null default 0 check (leased >= 0),
@@ -101,15 +108,39 @@ create table fp_queue (
   cancelled integer not null default 0 check (cancelled >= 0)
 ) strict, without rowid;
 
+create table fp_pool (
+  id integer primary key autoincrement,
+  pid integer not null,
+  host text not null,
+  state text not null,
+  size integer not null check (size >= 0), -- workers wanted now
+  queues text, -- JSON; null: all that its app has handlers for
+  started_at_ms integer not null,
+  seen_at_ms integer not null
+) strict;
+
 create table fp_worker (
   id integer primary key autoincrement,
-  pool text not null,
+  pool integer not null, -- fp_pool.id, which may be gone before it
   pid integer not null,
   host text not null,
   state text not null,
   handled integer not null default 0,
+  memory_bytes integer, -- null: not known
   started_at_ms integer not null,
   seen_at_ms integer not null
+) strict;
+
+create table fp_event (
+  id integer primary key autoincrement,
+  at_ms integer not null,
+  kind text not null,
+  pool integer,
+  worker integer,
+  pid integer,
+  delivery integer,
+  fence integer,
+  detail text
 ) strict;
 
 create table fp_owner (

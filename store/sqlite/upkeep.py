@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ..engine.upkeep import Tick
 from ..errors import FencepostError, StoreBusy
 from ..probe import ProbeStep
-from . import anchor, audit, backup, keyed_namespaces, leases, locks, once, retention, space
+from . import anchor, audit, backup, events, keyed_namespaces, leases, locks, once, retention, space
 from .alive import Alive
 from .door import Door, Write
 from .space import again_when_full
@@ -26,6 +26,7 @@ SWEEPERS: dict[str, Sweeper] = {
     "entries": keyed_namespaces.sweep,
     "keys": once.sweep,
     "leases": leases.sweep,
+    "events": events.sweep,
 }
 
 # Short enough that nobody waits for one.

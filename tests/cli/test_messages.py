@@ -83,12 +83,12 @@ def test_status_has_the_stats_of_every_queue(store: Store, command: Command) -> 
 
 
 def test_status_has_every_pool_with_its_workers(store: Store, command: Command) -> None:
-    for pool in ("b", "a", "b"):
-        store.engine.register(pool)
+    for pool in (2, 1, 2):
+        store.engine.pools.register(pool)
 
     pools = command("status", "--json").json()["pools"]
 
-    assert [(pool["pool"], len(pool["workers"])) for pool in pools] == [("a", 1), ("b", 2)]
+    assert [(pool["pool"], len(pool["workers"])) for pool in pools] == [(1, 1), (2, 2)]
     worker = pools[0]["workers"][0]
     assert (worker["pid"], worker["state"], worker["handled"]) == (os.getpid(), "starting", 0)
     assert len(times(pools)) == 6
@@ -207,7 +207,7 @@ def test_cancelling_a_leased_delivery_says_which_process_holds_it(
     store: Store, command: Command
 ) -> None:
     store.queue("mail").enqueue(b"")
-    worker = store.engine.register("pool")
+    worker = store.engine.pools.register(1)
     store.engine.claim(["mail"], limit=1, lease_ms=600_000, owner=worker)
 
     ended = command("messages", "cancel", "1")

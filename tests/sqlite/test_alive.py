@@ -14,7 +14,7 @@ _WORKER = """
 import os, sys
 from fencepost import connect
 store = connect(sys.argv[1])
-print(store.engine.register("pool"), flush=True)
+print(store.engine.pools.register(1), flush=True)
 FORK
 sys.stdin.readline()
 print("closing", flush=True)
@@ -93,7 +93,7 @@ def test_two_workers_of_one_process_live_and_die_with_their_own_stores(
     store: Store, address: str
 ) -> None:
     first, second = connect(address), connect(address)
-    one, two = first.engine.register("pool"), second.engine.register("pool")
+    one, two = first.engine.pools.register(1), second.engine.pools.register(1)
     assert _states(store) == {one: "starting", two: "starting"}
 
     first.close()

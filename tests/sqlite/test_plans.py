@@ -18,6 +18,7 @@ from fencepost.store.sqlite import (
     lanes,
     lease,
     operate,
+    pools,
     queues,
     reap,
     retention,
@@ -35,6 +36,7 @@ HOT = {
     "message": (claim._MESSAGE, ["INTEGER PRIMARY KEY"]),
     "expired": (reap._EXPIRED, ["fp_delivery_lease"]),
     "owned": (reap._OWNED, ["fp_delivery_owner"]),
+    "renew owned": (pools._RENEW_OWNED, ["fp_delivery_owner"]),
     "due": (reap._DUE, ["fp_delivery_due"]),
     "return": (reap._RETURN, ["INTEGER PRIMARY KEY"]),
     "find": (enqueue._FIND, ["fp_message_key"]),
@@ -68,7 +70,9 @@ HOT = {
 
 PARAMETERS = {
     **dict.fromkeys(("now", "until", "due", "limit", "batch", "owner", "id", "fence"), 1),
-    **dict.fromkeys(("message", "max_attempts", "retry_for", "held", "count", "bytes", "pid"), 1),
+    **dict.fromkeys(
+        ("message", "max_attempts", "retry_for", "max_crashes", "held", "count", "bytes", "pid"), 1
+    ),
     **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
     "queues": json.dumps(["q1", "q2"]),
 }

@@ -76,7 +76,7 @@ def test_a_file_brought_up_to_date_is_left_alone_by_the_next(
 # SCHEMA-3
 def test_an_older_file_takes_each_migration_after_the_other(path: str) -> None:
     with connect(path) as store:
-        store.engine.register("pool")
+        store.engine.pools.register(1)
     connection = apsw.Connection(path)
     connection.pragma("user_version", 1)
 

@@ -165,11 +165,11 @@ def test_a_dead_workers_claims_are_given_back_at_once(
     queue: Queue, store: Store, clock: FakeClock
 ) -> None:
     queue.enqueue_many([{"body": b"1"}, {"body": b"2"}])
-    worker = store.engine.register("pool")
+    worker = store.engine.pools.register(1)
     store.engine.claim(["mail"], limit=1, lease_ms=3_600_000, owner=worker)
     queue.claim(lease=3600)
 
-    left = store.engine.retire(worker, "worker process 7 was killed by SIGKILL")
+    left = store.engine.pools.retire(worker, "worker process 7 was killed by SIGKILL")
 
     (claim,) = queue.claim(limit=5)
     assert left == 1
@@ -182,10 +182,10 @@ def test_a_dead_workers_claims_are_given_back_at_once(
 
 # SCHEMA-8, INGRESS-14
 def test_worker_ids_are_never_given_twice(store: Store) -> None:
-    first = store.engine.register("pool")
-    store.engine.retire(first, "gone")
+    first = store.engine.pools.register(1)
+    store.engine.pools.retire(first, "gone")
 
-    assert store.engine.register("pool") > first
+    assert store.engine.pools.register(1) > first
 
 
 # KV-13

@@ -7,6 +7,7 @@ from typing import cast
 
 from fencepost import StoreBusy
 from fencepost.store.engine import Engine, Hold
+from fencepost.store.engine.pools import Report
 from fencepost.workers.keeper import Keeper
 
 from ..processes import PATIENCE_SECONDS
@@ -17,7 +18,7 @@ class _Busy:
 
     def __init__(self) -> None:
         self.clock_ms = 100_000
-        self.upkeep = self
+        self.upkeep = self.pools = self
         self.asked, self.go_on = threading.Event(), threading.Event()
 
     def renew(self, hold: Hold, lease_ms: int) -> int:
@@ -31,7 +32,7 @@ class _Busy:
     def tick(self) -> None:
         """Somebody else does it."""
 
-    def report(self, worker: int, state: str, handled: int) -> None:
+    def report(self, worker: int, report: Report) -> None:
         """Nobody reads it."""
 
 

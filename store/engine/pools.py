@@ -1,0 +1,95 @@
+"""The contract for pools of workers: who lives, what it is at, what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ..worker import Event, Pool, Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says of itself.
+
+    Attributes:
+        handled: Messages so far.
+        memory: Bytes resident.
+        claimed: The delivery and the fence of its newest claim since the last report.
+    """
+
+    state: str
+    handled: int
+    memory: int | None = None
+    claimed: tuple[int, int] | None = None
+
+
+class Pools(Protocol):
+    """What a database does for pools and their workers."""
+
+    def begin(self, queues: Sequence[str] | None, size: int) -> int:
+        """Return a new pool's id; it lives until this engine closes or the process ends."""
+        ...
+
+    def tell(self, pool: int, *, state: str, size: int) -> None:
+        """Say what a pool is at, and how many workers it wants now."""
+        ...
+
+    def end(self, pool: int, why: str | None = None) -> None:
+        """Strike a pool off; its workers are retired one by one."""
+        ...
+
+    def pools(self) -> list[Pool]:
+        """Return all registered pools, oldest first."""
+        ...
+
+    def scale(self) -> int | None:
+        """Return how many workers each pool is to have; None: as it was started."""
+        ...
+
+    def set_scale(self, size: int | None) -> None:
+        """Have each pool of this store, also those to come, have so many workers."""
+        ...
+
+    def register(self, pool: int) -> int:
+        """Return a new worker's id; it is alive until this engine closes or the process ends."""
+        ...
+
+    def report(self, worker: int, report: Report) -> None:
+        """Say what a worker is at."""
+        ...
+
+    def renew_owned(self, worker: int, lease_ms: int) -> int | None:
+        """Renew every lease of a worker that has not expired.
+
+        Each ends `lease_ms` from now, or when it would have if that is later. Returns when
+        the first of them ends, in milliseconds on the store's clock; None when there is none.
+        """
+        ...
+
+    def retire(
+        self,
+        worker: int,
+        why: str,
+        *,
+        kind: Literal["stopped", "killed"] = "stopped",
+        crashed: bool = False,
+    ) -> int:
+        """Strike a worker off; return how many claims it left, given back now.
+
+        Args:
+            crashed: It ended by its own doing. If it held one delivery and no other, that
+                one is to blame: after `max_crashes` of them it is dead.
+        """
+        ...
+
+    def workers(self) -> list[Worker]:
+        """Return all registered workers, oldest first."""
+        ...
+
+    def events(
+        self, *, worker: int | None = None, pool: int | None = None, limit: int
+    ) -> list[Event]:
+        """Return at most `limit` of what became of a worker, a pool, or all; newest first."""
+        ...
