@@ -109,7 +109,7 @@ class Supervisor:
         for number in signals.take():
             self._obey(number)
         self._clear()
-        self._strays.reap([each.pid for each in self._all()])
+        self._strays.reap([self._template.pid, *(each.pid for each in self._all())])
         if self._steps:
             self._take_steps()
         else:
@@ -227,7 +227,8 @@ class Supervisor:
         for each in self._all():
             if self._stacks.get(each.stacks, float("inf")) <= time.monotonic():
                 del self._stacks[each.stacks]
-                log.info("stacks", process=each.role.name, pid=each.pid, stacks=each.read_stacks())
+                if stacks := each.read_stacks():
+                    log.info("stacks", process=each.role.name, pid=each.pid, stacks=stacks)
 
     def _pause(self, now: float) -> float:
         times = [now + self._watch.pause if self._workers.size else now + 1, self._notifier.due]

@@ -32,11 +32,12 @@ class Template:
 
     Attributes:
         line: Readable when the template has come up, or is gone; None when there is none.
+        pid: The process; it means nothing when there is none.
     """
 
     def __init__(self) -> None:
         self.line: socket.socket | None = None
-        self._pid = 0
+        self.pid = 0
         self._up = False
         self._give_up_at = 0.0
 
@@ -82,13 +83,13 @@ class Template:
         if self.line is not None:
             self.line.close()
             self.line, self._up = None, False
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
 
     def _start(self) -> None:
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far_end:
-            self._pid = spawn("workers.template", "serve", [far_end.fileno()])
+            self.pid = spawn("workers.template", "serve", [far_end.fileno()])
         ours.settimeout(_ANSWER_SECONDS)
         self.line = ours
         self._give_up_at = time.monotonic() + _START_SECONDS

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from ...store import Transaction
 from ...workers import Context
-from ...workers.supervisor import Supervisor
+from ...workers.rescue import Rescue
 from ...workers.worker import Worker
 from ..canary import Canary
 
@@ -22,10 +22,10 @@ def _effect_apart() -> None:
 
 
 def _nothing_given_back() -> None:
-    def retire(self: Supervisor, worker: int, why: str) -> None:
+    def retire(self: Rescue, *_: object, **__: object) -> None:
         pass
 
-    Supervisor._retire = retire  # type: ignore[method-assign]
+    Rescue._retire = retire  # type: ignore[method-assign]
 
 
 def _silent_at_the_end() -> None:

@@ -229,7 +229,8 @@ def test_status_shows_the_running_pool(folder: Path) -> None:
 def test_an_app_whose_workers_cannot_start_ends_with_1(folder: Path) -> None:
     (folder / "app.py").write_text(
         APP
-        + "\nimport multiprocess\nif multiprocess.parent_process(): raise ValueError('not here')\n"
+        + "\nimport multiprocess"
+        + "\nif multiprocess.current_process().name == 'fencepost-worker': raise ValueError('no')\n"
     )
 
     ended = run("work", "app.py", "--workers", "1", cwd=folder)
