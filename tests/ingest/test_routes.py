@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -270,11 +271,31 @@ def test_a_source_or_a_handler_cannot_stand_twice(app: App) -> None:
 
 
 async def later(message: Message, ctx: Context) -> None:
+    """A handler that awaits."""
+
+
+async def streaming(message: Message, ctx: Context) -> AsyncIterator[None]:
     """A handler that would never run."""
+    yield
+
+
+class Later:
+    """Called like a coroutine function, and none."""
+
+    async def __call__(self, message: Message, ctx: Context) -> None:
+        pass
+
+
+@pytest.mark.parametrize("handler", [later, Later()])
+def test_a_coroutine_function_is_a_handler(app: App, handler: Any) -> None:
+    app.task("work")(handler)
+
+    assert app.handlers["work"].is_async
+    assert app.handlers["work"].concurrency == 10
 
 
 # PROC-2
-@pytest.mark.parametrize("handler", [later, lambda: None, lambda message: None, 5, None])
+@pytest.mark.parametrize("handler", [streaming, lambda: None, lambda message: None, 5, None])
 def test_what_cannot_be_called_with_a_message_is_no_handler(app: App, handler: Any) -> None:
     with pytest.raises(InvalidInput):
         app.on("github", name="work")(handler)
