@@ -6,16 +6,14 @@ import fnmatch
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from msgspec import UNSET, UnsetType
+from typing import Any, TypeVar, Unpack
 
 from ..store import Message
 from ..store.errors import InvalidInput
-from ..store.message import DEFAULT_MAX_ATTEMPTS, Address, LanePolicy
+from ..store.message import Address, LanePolicy
 from ..store.validate import MAX_BODY_BYTES, Duration, count, error_text, key, milliseconds, name
 from ..store.validate import lane_policy as checked_lane_policy
-from ..workers.handler import Function, Handler, make_handler
+from ..workers.handler import Function, Handler, Settings, make_handler
 from ..workers.log import configure
 from ..workers.pool import PoolOptions, run_pool
 from .schemes import KEEP_MS, Scheme, build
@@ -139,12 +137,8 @@ class App:
         name: str | None = None,
         lane: Lane | None = None,
         lane_policy: LanePolicy = "strict",
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-        retry_for: Duration = 0,
-        timeout: Duration | None = None,
         priority: int = 0,
-        max_rows: int | UnsetType | None = UNSET,
-        max_bytes: int | UnsetType | None = UNSET,
+        **settings: Unpack[Settings],
     ) -> Callable[[F], F]:
         """Handle the events of a source that match a shell pattern.
 
@@ -157,12 +151,8 @@ class App:
             lane_policy: What a lane does while its head cannot run. "strict": it waits for
                 a retry, not for a dead letter. "skip": it waits for neither. "park": for
                 both, for a dead letter until an operator acts.
-            max_attempts, retry_for: A delivery is dead after so many claims, and not before
-                it is `retry_for` seconds old.
-            timeout: Seconds after which the worker is killed and the delivery retried.
             priority: The greater number first.
-            max_rows, max_bytes: The caps of the queue, as in `Store.queue`; while it is at
-                one, the sender is answered 503 and nothing is stored.
+            settings: Those of `task`.
 
         Raises:
             InvalidInput: Something of it cannot be used.
@@ -177,45 +167,41 @@ class App:
         policy = checked_lane_policy(lane_policy)
 
         def register(function: F) -> F:
-            handler = self._add(
-                function,
-                queue=name,
-                max_attempts=max_attempts,
-                retry_for=retry_for,
-                timeout=timeout,
-                max_rows=max_rows,
-                max_bytes=max_bytes,
-            )
+            handler = self._add(function, name, settings)
             self.routes.append(Route(source, event, handler.name, lane, policy, priority))
             return function
 
         return register
 
-    def task(
-        self,
-        queue: str,
-        *,
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-        retry_for: Duration = 0,
-        timeout: Duration | None = None,
-        max_rows: int | UnsetType | None = UNSET,
-        max_bytes: int | UnsetType | None = UNSET,
-    ) -> Callable[[F], F]:
+    def task(self, queue: str, **settings: Unpack[Settings]) -> Callable[[F], F]:
         """Handle what is put in a queue by `store.queue(queue).enqueue(...)`.
 
-        The arguments are those of `on`. The limits here count, not those of enqueue.
+        Args:
+            max_attempts, retry_for: A delivery is dead after so many claims (8), and not
+                before it is `retry_for` seconds old (0). They count, not those of enqueue.
+            backoff: The wait after the first failure, in seconds; it doubles with each
+                further one up to an hour, and a random part of it is waited. Or a function
+                from the attempt that failed (1 is the first) to seconds, waited exactly.
+                By default at most 1 s, 2 s, 4 s … 3 minutes, a random part of it.
+            retry_on: Exception classes, each with seconds or a function like backoff's.
+            discard_on: Exception classes after which trying again would not help: dead at
+                once. Of the classes in both that fit, the most specific counts.
+            timeout: Seconds after which the worker is killed and the delivery retried.
+            soft_timeout: Seconds after which the handler is interrupted, below `timeout`.
+            at_most_once: An attempt that was begun is the only one, however it ends.
+            max_crashes: A delivery is dead after so many worker processes have died of it (3).
+            concurrency: How many deliveries one worker has in work at a time, when the
+                handler is a coroutine function (10).
+            max_leased: How many are in work at a time in all workers of all pools.
+            max_rows, max_bytes: The caps of the queue, as in `Store.queue`; while it is at
+                one, the sender is answered 503 and nothing is stored.
+
+        Raises:
+            InvalidInput: Something of it cannot be used.
         """
 
         def register(function: F) -> F:
-            self._add(
-                function,
-                queue=queue,
-                max_attempts=max_attempts,
-                retry_for=retry_for,
-                timeout=timeout,
-                max_rows=max_rows,
-                max_bytes=max_bytes,
-            )
+            self._add(function, queue, settings)
             return function
 
         return register
@@ -247,8 +233,9 @@ class App:
         configure()
         return run_pool(self, lambda: self, PoolOptions(workers=workers, drain=drain))
 
-    def _add(self, function: Function, **options: Any) -> Handler:
-        handler = make_handler(function, **options)
+    def _add(self, function: Function, queue: str | None, settings: Settings) -> Handler:
+        durable = self.store_options["durability"] != "normal"
+        handler = make_handler(function, queue=queue, durable=durable, **settings)
         known = self.handlers.setdefault(handler.name, handler)
         if known != handler:
             raise InvalidInput(f"two handlers are called {handler.name!r}; give one a name=")

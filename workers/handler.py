@@ -4,41 +4,58 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypedDict
 
 from msgspec import UNSET, UnsetType
 
 from ..store import Message, Store
 from ..store.errors import InvalidInput
-from ..store.message import Limits
+from ..store.message import DEFAULT_MAX_ATTEMPTS, Limits
 from ..store.validate import Duration, cap, count, milliseconds, name
 from .context import Context
+from .rules import Rules, Wait, check_backoff, check_rules
 
 Function = Callable[[Message, Context], Any]
 
 DEFAULT_MAX_CRASHES = 3
 DEFAULT_CONCURRENCY = 10
+_MOST_CONCURRENCY = 1000
+
+
+class Settings(TypedDict, total=False):
+    """What `App.on` and `App.task` both take; what each means stands there."""
+
+    max_attempts: int
+    retry_for: Duration
+    backoff: Wait
+    retry_on: Mapping[type[BaseException], Wait]
+    discard_on: Iterable[type[BaseException]]
+    timeout: Duration | None
+    soft_timeout: Duration | None
+    at_most_once: bool
+    max_crashes: int
+    concurrency: int
+    max_leased: int | None
+    max_rows: int | None
+    max_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One handler; its name is its queue's.
+    """One handler; its name is its queue's. What it is set to is checked: see `App.task`.
 
     Attributes:
-        limits: When a delivery that fails is dead.
-        timeout: Seconds after which the worker process is killed, and the delivery tried
-            again; None for never.
-        soft_timeout: Seconds after which the handler is interrupted; less than `timeout`.
-        at_most_once: An attempt that was begun is the only one, however it ends.
-        concurrency: How many deliveries one worker has in work; 1 for a plain function.
-        max_crashes: Worker processes that it may take with it before it is dead.
-        max_rows, max_bytes, max_leased: The caps of its queue, as in `Store.queue`.
+        rules: What follows from an exception of a class: a wait, or None for a dead letter.
+        backoff: None for the default.
+        concurrency: 1 for a plain function.
     """
 
     name: str
     function: Function
     limits: Limits
+    backoff: Wait | None = None
+    rules: Rules = field(default_factory=dict)
     timeout: float | None = None
     soft_timeout: float | None = None
     at_most_once: bool = False
@@ -77,40 +94,59 @@ def make_handler(
     function: Function,
     *,
     queue: str | None,
-    max_attempts: int,
-    retry_for: Duration,
-    timeout: Duration | None,
-    max_rows: int | UnsetType | None,
-    max_bytes: int | UnsetType | None,
+    durable: bool,
+    max_attempts: int | None = None,
+    retry_for: Duration = 0,
+    backoff: Wait | None = None,
+    retry_on: Mapping[type[BaseException], Wait] | None = None,
+    discard_on: Iterable[type[BaseException]] = (),
+    timeout: Duration | None = None,
+    soft_timeout: Duration | None = None,
+    at_most_once: bool = False,
+    max_crashes: int | None = None,
+    concurrency: int | None = None,
+    max_leased: int | UnsetType | None = UNSET,
+    max_rows: int | UnsetType | None = UNSET,
+    max_bytes: int | UnsetType | None = UNSET,
 ) -> Handler:
     """Return a handler, named after its function when `queue` is None.
 
+    Args:
+        durable: A commit of its store survives a power loss.
+
     Raises:
-        InvalidInput: It cannot be called as handler(message, ctx), or has no usable name.
+        InvalidInput: It cannot be called as handler(message, ctx), has no usable name, or
+            its settings make no sense.
     """
-    if not callable(function):
-        raise InvalidInput(f"a handler must be a function, not {function!r}")
-    own_name = getattr(function, "__name__", type(function).__name__)
-    if any(map(inspect.isgeneratorfunction, _codes(function))) or any(
-        map(inspect.isasyncgenfunction, _codes(function))
-    ):
-        raise InvalidInput(f"{own_name} is a generator; a handler is a function, async or not")
-    if queue is None and own_name == "<lambda>":
-        raise InvalidInput("a lambda has no name for its queue; give name=")
-    try:
-        inspect.signature(function).bind(None, None)
-    except TypeError as error:
-        raise InvalidInput(f"{own_name} must take (message, ctx): {error}") from error
-    except ValueError:
-        pass  # a built-in without a signature: the first call will tell
+    own_name = _check(function, queue)
+    if at_most_once:
+        _check_once(durable, max_attempts, retry_for, backoff, retry_on, max_crashes)
+        max_attempts = max_crashes = 1
+    retry_for_ms = milliseconds(retry_for, "retry_for")
+    hard, soft = _seconds(timeout, "timeout"), _seconds(soft_timeout, "soft_timeout")
+    if hard is not None and soft is not None and soft >= hard:
+        raise InvalidInput(
+            f"soft_timeout must be below timeout: {soft:g} s is not below {hard:g} s"
+        )
+    if concurrency is not None and not is_async(function):
+        raise InvalidInput("concurrency is for coroutine functions; more workers do it for others")
+    default_concurrency = DEFAULT_CONCURRENCY if is_async(function) else 1
     return Handler(
         name=name(queue if queue is not None else own_name, "a handler's name"),
         function=function,
-        limits=Limits(count(max_attempts, "max_attempts"), milliseconds(retry_for, "retry_for")),
-        timeout=None if timeout is None else milliseconds(timeout, "timeout", least=1) / 1000,
-        concurrency=DEFAULT_CONCURRENCY if is_async(function) else 1,
+        limits=Limits(count(_or(max_attempts, DEFAULT_MAX_ATTEMPTS), "max_attempts"), retry_for_ms),
+        backoff=check_backoff(backoff),
+        rules=check_rules(discard_on, {} if retry_on is None else retry_on),
+        timeout=hard,
+        soft_timeout=soft,
+        at_most_once=bool(at_most_once),
+        concurrency=count(
+            _or(concurrency, default_concurrency), "concurrency", most=_MOST_CONCURRENCY
+        ),
+        max_crashes=count(_or(max_crashes, DEFAULT_MAX_CRASHES), "max_crashes"),
         max_rows=cap(max_rows, "max_rows"),
         max_bytes=cap(max_bytes, "max_bytes"),
+        max_leased=cap(max_leased, "max_leased"),
     )
 
 
@@ -121,6 +157,58 @@ def is_async(function: Function) -> bool:
 
 def _codes(function: Function) -> tuple[object, object]:
     return function, getattr(function, "__call__", None)  # noqa: B004 - also of objects
+
+
+def _check(function: Function, queue: str | None) -> str:
+    """Return a function's own name."""
+    if not callable(function):
+        raise InvalidInput(f"a handler must be a function, not {function!r}")
+    own_name: str = getattr(function, "__name__", type(function).__name__)
+    if any(
+        inspect.isgeneratorfunction(c) or inspect.isasyncgenfunction(c) for c in _codes(function)
+    ):
+        raise InvalidInput(f"{own_name} is a generator; a handler is a function, async or not")
+    if queue is None and own_name == "<lambda>":
+        raise InvalidInput("a lambda has no name for its queue; give name=")
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError as error:
+        raise InvalidInput(f"{own_name} must take (message, ctx): {error}") from error
+    except ValueError:
+        pass  # a built-in without a signature: the first call will tell
+    return own_name
+
+
+def _check_once(
+    durable: bool,
+    max_attempts: int | None,
+    retry_for: Duration,
+    backoff: Wait | None,
+    retry_on: Mapping[type[BaseException], Wait] | None,
+    max_crashes: int | None,
+) -> None:
+    """Refuse what at_most_once cannot be together with."""
+    if not durable:
+        raise InvalidInput(
+            'at_most_once needs durability="full": a power loss could take the claim back'
+        )
+    refused = {
+        "max_attempts": max_attempts not in (None, 1),
+        "retry_for": retry_for != 0,
+        "backoff": backoff is not None,
+        "retry_on": retry_on is not None,
+        "max_crashes": max_crashes not in (None, 1),
+    }
+    if wrong := [name for name, given in refused.items() if given]:
+        raise InvalidInput(f"at_most_once leaves no room for {', '.join(wrong)}")
+
+
+def _seconds(timeout: Duration | None, what: str) -> float | None:
+    return None if timeout is None else milliseconds(timeout, what, least=1) / 1000
+
+
+def _or(given: int | None, default: int) -> int:
+    return default if given is None else given
 
 
 def set_caps(store: Store, handlers: Iterable[Handler]) -> None:

@@ -15,11 +15,11 @@ from ..store.claim import encode_result
 from ..store.engine import Hold
 from ..store.errors import InvalidInput, LeaseLost, LimitExceeded, OutcomeUnknown, StoreBusy
 from ..store.renewal import Tenure
-from ..store.validate import error_text
-from .context import Context, Discard, Retry
+from .context import Context
 from .handler import Handler
 from .keeper import Keeper
 from .log import log
+from .rules import verdict
 
 # The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
 _POLL_SECONDS = 1.0
@@ -147,13 +147,14 @@ class Worker:
             return
         if tenure.lost:
             _log_lost(claim.hold)
-        elif isinstance(error, Discard):
-            self._settle(claim.hold, lambda: claim.bury(error_text(error) or "discarded"))
-        elif isinstance(error, Retry):
-            self._settle(claim.hold, lambda: claim.retry(error.after, error_text(error)))
         else:
-            log.error("handler failed", queue=claim.queue, delivery=claim.id, exc_info=error)
-            self._settle(claim.hold, lambda: claim.retry(error=_describe(error)))
+            found = verdict(self._handlers[claim.queue], error, claim.attempt)
+            if not found.expected:
+                log.error("handler failed", queue=claim.queue, delivery=claim.id, exc_info=error)
+            if found.retry_after is None:
+                self._settle(claim.hold, lambda: claim.bury(found.error))
+            else:
+                self._settle(claim.hold, lambda: claim.retry(found.retry_after, found.error))
         self._keeper.drop(handled=False)
 
     def _settle(self, hold: Hold, settle: Callable[[], object]) -> None:
@@ -176,18 +177,6 @@ def _storable(result: object) -> str | None:
     except (InvalidInput, LimitExceeded):
         return None
     return encoded if encoded is None or len(encoded) <= _MAX_RESULT else None
-
-
-def _describe(error: BaseException) -> str:
-    """Name an error and the line that raised it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = ""
-    if trace is not None:
-        code = trace.tb_frame.f_code
-        where = f" ({code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name})"
-    return f"{type(error).__name__}: {error_text(error)}{where}"
 
 
 def _log_lost(hold: Hold) -> None:

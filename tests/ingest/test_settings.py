@@ -1,0 +1,121 @@
+"""What a handler can be set to, and what is refused where it is written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from fencepost import App, Context, InvalidInput, Message
+from fencepost.workers.handler import Handler
+
+
+def work(message: Message, ctx: Context) -> None:
+    """A plain handler."""
+
+
+async def later(message: Message, ctx: Context) -> None:
+    """A handler that awaits."""
+
+
+def made(function: Any = work, app: App | None = None, **settings: Any) -> Handler:
+    app = app or App("unused.db")
+    app.task("work", **settings)(function)
+    return app.handlers["work"]
+
+
+def test_a_handler_without_settings_has_the_defaults() -> None:
+    found = made()
+
+    assert (found.limits.max_attempts, found.limits.retry_for_ms, found.max_crashes) == (8, 0, 3)
+    assert (found.timeout, found.soft_timeout, found.backoff) == (None, None, None)
+    assert (found.at_most_once, found.concurrency, dict(found.rules)) == (False, 1, {})
+    assert made(later).concurrency == 10
+
+
+def test_a_route_takes_what_a_task_takes() -> None:
+    app = App("unused.db")
+    settings: dict[str, Any] = {
+        "max_attempts": 5,
+        "retry_for": timedelta(days=1),
+        "backoff": 30,
+        "retry_on": {OSError: 5},
+        "discard_on": (ValueError,),
+        "timeout": 20,
+        "soft_timeout": 10,
+        "max_crashes": 2,
+        "max_leased": 4,
+        "max_rows": 100,
+        "max_bytes": 1000,
+    }
+    app.on("github", "push", **settings)(work)
+    app.on("github", "push", name="later", concurrency=50)(later)
+
+    assert app.handlers["work"] == made(app=App("unused.db"), **settings)
+    assert app.handlers["later"].concurrency == 50
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"timeout": 5, "soft_timeout": 5},
+        {"timeout": 5, "soft_timeout": 6},
+        {"soft_timeout": 0},
+        {"soft_timeout": -1},
+        {"backoff": -1},
+        {"backoff": "5"},
+        {"backoff": 3601},
+        {"backoff": float("nan")},
+        {"discard_on": ValueError},
+        {"discard_on": ["ValueError"]},
+        {"discard_on": [int]},
+        {"discard_on": 5},
+        {"retry_on": {ValueError: -1}},
+        {"retry_on": {ValueError: None}},
+        {"retry_on": {"ValueError": 1}},
+        {"retry_on": [ValueError]},
+        {"retry_on": {ValueError: 1}, "discard_on": [ValueError]},
+        {"max_attempts": 0},
+        {"max_crashes": 0},
+        {"max_crashes": "3"},
+        {"max_leased": 0},
+        {"max_leased": 1.5},
+        {"concurrency": 2},
+        {"concurrency": 1},
+        {"at_most_once": True, "max_attempts": 2},
+        {"at_most_once": True, "retry_for": 5},
+        {"at_most_once": True, "backoff": 5},
+        {"at_most_once": True, "retry_on": {ValueError: 1}},
+        {"at_most_once": True, "max_crashes": 3},
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_sense_are_refused_where_they_are_written(
+    settings: dict[str, Any],
+) -> None:
+    with pytest.raises(InvalidInput):
+        made(**settings)
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 1001, 1.5, True])
+def test_concurrency_is_a_sensible_number(concurrency: Any) -> None:
+    with pytest.raises(InvalidInput):
+        made(later, concurrency=concurrency)
+
+
+def test_a_setting_that_there_is_not_is_an_error_that_names_it() -> None:
+    with pytest.raises(TypeError, match="max_attemps"):
+        made(max_attemps=5)
+
+
+def test_at_most_once_is_one_attempt() -> None:
+    found = made(at_most_once=True, timeout=5, discard_on=[ValueError], max_attempts=1)
+
+    assert found.at_most_once
+    assert (found.limits.max_attempts, found.limits.retry_for_ms, found.max_crashes) == (1, 0, 1)
+
+
+def test_at_most_once_needs_a_store_that_keeps_its_claims_over_a_power_loss() -> None:
+    with pytest.raises(InvalidInput, match="durability"):
+        made(app=App("unused.db", durability="normal"), at_most_once=True)

@@ -1,0 +1,166 @@
+"""What follows from an exception of a handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, NoReturn
+
+import pytest
+
+from fencepost import App, Context, Discard, Message, Retry
+from fencepost.workers.handler import Handler
+from fencepost.workers.rules import Verdict, verdict
+
+
+def work(message: Message, ctx: Context) -> None:
+    """A handler."""
+
+
+def handler(**settings: Any) -> Handler:
+    app = App("unused.db")
+    app.task("work", **settings)(work)
+    return app.handlers["work"]
+
+
+def after(made: Handler, error: BaseException, attempt: int = 1) -> float | None:
+    return verdict(made, error, attempt).retry_after
+
+
+def raised(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:
+        return caught
+
+
+def test_an_error_without_a_rule_waits_for_the_default_backoff() -> None:
+    waits = [after(handler(), ValueError("no"), attempt) for attempt in range(1, 40)]
+
+    for attempt, wait in enumerate(waits, start=1):
+        assert wait is not None
+        assert 0 <= wait <= min(180, 2 ** (attempt - 1))
+
+
+def test_an_error_is_kept_with_its_class_and_the_line_that_raised_it() -> None:
+    found = verdict(handler(), raised(ValueError("no paper")), 1)
+
+    assert found.error.startswith("ValueError: no paper (test_rules.py:")
+    assert not found.expected
+
+
+def test_retry_and_discard_need_no_rule() -> None:
+    assert verdict(handler(), Retry(after=5, reason="later"), 1) == Verdict(5.0, "later", True)
+    assert verdict(handler(), Discard("not for us"), 1) == Verdict(None, "not for us", True)
+    assert verdict(handler(), Discard(), 1) == Verdict(None, "discarded", True)
+    assert after(handler(backoff=lambda attempt: 7), Retry()) == 7
+
+
+class Gone(ConnectionError):
+    """More specific than its base."""
+
+
+class Hopeless(Discard):
+    """A discard of one's own."""
+
+
+# DRAIN-5
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(), 10),
+        (ConnectionError(), None),
+        (ConnectionResetError(), None),
+        (Gone(), 20),
+        (type("Lost", (Gone,), {})(), 20),
+        (Hopeless(), 30),
+        (Discard(), None),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_most_specific_class_counts(error: BaseException, expected: float | None) -> None:
+    made = handler(discard_on=[ConnectionError], retry_on={OSError: 10, Gone: 20, Hopeless: 30})
+
+    assert after(made, error) == expected
+
+
+def test_a_rule_for_every_exception_leaves_retry_and_discard_alone() -> None:
+    assert after(handler(discard_on=[Exception]), Retry(after=3)) == 3
+    assert after(handler(retry_on={BaseException: 3}), Discard("no")) is None
+    assert after(handler(retry_on={BaseException: 3}), SystemExit(1)) == 3
+
+
+def test_a_discarded_error_keeps_what_went_wrong() -> None:
+    found = verdict(handler(discard_on=[KeyError]), raised(KeyError("order")), 1)
+
+    assert found.retry_after is None
+    assert found.error.startswith("KeyError: 'order' (test_rules.py:")
+
+
+def test_a_delay_may_be_a_function_of_the_attempt_that_failed() -> None:
+    made = handler(
+        backoff=lambda attempt: attempt * 10,
+        retry_on={OSError: lambda attempt: timedelta(minutes=attempt)},
+    )
+
+    assert [after(made, ValueError(), attempt) for attempt in (1, 2, 3)] == [10, 20, 30]
+    assert [after(made, OSError(), attempt) for attempt in (1, 2)] == [60, 120]
+
+
+# OUTBOX-6
+def test_a_first_delay_doubles_up_to_an_hour_and_a_random_part_of_it_is_waited() -> None:
+    made = handler(backoff=60)
+
+    for attempt in range(1, 40):
+        waits = [after(made, ValueError(), attempt) or 0.0 for _ in range(50)]
+        most = min(3600, 60 * 2 ** (attempt - 1))
+        assert all(0 <= wait <= most for wait in waits)
+        assert max(waits) > most / 2
+        assert len(set(waits)) > 10
+
+
+def fails(attempt: int) -> NoReturn:
+    raise RuntimeError("no idea")
+
+
+def leaves(attempt: int) -> NoReturn:
+    raise SystemExit
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        fails,
+        leaves,
+        lambda attempt: None,
+        lambda attempt: "5",
+        lambda attempt: -1,
+        lambda attempt: float("nan"),
+        lambda attempt: float("inf"),
+        lambda attempt: True,
+        lambda: 5,
+    ],
+)
+@pytest.mark.parametrize("place", ["backoff", "retry_on"])
+def test_a_function_that_gives_no_delay_is_logged_and_the_default_taken(
+    wait: Callable[..., Any], place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = handler(backoff=wait) if place == "backoff" else handler(retry_on={ValueError: wait})
+
+    found = after(made, ValueError("no"), 1)
+
+    assert found is not None
+    assert 0 <= found <= 1
+    assert "not a delay" in capsys.readouterr().out
+
+
+def test_a_retry_whose_delay_makes_no_sense_is_still_a_retry() -> None:
+    class Careless(Retry):
+        def __init__(self) -> None:
+            pass
+
+    changed = Retry(after=1)
+    changed.after = "soon"  # type: ignore[assignment]
+
+    assert after(handler(), changed) is not None
+    assert after(handler(), Careless()) is not None

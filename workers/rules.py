@@ -1,0 +1,126 @@
+"""What follows from an exception of a handler: another attempt, and when, or a dead letter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..store.backoff import backoff_ms
+from ..store.errors import InvalidInput
+from ..store.validate import Duration, error_text, milliseconds
+from .context import Discard, Retry
+from .log import log
+
+if TYPE_CHECKING:
+    from .handler import Handler
+
+Wait = Duration | Callable[[int], Duration]
+Rules = Mapping[type[BaseException], Wait | None]
+
+# What a first delay of one's own doubles up to. The default stops earlier, at 3 minutes.
+_MOST_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a delivery whose handler raised.
+
+    Attributes:
+        retry_after: Seconds until the next attempt; None for a dead letter at once.
+        error: What is kept with the delivery.
+        expected: The handler asked for it in so many words, so no log need show where.
+    """
+
+    retry_after: float | None
+    error: str
+    expected: bool = False
+
+
+def verdict(handler: Handler, error: BaseException, attempt: int) -> Verdict:
+    """Decide by the most specific class of the error that there is a rule for.
+
+    The rules are the handler's own, `Retry` and `Discard`. Nothing that they raise gets out.
+    """
+    for kind in type(error).__mro__:
+        if kind in handler.rules:
+            wait = handler.rules[kind]
+            after = None if wait is None else _seconds(wait, handler, attempt)
+            return Verdict(after, describe(error))
+        if kind is Discard:
+            return Verdict(None, error_text(error) or "discarded", expected=True)
+        if kind is Retry:
+            asked = getattr(error, "after", None)  # a subclass may have forgotten to set it
+            after = (
+                backoff(handler, attempt) if asked is None else _seconds(asked, handler, attempt)
+            )
+            return Verdict(after, error_text(error), expected=True)
+    return Verdict(backoff(handler, attempt), describe(error))
+
+
+def backoff(handler: Handler, attempt: int) -> float:
+    """Return how many seconds a delivery waits after its attempt (1 is the first) has failed."""
+    if handler.backoff is None:
+        return backoff_ms(attempt) / 1000
+    if callable(handler.backoff):
+        return _seconds(handler.backoff, handler, attempt)
+    first_ms = milliseconds(handler.backoff, "backoff")
+    return backoff_ms(attempt, first_ms=first_ms, most_ms=_MOST_MS) / 1000
+
+
+def check_backoff(wait: Wait | None) -> Wait | None:
+    """Return what may be the first delay, or a function of the attempt."""
+    if wait is None or callable(wait):
+        return wait
+    if milliseconds(wait, "backoff") > _MOST_MS:
+        raise InvalidInput(
+            f"backoff must be at most {_MOST_MS // 1000} s, not {wait!r}; for longer, give a function"
+        )
+    return wait
+
+
+def check_rules(
+    discard_on: Iterable[type[BaseException]], retry_on: Mapping[type[BaseException], Wait]
+) -> Rules:
+    """Return one rule for each class; None is a dead letter at once."""
+    if not isinstance(discard_on, Iterable):
+        raise InvalidInput(f"discard_on must be exception classes, not {discard_on!r}")
+    if not isinstance(retry_on, Mapping):
+        raise InvalidInput(f"retry_on must map exception classes to seconds, not {retry_on!r}")
+    rules: dict[type[BaseException], Wait | None] = {
+        _exception(kind, "discard_on"): None for kind in discard_on
+    }
+    for kind, wait in retry_on.items():
+        if _exception(kind, "retry_on") in rules:
+            raise InvalidInput(f"{kind.__name__} stands in discard_on and in retry_on")
+        if not callable(wait):
+            milliseconds(wait, f"retry_on[{kind.__name__}]")
+        rules[kind] = wait
+    return rules
+
+
+def describe(error: BaseException) -> str:
+    """Name an error and the line that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = ""
+    if trace is not None:
+        code = trace.tb_frame.f_code
+        where = f" ({code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name})"
+    return f"{type(error).__name__}: {error_text(error)}{where}"
+
+
+def _seconds(wait: Wait, handler: Handler, attempt: int) -> float:
+    try:
+        seconds = wait(attempt) if callable(wait) else wait
+        return milliseconds(seconds, "a delay") / 1000
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the delivery must be settled
+        log.error("not a delay: the default is used", queue=handler.name, exc_info=error)
+        return backoff_ms(attempt) / 1000
+
+
+def _exception(kind: Any, what: str) -> type[BaseException]:
+    if not isinstance(kind, type) or not issubclass(kind, BaseException):
+        raise InvalidInput(f"{what} takes exception classes, not {kind!r}")
+    return kind
