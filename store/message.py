@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Status = Literal["accepted", "duplicate", "conflict"]
 State = Literal["ready", "leased", "done", "dead", "cancelled"]
@@ -83,6 +83,19 @@ class Limits:
     max_crashes: int = DEFAULT_MAX_CRASHES
 
 
+class Caps(NamedTuple):
+    """Bounds of a queue; None is no bound.
+
+    Attributes:
+        max_rows, max_bytes: Of its ready, scheduled and leased deliveries, and their bodies.
+        max_leased: Of those leased at a time.
+    """
+
+    max_rows: int | None = None
+    max_bytes: int | None = None
+    max_leased: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message that is not stored yet, with an address for each of its deliveries.
@@ -141,6 +154,8 @@ class QueueStats:
     dead: int = 0
     cancelled: int = 0
     oldest_ready_age: float = 0.0
+    paused: bool = False
+    max_leased: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,20 +34,30 @@ class Queue:
         self.name = validate.name(name, "queue")
 
     def set_caps(
-        self, max_rows: int | UnsetType | None = UNSET, max_bytes: int | UnsetType | None = UNSET
+        self,
+        max_rows: int | UnsetType | None = UNSET,
+        max_bytes: int | UnsetType | None = UNSET,
+        max_leased: int | UnsetType | None = UNSET,
     ) -> None:
-        """Bound what waits here from now on, for all who enqueue; None is no bound.
+        """Bound what waits here and what is leased of it from now on; None is no bound.
 
         Raises:
             InvalidInput: Nothing was changed.
         """
-        rows, size = validate.cap(max_rows, "max_rows"), validate.cap(max_bytes, "max_bytes")
-        if rows is UNSET and size is UNSET:
+        given = {
+            "max_rows": validate.cap(max_rows, "max_rows"),
+            "max_bytes": validate.cap(max_bytes, "max_bytes"),
+            "max_leased": validate.cap(max_leased, "max_leased"),
+        }
+        changes = {name: cap for name, cap in given.items() if cap is not UNSET}
+        if not changes:
             return
         now = self._engine.caps(self.name)
-        wanted = (now[0] if rows is UNSET else rows, now[1] if size is UNSET else size)
-        if wanted != now:
-            self._engine.set_caps(self.name, *wanted)
+        if now._replace(**changes) == now:
+            return
+        with self._engine.transaction("set_caps"):
+            # Somebody else may have changed the others since.
+            self._engine.set_caps(self.name, self._engine.caps(self.name)._replace(**changes))
 
     def enqueue(
         self,

@@ -22,7 +22,7 @@ from .probe import ProbeReport
 from .queue import Queue
 from .transaction import Transaction
 from .validate import Duration
-from .worker import Worker
+from .worker import MAX_WORKERS, Event, Pool, Worker
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -64,6 +64,7 @@ class Store:
         *,
         max_rows: int | UnsetType | None = UNSET,
         max_bytes: int | UnsetType | None = UNSET,
+        max_leased: int | UnsetType | None = UNSET,
     ) -> Queue:
         """Open a queue by its name, which is its handler's.
 
@@ -71,9 +72,10 @@ class Store:
             max_rows, max_bytes: Bounds on its ready, scheduled and leased deliveries and
                 their bodies, for all who enqueue there, from now on; None is no bound.
                 What is left out stays as it is.
+            max_leased: At most so many of its deliveries are leased at a time, by whomever.
         """
         queue = Queue(self.engine, name)
-        queue.set_caps(max_rows, max_bytes)
+        queue.set_caps(max_rows, max_bytes, max_leased)
         return queue
 
     def keyed(
@@ -254,9 +256,47 @@ class Store:
         """Cancel deliveries in one transaction; outcomes in their order."""
         return self.engine.cancel([validate.id(id) for id in validate.each(ids, "ids")])
 
+    def pause(self, queue: str) -> bool:
+        """Have nothing of a queue claimed until it is resumed; what is leased goes on.
+
+        Returns False when nothing was known of the queue yet; it then starts paused.
+        """
+        return self.engine.pause(validate.name(queue, "queue"), True)
+
+    def resume(self, queue: str) -> bool:
+        """Have a paused queue claimed from again; False when nothing is known of it."""
+        return self.engine.pause(validate.name(queue, "queue"), False)
+
+    def scale(self, workers: int | None) -> None:
+        """Have every pool of this store, also those to come, run so many workers.
+
+        None: each as many as it was started with, or finds it needs.
+        """
+        if workers is not None:
+            validate.count(workers, "workers", least=0, most=MAX_WORKERS)
+        self.engine.pools.set_scale(workers)
+
+    def pools(self) -> list[Pool]:
+        """List the registered pools of workers, oldest first."""
+        return self.engine.pools.pools()
+
     def workers(self) -> list[Worker]:
         """List the registered worker processes, oldest first."""
         return self.engine.pools.workers()
+
+    def events(
+        self, *, worker: int | None = None, pool: int | None = None, limit: int = 100
+    ) -> list[Event]:
+        """List at most `limit` of what became of workers and pools, newest first.
+
+        Of one worker, of one pool, or of all; the last ten thousand are kept.
+        """
+        for id in (worker, pool):
+            if id is not None:
+                validate.id(id)
+        return self.engine.pools.events(
+            worker=worker, pool=pool, limit=validate.count(limit, "limit")
+        )
 
     def sweep(self) -> int:
         """Remove all that has expired, in short transactions; return how many rows."""

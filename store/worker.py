@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_WORKERS = 256  # of one pool
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from ..store import Store, connect
 from ..store.errors import FencepostError, InvalidInput
 from ..store.validate import count, milliseconds
+from ..store.worker import MAX_WORKERS
 from .autoscale import Autoscaler
 from .child import Load, work
 from .handler import Application, set_caps
 from .incarnation import Role
-from .sizing import MOST_WORKERS, Sizing
+from .sizing import Sizing
 from .supervisor import Supervisor
 from .target import Target
 
@@ -47,7 +48,7 @@ class PoolOptions:
     def check(self) -> None:
         """Raise InvalidInput when something of it makes no sense."""
         for number in (self.workers or 0, *(self.autoscale or ())):
-            count(number, "workers", least=0, most=MOST_WORKERS)
+            count(number, "workers", least=0, most=MAX_WORKERS)
         if self.autoscale is not None and self.autoscale[0] > self.autoscale[1]:
             raise InvalidInput("autoscale must be MIN and MAX, in that order")
         milliseconds(self.lease, "lease", least=1)

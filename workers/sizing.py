@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from ..store import Store
 from ..store.errors import FencepostError
+from ..store.worker import MAX_WORKERS
 from .autoscale import Autoscaler
 from .log import log
-
-MOST_WORKERS = 256
 
 _LOOK_SECONDS = 0.5
 
@@ -50,7 +49,7 @@ class Sizing:
 
     def change(self, by: int) -> None:
         """Tell all pools to have so many more workers than this one is to have now."""
-        size = min(max(self.size + by, 0), MOST_WORKERS)
+        size = min(max(self.size + by, 0), MAX_WORKERS)
         try:
             self._store.engine.pools.set_scale(size)
         except FencepostError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..message import Content, Delivery, Draft, Limits, Message, Outcome, QueueStats, Receipt
+from ..message import Caps, Content, Delivery, Draft, Limits, Message, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Transaction
 from .keyed import KeyedEngine
@@ -90,12 +90,12 @@ class Engine(Protocol):
         was done with a result that is damaged, stops no other."""
         ...
 
-    def caps(self, queue: str) -> tuple[int | None, int | None]:
-        """Return the caps of a queue in rows and bytes; None is no cap."""
+    def caps(self, queue: str) -> Caps:
+        """Return the caps of a queue."""
         ...
 
-    def set_caps(self, queue: str, max_rows: int | None, max_bytes: int | None) -> None:
-        """Bound the ready, scheduled and leased deliveries of a queue from now on."""
+    def set_caps(self, queue: str, caps: Caps) -> None:
+        """Bound the deliveries of a queue from now on."""
         ...
 
     def claim(
@@ -113,6 +113,7 @@ class Engine(Protocol):
         Returns the leases, in the order of the queues, then by priority, then oldest
         first; and those acks that were refused because the lease was lost. Deliveries of
         a queue named in `limits` have those from now on in place of the ones at enqueue.
+        A queue that is paused gives nothing, nor does one with its max_leased.
         """
         ...
 
@@ -188,6 +189,13 @@ class Engine(Protocol):
 
     def cancel(self, ids: Sequence[int]) -> list[Outcome]:
         """End ready deliveries, or give up dead ones for good, in one transaction."""
+        ...
+
+    def pause(self, queue: str, paused: bool) -> bool:
+        """Let nothing of a queue be claimed, or claim on; False when nothing was known of it.
+
+        What is paused before anything was known of it starts paused.
+        """
         ...
 
     # the whole

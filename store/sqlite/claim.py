@@ -14,17 +14,19 @@ from . import bodies, queues, stored
 from .delivery import COLUMNS, Standing
 from .door import Write
 from .fences import next_fences
+from .queues import ROOM
 from .reap import promote_due, reap_expired
 from .settle import bury_damaged
 
-# fp_delivery_ready in its own order: of the ready rows one more is looked at than is taken.
+# fp_delivery_ready in its own order: of the ready rows one more is looked at than is taken,
+# and never more than the queue may have leased.
 _PICK = f"""
 select {COLUMNS}
 from fp_delivery
 where queue = :queue and state = 'ready' and due_at_ms is null and held = 0
 order by priority desc, id
-limit :limit
-"""  # noqa: S608 - COLUMNS is a constant
+limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0))
+"""  # noqa: S608 - two constants
 
 _LEASE = """
 update fp_delivery
@@ -92,6 +94,7 @@ def claim(
         leases.append(Leased(hold, row.queue, message, row.attempt + 1, until))
     for queue, count in Counter(row.queue for row, _ in found).items():
         queues.moved(write, queue, "ready", "leased", 0, count)
+        write.freed.discard(queue)  # taken again; if that was not all, there is more
     return leases, more
 
 

@@ -10,7 +10,7 @@ from .door import Door
 
 _STATS = """
 select
-  name, ready, leased, done, dead, cancelled, (
+  name, ready, leased, done, dead, cancelled, paused, max_leased, (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
     where queue = name and state = 'ready' and due_at_ms is null
@@ -58,8 +58,10 @@ select case
   when exists (
     select 1
     from json_each(:queues) as asked
-    cross join fp_delivery indexed by fp_delivery_ready on queue = asked.value
+    cross join fp_queue on name = asked.value
+    cross join fp_delivery indexed by fp_delivery_ready on queue = name
     where state = 'ready' and due_at_ms is null and held = 0
+      and not paused and (max_leased is null or leased < max_leased)
   ) then 0
   else (
     select min(at)
@@ -82,7 +84,7 @@ def stats(door: Door) -> dict[str, QueueStats]:
     now = door.now_ms()
     due = {queue: (later, first) for queue, later, first in door.read(_DUE, {"now": now})}
     found = {}
-    for queue, ready, leased, done, dead, cancelled, oldest in door.read(_STATS):
+    for queue, ready, leased, done, dead, cancelled, paused, most, oldest in door.read(_STATS):
         later, first = due.get(queue, (0, now))
         since = min(now if oldest is None else oldest, first)
         # The two were read one after the other, and the numbers may have moved between.
@@ -95,6 +97,8 @@ def stats(door: Door) -> dict[str, QueueStats]:
             dead=dead,
             cancelled=cancelled,
             oldest_ready_age=max(0, now - since) / 1000,
+            paused=bool(paused),
+            max_leased=most,
         )
     return found
 

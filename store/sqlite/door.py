@@ -143,7 +143,7 @@ class Door:
                 raise
             finally:
                 self._gate.leave()
-            if write.wakes:
+            if write.wakes or write.freed:
                 self.on_wake()
         finally:
             self._mutex.release()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ..clock import Clock
 from ..engine import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..message import Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt
+from ..message import Caps, Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from . import (
     claim,
@@ -93,12 +93,12 @@ class SqliteEngine:
                     answers.append(error)
         return answers
 
-    def caps(self, queue: str) -> tuple[int | None, int | None]:
+    def caps(self, queue: str) -> Caps:
         return queues.caps(self._door, queue)
 
-    def set_caps(self, queue: str, max_rows: int | None, max_bytes: int | None) -> None:
+    def set_caps(self, queue: str, caps: Caps) -> None:
         with self._door.write("set_caps") as write:
-            queues.set_caps(write, queue, max_rows, max_bytes)
+            queues.set_caps(write, queue, caps)
 
     @again_when_full
     def claim(
@@ -201,6 +201,11 @@ class SqliteEngine:
     def cancel(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("cancel") as write:
             return [operate.cancel(write, id) for id in ids]
+
+    @again_when_full
+    def pause(self, queue: str, paused: bool) -> bool:
+        with self._door.write("pause") as write:
+            return queues.pause(write, queue, paused)
 
     @contextmanager
     def transaction(self, operation: str = "transaction") -> Iterator[Write]:

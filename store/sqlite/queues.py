@@ -7,10 +7,11 @@ the same however long the queue is.
 from __future__ import annotations
 
 from ..errors import LimitExceeded, QueueFull
+from ..message import Caps
 from .door import Door, Write
 
 _CAPS = """
-select max_rows, max_bytes, ready + leased, bytes
+select max_rows, max_bytes, max_leased, ready + leased, bytes
 from fp_queue
 where name = :queue
 """
@@ -19,17 +20,36 @@ _BEGIN = "insert into fp_queue (name) values (:queue) on conflict do nothing"
 
 _SET_CAPS = """
 update fp_queue
-set max_rows = :max_rows, max_bytes = :max_bytes
+set max_rows = :max_rows, max_bytes = :max_bytes, max_leased = :max_leased
 where name = :queue
 """
 
+_PAUSE = """
+insert into fp_queue (name, paused) values (:queue, 1)
+on conflict do update set paused = 1
+"""
+
+_RESUME = "update fp_queue set paused = 0 where name = :queue"
+
+# How many more of a queue may be leased.
+ROOM = """
+  case
+    when paused then 0
+    when max_leased is null then 9223372036854775807
+    else max(0, max_leased - leased)
+  end
+"""
+
 LIVE = ("ready", "leased")
+
+# Is there work that can be claimed now because these are leased no more?
+_FREED = " returning ready and leased + :count >= max_leased"
 
 # One statement for each state that a delivery may leave and enter, with constant text.
 _MOVE = {
     (old, new): (
         f"update fp_queue set {old} = {old} - :count, {new} = {new} + :count,"  # noqa: S608
-        " bytes = bytes + :bytes where name = :queue"
+        " bytes = bytes + :bytes where name = :queue" + _FREED * (old == "leased")
     )
     for old in ("ready", "leased", "done", "dead", "cancelled")
     for new in ("ready", "leased", "done", "dead", "cancelled")
@@ -50,17 +70,28 @@ _LEAVE = {
 }
 
 
-def set_caps(write: Write, queue: str, max_rows: int | None, max_bytes: int | None) -> None:
-    """Bound what may wait in a queue from now on; None is no bound."""
+def set_caps(write: Write, queue: str, caps: Caps) -> None:
+    """Bound what may wait in a queue, and be leased of it, from now on."""
     write.run(_BEGIN, {"queue": queue})
-    write.run(_SET_CAPS, {"queue": queue, "max_rows": max_rows, "max_bytes": max_bytes})
+    write.run(_SET_CAPS, {"queue": queue, **caps._asdict()})
+    write.wakes = True  # more may be leased than before
 
 
-def caps(door: Door, queue: str) -> tuple[int | None, int | None]:
-    """Return the caps of a queue, rows and bytes."""
-    for max_rows, max_bytes, _, _ in door.read(_CAPS, {"queue": queue}):
-        return max_rows, max_bytes
-    return None, None
+def caps(door: Door, queue: str) -> Caps:
+    """Return the caps of a queue."""
+    for max_rows, max_bytes, max_leased, *_ in door.read(_CAPS, {"queue": queue}):
+        return Caps(max_rows, max_bytes, max_leased)
+    return Caps()
+
+
+def pause(write: Write, queue: str, paused: bool) -> bool:
+    """Let nothing of a queue be claimed, or claim on; False when nothing was known of it."""
+    if paused:
+        known = bool(write.run(_CAPS, {"queue": queue}))
+        write.run(_PAUSE, {"queue": queue})
+        return known
+    write.wakes = True
+    return bool(write.change(_RESUME, {"queue": queue}))
 
 
 def require_room(write: Write, queue: str, bytes: int) -> None:
@@ -72,7 +103,7 @@ def require_room(write: Write, queue: str, bytes: int) -> None:
     found = write.run(_CAPS, {"queue": queue})
     if not found:
         return
-    max_rows, max_bytes, rows, used = found[0]
+    max_rows, max_bytes, _, rows, used = found[0]
     if max_bytes is not None and bytes > max_bytes:
         raise LimitExceeded(
             f"a body of {bytes} bytes is over the {max_bytes} that queue {queue} may hold",
@@ -97,7 +128,9 @@ def arrived(write: Write, queue: str, state: str, bytes: int) -> None:
 def moved(write: Write, queue: str, old: str, new: str, bytes: int, count: int = 1) -> None:
     """Count deliveries that went from one state to another, `bytes` of them together."""
     weight = bytes * ((new in LIVE) - (old in LIVE))
-    write.run(_MOVE[old, new], {"queue": queue, "count": count, "bytes": weight})
+    for (freed,) in write.run(_MOVE[old, new], {"queue": queue, "count": count, "bytes": weight}):
+        if freed:
+            write.freed.add(queue)
 
 
 def left(write: Write, queue: str, state: str, count: int) -> None:

@@ -20,9 +20,10 @@ class Write:
     Attributes:
         now_ms: The store's clock, read after the lock was held.
         wakes: Something can be claimed now, or will be; said once it is committed.
+        freed: Queues of which one more may be leased than before, which is a reason too.
     """
 
-    __slots__ = ("_connection", "_door", "_warden", "now_ms", "path", "wakes")
+    __slots__ = ("_connection", "_door", "_warden", "freed", "now_ms", "path", "wakes")
 
     def __init__(
         self, door: Door, connection: apsw.Connection, warden: Warden, now_ms: int
@@ -33,6 +34,7 @@ class Write:
         self.now_ms = now_ms
         self.path = door.path
         self.wakes = False
+        self.freed: set[str] = set()
 
     def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one of the store's own statements."""

@@ -126,3 +126,35 @@ def test_a_bell_taken_away_costs_no_message(address: str, store: Store, queue: Q
     assert queue.enqueue(b"hello").status == "accepted"
     with connect(address) as other:
         assert len(other.queue("mail").claim()) == 1
+
+
+def test_who_waits_for_a_full_queue_is_woken_once_there_is_room(store: Store, address: str) -> None:
+    queue = store.queue("mail", max_leased=2)
+    queue.enqueue_many({"body": b""} for _ in range(6))
+    first, second = queue.claim(limit=2)
+    store.engine.hush()
+
+    first.ack()
+    assert _has_rung(address)
+    queue.claim()
+    assert not _has_rung(address)
+    store.queue("mail", max_leased=3)
+    assert _has_rung(address)
+    second.ack()
+    assert not _has_rung(address)  # there was room all the time
+    store.pause("mail")
+    assert not _has_rung(address)
+    store.resume("mail")
+    assert _has_rung(address)
+
+
+def test_who_acks_and_takes_the_room_again_wakes_nobody(store: Store, address: str) -> None:
+    queue = store.queue("mail", max_leased=2)
+    queue.enqueue_many({"body": b""} for _ in range(6))
+    held = queue.claim(limit=2)
+    store.engine.hush()
+
+    for claim in held:
+        store.engine.claim(["mail"], limit=1, lease_ms=30_000, acks=[(claim.hold, None)])
+
+    assert not _has_rung(address)
