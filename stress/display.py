@@ -18,7 +18,13 @@ from .invariants import INVARIANTS
 from .report import Report
 from .runner import Job
 
-_GOOD, _BAD = Text("ok", style="green"), Text("FAILED", style="bold red")
+_VERDICTS = {
+    "ok": Text("ok", style="green"),
+    "failed": Text("FAILED", style="bold red"),
+    "caught": Text("caught", style="green"),
+    "missed": Text("MISSED", style="bold red"),
+    "not run": Text("not run", style="yellow"),
+}
 
 
 @contextmanager
@@ -36,9 +42,8 @@ def live(title: str) -> Iterator[Callable[[Sequence[Job]], None]]:
         for job in jobs:
             if job.state == "ended" and job.name not in told:
                 told.add(job.name)
-                verdict = "ok" if job.ok else "FAILED"
                 words = job.result.says if job.canary is None else job.canary.about
-                line = f"{job.name}: {verdict} {job.result.seconds:.1f} s {words}"
+                line = f"{job.name}: {_VERDICTS[job.verdict]} {job.result.seconds:.1f} s {words}"
                 console.print(line.rstrip(), markup=False)
 
     yield tell
@@ -55,7 +60,7 @@ def _picture(title: str, jobs: Sequence[Job]) -> Table:
             continue
         style = "dim" if job.state == "waiting" else ""
         if job.state == "ended":
-            table.add_row(job.name, _GOOD if job.ok else _BAD, job.words)
+            table.add_row(job.name, _VERDICTS[job.verdict], job.words)
         else:
             bar = ProgressBar(total=1.0, completed=job.done, width=20)
             table.add_row(Text(job.name, style=style), bar, Text(job.words, style=style))
@@ -73,7 +78,7 @@ def print_report(report: Report, *, kept: Path | None) -> None:
     for result in report.results:
         scenarios.add_row(
             result.name,
-            _GOOD if result.ok else _BAD,
+            _VERDICTS[result.verdict],
             f"{result.seconds:.1f}",
             f"{sum(result.faults.values()):,}",
             result.says,
@@ -83,17 +88,14 @@ def print_report(report: Report, *, kept: Path | None) -> None:
     for column in ("invariant", "verdict", "checked", "says"):
         invariants.add_column(column, justify="right" if column == "checked" else "left")
     for name, facts in summary(report)["invariants"].items():
-        verdict = _GOOD if facts["ok"] else _BAD
+        verdict = _verdict(facts["ok"])
         invariants.add_row(name, verdict, f"{facts['checked']:,}", facts["says"])
     console.print(invariants)
     canaries = Table()
     for column in ("canary", "verdict", "caught by", "planted fault"):
         canaries.add_column(column)
     for canary in report.canaries:
-        verdict = (
-            Text("caught", style="green") if canary.caught else Text("MISSED", style="bold red")
-        )
-        canaries.add_row(canary.name, verdict, canary.invariant, canary.about)
+        canaries.add_row(canary.name, _VERDICTS[canary.verdict], canary.invariant, canary.about)
     console.print(canaries)
     for result in report.results:
         for finding in result.findings:
@@ -112,7 +114,11 @@ def print_report(report: Report, *, kept: Path | None) -> None:
     )
     if kept is not None:
         console.print(f"what the failed ones made is in {kept}", markup=False)
-    console.print(_GOOD if report.ok else _BAD)
+    console.print(_verdict(report.ok))
+
+
+def _verdict(ok: bool) -> Text:
+    return _VERDICTS["ok" if ok else "failed"]
 
 
 def summary(report: Report) -> dict[str, Any]:
@@ -133,6 +139,7 @@ def summary(report: Report) -> dict[str, Any]:
         "scenarios": {
             result.name: {
                 "ok": result.ok,
+                "skipped": result.skipped,
                 "seconds": round(result.seconds, 1),
                 "says": result.says,
                 "figures": result.figures,
@@ -152,6 +159,7 @@ def summary(report: Report) -> dict[str, Any]:
         "canaries": {
             canary.name: {
                 "caught": canary.caught,
+                "skipped": canary.skipped,
                 "scenario": canary.scenario,
                 "invariant": canary.invariant,
                 "about": canary.about,

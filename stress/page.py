@@ -51,7 +51,7 @@ _NUMBERS = ("seconds", "checked")
 def render(report: Report) -> str:
     """Return the page."""
     found = summary(report)
-    verdict = _verdict(report.ok, "every invariant held, every canary was caught")
+    verdict = _verdict("every invariant held, every canary was caught" if report.ok else "failed")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -74,7 +74,12 @@ def render(report: Report) -> str:
         _table(
             ("invariant", "verdict", "what must hold", "checked"),
             (
-                (_word(name), _ok(facts["ok"]), escape(facts["says"]), _number(facts["checked"]))
+                (
+                    _word(name),
+                    _verdict("ok" if facts["ok"] else "failed"),
+                    escape(facts["says"]),
+                    _number(facts["checked"]),
+                )
                 for name, facts in found["invariants"].items()
             ),
         )
@@ -88,7 +93,7 @@ fails the run.</p>
             (
                 (
                     _word(each.name),
-                    _verdict(each.caught, "caught", "missed"),
+                    _verdict(each.verdict),
                     escape(each.about),
                     escape(each.scenario),
                     _word(each.invariant),
@@ -134,7 +139,7 @@ def _scenario(result: Result) -> tuple[str, ...]:
     faults = ", ".join(f"{count:,} {kind}" for kind, count in result.faults.items()) or "none"
     return (
         _word(result.name),
-        _ok(result.ok),
+        _verdict(result.verdict),
         f"{escape(result.says)}{findings}{details}",
         escape(faults),
         _number(round(result.seconds, 1)),
@@ -181,9 +186,6 @@ def _number(value: float) -> str:
     return f'<td class="n">{value:,}</td>'
 
 
-def _ok(holds: bool) -> str:
-    return _verdict(holds, "ok", "failed")
-
-
-def _verdict(holds: bool, good: str, bad: str = "failed") -> str:
-    return f'<span class="{"good" if holds else "bad"}">{good if holds else bad}</span>'
+def _verdict(words: str) -> str:
+    kind = {"failed": "bad", "missed": "bad", "not run": "dim"}.get(words, "good")
+    return f'<span class="{kind}">{words}</span>'

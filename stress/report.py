@@ -39,6 +39,7 @@ class Result(msgspec.Struct):
         figures: By name, the unit at its end.
         faults: How many of each kind were injected.
         checked: How often each invariant was looked at.
+        skipped: Why this machine cannot run it, "" when it can.
     """
 
     name: str
@@ -51,14 +52,26 @@ class Result(msgspec.Struct):
     findings: list[Finding] = []
     charts: list[Chart] = []
     replay: str = ""
+    skipped: str = ""
 
     @property
     def ok(self) -> bool:
         return not self.findings
 
+    @property
+    def verdict(self) -> Literal["ok", "failed", "not run"]:
+        if self.findings:
+            return "failed"
+        return "not run" if self.skipped else "ok"
+
 
 class CanaryResult(msgspec.Struct):
-    """What became of a fault that was planted: it has to be caught by its invariant."""
+    """What became of a fault that was planted: it has to be caught by its invariant.
+
+    Attributes:
+        skipped: Why this machine cannot run its scenario, "" when it can.
+        instead: What was found in its place.
+    """
 
     name: str
     about: str
@@ -66,7 +79,18 @@ class CanaryResult(msgspec.Struct):
     invariant: str
     caught: bool
     seconds: float
+    skipped: str = ""
     instead: list[Finding] = []
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict != "missed"
+
+    @property
+    def verdict(self) -> Literal["caught", "missed", "not run"]:
+        if self.skipped:
+            return "not run"
+        return "caught" if self.caught else "missed"
 
 
 class Machine(msgspec.Struct):
@@ -100,5 +124,5 @@ class Report(msgspec.Struct):
     @property
     def ok(self) -> bool:
         return all(result.ok for result in self.results) and all(
-            canary.caught for canary in self.canaries
+            canary.ok for canary in self.canaries
         )

@@ -95,6 +95,11 @@ class Run:
         """Sum the figures up in one short line."""
         self._result.says = words
 
+    def skip(self, why: str) -> None:
+        """Say that this machine cannot run it: that is neither a pass nor a failure."""
+        self._result.skipped = why
+        self.says(why)
+
     def chart(self, chart: Chart) -> None:
         """Add a picture to the report."""
         self._result.charts.append(chart)

@@ -62,10 +62,23 @@ class Job:
 
     @property
     def ok(self) -> bool:
-        """True when all held, or when the canary was caught."""
+        """True when all held, when the canary was caught, or when nothing can be said."""
         if self.canary is None:
             return self.result.ok
-        return any(found.invariant == self.canary.trips for found in self.result.findings)
+        return bool(self.result.skipped) or self.caught
+
+    @property
+    def caught(self) -> bool:
+        """True when the canary's own invariant did not hold."""
+        found = {finding.invariant for finding in self.result.findings}
+        return self.canary is not None and self.canary.trips in found
+
+    @property
+    def verdict(self) -> str:
+        """In a word."""
+        if self.result.skipped:
+            return "not run"
+        return "ok" if self.ok else "failed"
 
     def start(self, folder: Path) -> None:
         """Begin, in a folder of its own below this one."""
@@ -184,7 +197,8 @@ def _canary_result(job: Job, canary: Canary) -> CanaryResult:
         about=canary.about,
         scenario=canary.scenario,
         invariant=canary.trips,
-        caught=job.ok,
+        caught=job.caught,
         seconds=round(job.result.seconds, 1),
+        skipped=job.result.skipped,
         instead=[] if job.ok else job.result.findings,
     )

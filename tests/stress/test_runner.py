@@ -47,6 +47,10 @@ def _lost(run: Run) -> None:
     (run.folder / "evidence").touch()
 
 
+def _cannot(run: Run) -> None:
+    run.skip("no such machine")
+
+
 def _raises(run: Run) -> None:
     raise ZeroDivisionError("in the scenario")
 
@@ -145,3 +149,13 @@ def test_a_canary_is_caught_by_its_own_invariant_or_the_run_fails(
     (canary,) = report.canaries
     assert canary.caught == caught
     assert report.ok == (caught and report.results[0].ok)
+
+
+def test_what_a_machine_cannot_run_neither_passes_nor_fails(tmp_path: Path) -> None:
+    report, _ = _report(tmp_path, _cannot, [_canary("nothing-lost")])
+
+    assert report.ok
+    assert report.results[0].verdict == "not run"
+    assert report.results[0].says == "no such machine"
+    assert report.canaries[0].verdict == "not run"
+    assert not report.canaries[0].caught
