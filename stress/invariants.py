@@ -16,6 +16,7 @@ INVARIANTS = {
     "effects-once": "what a handler writes in its transaction is there once",
     "handled-again-in-time": "what a dead process held is handled again soon",
     "not-handled-twice": "what nobody failed at is handled once",
+    "dead-is-dead": "the dead are told from the living, whoever has their pids",
     "caps-hold": "no snapshot shows more rows than the cap",
     "busy-in-time": "StoreBusy comes after the stated wait, neither before nor much later",
     "waits-bounded": "waits for the write lock stay below their bound",

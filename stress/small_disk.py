@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from .namespaces import MOUNTS, call, unshare
 from .sqlite.quota import quota
 
-# linux/sched.h, sys/mount.h
-_CLONE_NEWNS = 0x00020000
-_CLONE_NEWUSER = 0x10000000
+# sys/mount.h
 _MS_REC = 0x4000
 _MS_PRIVATE = 1 << 18
 _MNT_DETACH = 2
@@ -43,30 +41,19 @@ def small_disk(folder: Path, size: int) -> Iterator[Disk]:
             yield limit
         return
     options = f"size={size},mode=0700".encode()
-    _call("mount", b"none", os.fsencode(folder), b"tmpfs", 0, options)
+    call("mount", b"none", os.fsencode(folder), b"tmpfs", 0, options)
     try:
         yield _Mounted(folder)
     finally:
-        _call("umount2", os.fsencode(folder), _MNT_DETACH)
+        call("umount2", os.fsencode(folder), _MNT_DETACH)
 
 
 @functools.cache
 def may_mount() -> bool:
-    """Give this process mounts of its own, which go with it; False when that is not allowed.
-
-    An account that is not root needs the kernel's leave to be it in a namespace of its own,
-    and a process without other threads.
-    """
-    uid, gid = os.geteuid(), os.getegid()
+    """Give this process mounts of its own, which go with it; False when that is not allowed."""
     try:
-        if uid == 0:
-            _call("unshare", _CLONE_NEWNS)
-        else:
-            _call("unshare", _CLONE_NEWNS | _CLONE_NEWUSER)
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-            Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-        _call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
+        unshare(MOUNTS)
+        call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
     except OSError:
         return False
     return True
@@ -86,9 +73,3 @@ class _Mounted:
                 with contextlib.suppress(OSError):
                     while True:
                         file.write(bytes(block))
-
-
-def _call(name: str, *arguments: object) -> None:
-    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
