@@ -76,9 +76,9 @@ class Job:
     @property
     def verdict(self) -> str:
         """In a word."""
-        if self.result.skipped:
-            return "not run"
-        return "ok" if self.ok else "failed"
+        if not self.ok:
+            return "failed"
+        return "not run" if self.result.skipped else "ok"
 
     def start(self, folder: Path) -> None:
         """Begin, in a folder of its own below this one."""
