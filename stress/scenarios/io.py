@@ -26,7 +26,7 @@ from ..fleet import Me
 from ..run import Run
 from ..scenario import Scenario
 from ..script import Script, State, Step, differences, look
-from ..sqlite.disk import ERRORS, Disk, Kind, disk, error_of
+from ..sqlite.disk import ERRORS, KINDS, Disk, Kind, disk, error_of
 
 _STEPS_AFTER = 2
 _IMAGES = 12
@@ -225,7 +225,7 @@ class Work:
         try:
             die_with_parent(os.getppid())
             script = self._begin()
-            self._here.inject("any", nth, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            self._here.inject(KINDS, nth, lambda: os.kill(os.getpid(), signal.SIGKILL))
             for _, step, _ in self._steps(script):
                 script.take(step)
                 os.write(acked, b".")

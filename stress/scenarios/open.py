@@ -6,24 +6,21 @@ Whoever makes a store may be killed at any write to the disk; who comes next mak
 from __future__ import annotations
 
 import shutil
-import signal
 import statistics
 import time
 from pathlib import Path
 
 from ...store import connect
 from ...store.errors import FencepostError
-from .. import probe
+from .. import deaths, probe
 from ..checker import check
 from ..drain import drain, note_final
 from ..fleet import Child, Me
-from ..forked import forked
 from ..history import Recorder, read
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite import inside
-from ..sqlite.mortal import mortal_disk
 from ..sqlite.reader import Reader
 from ..waits import quantiles
 
@@ -75,21 +72,15 @@ def _make(run: Run, maker: Child) -> None:
 
 
 def _make_and_die(me: Me, work: str, kills: int, half: list[int]) -> None:
-    alone, counted = Path(work, "alone"), Path(work, "operations")
-
-    def count() -> None:
-        with mortal_disk() as disk:
-            connect(alone / "store.db").close()
-            counted.write_text(f"{disk.done}")
-
-    alone.mkdir(mode=0o700)
-    assert forked(count) == 0
-    tables, operations = inside.tables(alone / "store.db"), int(counted.read_text())
+    alone = Path(work, "alone", "store.db")
+    alone.parent.mkdir(mode=0o700)
+    operations = deaths.count(_make_one, alone)
+    tables = inside.tables(alone)
     points = range(1, operations + 1)
     for at in me.random.sample(points, min(kills, operations)) if kills else points:
         folder = Path(work, f"killed-{at}")
         folder.mkdir(mode=0o700)
-        assert forked(_die, folder / "store.db", at) == -signal.SIGKILL
+        deaths.kill_at(at, _make_one, folder / "store.db")
         error, found = None, []
         try:
             with connect(folder / "store.db") as store:
@@ -106,13 +97,12 @@ def _make_and_die(me: Me, work: str, kills: int, half: list[int]) -> None:
         shutil.rmtree(folder)
     for number in half:
         at = me.random.choice(points)
-        assert forked(_die, Path(work, f"{number}", "store.db"), at) == -signal.SIGKILL
+        deaths.kill_at(at, _make_one, Path(work, f"{number}", "store.db"))
     me.ready(done=len(half))
 
 
-def _die(path: Path, at: int) -> None:
-    with mortal_disk(at):
-        connect(path).close()
+def _make_one(path: Path) -> None:
+    connect(path).close()
 
 
 def _open_each(me: Me, work: str, rounds: int) -> None:

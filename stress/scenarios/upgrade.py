@@ -14,6 +14,7 @@ from typing import Any
 from ...store import connect
 from ...store.connect import migrate
 from ...store.errors import FencepostError
+from .. import deaths
 from ..checker import check
 from ..fleet import Child, Me
 from ..forked import forked
@@ -21,7 +22,6 @@ from ..history import Recorder, read
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite import future, inside
-from ..sqlite.mortal import mortal_disk
 
 _STEPS = len(future.STEPS)
 _KEYS = "select key from fp_message order by id"
@@ -94,14 +94,14 @@ def _newer(me: Me, work: str, kills: int, rounds: int) -> None:
     """Migrate copies of the first store and be killed; leave others as the next will find them."""
     future.plant()
     keys = inside.ask(Path(work, "first", "store.db"), _KEYS)
-    operations = _count(me, _copied(work, "counted"))
+    operations = deaths.count(_open, _copied(work, "counted"))
     points = range(1, operations + 1)
     for at in (0, *(me.random.sample(points, min(kills, operations)) if kills else points)):
         path = _copied(work, f"killed-{at}")
         facts: dict[str, Any] = {"at": at, "of": operations, "error": None}
         before = fingerprints(path.parent)
         if at:
-            assert forked(_die, path, at) == -signal.SIGKILL
+            deaths.kill_at(at, _open, path)
         else:
             migrate(path, dry_run=True)
             facts["dry_run"] = changed(before, fingerprints(path.parent))
@@ -121,7 +121,7 @@ def _newer(me: Me, work: str, kills: int, rounds: int) -> None:
     for number in range(rounds):
         path = _copied(work, f"{number}")
         if number % 2:
-            assert forked(_die, path, me.random.choice(points)) == -signal.SIGKILL
+            deaths.kill_at(me.random.choice(points), _open, path)
     for name in _LEFT:
         path = _copied(work, name)
         if name == "crashed":
@@ -134,21 +134,8 @@ def _newer(me: Me, work: str, kills: int, rounds: int) -> None:
         me.wait()
 
 
-def _count(me: Me, path: Path) -> int:
-    counted = me.folder / "operations"
-
-    def count() -> None:
-        with mortal_disk() as disk:
-            connect(path).close()
-            counted.write_text(f"{disk.done}")
-
-    assert forked(count) == 0
-    return int(counted.read_text())
-
-
-def _die(path: Path, at: int) -> None:
-    with mortal_disk(at):
-        connect(path).close()
+def _open(path: Path) -> None:
+    connect(path).close()
 
 
 def _crash(path: Path) -> None:

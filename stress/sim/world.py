@@ -243,7 +243,7 @@ class World(Calls):
             self._ends += 1
             end()
 
-        self.disk.inject("any", self.random.randint(1, _OPERATIONS), meet)
+        self.disk.inject(KINDS, self.random.randint(1, _OPERATIONS), meet)
 
     def _crash(self) -> None:
         self._dying.enter_context(self.disk.killed())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from random import Random
 from typing import Literal
@@ -20,6 +20,8 @@ from .platter import Image, Op, Platter
 
 Kind = Literal["write", "sync", "truncate", "read", "open", "delete"]
 KINDS: tuple[Kind, ...] = ("write", "sync", "truncate", "read", "open", "delete")
+# What a file system that is read-only refuses of files that were open before.
+CHANGES: tuple[Kind, ...] = ("write", "sync", "truncate", "delete")
 
 # What the kernel may answer to each. A full disk is noticed by what takes room.
 ERRORS: dict[Kind, tuple[str, ...]] = {
@@ -118,19 +120,20 @@ class Disk(apsw.VFS):
 
     def inject(
         self,
-        kind: Kind | Literal["any"],
+        kind: Kind | Collection[Kind],
         nth: int,
         fault: str | Callable[[], None],
         *,
         for_ever: bool = False,
     ) -> None:
-        """Meet a fault at the nth operation of a kind from now on, 1 for the next.
+        """Meet a fault at the nth operation of a kind, or of some, from now on; 1 for the next.
 
         Args:
-            fault: One of ERRORS of that kind, or something to call before it is done.
+            fault: One of ERRORS of the kind it meets, or something to call before it is done.
             for_ever: At each such operation from there on, until `heal`.
         """
-        self._fault = _Fault(kind, nth, fault, for_ever)
+        kinds = (kind,) if isinstance(kind, str) else kind
+        self._fault = _Fault(kinds, nth, fault, for_ever)
 
     def heal(self) -> None:
         """Fail no more."""
@@ -196,7 +199,7 @@ class Disk(apsw.VFS):
             return
         self.done[kind] += 1
         fault = self._fault
-        if fault is None or fault.kind not in (kind, "any"):
+        if fault is None or kind not in fault.kinds:
             return
         fault.left -= 1
         if fault.left > 0:
@@ -211,9 +214,13 @@ class Disk(apsw.VFS):
 
 class _Fault:
     def __init__(
-        self, kind: str, left: int, what: str | Callable[[], None], for_ever: bool
+        self,
+        kinds: Collection[Kind],
+        left: int,
+        what: str | Callable[[], None],
+        for_ever: bool,
     ) -> None:
-        self.kind = kind
+        self.kinds = kinds
         self.left = left
         self.what = what
         self.for_ever = for_ever

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fencepost import connect
+from fencepost.stress import deaths
 from fencepost.stress.report import Result
 from fencepost.stress.run import Run
 from fencepost.stress.scenarios import open
-from fencepost.stress.sqlite.mortal import mortal_disk
 
 
 def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
@@ -21,9 +23,15 @@ def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
     assert result.faults == {"killed while making a store": 3, "killed with a large WAL": 1}
 
 
-def test_a_mortal_disk_counts_what_changes_files(tmp_path: Path) -> None:
-    with mortal_disk() as disk, connect(tmp_path / "store.db") as store:
-        opened = disk.done
-        store.queue("mail").enqueue(b"hello")
+def test_work_is_killed_at_each_operation_that_changes_a_file(tmp_path: Path) -> None:
+    def make(name: str) -> None:
+        (tmp_path / name).mkdir()
+        connect(tmp_path / name / "store.db").close()
 
-    assert 0 < opened < disk.done
+    operations = deaths.count(make, "counted")
+
+    assert operations > 10
+    deaths.kill_at(1, make, "first")
+    deaths.kill_at(operations, make, "last")
+    with pytest.raises(AssertionError):
+        deaths.kill_at(operations + 1, make, "none")

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from fencepost import FencepostError, OutcomeUnknown, Store, StoreFailed, connect
-from fencepost.stress.sqlite.disk import Disk, disk
+from fencepost.stress.sqlite.disk import KINDS, Disk, disk
 from fencepost.stress.sqlite.platter import Op, Platter
 
 PATH = "/folder/file"
@@ -181,7 +181,7 @@ def test_a_sync_fails_until_the_disk_is_healed(here: Disk, store: Store) -> None
 
 def test_something_is_called_at_an_operation(here: Disk, store: Store) -> None:
     called = []
-    here.inject("any", 2, lambda: called.append(here.done.total()))
+    here.inject(KINDS, 2, lambda: called.append(here.done.total()))
     before = here.done.total()
 
     store.queue("mail").enqueue(b"hello")
@@ -203,7 +203,7 @@ def test_the_disk_is_gone_after_its_block(tmp_path: Path) -> None:
 
 
 def test_what_the_harness_does_itself_neither_fails_nor_counts(here: Disk, store: Store) -> None:
-    here.inject("any", 1, "EIO", for_ever=True)
+    here.inject(KINDS, 1, "EIO", for_ever=True)
     before = here.done.total()
 
     with here.spared():
