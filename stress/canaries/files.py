@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
-from ...store.errors import InvalidInput
+from ...store.errors import InvalidInput, OutcomeUnknown
 from ...store.sqlite import files, opening
 from ...store.sqlite.door import Door
 from ...store.sqlite.place import Place
@@ -52,6 +53,16 @@ def _does_not_look() -> None:
     Place.require = require  # type: ignore[method-assign]
 
 
+def _takes_failure_for_success() -> None:
+    was = Door._commit
+
+    def commit(self: Door, operation: str) -> None:
+        with suppress(OutcomeUnknown):
+            was(self, operation)
+
+    Door._commit = commit  # type: ignore[method-assign]
+
+
 CANARIES = (
     Canary(
         "follows-links",
@@ -87,5 +98,12 @@ CANARIES = (
         scenario="files",
         trips="nothing-lost",
         plant=_does_not_look,
+    ),
+    Canary(
+        "takes-failure-for-success",
+        "a COMMIT that fails is told as done",
+        scenario="files",
+        trips="nothing-lost",
+        plant=_takes_failure_for_success,
     ),
 )

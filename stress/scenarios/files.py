@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..abuse import cuts, forks, places, rot, strays, taken
+from ..abuse import cuts, forks, places, remounts, rot, strays, taken
 from ..checker import check
 from ..history import read
 from ..report import Chart
@@ -18,6 +18,9 @@ def run(run: Run) -> None:
     parts: dict[str, Callable[[], object]] = {
         "links planted in place of files": lambda: _listen(run, places.plant_links),
         "masks that let others read": lambda: _listen(run, places.check_modes),
+        "file systems remounted read-only": lambda: _listen(
+            run, remounts.remount, int(run.size["remounts"])
+        ),
         "forks with a store open": lambda: _listen(run, forks.fork, int(run.size["forks"])),
         "bits forgotten": lambda: _rot(run),
         "the database taken away": lambda: taken.take(run),
@@ -66,12 +69,12 @@ def _rot(run: Run) -> None:
 
 SCENARIO = Scenario(
     "files",
-    "files linked, moved, replaced, cut, copied, forked with and damaged",
+    "files linked, moved, cut, copied, forked with, damaged; file systems made read-only",
     run,
     sizes={
-        "canary": {"strays": 1, "forks": 2, "rots": 12, "wal_rots": 0},
-        "ci": {"strays": 10, "forks": 10, "rots": 200, "wal_rots": 10},
-        "nightly": {"strays": 10, "forks": 100, "rots": 2000, "wal_rots": 200},
-        "release": {"strays": 10, "forks": 100, "rots": 20_000, "wal_rots": 2000},
+        "canary": {"strays": 1, "forks": 2, "remounts": 2, "rots": 12, "wal_rots": 0},
+        "ci": {"strays": 10, "forks": 10, "remounts": 10, "rots": 200, "wal_rots": 10},
+        "nightly": {"strays": 10, "forks": 100, "remounts": 100, "rots": 2000, "wal_rots": 200},
+        "release": {"strays": 10, "forks": 100, "remounts": 500, "rots": 20_000, "wal_rots": 2000},
     },
 )

@@ -14,11 +14,15 @@ from fencepost.stress.scenarios import files
 def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
     result = Result("files", seed=1)
 
-    files.run(Run(result, tmp_path, {"strays": 2, "forks": 2, "rots": 3, "wal_rots": 1}))
+    files.run(
+        Run(result, tmp_path, {"strays": 2, "forks": 2, "remounts": 2, "rots": 3, "wal_rots": 1})
+    )
 
     assert result.findings == []
     assert result.faults["bit damaged"] == 1
     assert result.faults["database renamed"] == 1
+    remounts = (n for kind, n in result.faults.items() if kind.startswith("file system"))
+    assert sum(remounts) == 2
 
 
 def test_what_comes_out_of_a_store_is_held_against_what_went_in(tmp_path: Path) -> None:
