@@ -124,16 +124,18 @@ class Disk(apsw.VFS):
         nth: int,
         fault: str | Callable[[], None],
         *,
+        of: str = "",
         for_ever: bool = False,
     ) -> None:
         """Meet a fault at the nth operation of a kind, or of some, from now on; 1 for the next.
 
         Args:
             fault: One of ERRORS of the kind it meets, or something to call before it is done.
+            of: What the names of the files end with that it is about; "" for all.
             for_ever: At each such operation from there on, until `heal`.
         """
         kinds = (kind,) if isinstance(kind, str) else kind
-        self._fault = _Fault(kinds, nth, fault, for_ever)
+        self._fault = _Fault(kinds, of, nth, fault, for_ever)
 
     def heal(self) -> None:
         """Fail no more."""
@@ -151,13 +153,14 @@ class Disk(apsw.VFS):
     # what SQLite calls
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
-        self.meet("open")
-        return _File(self, name, flags)
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
+        self.meet("open", path)
+        return _File(self, name, path, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
         if self._muted:
             return
-        self.meet("delete")
+        self.meet("delete", filename)
         super().xDelete(filename, syncdir)
         inode = self._platter.inode(filename)
         if inode is not None:
@@ -193,13 +196,13 @@ class Disk(apsw.VFS):
         if self._recording:
             self.log.append(op)
 
-    def meet(self, kind: Kind) -> None:
+    def meet(self, kind: Kind, path: str) -> None:
         """Count an operation, and fail here when it is time to."""
         if self._spared:
             return
         self.done[kind] += 1
         fault = self._fault
-        if fault is None or kind not in fault.kinds:
+        if fault is None or kind not in fault.kinds or not path.endswith(fault.of):
             return
         fault.left -= 1
         if fault.left > 0:
@@ -216,11 +219,13 @@ class _Fault:
     def __init__(
         self,
         kinds: Collection[Kind],
+        of: str,
         left: int,
         what: str | Callable[[], None],
         for_ever: bool,
     ) -> None:
         self.kinds = kinds
+        self.of = of
         self.left = left
         self.what = what
         self.for_ever = for_ever
@@ -233,24 +238,26 @@ class _Short(apsw.FullError):
 class _File(apsw.VFSFile):
     """A file of the disk; what is not here passes through."""
 
-    def __init__(self, disk: Disk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+    def __init__(
+        self, disk: Disk, name: str | apsw.URIFilename | None, path: str, flags: list[int]
+    ) -> None:
         super().__init__("unix", name, flags)
         self._disk = disk
-        self._path = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
+        self._path = path
         kept = flags[0] & _KEPT
         self._inode = disk.opened(self._path, self._contents) if kept else 0
         # With the first sync of a journal SQLite syncs the folder that it was made in.
         self._new = bool(flags[0] & _JOURNALS and flags[0] & apsw.SQLITE_OPEN_CREATE)
 
     def xRead(self, amount: int, offset: int) -> bytes:
-        self._disk.meet("read")
+        self._disk.meet("read", self._path)
         return super().xRead(amount, offset)
 
     def xWrite(self, data: bytes, offset: int) -> None:
         if self._disk.muted:
             return
         try:
-            self._disk.meet("write")
+            self._disk.meet("write", self._path)
         except _Short:
             self._write(data[: len(data) // 2], offset)
             raise
@@ -259,7 +266,7 @@ class _File(apsw.VFSFile):
     def xTruncate(self, newsize: int) -> None:
         if self._disk.muted:
             return
-        self._disk.meet("truncate")
+        self._disk.meet("truncate", self._path)
         super().xTruncate(newsize)
         if self._inode:
             self._disk.note(Op("truncate", self._path, self._inode, newsize))
@@ -268,7 +275,7 @@ class _File(apsw.VFSFile):
         if self._disk.muted:
             return
         try:
-            self._disk.meet("sync")
+            self._disk.meet("sync", self._path)
         except apsw.Error:
             if self._inode:
                 self._disk.note(Op("failed sync", self._path, self._inode))

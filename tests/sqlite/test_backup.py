@@ -8,7 +8,6 @@ import signal
 import stat
 from pathlib import Path
 
-import apsw
 import pytest
 
 from fencepost import (
@@ -23,10 +22,10 @@ from fencepost import (
     connect,
 )
 from fencepost.store.sqlite.backup import FENCE_EPOCH
+from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock
 from ..processes import line_of, running, wait_until
-from .disk import faulty_disk
 from .inside import ask, connection, door
 
 _WRITER = """
@@ -225,14 +224,14 @@ def test_a_backup_killed_in_its_middle_leaves_nothing_under_its_name(
     assert ask(dest, "select key from fp_message") == [("k",)]
 
 
-def test_a_full_disk_leaves_nothing_behind(address: str, dest: Path) -> None:
-    with faulty_disk() as disk, connect(address) as store:
-        disk.fail(apsw.FullError, "write", ".partial")
+def test_a_full_disk_leaves_nothing_behind(disk: Disk, address: str, dest: Path) -> None:
+    with connect(address) as store:
+        disk.inject("write", 1, "ENOSPC", of=".partial", for_ever=True)
 
         with pytest.raises(StoreFull):
             store.backup(dest)
 
-        assert disk.faults > 0
+        assert disk.met > 0
     assert _left(dest) == []
 
 

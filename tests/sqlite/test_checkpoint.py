@@ -11,8 +11,8 @@ import apsw
 import pytest
 
 from fencepost import Queue, Store, connect
+from fencepost.stress.sqlite.disk import Disk
 
-from .disk import faulty_disk
 from .inside import ask, door
 
 MEGABYTE = 1024 * 1024
@@ -73,13 +73,13 @@ def test_a_reader_holds_pages_back_and_the_report_says_so(
     assert held.moved < held.pages
 
 
-def test_a_checkpoint_that_fails_fails_no_commit(address: str) -> None:
-    with faulty_disk() as disk, connect(address) as store:
-        disk.fail(apsw.IOError, "write", ".db")
+def test_a_checkpoint_that_fails_fails_no_commit(disk: Disk, address: str) -> None:
+    with connect(address) as store:
+        disk.inject("write", 1, "EIO", of=".db", for_ever=True)
         queue = store.queue("mail")
 
         statuses = [queue.enqueue(random.randbytes(MEGABYTE), key=f"{n}").status for n in range(8)]
-        failed = disk.faults
+        failed = disk.met
         disk.heal()
         queue.enqueue_many([{"body": random.randbytes(MEGABYTE)} for _ in range(5)])
 

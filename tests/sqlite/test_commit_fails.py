@@ -15,16 +15,10 @@ from fencepost import (
     StoreFailed,
     connect,
 )
+from fencepost.stress.sqlite.disk import CHANGES, Disk, Kind
 
 from ..clock import FakeClock
-from .disk import Disk, faulty_disk
 from .inside import ask, gate_is_free
-
-
-@pytest.fixture
-def disk() -> Iterator[Disk]:
-    with faulty_disk() as disk:
-        yield disk
 
 
 @pytest.fixture
@@ -34,14 +28,14 @@ def store(disk: Disk, address: str, clock: FakeClock) -> Iterator[Store]:
         yield opened
 
 
-def _fail_commit(disk: Disk, action: str = "sync") -> None:
-    disk.fail_once(apsw.IOError("the disk failed"), action, "-wal")
+def _fail_commit(disk: Disk, action: Kind = "sync") -> None:
+    disk.inject(action, 1, "EIO", of="-wal")
 
 
 # CONN-9, KV-12
 @pytest.mark.parametrize("action", ["sync", "write"])
 def test_the_outcome_is_unknown_and_the_same_key_makes_one_row(
-    disk: Disk, store: Store, queue: Queue, address: str, action: str
+    disk: Disk, store: Store, queue: Queue, address: str, action: Kind
 ) -> None:
     _fail_commit(disk, action)
     with pytest.raises(OutcomeUnknown) as caught:
@@ -118,10 +112,7 @@ def test_the_gate_is_left_and_others_go_on(disk: Disk, store: Store, address: st
 def test_a_disk_that_goes_on_failing_gives_typed_errors_until_it_is_well(
     disk: Disk, store: Store, queue: Queue, address: str
 ) -> None:
-    def fault(action: str, name: str) -> None:
-        raise apsw.IOError("the disk failed")
-
-    disk.fault = fault
+    disk.inject(CHANGES, 1, "EIO", for_ever=True)
     for _ in range(3):
         with pytest.raises(FencepostError) as caught:
             queue.enqueue(b"hello", key="k")
@@ -158,6 +149,6 @@ def test_a_store_is_closed_whole_whose_last_checkpoint_fails(
 
     store.close()
 
-    assert disk.faults == 1
+    assert disk.met == 1
     with connect(address) as again:
         assert again.queue("mail").enqueue(b"hello", key="k").status == "duplicate"

@@ -5,20 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-import apsw
 import pytest
 
 from fencepost import OutcomeUnknown, Queue, Store, StoreFull, connect
+from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock
-from .disk import Disk, faulty_disk
 from .inside import ask, connection
-
-
-@pytest.fixture
-def disk() -> Iterator[Disk]:
-    with faulty_disk() as disk:
-        yield disk
 
 
 @pytest.fixture
@@ -33,7 +26,7 @@ def test_a_disk_that_is_full_within_a_transaction_is_full_and_nothing_is_stored(
 ) -> None:
     with store.transaction() as tx:
         tx.execute("create table orders (n, body)")
-    disk.fail(apsw.FullError, "write", "-wal")
+    disk.inject("write", 1, "ENOSPC", of="-wal", for_ever=True)
 
     with pytest.raises((StoreFull, OutcomeUnknown)), store.transaction() as tx:
         queue.enqueue(b"gone", key="gone")
@@ -41,7 +34,7 @@ def test_a_disk_that_is_full_within_a_transaction_is_full_and_nothing_is_stored(
             tx.execute("insert into orders values (?, zeroblob(200000))", (n,))
     disk.heal()
 
-    assert disk.faults > 0
+    assert disk.met > 0
     assert queue.enqueue(b"gone", key="gone").status == "accepted"
     assert ask(address, "select count(*) from orders") == [(0,)]
 
@@ -50,7 +43,7 @@ def test_a_full_disk_loses_nothing_acknowledged_and_the_work_goes_on_after_it(
     disk: Disk, store: Store, queue: Queue, address: str
 ) -> None:
     acknowledged = {"first"}
-    disk.fail(apsw.FullError, "write", "-wal")
+    disk.inject("write", 1, "ENOSPC", of="-wal", for_ever=True)
     for n in range(5):
         with pytest.raises((StoreFull, OutcomeUnknown)):
             queue.enqueue(b"hello", key=f"refused {n}")

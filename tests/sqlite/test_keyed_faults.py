@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import apsw
 import pytest
 
 from fencepost import (
@@ -19,11 +18,11 @@ from fencepost import (
     connect,
 )
 from fencepost.store.sqlite.keyed_namespaces import sweep
+from fencepost.stress.sqlite.disk import Disk, Kind
 
 from ..clock import FakeClock
 from ..processes import line_of, running
 from .counting import counted_right
-from .disk import Disk, faulty_disk
 from .holder import holder
 from .inside import ask, door, traced
 
@@ -42,12 +41,6 @@ for n in itertools.count(int(sys.argv[2])):
     if n % 17 == 0:
         keyed.clear()
 """
-
-
-@pytest.fixture
-def disk() -> Iterator[Disk]:
-    with faulty_disk() as disk:
-        yield disk
 
 
 @pytest.fixture
@@ -97,10 +90,10 @@ VERBS: dict[str, Callable[[Keyed], object]] = {
 @pytest.mark.parametrize("name", VERBS)
 @pytest.mark.parametrize("action", ["sync", "write"])
 def test_a_verb_of_unknown_outcome_can_be_called_again(
-    disk: Disk, store: Store, address: str, name: str, action: str
+    disk: Disk, store: Store, address: str, name: str, action: Kind
 ) -> None:
     keyed = store.keyed("a", "y" if name == "move_from" else "x")
-    disk.fail_once(apsw.IOError("the disk failed"), action, "-wal")
+    disk.inject(action, 1, "EIO", of="-wal")
     with pytest.raises(OutcomeUnknown) as caught:
         VERBS[name](keyed)
 
@@ -117,7 +110,7 @@ def test_a_full_disk_stops_an_import_at_what_is_committed(
     disk: Disk, store: Store, keyed: Keyed, address: str
 ) -> None:
     keyed.register_many((f"{n:05}", n) for n in range(500))
-    disk.fail(apsw.FullError, "write", "-wal")
+    disk.inject("write", 1, "ENOSPC", of="-wal", for_ever=True)
 
     with pytest.raises(ImportFailed) as caught:
         keyed.register_many((f"{n:05}", "x" * 1000) for n in range(2000))
@@ -213,7 +206,7 @@ def test_a_consume_of_unknown_outcome_is_not_answered_with_nothing(
     disk: Disk, store: Store
 ) -> None:
     keyed = store.keyed("a", "x")
-    disk.fail(apsw.FullError, "sync", "-wal")
+    disk.inject("sync", 1, "ENOSPC", of="-wal", for_ever=True)
 
     with pytest.raises(OutcomeUnknown):
         keyed.consume("first")

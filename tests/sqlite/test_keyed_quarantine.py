@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-import apsw
 import pytest
 
 from fencepost import Entry, Keyed, Store, StoreCorrupt
+from fencepost.stress.sqlite.disk import Disk
 
 from .counting import counted_right
-from .disk import faulty_disk
 from .inside import ask, connection
 
 DAMAGE = ["", "{", '{"a":', "NaN", "[1,]", "[" * 100_000, '"\x00"', "1" * 5000]
@@ -138,15 +137,15 @@ def test_an_error_that_ends_the_transaction_around_it_leaves_it_for_the_next(
     assert len(store.quarantined()) == 1
 
 
-def test_it_is_told_even_when_it_cannot_be_set_aside(address: str) -> None:
+def test_it_is_told_even_when_it_cannot_be_set_aside(disk: Disk, address: str) -> None:
     from fencepost import connect
 
-    with faulty_disk() as disk, connect(address) as store:
+    with connect(address) as store:
         keyed = store.keyed("slack", "threads")
         for key in ("a", "bad"):
             keyed.register(key, key)
         damage(store)
-        disk.fail(apsw.IOError, "write", "-wal")
+        disk.inject("write", 1, "EIO", of="-wal", for_ever=True)
 
         with pytest.raises(StoreCorrupt):
             keyed.lookup("bad")

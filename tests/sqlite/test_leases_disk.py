@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import apsw
 import pytest
 
 from fencepost import OutcomeUnknown, Store, StoreFull, connect
+from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock
-from .disk import Disk, faulty_disk
-
-
-@pytest.fixture
-def disk() -> Iterator[Disk]:
-    with faulty_disk() as disk:
-        yield disk
 
 
 @pytest.fixture
@@ -26,7 +19,7 @@ def store(disk: Disk, address: str, clock: FakeClock) -> Iterator[Store]:
 
 
 def _fail_commit(disk: Disk) -> None:
-    disk.fail_once(apsw.IOError("the disk failed"), "sync", "-wal")
+    disk.inject("sync", 1, "EIO", of="-wal")
 
 
 def test_a_lease_of_unknown_outcome_is_asked_for_again_by_its_token(
@@ -36,7 +29,7 @@ def test_a_lease_of_unknown_outcome_is_asked_for_again_by_its_token(
 
     lease = store.leases.acquire("deploy")
 
-    assert disk.faults == 1
+    assert disk.met == 1
     lease.renew()
     lease.release()
 
@@ -44,7 +37,7 @@ def test_a_lease_of_unknown_outcome_is_asked_for_again_by_its_token(
 def test_a_lease_whose_outcome_stays_unknown_is_not_said_to_be_unchanged(
     disk: Disk, store: Store, clock: FakeClock
 ) -> None:
-    disk.fail(apsw.IOError, "sync", "-wal")
+    disk.inject("sync", 1, "EIO", of="-wal", for_ever=True)
     with pytest.raises(OutcomeUnknown):
         store.leases.acquire("deploy", ttl=30)
     disk.heal()
@@ -60,7 +53,7 @@ def test_a_claim_of_a_key_of_unknown_outcome_is_asked_for_again_by_its_token(
 
     found = store.once("n", "k", aliases=["k2"])
 
-    assert (disk.faults, found.claimed, found.displaced) == (1, True, None)
+    assert (disk.met, found.claimed, found.displaced) == (1, True, None)
     found.complete({"n": 1})
     assert store.once("n", "k2").result == {"n": 1}
 
@@ -98,14 +91,14 @@ def test_a_function_whose_completion_is_of_unknown_outcome_runs_once(
         return len(runs)
 
     assert work() == 1
-    assert disk.faults == 1
+    assert disk.met == 1
     assert work() == 1
     assert runs == [1]
 
 
 def test_on_a_full_disk_nothing_is_leased_or_claimed(disk: Disk, store: Store) -> None:
     held = store.leases.acquire("held")
-    disk.fail(apsw.FullError, "write", "-wal")
+    disk.inject("write", 1, "ENOSPC", of="-wal", for_ever=True)
     for call in (
         lambda: store.leases.acquire("deploy"),
         lambda: store.once("n", "k"),

@@ -8,8 +8,8 @@ import apsw
 import pytest
 
 from fencepost import InvalidInput, Store, connect
+from fencepost.stress.sqlite.disk import Disk
 
-from .disk import faulty_disk
 from .inside import connection
 
 
@@ -67,24 +67,27 @@ def test_the_connection_is_hardened(store: Store, option: int, value: int) -> No
     assert connection(store).config(option, -1) == value
 
 
-def test_a_commit_that_is_acknowledged_was_synced_in_full_mode_alone(tmp_path: Path) -> None:
-    with faulty_disk() as disk:
-        for durability, syncs in (("full", 10), ("normal", 0)):
-            with connect(tmp_path / f"{durability}.db", durability=durability) as store:
-                store.queue("mail").enqueue(b"the first finds the WAL empty")
-                disk.done.clear()
+def test_a_commit_that_is_acknowledged_was_synced_in_full_mode_alone(
+    disk: Disk, tmp_path: Path
+) -> None:
+    for durability, syncs in (("full", 10), ("normal", 0)):
+        with connect(tmp_path / f"{durability}.db", durability=durability) as store:
+            store.queue("mail").enqueue(b"the first finds the WAL empty")
+            disk.done.clear()
 
-                for _ in range(10):
-                    store.queue("mail").enqueue(b"hello")
+            for _ in range(10):
+                store.queue("mail").enqueue(b"hello")
 
-                assert disk.done["sync wal"] == syncs
+            assert disk.done["sync"] == syncs
 
 
 # TXN-3
-def test_a_connection_opened_anew_after_a_failure_is_set_the_same(tmp_path: Path) -> None:
-    with faulty_disk() as disk, connect(tmp_path / "store.db") as store:
+def test_a_connection_opened_anew_after_a_failure_is_set_the_same(
+    disk: Disk, tmp_path: Path
+) -> None:
+    with connect(tmp_path / "store.db") as store:
         before = connection(store)
-        disk.fail_once(apsw.IOError("the disk failed"), "sync", "-wal")
+        disk.inject("sync", 1, "EIO", of="-wal")
         with pytest.raises(Exception, match="COMMIT"):
             store.queue("mail").enqueue(b"hello")
 

@@ -8,7 +8,7 @@ import random
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -16,10 +16,10 @@ import pytest
 
 from fencepost import OutcomeUnknown, Queue, Store, StoreFull, connect
 from fencepost.store.sqlite import space
+from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock
 from ..processes import PATIENCE_SECONDS
-from .disk import Disk, faulty_disk
 from .inside import ask, door
 
 # In a mount namespace of its own, so that the mount goes with the process.
@@ -91,12 +91,6 @@ def small_disk(tmp_path: Path) -> Path:
     if tried.returncode:
         pytest.skip(f"this account may not mount a disk: {tried.stderr.decode().strip()}")
     return folder
-
-
-@pytest.fixture
-def disk() -> Iterator[Disk]:
-    with faulty_disk() as disk:
-        yield disk
 
 
 @pytest.mark.parametrize(
@@ -218,11 +212,11 @@ def test_what_frees_work_drops_the_ballast_and_is_done_once_more(
             "renew": lambda: claim.renew(60),
             "cancel": lambda: store.cancel(2),
         }
-        disk.fail_once(apsw.FullError("the disk is full"), "write", "-wal")
+        disk.inject("write", 1, "ENOSPC", of="-wal")
 
         calls[verb]()
 
-        assert disk.faults == 1
+        assert disk.met == 1
         assert not os.path.exists(address + space.BALLAST)
         assert store.engine.upkeep.tick() is not None
         assert os.path.exists(address + space.BALLAST)
@@ -232,23 +226,23 @@ def test_a_disk_that_stays_full_is_said_after_the_second_time(
     disk: Disk, store: Store, queue: Queue
 ) -> None:
     queue.enqueue(b"one")
-    disk.fail(apsw.FullError, "write", "-wal")
+    disk.inject("write", 1, "ENOSPC", of="-wal", for_ever=True)
 
     with pytest.raises((StoreFull, OutcomeUnknown)):
         queue.claim()
     disk.heal()
 
-    assert disk.faults == 2
+    assert disk.met == 2
 
 
 def test_storing_more_leaves_the_ballast_where_it_is(disk: Disk, address: str) -> None:
     with connect(address) as store:
-        disk.fail(apsw.FullError, "write", "-wal")
+        disk.inject("write", 1, "ENOSPC", of="-wal", for_ever=True)
 
         with pytest.raises((StoreFull, OutcomeUnknown)):
             store.queue("mail").enqueue(b"one")
 
-    assert disk.faults == 1
+    assert disk.met == 1
     assert os.path.exists(address + space.BALLAST)
 
 
@@ -280,7 +274,7 @@ def test_a_sweep_frees_room_on_a_full_disk(disk: Disk, address: str) -> None:
         queue.ack_many(queue.claim())
         with door(store).write("test") as write:
             write.run("update fp_message set expires_at_ms = 1")
-        disk.fail_once(apsw.FullError("the disk is full"), "write", "-wal")
+        disk.inject("write", 1, "ENOSPC", of="-wal")
 
         assert store.sweep() == 2
         assert ask(address, "select count(*) from fp_message") == [(0,)]
