@@ -227,8 +227,8 @@ class Supervisor:
         for each in self._all():
             if self._stacks.get(each.stacks, float("inf")) <= time.monotonic():
                 del self._stacks[each.stacks]
-                if stacks := each.read_stacks():
-                    log.info("stacks", process=each.role.name, pid=each.pid, stacks=stacks)
+                if text := each.read_stacks():
+                    log.info("stacks", process=each.role.name, pid=each.pid, stacks=text)
 
     def _pause(self, now: float) -> float:
         times = [now + self._watch.pause if self._workers.size else now + 1, self._notifier.due]
