@@ -16,6 +16,7 @@ from ..store.errors import (
     StoreOpenFailed,
 )
 from .backup import backup
+from .control import limit, pause, resume, scale
 from .doctor import doctor
 from .keys import keys
 from .leases import leases
@@ -26,6 +27,7 @@ from .run import serve, up, work
 from .status import status
 from .stress import stress
 from .sweep import sweep
+from .workers import workers
 
 # What the caller can put right in the command or its environment.
 _WRONG_USAGE = (InvalidInput, StoreOpenFailed, StoreCorrupt, SchemaUnsupported)
@@ -47,6 +49,11 @@ for command in (
     serve,
     work,
     status,
+    scale,
+    pause,
+    resume,
+    limit,
+    workers,
     messages,
     keys,
     leases,

@@ -16,6 +16,7 @@ from rich.text import Text
 # rich would make all columns narrower, ids included, to fit the terminal.
 _ANY_WIDTH = 1_000_000
 _LONG = 60
+_TIMES = ("_at", "_since")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
@@ -68,9 +69,14 @@ def iso(seconds: float | None) -> str | None:
 def record(value: Any) -> dict[str, Any]:
     """Return a dataclass's fields by name, with times in ISO 8601."""
     return {
-        name: iso(getattr(value, name)) if name.endswith("_at") else getattr(value, name)
+        name: iso(getattr(value, name)) if name.endswith(_TIMES) else getattr(value, name)
         for name in value.__slots__
     }
+
+
+def mebibytes(size: int | None) -> str | None:
+    """Return a number of bytes as text for people."""
+    return None if size is None else f"{size / 1024**2:.0f} MiB"
 
 
 def _cut(text: str, people: bool) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from itertools import groupby
+from collections.abc import Iterable
+from typing import Any
 
 import click
 
 from ..store import connect
+from ..store.worker import Pool, Worker
 from .output import as_json, print_json, print_table, record, the_store
+from .workers import COLUMNS, rows
+
+_COUNTS = ("ready", "scheduled", "leased", "done", "dead", "cancelled", "oldest_ready_age")
+_POOL = ("pool", "pid", "host", "state", "size", "queues")
 
 
 @click.command()
@@ -21,29 +27,45 @@ def status(store: str, as_json: bool) -> None:
     """
     with connect(store, create=False) as opened:
         queues = opened.stats()
-        workers = opened.workers()
+        workers, registered = opened.workers(), opened.pools()
+        scale, now = opened.engine.pools.scale(), opened.engine.now_ms() / 1000
+    pools = _with_workers(registered, workers)
     if as_json:
-        pools = [
-            {"pool": pool, "workers": [record(worker) for worker in members]}
-            for pool, members in groupby(
-                sorted(workers, key=lambda worker: (worker.pool, worker.id)),
-                key=lambda worker: worker.pool,
-            )
-        ]
         by_name = {name: dataclasses.asdict(stats) for name, stats in queues.items()}
-        print_json({"queues": by_name, "pools": pools})
+        print_json({"queues": by_name, "pools": pools, "scale": scale})
         return
-    counts = ("ready", "scheduled", "leased", "done", "dead", "cancelled", "oldest_ready_age")
     print_table(
-        ("queue", *counts),
-        [(name, *(getattr(stats, count) for count in counts)) for name, stats in queues.items()],
-    )
-    click.echo()
-    print_table(
-        ("pool", "worker", "pid", "state", "handled", "since"),
+        ("queue", *_COUNTS, "paused", "limit"),
         [
-            (worker.pool, worker.id, worker.pid, worker.state, worker.handled, since)
-            for worker in workers
-            for since in [record(worker)["started_at"]]
+            (
+                *(name, *(getattr(stats, count) for count in _COUNTS)),
+                *("paused" if stats.paused else None, stats.max_leased),
+            )
+            for name, stats in queues.items()
         ],
     )
+    click.echo()
+    if scale is not None:
+        click.echo(f"scale: {scale} workers in each pool")
+    print_table(
+        _POOL,
+        [
+            (
+                *(pool[column] for column in ("id", "pid", "host", "state", "size")),
+                "all" if pool["queues"] is None else ", ".join(pool["queues"]),
+            )
+            for pool in pools
+        ],
+    )
+    click.echo()
+    print_table(COLUMNS, rows(workers, now))
+
+
+def _with_workers(pools: Iterable[Pool], workers: Iterable[Worker]) -> list[dict[str, Any]]:
+    """Return pools with their workers; one that was struck off before them is lost."""
+    found: dict[int, dict[str, Any]] = {pool.id: {**record(pool), "workers": []} for pool in pools}
+    unknown: dict[str, Any] = dict.fromkeys(Pool.__slots__)
+    for worker in workers:
+        lost = {**unknown, "id": worker.pool, "state": "lost", "workers": []}
+        found.setdefault(worker.pool, lost)["workers"].append(record(worker))
+    return [found[id] for id in sorted(found)]

@@ -63,7 +63,7 @@ class Event:
     """Something that happened to a pool or a worker.
 
     Attributes:
-        at: Unix seconds on the store's clock.
+        happened_at: Unix seconds on the store's clock.
         kind: Of a worker: "started", "ready", "claimed" (at most one a second is noted),
             "lost" (a claim that was given back at its end), "stopped", "killed". Of a pool:
             "started", "stopped". Of all pools: "scaled".
@@ -71,7 +71,7 @@ class Event:
     """
 
     id: int
-    at: float
+    happened_at: float
     kind: str
     pool: int | None
     worker: int | None

@@ -61,7 +61,11 @@ def times(value: Any) -> list[Any]:
 
 
 def test_an_empty_store_is_shown_as_empty(store: Store, command: Command) -> None:
-    assert command("status", "--json").json() == {"queues": {}, "pools": []}
+    assert command("status", "--json").json() == {
+        "queues": {},
+        "pools": [],
+        "scale": None,
+    }
     assert command("messages", "list", "--json").json() == []
     assert command("status").code == command("messages", "list").code == 0
 
@@ -84,15 +88,21 @@ def test_status_has_the_stats_of_every_queue(store: Store, command: Command) -> 
 
 
 def test_status_has_every_pool_with_its_workers(store: Store, command: Command) -> None:
-    for pool in (2, 1, 2):
-        store.engine.pools.register(pool)
+    running = store.engine.pools
+    for queues in (None, ["mail", "fax"]):
+        running.begin(queues, 2)
+    for pool in (2, 1, 2, 9):
+        running.register(pool)
 
     pools = command("status", "--json").json()["pools"]
 
-    assert [(pool["pool"], len(pool["workers"])) for pool in pools] == [(1, 1), (2, 2)]
+    assert [(pool["id"], len(pool["workers"])) for pool in pools] == [(1, 1), (2, 2), (9, 1)]
+    assert [(pool["state"], pool["size"]) for pool in pools[:2]] == [("starting", 2)] * 2
+    assert [pool["queues"] for pool in pools] == [None, ["mail", "fax"], None]
+    assert (pools[2]["state"], pools[2]["pid"]) == ("lost", None)
     worker = pools[0]["workers"][0]
     assert (worker["pid"], worker["state"], worker["handled"]) == (os.getpid(), "starting", 0)
-    assert len(times(pools)) == 6
+    assert len(times(pools)) == 12
     assert all(ISO.fullmatch(time) for time in times(pools))
 
 

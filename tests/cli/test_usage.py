@@ -37,10 +37,11 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
 
 
 LOOKING = [("status",), ("messages", "list"), ("messages", "show", "1"), ("doctor",)]
-LOOKING += [("leases", "list")]
+LOOKING += [("leases", "list"), ("workers", "list"), ("workers", "show", "1")]
 LOOKING += [("keys", "list"), ("keys", "list", "a", "x"), ("keys", "list", "--quarantined")]
 USING_A_STORE = [*LOOKING, ("messages", "replay", "1"), ("messages", "cancel", "1")]
 USING_A_STORE += [("leases", "release", "deploy")]
+USING_A_STORE += [("scale", "8"), ("pause", "mail"), ("resume", "mail"), ("limit", "mail", "2")]
 USING_A_STORE += [("keys", "get", "a", "x", "k"), ("keys", "delete", "a", "x", "k")]
 USING_A_STORE += [("keys", "clear", "a", "x")]
 USING_A_STORE += [("sweep",), ("backup", "copy.db")]
@@ -88,6 +89,20 @@ def test_the_version_is_printed(command: Command) -> None:
         ("leases", "release"),
         ("leases", "release", ""),
         ("leases", "list", "--limit", "0"),
+        ("scale",),
+        ("scale", "-1"),
+        ("scale", "257"),
+        ("scale", "many"),
+        ("pause",),
+        ("pause", "a b"),
+        ("resume", ""),
+        ("limit", "mail"),
+        ("limit", "mail", "0"),
+        ("limit", "mail", "some"),
+        ("limit", "a b", "1"),
+        ("workers", "show"),
+        ("workers", "show", "0"),
+        ("workers", "show", "1", "--limit", "0"),
         ("keys", "list", "owner"),
         ("keys", "list", "owner", "space", "--quarantined"),
         ("keys", "list", "owner", "a b"),
@@ -117,7 +132,9 @@ def test_wrong_usage_is_one_line_and_exit_2(
     assert command(*words).complains(2)
 
 
-@pytest.mark.parametrize("words", [(), ("messages",), ("keys",), ("leases",)], ids=str)
+@pytest.mark.parametrize(
+    "words", [(), ("messages",), ("keys",), ("leases",), ("workers",)], ids=str
+)
 def test_without_a_command_there_is_help_and_exit_2(
     command: Command, words: tuple[str, ...]
 ) -> None:
@@ -195,6 +212,7 @@ def test_looking_makes_no_file(path: Path, command: Command, words: tuple[str, .
     missing = path.with_name("missing.db")
     with connect(str(path)) as store:
         store.queue("mail").enqueue(b"{}")
+        store.engine.pools.register(1)
     before = sorted(os.listdir(path.parent))
 
     assert command(*words).code == 0

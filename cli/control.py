@@ -1,0 +1,96 @@
+"""fencepost scale, pause, resume, limit: steering running pools, through the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from ..store import connect
+from ..store.worker import MAX_WORKERS, Pool
+from .output import plain, the_store
+
+# What click hands to a callback of a parameter.
+_Convert = Callable[[click.Context, click.Parameter, str], int | None]
+
+
+def _number_or(word: str, numbers: click.IntRange) -> _Convert:
+    def convert(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+        if value == word:
+            return None
+        number: int = numbers(value, parameter, context)
+        return number
+
+    return convert
+
+
+@click.command()
+@click.argument(
+    "workers", metavar="N|auto", callback=_number_or("auto", click.IntRange(0, MAX_WORKERS))
+)
+@the_store
+def scale(workers: int | None, store: str) -> None:
+    """Have every pool of the store run N workers, from now on and after a restart.
+
+    auto: each as many as it was started with.
+
+    Example: fencepost scale 8
+    """
+    with connect(store, create=False) as opened:
+        pools = [pool for pool in opened.pools() if pool.state not in ("stopping", "lost")]
+        opened.scale(workers)
+    click.echo(_follow(pools, workers))
+
+
+@click.command()
+@click.argument("queue")
+@the_store
+def pause(queue: str, store: str) -> None:
+    """Have nothing of QUEUE claimed until it is resumed; what is in work goes on.
+
+    Example: fencepost pause mail
+    """
+    with connect(store, create=False) as opened:
+        known = opened.pause(queue)
+    click.echo(f"paused {queue}" + ("" if known else "; it is new, and starts paused"))
+
+
+@click.command()
+@click.argument("queue")
+@the_store
+def resume(queue: str, store: str) -> None:
+    """Have a paused QUEUE claimed from again.
+
+    Example: fencepost resume mail
+    """
+    with connect(store, create=False) as opened:
+        if not opened.resume(queue):
+            raise click.ClickException(f"there is no queue {plain(queue)}")
+    click.echo(f"resumed {queue}")
+
+
+@click.command()
+@click.argument("queue")
+@click.argument("most", metavar="N|none", callback=_number_or("none", click.IntRange(1, 2**62)))
+@the_store
+def limit(queue: str, most: int | None, store: str) -> None:
+    """Have at most N deliveries of QUEUE in work at a time, in all pools together.
+
+    Example: fencepost limit mail 2
+    """
+    with connect(store, create=False) as opened:
+        opened.queue(queue, max_leased=most)
+    click.echo(f"{queue}: " + ("no limit" if most is None else f"at most {most} in work at a time"))
+
+
+def _follow(pools: list[Pool], workers: int | None) -> str:
+    """Say what will come of it."""
+    if not pools:
+        start = "as it is told" if workers is None else f"with {workers}"
+        return f"no pool runs; the next one starts {start}"
+    many = len(pools) > 1
+    who = f"{len(pools)} pools follow" if many else "1 pool follows"
+    if workers is None:
+        return f"{who}: as many workers as started with"
+    now = ", ".join(map(str, sorted({pool.size for pool in pools})))
+    return f"{who}: {now} -> {workers} workers{' each' * many}"

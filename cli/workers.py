@@ -1,0 +1,83 @@
+"""fencepost workers: who works, and what became of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from ..store import connect
+from ..store.worker import Event, Worker
+from .output import as_json, mebibytes, plain, print_json, print_table, record, the_store
+
+COLUMNS = ("pool", "worker", "pid", "state", "on", "for", "handled", "memory")
+
+
+@click.group()
+def workers() -> None:
+    """List worker processes, and look at one, also after its end.
+
+    Example: fencepost workers list
+    """
+
+
+@workers.command("list")
+@the_store
+@as_json
+def list_(store: str, as_json: bool) -> None:
+    """List the workers of all pools, oldest first.
+
+    Example: fencepost workers list --json
+    """
+    with connect(store, create=False) as opened:
+        found, now = opened.workers(), opened.engine.now_ms() / 1000
+    if as_json:
+        print_json([record(worker) for worker in found])
+    else:
+        print_table(COLUMNS, rows(found, now))
+
+
+@workers.command()
+@the_store
+@click.argument("id", type=click.IntRange(1, 2**63 - 1))
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Events.")
+@as_json
+def show(store: str, id: int, limit: int, as_json: bool) -> None:
+    """Show a worker and what happened to it, newest first.
+
+    Example: fencepost workers show 7
+    """
+    with connect(store, create=False) as opened:
+        found = next((worker for worker in opened.workers() if worker.id == id), None)
+        events = opened.events(worker=id, limit=limit)
+    if found is None and not events:
+        raise click.ClickException(f"there is no worker {id}, nor any trace of one")
+    facts = _ended(id, events) if found is None else record(found)
+    if as_json:
+        print_json({**facts, "events": [record(event) for event in events]})
+        return
+    for fact, value in facts.items():
+        click.echo(f"{fact}: {plain(value)}")
+    click.echo()
+    columns = ("happened_at", "kind", "delivery", "fence", "detail")
+    print_table(columns, [[record(event)[column] for column in columns] for event in events])
+
+
+def rows(workers: Iterable[Worker], now: float) -> list[Sequence[object]]:
+    """Return a row of a table for each worker, under COLUMNS."""
+    return [
+        (
+            *(worker.pool, worker.id, worker.pid, worker.state),
+            None if worker.delivery is None else f"{worker.queue} {worker.delivery}",
+            None if worker.busy_since is None else f"{max(0, now - worker.busy_since):.1f} s",
+            *(worker.handled, mebibytes(worker.memory)),
+        )
+        for worker in workers
+    ]
+
+
+def _ended(id: int, events: Sequence[Event]) -> dict[str, Any]:
+    """Return what is still known of a worker that is gone: how it ended comes last."""
+    last = events[0]
+    return {"id": id, "pool": last.pool, "pid": last.pid, "state": last.kind}
