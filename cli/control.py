@@ -32,7 +32,7 @@ def _number_or(word: str, numbers: click.IntRange) -> _Convert:
 def scale(workers: int | None, store: str) -> None:
     """Have every pool of the store run N workers, from now on and after a restart.
 
-    auto: each as many as it was started with.
+    auto: each as it was started.
 
     Example: fencepost scale 8
     """
@@ -91,6 +91,6 @@ def _follow(pools: list[Pool], workers: int | None) -> str:
     many = len(pools) > 1
     who = f"{len(pools)} pools follow" if many else "1 pool follows"
     if workers is None:
-        return f"{who}: as many workers as started with"
+        return f"{who}: {'each ' * many}as it was started"
     now = ", ".join(map(str, sorted({pool.size for pool in pools})))
     return f"{who}: {now} -> {workers} workers{' each' * many}"

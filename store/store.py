@@ -270,7 +270,7 @@ class Store:
     def scale(self, workers: int | None) -> None:
         """Have every pool of this store, also those to come, run so many workers.
 
-        None: each as many as it was started with, or finds it needs.
+        None: each as it was started.
         """
         if workers is not None:
             validate.count(workers, "workers", least=0, most=MAX_WORKERS)

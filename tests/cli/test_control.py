@@ -38,12 +38,13 @@ def test_a_scale_is_told_to_the_pools_that_run(pools: Pools, command: Command) -
 
     assert first.out == "no pool runs; the next one starts with 8\n"
     assert one.out == "1 pool follows: 4 -> 6 workers\n"
-    assert one_auto.out == "1 pool follows: as many workers as started with\n"
+    assert one_auto.out == "1 pool follows: as it was started\n"
     assert two.out == "2 pools follow: 2, 4 -> 0 workers each\n"
-    assert two_auto.out == "2 pools follow: as many workers as started with\n"
+    assert two_auto.out == "2 pools follow: each as it was started\n"
     assert [ended.code for ended in (first, one, one_auto, two)] == [0] * 4
 
 
+# FP-17
 def test_the_scale_is_kept_and_shown(pools: Pools, command: Command) -> None:
     command("scale", "8")
 
@@ -115,7 +116,7 @@ def test_workers_are_listed_with_what_they_are_at(
     assert table[0].split() == ["pool", "worker", "pid", "state", "on", "for", "handled", "memory"]
     assert "mail 1" in table[1]
     assert "50 MiB" in table[1]
-    assert table[1] in command("status").out
+    assert "mail 1" in command("status").out
     assert len(table) == 3
 
 
@@ -124,6 +125,7 @@ def test_without_workers_the_list_is_empty(store: Store, command: Command) -> No
     assert command("workers", "list").code == 0
 
 
+# FP-16
 def test_a_worker_is_shown_with_what_happened_to_it_also_after_its_end(
     store: Store, pools: Pools, command: Command
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_bell_taken_away_costs_no_message(address: str, store: Store, queue: Q
         assert len(other.queue("mail").claim()) == 1
 
 
+# FP-14
 def test_who_waits_for_a_full_queue_is_woken_once_there_is_room(store: Store, address: str) -> None:
     queue = store.queue("mail", max_leased=2)
     queue.enqueue_many({"body": b""} for _ in range(6))

@@ -17,6 +17,7 @@ def full(store: Store) -> Queue:
     return queue
 
 
+# FP-14
 def test_a_paused_queue_gives_nothing_until_it_is_resumed(queue: Queue, store: Store) -> None:
     queue.enqueue(b"1")
     store.queue("other").enqueue(b"2")
@@ -56,6 +57,7 @@ def test_what_is_no_queues_name_cannot_be_paused(store: Store) -> None:
             verb("a/b")
 
 
+# FP-14
 def test_no_more_than_its_limit_is_leased_of_a_queue(
     full: Queue, store: Store, clock: FakeClock
 ) -> None:

@@ -64,6 +64,7 @@ def test_pool_ids_are_never_given_twice(pools: Pools) -> None:
     assert pools.begin(None, 1) > first
 
 
+# FP-17
 def test_the_scale_is_kept(pools: Pools) -> None:
     assert pools.scale() is None
     pools.set_scale(8)
@@ -98,6 +99,7 @@ def test_a_worker_says_what_it_is_at(
     assert store.workers()[0].delivery is None
 
 
+# FP-16
 def test_what_became_of_a_worker_is_written_down(store: Store, queue: Queue, pools: Pools) -> None:
     pool = pools.begin(None, 1)
     worker, other = pools.register(pool), pools.register(pool)
@@ -129,6 +131,7 @@ def test_what_became_of_a_worker_is_written_down(store: Store, queue: Queue, poo
     assert len(pools.events(limit=3)) == 3
 
 
+# FP-16
 def test_of_the_events_the_newest_are_kept(
     store: Store, pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +169,7 @@ def test_a_workers_leases_are_renewed_together(
     assert pools.renew_owned(worker, 1) == until
 
 
+# FP-15
 def test_a_delivery_that_crashes_its_workers_is_dead_in_the_end(store: Store, queue: Queue) -> None:
     queue.enqueue(b"poison")
     (failed,) = queue.claim()
@@ -203,6 +207,7 @@ def test_a_handlers_own_limit_of_crashes_counts(store: Store, queue: Queue, pool
     assert (found.state, found.error) == ("dead", "given up after crash 1: it is gone")
 
 
+# FP-15
 def test_only_what_a_worker_crashed_on_alone_is_to_blame(
     store: Store, queue: Queue, pools: Pools
 ) -> None:
