@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ..store.errors import InvalidInput
-from ..workers import PoolOptions, Role, Target, run_pool
+from ..workers import Commands, PoolOptions, Role, Target, run_pool
 from ..workers.log import configure
 
 
@@ -63,6 +64,26 @@ _POOL = (
         help="Seconds after which a process that is not up is replaced.",
     ),
 )
+_COMMANDS = (
+    click.option("--exec", "command", metavar="COMMAND", help="Run this for each message."),
+    click.option(
+        "--store",
+        envvar="FENCEPOST_STORE",
+        metavar="URL",
+        help="With --exec: path or URL of the store.  [env: FENCEPOST_STORE]",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(0.001, 86_400),
+        help="With --exec: seconds after which the command is killed and the message retried.",
+    ),
+    click.option(
+        "--max-attempts",
+        type=click.IntRange(1, 2**31),
+        help="With --exec: until a message is dead.  [default: 8]",
+    ),
+)
+_OF_COMMANDS = ("store", "timeout", "max_attempts")
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _port = click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 picks one."
@@ -73,6 +94,12 @@ _Command = TypeVar("_Command", bound=Callable[..., None])
 
 def _pool(command: _Command) -> _Command:
     for option in reversed(_POOL):
+        command = option(command)
+    return command
+
+
+def _commands(command: _Command) -> _Command:
+    for option in reversed(_COMMANDS):
         command = option(command)
     return command
 
@@ -105,22 +132,59 @@ def serve(target: str, host: str, port: int) -> None:
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", required=False)
 @_pool
 @click.option("--queue", "queues", multiple=True, metavar="Q", help="Only this one; repeatable.")
 @click.option("--drain", is_flag=True, help="Exit when nothing is left to do.")
-def work(target: str, queues: tuple[str, ...], **pool: Any) -> None:
-    """Run the worker pool of TARGET alone.
+@_commands
+def work(
+    target: str | None,
+    queues: tuple[str, ...],
+    command: str | None,
+    store: str | None,
+    timeout: float | None,
+    max_attempts: int | None,
+    **pool: Any,
+) -> None:
+    """Run the worker pool of TARGET alone, or a command for each message.
 
     Example: fencepost work hooks.py --workers 8 --drain
+
+    With --exec there is no TARGET: a command has the body on its stdin and the rest in
+    FENCEPOST_... variables. It exits with 0 when the message is done, with 100 when it is
+    dead at once; anything else is tried again.
+
+    Example: fencepost work --exec ./deploy.sh --queue mail --store hooks.db --timeout 60
     """
     if not pool["workers"]:
         raise click.BadParameter("at least one worker is needed", param_hint="--workers")
-    load, app = _load(target)
+    load: Target | Commands
+    if command is None:
+        _refuse_without_exec()
+        load, app = _load(target or "")
+    else:
+        if target is not None:
+            raise click.UsageError("give TARGET or --exec, not both")
+        if not queues or store is None:
+            raise click.UsageError("--exec needs --queue and --store")
+        configure()
+        load = Commands(store, command, queues, timeout, max_attempts)
+        app = load()
     options = PoolOptions(queues=queues or None, **pool)
     many = "{}:{}".format(*options.autoscale) if options.autoscale else options.workers
     ready = f"working on {', '.join(queues or app.handlers)} with {many} workers"
     _run(load, app, options, ready=ready)
+
+
+def _refuse_without_exec() -> None:
+    """Refuse what only a command takes; a store in the environment may be for others."""
+    context = click.get_current_context()
+    for parameter in work.params:
+        given = context.get_parameter_source(parameter.name or "")
+        if parameter.name == "target" and context.params["target"] is None:
+            raise click.MissingParameter(ctx=context, param=parameter)
+        if parameter.name in _OF_COMMANDS and given is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[0]} is for --exec")
 
 
 def _load(text: str) -> tuple[Target, Any]:
@@ -147,7 +211,12 @@ def _receive(load: Target, app: Any, host: str, port: int, options: PoolOptions)
 
 
 def _run(
-    load: Target, app: Any, options: PoolOptions, *, ready: str, others: Sequence[Role] = ()
+    load: Target | Commands,
+    app: Any,
+    options: PoolOptions,
+    *,
+    ready: str,
+    others: Sequence[Role] = (),
 ) -> None:
     if not run_pool(app, load, options, others=others, on_ready=lambda: click.echo(ready)):
         sys.exit(1)

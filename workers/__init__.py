@@ -1,5 +1,6 @@
 """The workers: processes that do what the store keeps."""
 
+from .command import Commands
 from .context import Context, Discard, Retry
 from .handler import Application, Handler
 from .incarnation import Role
@@ -8,6 +9,7 @@ from .target import Target
 
 __all__ = [
     "Application",
+    "Commands",
     "Context",
     "Discard",
     "Handler",

@@ -11,14 +11,13 @@ from msgspec import UNSET, UnsetType
 
 from ..store import Message, Store
 from ..store.errors import InvalidInput
-from ..store.message import DEFAULT_MAX_ATTEMPTS, Limits
+from ..store.message import DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_CRASHES, Limits
 from ..store.validate import Duration, cap, count, milliseconds, name
 from .context import Context
 from .rules import Rules, Wait, check_backoff, check_rules
 
 Function = Callable[[Message, Context], Any]
 
-DEFAULT_MAX_CRASHES = 3
 DEFAULT_CONCURRENCY = 10
 _MOST_CONCURRENCY = 1000
 
@@ -60,7 +59,6 @@ class Handler:
     soft_timeout: float | None = None
     at_most_once: bool = False
     concurrency: int = 1
-    max_crashes: int = DEFAULT_MAX_CRASHES
     max_rows: int | UnsetType | None = UNSET
     max_bytes: int | UnsetType | None = UNSET
     max_leased: int | UnsetType | None = UNSET
@@ -122,7 +120,6 @@ def make_handler(
     if at_most_once:
         _check_once(durable, max_attempts, retry_for, backoff, retry_on, max_crashes)
         max_attempts = max_crashes = 1
-    retry_for_ms = milliseconds(retry_for, "retry_for")
     hard, soft = _seconds(timeout, "timeout"), _seconds(soft_timeout, "soft_timeout")
     if hard is not None and soft is not None and soft >= hard:
         raise InvalidInput(
@@ -134,7 +131,11 @@ def make_handler(
     return Handler(
         name=name(queue if queue is not None else own_name, "a handler's name"),
         function=function,
-        limits=Limits(count(_or(max_attempts, DEFAULT_MAX_ATTEMPTS), "max_attempts"), retry_for_ms),
+        limits=Limits(
+            count(_or(max_attempts, DEFAULT_MAX_ATTEMPTS), "max_attempts"),
+            milliseconds(retry_for, "retry_for"),
+            count(_or(max_crashes, DEFAULT_MAX_CRASHES), "max_crashes"),
+        ),
         backoff=check_backoff(backoff),
         rules=check_rules(discard_on, {} if retry_on is None else retry_on),
         timeout=hard,
@@ -143,7 +144,6 @@ def make_handler(
         concurrency=count(
             _or(concurrency, default_concurrency), "concurrency", most=_MOST_CONCURRENCY
         ),
-        max_crashes=count(_or(max_crashes, DEFAULT_MAX_CRASHES), "max_crashes"),
         max_rows=cap(max_rows, "max_rows"),
         max_bytes=cap(max_bytes, "max_bytes"),
         max_leased=cap(max_leased, "max_leased"),

@@ -12,6 +12,7 @@ from ..store.validate import count, milliseconds
 from ..store.worker import MAX_WORKERS
 from .autoscale import Autoscaler
 from .child import Load, work
+from .command import Commands
 from .handler import Application, set_caps
 from .incarnation import Role
 from .sizing import Sizing
@@ -94,7 +95,7 @@ def run_pool(
                 "worker",
                 work,
                 (load, pool, options.queues, options.lease),
-                main=not isinstance(load, Target),
+                main=not isinstance(load, Target | Commands),
             ),
             sizing=sizing,
             others=others,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, InvalidInput, Message
+from fencepost.store.message import Limits
 from fencepost.workers.handler import Handler
 
 
@@ -28,7 +29,7 @@ def made(function: Any = work, app: App | None = None, **settings: Any) -> Handl
 def test_a_handler_without_settings_has_the_defaults() -> None:
     found = made()
 
-    assert (found.limits.max_attempts, found.limits.retry_for_ms, found.max_crashes) == (8, 0, 3)
+    assert found.limits == Limits(max_attempts=8, retry_for_ms=0, max_crashes=3)
     assert (found.timeout, found.soft_timeout, found.backoff) == (None, None, None)
     assert (found.at_most_once, found.concurrency, dict(found.rules)) == (False, 1, {})
     assert made(later).concurrency == 10
@@ -113,7 +114,7 @@ def test_at_most_once_is_one_attempt() -> None:
     found = made(at_most_once=True, timeout=5, discard_on=[ValueError], max_attempts=1)
 
     assert found.at_most_once
-    assert (found.limits.max_attempts, found.limits.retry_for_ms, found.max_crashes) == (1, 0, 1)
+    assert found.limits == Limits(max_attempts=1, retry_for_ms=0, max_crashes=1)
 
 
 def test_at_most_once_needs_a_store_that_keeps_its_claims_over_a_power_loss() -> None:
