@@ -14,9 +14,9 @@ import msgspec
 from ..store import Message, Store, connect
 from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
 from ..store.message import Draft
-from ..workers.child import patiently
 from ..workers.handler import set_caps
 from ..workers.log import log
+from ..workers.outage import patiently
 from .app import App, Source
 from .committer import Committer
 from .reading import Receive, Scope, Send, TooLarge, Unfinished, read_body

@@ -1,21 +1,25 @@
 """The workers: processes that do what the store keeps."""
 
 from .command import Commands
-from .context import Context, Discard, Retry
+from .context import Cancelled, Context, Discard, Retry, SoftTimeout
 from .handler import Application, Handler
 from .incarnation import Role
 from .pool import PoolOptions, run_pool
+from .recycle import Recycle
 from .target import Target
 
 __all__ = [
     "Application",
+    "Cancelled",
     "Commands",
     "Context",
     "Discard",
     "Handler",
     "PoolOptions",
+    "Recycle",
     "Retry",
     "Role",
+    "SoftTimeout",
     "Target",
     "run_pool",
 ]

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 from multiprocess.connection import Connection
 
 from ..store import connect
-from ..store.errors import StoreBusy
 from .handler import Application
 from .keeper import Keeper
-from .log import configure, log
+from .log import configure
+from .outage import patiently
 from .page import Page
+from .recycle import NEVER, Recycle
 from .worker import Worker
 
 Load = Callable[[], Application]
-T = TypeVar("T")
 
 
 def work(
@@ -30,6 +30,7 @@ def work(
     pool: int,
     queues: Sequence[str] | None,
     lease: float,
+    recycle: Recycle = NEVER,
 ) -> None:
     """Run one worker until SIGTERM: finish what is begun, then return.
 
@@ -43,11 +44,24 @@ def work(
     }
     # The supervisor has made the store; a worker that finds none must not begin another.
     open_store = partial(connect, app.store, create=False, **app.store_options)
-    with patiently(open_store) as store, patiently(open_store) as keeper_store:
-        id = patiently(partial(store.engine.pools.register, pool))
-        keeper = Keeper(keeper_store.engine, id, lease)
+    waiting = partial(line.send_bytes, b"waiting")
+    with contextlib.ExitStack() as stack:
+        store, keeper_store, *others = [
+            stack.enter_context(patiently(open_store, waiting))
+            for _ in range(3 if any(handler.is_async for handler in handlers.values()) else 2)
+        ]
+        id = patiently(partial(store.engine.pools.register, pool), waiting)
+        keeper = Keeper(keeper_store.engine, id, lease, page)
         worker = Worker(
-            store, handlers, id=id, lease=lease, keeper=keeper, line=line, signals=signals
+            store,
+            handlers,
+            id=id,
+            lease=lease,
+            keeper=keeper,
+            line=line,
+            signals=signals,
+            beside=others[0] if others else None,
+            recycle=recycle,
         )
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())
         keeper.start()
@@ -56,15 +70,6 @@ def work(
             worker.run()
         finally:
             keeper.stop()
-
-
-def patiently(start: Callable[[], T]) -> T:
-    """Start with the store as soon as it is no longer busy, however long that takes."""
-    while True:
-        try:
-            return start()
-        except StoreBusy as error:
-            log.warning("store busy", operation=error.operation, waited=error.waited)
 
 
 def _signal_pipe() -> int:

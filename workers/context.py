@@ -29,6 +29,20 @@ class Discard(Exception):
     """Raise it to make the delivery a dead letter at once: trying again would not help."""
 
 
+class SoftTimeout(Exception):
+    """Raised in a handler that is over its soft_timeout: clean up and return, or let it pass.
+
+    What passes is a failure like any other, so the delivery is tried again.
+    """
+
+
+class Cancelled(BaseException):
+    """Raised in a handler when its worker must end now: the delivery is given back.
+
+    The attempt does not count. A handler that may run only once makes it a dead letter.
+    """
+
+
 class Context:
     """One attempt at one delivery.
 
@@ -38,6 +52,8 @@ class Context:
         fence: Greater than that of every earlier claim; hand it to systems that can
             refuse a smaller one than they have seen.
         idempotency_key: The same for every attempt at this delivery, and for no other.
+        completed: Its transaction has committed.
+        told: It has been told that the lease is lost.
     """
 
     def __init__(self, claim: Claim, store: Store, tenure: Tenure) -> None:
@@ -48,6 +64,7 @@ class Context:
         self.fence = claim.fence
         self.idempotency_key = _idempotency_key(claim)
         self.completed = False
+        self.told = False
 
     @property
     def lost(self) -> bool:
@@ -85,7 +102,7 @@ class Context:
         try:
             yield
         except LeaseLost:
-            self._tenure.refused = True
+            self._tenure.refused = self.told = True
             raise
 
 

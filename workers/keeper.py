@@ -1,38 +1,50 @@
-"""Keeping a lease while its handler works: a thread with a store of its own."""
+"""Keeping leases while their handlers work: a thread with a store of its own."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ..store.engine import Engine, Hold
 from ..store.engine.pools import Report
 from ..store.errors import FencepostError, LeaseLost
 from ..store.renewal import Tenure
 from .log import log
+from .page import Page
 
 _REPORT_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 _UPKEEP_SECONDS = 10.0
 
+# What is due within this part of a lease is renewed with what is due now.
+_TOGETHER = 0.1
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class _Report:
     state: str
     handled: int
 
 
 class Keeper:
-    """Renews the lease in work at a third of its length, reports, and keeps the store up."""
+    """Renews the leases in work at a third of their length, reports, and keeps the store up.
 
-    def __init__(self, engine: Engine, worker: int, lease: float) -> None:
+    Attributes:
+        ended: Attempts at deliveries that have come to their end.
+        on_lost: Called when a lease was found lost.
+    """
+
+    def __init__(self, engine: Engine, worker: int, lease: float, page: Page) -> None:
         self._engine = engine
         self._worker = worker
         self._lease_ms = round(lease * 1000)
-        self._tenure: Tenure | None = None
-        self._now = _Report("starting", 0)
+        self._page = page
+        self._kept: dict[int, tuple[Hold, Tenure]] = {}
+        self._state = "starting"
+        self._handled = 0
         self._said = _Report("starting", 0)
         self._said_at = 0.0
         self._upkeep_at = 0.0
@@ -40,6 +52,8 @@ class Keeper:
         self._stopped = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self.ended = 0
+        self.on_lost: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to keep."""
@@ -52,31 +66,47 @@ class Keeper:
             self._changed.notify()
         self._thread.join()
 
-    def keep(self, hold: Hold, asked_ms: int) -> Tenure:
-        """Renew this lease until `drop`; `asked_ms` is the store's clock before it was claimed."""
+    def keep(self, hold: Hold, asked_ms: int, timeout: float | None = None) -> Tenure:
+        """Renew this lease until `drop`.
+
+        Args:
+            asked_ms: The store's clock before it was claimed.
+            timeout: Seconds after which the supervisor kills this process, until `spare`.
+        """
 
         def renew(engine: Engine, lease_ms: int) -> int:
             return engine.renew(hold, lease_ms)
 
         tenure = Tenure(self._engine, renew, asked_ms=asked_ms, ttl_ms=self._lease_ms)
+        kill_at_ms = None if timeout is None else self._engine.now_ms() + round(timeout * 1000)
         with self._changed:
-            self._tenure = tenure
-            self._now.state = "busy"
+            self._kept[hold.fence] = hold, tenure
+            self._page.hold(hold.id, tenure.ends_ms, kill_at_ms)
             self._nudge(min(self._renewal(tenure), self._said_at + _REPORT_SECONDS))
         return tenure
 
-    def drop(self, *, handled: bool) -> None:
+    def spare(self, hold: Hold) -> None:
+        """Say that the handler has returned."""
+        with self._changed:
+            self._page.drop(hold.id)
+
+    def drop(self, hold: Hold, *, handled: bool) -> None:
         """Renew no longer: the delivery is settled."""
         with self._changed:
-            self._tenure = None
-            self._now.handled += handled
+            del self._kept[hold.fence]
+            self._handled += handled
+            self.ended += 1
 
     def say(self, state: str) -> None:
-        """Have the worker's state told to the store, within a second."""
+        """Have the worker's state told to the store, within a second; it is busy by itself."""
         with self._changed:
-            self._now.state = state
-            if self._now != self._said:
+            self._state = state
+            if self._now() != self._said:
                 self._nudge(self._said_at + _REPORT_SECONDS)
+
+    def _now(self) -> _Report:
+        busy = self._state == "idle" and self._kept
+        return _Report("busy" if busy else self._state, self._handled)
 
     def _nudge(self, at: float) -> None:
         # Waking a thread for every message would cost more than the message.
@@ -85,6 +115,8 @@ class Keeper:
 
     def _renewal(self, tenure: Tenure) -> float:
         """Return when to renew, on time.monotonic()."""
+        if tenure.lost:
+            return math.inf
         due_ms = tenure.ends_ms - self._lease_ms * 2 // 3
         return time.monotonic() + (due_ms - self._engine.now_ms()) / 1000
 
@@ -93,33 +125,51 @@ class Keeper:
             with self._changed:
                 if self._stopped:
                     return
-                tenure = self._tenure
-                self._wakes_at = self._next(tenure)
+                renewals = [(self._renewal(tenure), hold, tenure) for hold, tenure in self._held()]
+                self._wakes_at = min(
+                    min((at for at, _, _ in renewals), default=math.inf),
+                    math.inf if self._now() == self._said else self._said_at + _REPORT_SECONDS,
+                    self._upkeep_at,
+                )
                 wait = self._wakes_at - time.monotonic()
                 if wait > 0:
                     self._changed.wait(None if wait == math.inf else wait)
                     continue
-                report = replace(self._now)
-            if tenure is not None and not tenure.lost:
-                self._renew(tenure)
+                report = self._now()
+            now = time.monotonic()
+            if any(at <= now for at, _, _ in renewals):
+                soon = now + self._lease_ms * _TOGETHER / 1000
+                self._renew([(hold, tenure) for at, hold, tenure in renewals if at <= soon])
             self._report(report)
             self._keep_up()
 
-    def _next(self, tenure: Tenure | None) -> float:
-        renewal = math.inf if tenure is None or tenure.lost else self._renewal(tenure)
-        report = math.inf if self._now == self._said else self._said_at + _REPORT_SECONDS
-        return min(renewal, report, self._upkeep_at)
+    def _held(self) -> list[tuple[Hold, Tenure]]:
+        return list(self._kept.values())
 
-    def _renew(self, tenure: Tenure) -> None:
-        if time.monotonic() < self._renewal(tenure):
-            return
+    def _renew(self, due: Sequence[tuple[Hold, Tenure]]) -> None:
+        """Renew leases in one transaction; one that is lost takes no other with it."""
+        asked_ms = self._engine.now_ms()
+        renewed = []
         try:
-            tenure.renew(self._engine, self._lease_ms)
-        except LeaseLost:
-            return  # and the tenure knows
+            with self._engine.transaction("renew"):
+                for hold, tenure in due:
+                    try:
+                        self._engine.renew(hold, self._lease_ms)
+                    except LeaseLost:
+                        tenure.refused = True
+                    else:
+                        renewed.append((hold, tenure))
         except FencepostError:
-            # The store may be back before the lease ends; until then nothing is lost.
+            # The store may be back before the leases end; until then nothing is lost.
             time.sleep(min(_RETRY_SECONDS, self._lease_ms / 10_000))
+        else:
+            with self._changed:
+                for hold, tenure in renewed:
+                    # Neither the store nor this ever shortens it, so threads may renew in any order.
+                    tenure.ends_ms = max(tenure.ends_ms, asked_ms + self._lease_ms)
+                    self._page.renewed(hold.id, tenure.ends_ms)
+        if len(renewed) < len(due):
+            self.on_lost()
 
     def _report(self, report: _Report) -> None:
         if report == self._said or time.monotonic() < self._said_at + _REPORT_SECONDS:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..store.backoff import backoff_ms
 from ..store.errors import InvalidInput
 from ..store.validate import Duration, error_text, milliseconds
+from . import interrupt
 from .context import Discard, Retry
 from .log import log
 
@@ -100,10 +101,14 @@ def check_rules(
 
 
 def describe(error: BaseException) -> str:
-    """Name an error and the line that raised it."""
+    """Name an error and the line that raised it, or in which it was raised."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
+    while (
+        trace is not None
+        and (inner := trace.tb_next) is not None
+        and inner.tb_frame.f_globals is not vars(interrupt)
+    ):
+        trace = inner
     where = ""
     if trace is not None:
         code = trace.tb_frame.f_code

@@ -11,6 +11,7 @@ from multiprocess.connection import wait
 from ..store import Store
 from ..store.errors import FencepostError
 from .crew import Crew
+from .guard import Guard
 from .incarnation import Incarnation, Role
 from .log import log
 from .notify import Notifier
@@ -20,7 +21,6 @@ from .signals import Signals, listening
 from .sizing import Sizing
 from .strays import Strays
 from .template import Template
-from .watch import Watch
 
 _DONE_SECONDS = 0.1
 _TELL_SECONDS = 30.0
@@ -77,7 +77,7 @@ class Supervisor:
             self._workers,
         ]
         self._rescue = Rescue(self._engine)
-        self._watch = Watch(self._engine, lease)
+        self._guard = Guard(self._engine, lease)
         self._notifier = Notifier()
         self._strays = Strays()
         self._grace = grace
@@ -119,7 +119,7 @@ class Supervisor:
                 self._stop()
         for crew in self._crews:
             crew.enforce_start()
-        self._watch.look(self._workers)
+        self._guard.look(self._workers)
         self._tell()
         self._notifier.pat()
         self._listen(signals)
@@ -210,7 +210,7 @@ class Supervisor:
         for crew in self._crews:
             for each, end in crew.clear():
                 self._stacks.pop(each.stacks, None)
-                self._watch.forget(each)
+                self._guard.forget(each)
                 self._rescue.take(each, end)
 
     def _listen(self, signals: Signals) -> None:
@@ -231,7 +231,7 @@ class Supervisor:
                     log.info("stacks", process=each.role.name, pid=each.pid, stacks=text)
 
     def _pause(self, now: float) -> float:
-        times = [now + self._watch.pause if self._workers.size else now + 1, self._notifier.due]
+        times = [now + self._guard.pause if self._workers.size else now + 1, self._notifier.due]
         times += self._stacks.values()
         if self._steps:
             times.append(self._steps[0][0])

@@ -1,85 +1,110 @@
-"""Watching over handlers that may hold the interpreter: their time, and their leases.
-
-A worker renews its own leases, in a thread; a loop in C that does not let go of the
-interpreter stops that thread with all others. Then the supervisor renews in its place.
-"""
+"""Telling handlers that they must end: a thread that never waits for the store."""
 
 from __future__ import annotations
 
+import math
+import queue
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from ..store.engine import Engine
-from ..store.errors import FencepostError
-from .incarnation import Incarnation
-from .log import log
-from .page import Work
+from ..store.errors import LeaseLost
+from .attempt import Attempt
+from .context import SoftTimeout
+from .interrupt import Interrupts
 
-# What is left of a lease when its worker is killed because nobody could renew it.
-_LAST_SHARE = 0.05
-_LAST_MS = 50
-# Who was stopped, or slept with the machine, sees for itself that its lease is gone.
-_WAKING_SECONDS = 2.0
+_AGAIN_SECONDS = 0.02
 
 
 class Watch:
-    """Looks at the pages of workers.
+    """Interrupts handlers that are over their soft timeout, or without their lease.
+
+    The lease counts as lost when a sixth of it is left: what is still to be done about the
+    work should be done before another begins with it.
 
     Attributes:
-        pause: Seconds after which to look again.
+        interrupts: Those of the main thread.
     """
 
-    def __init__(self, engine: Engine, lease: float) -> None:
-        self.pause = min(0.25, lease / 12)
+    def __init__(self, engine: Engine, lease: float, on_cancel: Callable[[], None]) -> None:
         self._engine = engine
-        self._lease_ms = round(lease * 1000)
-        self._renewed: dict[int, int] = {}
-        self._spared: dict[int, float] = {}
-        self._looked_at = time.monotonic()
+        self._spare_ms = round(lease * 1000) // 6
+        self._on_cancel = on_cancel
+        self._cancels = 0
+        self._watched: set[Attempt] = set()
+        self._lock = threading.Lock()
+        self._wakes_at = math.inf
+        self._stopped = False
+        # Safe in a signal's handler, as nothing with a lock of Python's is.
+        self._nudges: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self.interrupts = Interrupts(self.look)
 
-    def look(self, workers: Iterable[Incarnation]) -> None:
-        """Kill whose time is up, renew for those who cannot, kill whose lease runs out."""
-        now = time.monotonic()
-        slept = now - self._looked_at > _WAKING_SECONDS
-        self._looked_at = now
-        now_ms = self._engine.now_ms()
-        for each in workers:
-            if slept:
-                self._spare(each)
-            work = each.page.read()
-            if not each.worker or work is None or work.ends_ms is None:
+    def start(self) -> None:
+        """Begin to watch; in the main thread."""
+        self.interrupts.install()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait for the end."""
+        self._stopped = True
+        self.look()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Have a look now; safe in a signal's handler."""
+        self._nudges.put(None)
+
+    def begin(self, attempt: Attempt) -> None:
+        """Watch a handler until `end`."""
+        with self._lock:
+            self._watched.add(attempt)
+            if (at := self._due(attempt)) < self._wakes_at:
+                self._wakes_at = at
+                self.look()
+
+    def end(self, attempt: Attempt) -> None:
+        """Watch it no longer."""
+        with self._lock:
+            self._watched.discard(attempt)
+
+    def _due(self, attempt: Attempt) -> float:
+        """Return when to interrupt it, on time.monotonic()."""
+        if attempt.context.told:
+            return attempt.soft_at
+        if attempt.tenure.refused:
+            return -math.inf
+        left_ms = attempt.tenure.ends_ms - self._spare_ms - self._engine.now_ms()
+        return min(attempt.soft_at, time.monotonic() + left_ms / 1000)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            with self._lock:
+                now = time.monotonic()
+                due = [each for each in self._watched if self._due(each) <= now]
+                for attempt in due:
+                    self._interrupt(attempt, now)
+                self._wakes_at = min(map(self._due, self._watched), default=math.inf)
+            if self._cancels != self.interrupts.cancels:
+                self._cancels = self.interrupts.cancels
+                self._on_cancel()
+            wait = self._wakes_at - time.monotonic()
+            if self.interrupts.pending:
+                self.interrupts.send()
+                wait = min(wait, _AGAIN_SECONDS)
+            try:
+                self._nudges.get(timeout=None if wait == math.inf else max(0.0, wait))
+            except queue.Empty:
                 continue
-            if work.kill_at_ms is not None and now_ms >= work.kill_at_ms:
-                each.kill("its handler was over its timeout")
-            else:
-                self._look_at_lease(each, each.worker, work, now_ms)
 
-    def forget(self, each: Incarnation) -> None:
-        """Drop what was known of a process that has ended."""
-        self._renewed.pop(each.pid, None)
-        self._spared.pop(each.pid, None)
-
-    def _look_at_lease(self, each: Incarnation, worker: int, work: Work, now_ms: int) -> None:
-        assert work.ends_ms is not None
-        ends_ms = max(work.ends_ms, self._renewed.get(each.pid, 0))
-        # It renews at a third itself.
-        if ends_ms - now_ms > self._lease_ms // 2:
+    def _interrupt(self, attempt: Attempt, now: float) -> None:
+        if attempt.soft_at <= now:
+            attempt.soft_at = math.inf
+            limit = attempt.handler.soft_timeout or 0
+            attempt.interrupt(SoftTimeout(f"over its soft timeout of {limit:g} s"))
             return
-        if each.is_stopped():
-            self._spare(each)
-        elif ends_ms - now_ms > max(_LAST_MS, self._lease_ms * _LAST_SHARE):
-            self._renew(each, worker)
-        elif time.monotonic() >= self._spared.get(each.pid, 0):
-            each.kill("its lease could not be renewed")
-
-    def _renew(self, each: Incarnation, worker: int) -> None:
-        try:
-            ends_ms = self._engine.pools.renew_owned(worker, self._lease_ms)
-        except FencepostError as error:
-            log.warning("lease not renewed yet", worker=worker, error=str(error))
-        else:
-            if ends_ms is not None:
-                self._renewed[each.pid] = ends_ms
-
-    def _spare(self, each: Incarnation) -> None:
-        self._spared[each.pid] = time.monotonic() + max(_WAKING_SECONDS, self._lease_ms / 2000)
+        attempt.tenure.refused = attempt.context.told = True
+        what = f"delivery {attempt.claim.id}"
+        lost = LeaseLost(what, cause="expired", operation="renew", path=self._engine.path)
+        attempt.interrupt(lost)

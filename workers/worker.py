@@ -1,37 +1,33 @@
-"""One worker process: claim, handle, settle, one delivery at a time."""
+"""One worker process: claim, handle, settle."""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
-import random
-from collections.abc import Callable, Mapping
+import select
+from collections.abc import Mapping
 from functools import partial
 
 from multiprocess.connection import Connection
 
 from ..store import Claim, Store
-from ..store.claim import encode_result
-from ..store.engine import Hold
-from ..store.errors import InvalidInput, LeaseLost, LimitExceeded, OutcomeUnknown, StoreBusy
-from ..store.renewal import Tenure
-from .context import Context
+from .attempt import Attempt
+from .claims import Claims
+from .coroutines import Coroutines
 from .handler import Handler
 from .keeper import Keeper
-from .log import log
-from .rules import verdict
+from .recycle import Age, Recycle
+from .watch import Watch
 
-# The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
-_POLL_SECONDS = 1.0
-
-_MAX_RESULT = 64 * 1024
+_IDLE_SECONDS = 1.0
+_JOIN_SECONDS = 0.1
 
 
 class Worker:
-    """Works until told to stop.
+    """Works until told to stop: plain handlers one at a time, in the main thread.
 
-    A delivery's ack rides in the transaction of the next claim, which begins as soon as
-    the handler has returned: one commit for each message, and no message waits for it.
+    Those that are async are handled beside it, some at a time (coroutines.py).
     """
 
     def __init__(
@@ -44,94 +40,116 @@ class Worker:
         keeper: Keeper,
         line: Connection,
         signals: int,
+        beside: Store | None,
+        recycle: Recycle,
     ) -> None:
-        self._store = store
-        self._handlers = handlers
-        self._id = id
-        self._lease = lease
+        """`signals` is readable after a signal; `beside` is for async handlers, if there are any."""
         self._keeper = keeper
         self._line = line
         self._signals = signals
-        self._limits = {name: handler.limits for name, handler in handlers.items()}
-        self._acks: list[tuple[Hold, str | None]] = []
+        self._age = Age(recycle)
+        self._recycling = False
+        self._quiet = False
         self._stopping = False
         self._pid = os.getpid()
+        plain = {name: handler for name, handler in handlers.items() if not handler.is_async}
+        self._queues = list(plain)
+        self._watch = Watch(store.engine, lease, self._cancel)
+        keeper.on_lost = self._watch.look
+        claims = partial(Claims, worker=id, lease=lease, keeper=keeper, watch=self._watch)
+        self._claims = claims(store, plain)
+        self._coroutines: Coroutines | None = None
+        if beside is not None:
+            others = {name: handlers[name] for name in handlers if name not in plain}
+            self._coroutines = Coroutines(others, beside, claims(beside, others))
+        self._heard = select.poll()
+        self._heard.register(line.fileno(), select.POLLIN)
+        self._alarms = select.poll()
+        for fd in (line.fileno(), signals):
+            self._alarms.register(fd, select.POLLIN)
 
     def stop(self) -> None:
-        """Finish the delivery in work and claim no more; safe in a signal handler."""
+        """Finish what is in work and claim no more; safe in a signal handler."""
         self._stopping = True
+        if self._coroutines is not None:
+            self._coroutines.stop()
 
     def run(self) -> None:
-        """Work until told to stop, or until the supervisor is gone."""
+        """Work until told to stop, or until the supervisor is gone; in the main thread."""
+        self._watch.start()
+        if self._coroutines is not None:
+            self._coroutines.start()
         self._keeper.say("idle")
         while not self._stopping:
-            asked_ms = self._store.engine.now_ms()
-            claim = self._next()
-            if claim is not None:
-                self._handle(claim, asked_ms)
-            elif not self._acks:
-                self._wait()
-        for hold, result in self._acks:
-            self._settle(hold, partial(self._store.engine.ack, hold, result))
+            self._hear()
+            self._recycle()
+            self._round()
+        self._keeper.say("stopping")
+        self.stop()
+        self._claims.flush()
+        while self._coroutines is not None and not self._coroutines.join(_JOIN_SECONDS):
+            continue  # so that signals are heard meanwhile
+        self._watch.stop()
 
-    def _next(self) -> Claim | None:
-        """Ack what is finished and claim one more, in one transaction."""
-        queues = random.sample(list(self._handlers), len(self._handlers))
+    def _round(self) -> None:
+        """Claim and handle one delivery, or wait for it."""
+        work = self._watch.interrupts.begin()
+        if self._quiet or not self._queues:
+            self._claims.flush()
+            self._sleep(_IDLE_SECONDS)
+            return
+        claims = self._claims.next(self._queues)
+        for claim in claims:
+            self._handle(claim, work)
+        if not claims:
+            if not self._claims.pause:
+                self._claims.wait(self._queues, self._signals, self._line.fileno())
+            self._sleep(self._claims.pause)
+
+    def _hear(self) -> None:
+        """Take in what the supervisor has said."""
+        while self._heard.poll(0):
+            try:
+                word = self._line.recv_bytes()
+            except (EOFError, OSError):
+                self.stop()  # it is gone
+                return
+            self._quiet = word == b"quiet"
+            self._keeper.say("quiet" if self._quiet else "idle")
+            if self._coroutines is not None:
+                self._coroutines.quiet(self._quiet)
+
+    def _recycle(self) -> None:
+        if self._recycling:
+            return
+        if (why := self._age.why(self._keeper.ended)) is not None:
+            self._recycling = True
+            with contextlib.suppress(OSError):
+                self._line.send_bytes(b"recycle " + why.encode())
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep until the supervisor says something, a signal comes, or time is up."""
+        self._alarms.poll(seconds * 1000)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._signals, 4096)
+
+    def _handle(self, claim: Claim, work: int) -> None:
+        attempt = self._claims.begin(claim, partial(self._watch.interrupts.ask, work))
         try:
-            leases, refused = self._store.engine.claim(
-                queues,
-                limit=1,
-                lease_ms=round(self._lease * 1000),
-                owner=self._id,
-                limits=self._limits,
-                acks=self._acks,
-            )
-        except StoreBusy as error:
-            log.warning("store busy", operation="claim", waited=error.waited)
-            return None
-        for hold in refused:
-            _log_lost(hold)
-        if self._acks:
-            self._keeper.drop(handled=not refused)
-            self._acks = []
-        return Claim(self._store.engine, leases[0]) if leases else None
-
-    def _wait(self) -> None:
-        """Sleep until there may be something to claim."""
-        self._keeper.say("idle")
-        engine = self._store.engine
-        engine.hush()
-        at = engine.next_at_ms(list(self._handlers))
-        wait = random.uniform(0.75, 1.25) * _POLL_SECONDS
-        if at is not None:
-            wait = min(wait, (at - engine.now_ms()) / 1000)
-        if wait > 0:
-            engine.wait(wait, self._signals, self._line.fileno())
-        if self._line.poll():
-            self._stopping = True  # nothing is ever sent this way: the supervisor is gone
-
-    def _handle(self, claim: Claim, asked_ms: int) -> None:
-        handler = self._handlers[claim.queue]
-        tenure = self._keeper.keep(claim.hold, asked_ms)
-        context = Context(claim, self._store, tenure)
-        if handler.timeout is not None:
-            self._line.send_bytes(b"limit %d" % round(handler.timeout * 1000))
-        try:
-            result = self._call(handler, claim, context)
+            result = self._call(attempt)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the handler raised it
-            self._failed(claim, context, tenure, error)
+            self._claims.spare(attempt)
+            self._claims.failed(attempt, error)
         else:
-            if context.completed:
-                self._keeper.drop(handled=True)
-            else:
-                self._acks.append((claim.hold, _storable(result)))
-        finally:
-            if handler.timeout is not None:
-                self._line.send_bytes(b"limit 0")
+            self._claims.spare(attempt)
+            self._claims.returned(attempt, result)
 
-    def _call(self, handler: Handler, claim: Claim, context: Context) -> object:
+    def _call(self, attempt: Attempt) -> object:
+        handler = attempt.handler
         try:
-            result = handler.function(claim.message, context)
+            result = self._watch.interrupts.call(
+                handler.function, attempt.claim.message, attempt.context
+            )
         finally:
             if os.getpid() != self._pid:
                 os._exit(1)  # a child that the handler forked has come back out of it
@@ -140,44 +158,6 @@ class Worker:
             raise TypeError(f"{handler.name} did not run: it made a {type(result).__name__}")
         return result
 
-    def _failed(self, claim: Claim, context: Context, tenure: Tenure, error: BaseException) -> None:
-        if context.completed:
-            log.error("failed after its transaction", delivery=claim.id, exc_info=error)
-            self._keeper.drop(handled=True)
-            return
-        if tenure.lost:
-            _log_lost(claim.hold)
-        else:
-            found = verdict(self._handlers[claim.queue], error, claim.attempt)
-            if not found.expected:
-                log.error("handler failed", queue=claim.queue, delivery=claim.id, exc_info=error)
-            if found.retry_after is None:
-                self._settle(claim.hold, lambda: claim.bury(found.error))
-            else:
-                self._settle(claim.hold, lambda: claim.retry(found.retry_after, found.error))
-        self._keeper.drop(handled=False)
-
-    def _settle(self, hold: Hold, settle: Callable[[], object]) -> None:
-        """Tell the store how it ended, for as long as that takes and somebody may believe it."""
-        while True:
-            try:
-                settle()
-            except (StoreBusy, OutcomeUnknown) as error:
-                log.warning("not settled yet", operation=error.operation, error=str(error))
-                continue
-            except LeaseLost:
-                _log_lost(hold)
-            return
-
-
-def _storable(result: object) -> str | None:
-    """What of a handler's return value can be kept: JSON of a sensible size."""
-    try:
-        encoded = encode_result(result)
-    except (InvalidInput, LimitExceeded):
-        return None
-    return encoded if encoded is None or len(encoded) <= _MAX_RESULT else None
-
-
-def _log_lost(hold: Hold) -> None:
-    log.warning("lease lost: the outcome is dropped", delivery=hold.id, fence=hold.fence)
+    def _cancel(self) -> None:
+        if self._coroutines is not None:
+            self._coroutines.cancel()

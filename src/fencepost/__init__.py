@@ -41,10 +41,11 @@ from .store.errors import (
     StoreFull,
     StoreOpenFailed,
 )
-from .workers import Context, Discard, Retry
+from .workers import Cancelled, Context, Discard, Recycle, Retry, SoftTimeout
 
 __all__ = [
     "App",
+    "Cancelled",
     "Claim",
     "Compared",
     "Context",
@@ -72,8 +73,10 @@ __all__ = [
     "QueueFull",
     "QueueStats",
     "Receipt",
+    "Recycle",
     "Retry",
     "SchemaUnsupported",
+    "SoftTimeout",
     "SqlError",
     "Store",
     "StoreBusy",

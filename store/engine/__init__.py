@@ -204,6 +204,10 @@ class Engine(Protocol):
         """Hold a transaction; calls of the same thread within it are part of it."""
         ...
 
+    def in_transaction(self) -> bool:
+        """True within a transaction that the calling thread holds."""
+        ...
+
     def twin(self) -> Engine:
         """Open the same database once more, for a thread that must not wait for this one's."""
         ...

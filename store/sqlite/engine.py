@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -211,6 +212,10 @@ class SqliteEngine:
     def transaction(self, operation: str = "transaction") -> Iterator[Write]:
         with self._door.write(operation) as write:
             yield write
+
+    def in_transaction(self) -> bool:
+        write = self._door.writing
+        return write is not None and write.thread == threading.get_ident()
 
     def twin(self) -> SqliteEngine:
         return SqliteEngine(

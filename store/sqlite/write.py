@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import apsw
@@ -19,11 +20,21 @@ class Write:
 
     Attributes:
         now_ms: The store's clock, read after the lock was held.
+        thread: The one that holds it.
         wakes: Something can be claimed now, or will be; said once it is committed.
         freed: Queues of which one more may be leased than before, which is a reason too.
     """
 
-    __slots__ = ("_connection", "_door", "_warden", "freed", "now_ms", "path", "wakes")
+    __slots__ = (
+        "_connection",
+        "_door",
+        "_warden",
+        "freed",
+        "now_ms",
+        "path",
+        "thread",
+        "wakes",
+    )
 
     def __init__(
         self, door: Door, connection: apsw.Connection, warden: Warden, now_ms: int
@@ -33,6 +44,7 @@ class Write:
         self._warden = warden
         self.now_ms = now_ms
         self.path = door.path
+        self.thread = threading.get_ident()
         self.wakes = False
         self.freed: set[str] = set()
 

@@ -49,8 +49,8 @@ def external(message, ctx):
 def gated(message, ctx):
     """Begins, and ends when there is a file called go."""
     (here / f"begun-{message.key}-{ctx.attempt}").write_text(str(os.getpid()))
-    wait_for("go")
     try:
+        wait_for("go")
         effect(message, ctx)
     except LeaseLost:
         (here / f"lost-{message.key}-{ctx.attempt}").write_text(str(ctx.lost))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 from fencepost import StoreBusy
 from fencepost.store.engine import Engine, Hold
 from fencepost.store.engine.pools import Report
 from fencepost.workers.keeper import Keeper
+from fencepost.workers.page import Page
 
 from ..processes import PATIENCE_SECONDS
 
@@ -20,6 +23,10 @@ class _Busy:
         self.clock_ms = 100_000
         self.upkeep = self.pools = self
         self.asked, self.go_on = threading.Event(), threading.Event()
+
+    @contextmanager
+    def transaction(self, operation: str) -> Iterator[None]:
+        yield
 
     def renew(self, hold: Hold, lease_ms: int) -> int:
         self.asked.set()
@@ -39,7 +46,7 @@ class _Busy:
 # LEASE-18
 def test_a_lease_found_lost_while_a_renewal_fails_stays_lost() -> None:
     store = _Busy()
-    keeper = Keeper(cast(Engine, store), worker=1, lease=60)
+    keeper = Keeper(cast(Engine, store), worker=1, lease=60, page=Page())
     keeper.start()
 
     tenure = keeper.keep(Hold(1, 1, "token"), asked_ms=store.clock_ms - 40_000)
@@ -53,7 +60,7 @@ def test_a_lease_found_lost_while_a_renewal_fails_stays_lost() -> None:
 
 def test_a_lease_is_lost_by_the_clock_of_the_store_which_a_suspended_machine_moves_on() -> None:
     store = _Busy()
-    keeper = Keeper(cast(Engine, store), worker=1, lease=60)
+    keeper = Keeper(cast(Engine, store), worker=1, lease=60, page=Page())
     tenure = keeper.keep(Hold(1, 1, "token"), asked_ms=store.clock_ms)
 
     store.clock_ms += 59_999

@@ -1,0 +1,36 @@
+"""One attempt at a delivery, while its handler works."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..store import Claim
+from ..store.renewal import Tenure
+from .context import Context
+from .handler import Handler
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """What is in work.
+
+    Attributes:
+        interrupt: Has an error raised in the handler; called in any thread.
+        soft_at: When it is over its soft timeout, on time.monotonic().
+        reason: What it was interrupted with, where the handler cannot be shown that.
+    """
+
+    claim: Claim
+    handler: Handler
+    context: Context
+    tenure: Tenure
+    interrupt: Callable[[BaseException], None]
+    soft_at: float = field(init=False)
+    reason: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        limit = self.handler.soft_timeout
+        self.soft_at = math.inf if limit is None else time.monotonic() + limit

@@ -1,0 +1,189 @@
+"""Where a worker's deliveries come from and go back to: the queues of its handlers."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from ..store import Claim, Store
+from ..store.claim import encode_result
+from ..store.engine import Hold
+from ..store.errors import FencepostError, InvalidInput, LeaseLost, LimitExceeded
+from .attempt import Attempt
+from .context import Cancelled, Context
+from .handler import Handler
+from .keeper import Keeper
+from .log import log
+from .outage import Outage
+from .rules import describe, verdict
+from .watch import Watch
+
+# The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
+_POLL_SECONDS = 1.0
+
+_MAX_RESULT = 64 * 1024
+
+
+class Claims:
+    """The claims of one thread.
+
+    A delivery's ack rides in the transaction of the next claim, which begins as soon as
+    its handler has returned: one commit for each message, and no message waits for it.
+
+    Attributes:
+        acks: What is done and not yet told.
+        pause: Seconds to wait before the store is asked again; 0 when it answered.
+        asked_ms: The store's clock before the newest claims.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        *,
+        worker: int,
+        lease: float,
+        keeper: Keeper,
+        watch: Watch,
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._worker = worker
+        self._lease_ms = round(lease * 1000)
+        self._keeper = keeper
+        self._watch = watch
+        self._limits = {name: handler.limits for name, handler in handlers.items()}
+        self._outage = Outage()
+        self.acks: list[tuple[Hold, str | None]] = []
+        self.pause = 0.0
+        self.asked_ms = 0
+
+    def next(self, queues: Sequence[str], limit: int = 1) -> list[Claim]:
+        """Ack what is done and claim at most `limit` more, in one transaction.
+
+        When that fails, nothing is claimed, and the acks are repeated with the next.
+        """
+        self.asked_ms = self._store.engine.now_ms()
+        try:
+            leases, refused = self._store.engine.claim(
+                random.sample(queues, len(queues)),
+                limit=limit,
+                lease_ms=self._lease_ms,
+                owner=self._worker,
+                limits=self._limits,
+                acks=self.acks,
+            )
+        except FencepostError as error:
+            self.pause = self._outage.met(error)
+            return []
+        self._answered()
+        lost = set(refused)
+        for hold, _ in self.acks:
+            if hold in lost:
+                _log_lost(hold)
+            self._keeper.drop(hold, handled=hold not in lost)
+        self.acks = []
+        return [Claim(self._store.engine, leased) for leased in leases]
+
+    def flush(self) -> None:
+        """Ack what is done, for as long as that takes and somebody may believe it."""
+        while self.acks:
+            self.next([])
+            if self.acks:
+                time.sleep(self.pause)
+
+    def wait(self, queues: Sequence[str], *fds: int) -> None:
+        """Sleep until there may be something to claim, or a descriptor is readable."""
+        engine = self._store.engine
+        try:
+            engine.hush()
+            at = engine.next_at_ms(queues)
+        except FencepostError as error:
+            self.pause = self._outage.met(error)
+            return
+        self._answered()
+        wait = random.uniform(0.75, 1.25) * _POLL_SECONDS
+        if at is not None:
+            wait = min(wait, (at - engine.now_ms()) / 1000)
+        if wait > 0:
+            engine.wait(wait, *fds)
+
+    def begin(self, claim: Claim, interrupt: Callable[[BaseException], None]) -> Attempt:
+        """Keep the lease and watch the handler, which is called next."""
+        handler = self._handlers[claim.queue]
+        tenure = self._keeper.keep(claim.hold, self.asked_ms, handler.timeout)
+        context = Context(claim, self._store, tenure)
+        attempt = Attempt(claim, handler, context, tenure, interrupt)
+        self._watch.begin(attempt)
+        return attempt
+
+    def spare(self, attempt: Attempt) -> None:
+        """Watch the handler no longer, because it has ended; in any thread."""
+        self._watch.end(attempt)
+        self._keeper.spare(attempt.claim.hold)
+
+    def returned(self, attempt: Attempt, result: object) -> None:
+        """Have it acked with the next claim."""
+        if attempt.context.completed:
+            self._keeper.drop(attempt.claim.hold, handled=True)
+        else:
+            self.acks.append((attempt.claim.hold, _storable(result)))
+
+    def failed(self, attempt: Attempt, error: BaseException) -> None:
+        """Tell the store what became of it, at once."""
+        claim = attempt.claim
+        if attempt.context.completed:
+            log.error("failed after its transaction", delivery=claim.id, exc_info=error)
+            self._keeper.drop(claim.hold, handled=True)
+            return
+        if attempt.tenure.lost:
+            _log_lost(claim.hold)
+        else:
+            self._settle(claim.hold, self._ending(attempt, error))
+        self._keeper.drop(claim.hold, handled=False)
+
+    def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
+        claim, handler = attempt.claim, attempt.handler
+        if isinstance(error, Cancelled):
+            log.warning("handler cancelled", queue=claim.queue, delivery=claim.id)
+            return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
+        found = verdict(handler, error, claim.attempt)
+        if not found.expected:
+            log.error("handler failed", queue=claim.queue, delivery=claim.id, exc_info=error)
+        if found.retry_after is None:
+            return partial(claim.bury, found.error)
+        return partial(claim.retry, found.retry_after, found.error)
+
+    def _settle(self, hold: Hold, settle: Callable[[], object]) -> None:
+        """Tell the store how it ended, for as long as that takes and somebody may believe it."""
+        while True:
+            try:
+                settle()
+            except LeaseLost:
+                _log_lost(hold)
+            except (InvalidInput, LimitExceeded):
+                raise
+            except FencepostError as error:
+                time.sleep(self._outage.met(error))
+                continue
+            self._answered()
+            return
+
+    def _answered(self) -> None:
+        self.pause = 0.0
+        self._outage.over()
+
+
+def _storable(result: object) -> str | None:
+    """What of a handler's return value can be kept: JSON of a sensible size."""
+    try:
+        encoded = encode_result(result)
+    except (InvalidInput, LimitExceeded):
+        return None
+    return encoded if encoded is None or len(encoded) <= _MAX_RESULT else None
+
+
+def _log_lost(hold: Hold) -> None:
+    log.warning("lease lost: the outcome is dropped", delivery=hold.id, fence=hold.fence)

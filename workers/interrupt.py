@@ -1,0 +1,113 @@
+"""Ending a handler of the main thread from outside: a signal's handler raises in it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from .context import Cancelled
+
+_OURS = tuple(f"{__name__.rpartition('.workers.')[0]}.{part}." for part in ("store", "workers"))
+_HALF_WAY = {"__enter__", "__exit__"}
+
+
+class Interrupts:
+    """Raises in the main thread, and only while a handler's own code runs there.
+
+    Never in the worker around it, so nothing escapes the handler; and never in the store
+    below it, whose transactions must not be torn: then it is tried again a little later.
+    SIGUSR2 from anybody else cancels what is in work.
+
+    Attributes:
+        cancels: How often that was asked.
+    """
+
+    def __init__(self, later: Callable[[], None]) -> None:
+        """Call `later`, which must be safe in a signal's handler, to have `send` called soon."""
+        self._later = later
+        self._due: deque[tuple[int, BaseException]] = deque()
+        self._work = 0
+        self._frame: FrameType | None = None
+        self._sent = False
+        self.cancels = 0
+
+    def install(self) -> None:
+        """Take SIGUSR2; in the main thread."""
+        signal.signal(signal.SIGUSR2, self._arrived)
+
+    def begin(self) -> int:
+        """Return the number of the next piece of work; what was asked of earlier ones is void."""
+        self._work += 1
+        self._due.clear()
+        return self._work
+
+    def ask(self, work: int, error: BaseException) -> None:
+        """Have an error raised in a piece of work, unless that has ended."""
+        self._due.append((work, error))
+        self.send()
+
+    @property
+    def pending(self) -> bool:
+        """True while something is still to be raised."""
+        return self._next() is not None
+
+    def send(self) -> None:
+        """Interrupt the main thread."""
+        # One at a time: so each one too many is somebody else's, who wants it cancelled.
+        if not self._sent:
+            self._sent = True
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+
+    def call(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Call a handler: what runs in there can be interrupted."""
+        self._frame = sys._getframe()
+        try:
+            return function(*arguments)
+        finally:
+            self._frame = None
+
+    def _next(self) -> tuple[int, BaseException] | None:
+        return next((due for due in list(self._due) if due[0] == self._work), None)
+
+    def _arrived(self, _number: int, frame: FrameType | None) -> None:
+        if self._sent:
+            self._sent = False
+        else:
+            self.cancels += 1
+            if not any(isinstance(error, Cancelled) for _, error in list(self._due)):
+                self._due.append((self._work, Cancelled("the worker was told to end")))
+            self._later()
+        due = self._next()
+        if due is None:
+            return
+        if not self._may_raise(frame):
+            self._later()
+            return
+        self._due.remove(due)
+        raise due[1]
+
+    def _may_raise(self, frame: FrameType | None) -> bool:
+        """True when the innermost code that is not the standard library's is the handler's."""
+        call = self._frame
+        if call is None or frame is None or frame is call:
+            return False
+        if frame.f_code.co_name in _HALF_WAY and _module(frame) == "contextlib":
+            return False
+        ours: bool | None = None
+        while frame is not None and frame is not call:
+            module = _module(frame)
+            if frame.f_code.co_name == "__del__":
+                return False  # the interpreter would print it and go on
+            if ours is None and module.partition(".")[0] not in sys.stdlib_module_names:
+                ours = module.startswith(_OURS)
+            frame = frame.f_back
+        return frame is call and not ours
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
