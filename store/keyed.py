@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -20,6 +20,8 @@ from .validate import Duration
 MOST_KEYS = 10_000  # of one lookup_many, and of one move
 MOST_OBSERVED = 512
 _BATCH = 500
+
+_T = TypeVar("_T")
 
 
 class _Null(Enum):
@@ -215,7 +217,7 @@ class Keyed:
 
     def entries(self, *, limit: int | None = None) -> list[Entry]:
         """Return live entries, oldest first, then by key; damaged ones are set aside."""
-        return self._whole(self._engine.keyed.entries(self._space, _most(limit)))
+        return _whole(self._engine.keyed.entries(self._space, _most(limit)))
 
     def range(
         self,
@@ -239,7 +241,7 @@ class Keyed:
             limit=_most(limit),
             descending=descending,
         )
-        return self._whole(found)
+        return _whole(found)
 
     def count(self) -> int:
         """Count live entries; no value is read."""
@@ -298,7 +300,7 @@ class Keyed:
             self._engine.keyed.register(self._space, [item])
             return True
 
-        return _raised(self._compare("compare_and_set", item.key, token, apply))
+        return _sound(self._compare("compare_and_set", item.key, token, apply))
 
     def compare_and_delete(self, key: str, token: str) -> Compared:
         """Delete a key if it still holds what was observed.
@@ -306,7 +308,7 @@ class Keyed:
         Raises:
             InvalidInput: The token is of another key, namespace or store.
         """
-        return _raised(self._compare_and_delete(_key(key), token))
+        return _sound(self._compare_and_delete(_key(key), token))
 
     def delete_observed(self, observed: Sequence[Observed]) -> list[bool]:
         """Delete at most 512 entries that are as they were observed, in one transaction.
@@ -354,20 +356,15 @@ class Keyed:
     def _entry(self, key: str) -> Entry | None:
         return _sound(self._find(key))
 
-    def _whole(self, found: Iterable[Found]) -> list[Entry]:
-        return [one for one in found if isinstance(one, Entry)]
+
+def _whole(found: Iterable[Found]) -> list[Entry]:
+    return [one for one in found if isinstance(one, Entry)]
 
 
-def _sound(found: Found | None) -> Entry | None:
+def _sound(found: _T | StoreCorrupt) -> _T:
     if isinstance(found, StoreCorrupt):
         raise found
     return found
-
-
-def _raised(outcome: Compared | StoreCorrupt) -> Compared:
-    if isinstance(outcome, StoreCorrupt):
-        raise outcome
-    return outcome
 
 
 def _item(key: object, value: object, ttl: Duration | None) -> Item:
