@@ -18,18 +18,16 @@ import apsw
 
 from ..clock import Clock
 from ..errors import (
-    ForkedStore,
     InvalidInput,
     OutcomeUnknown,
     SchemaUnsupported,
-    StoreBusy,
     StoreCorrupt,
     StoreFailed,
     StoreFull,
 )
 from ..transaction import Parameters, Row
 from . import checksums as page_checksums
-from . import copying, files, forks, locks, opening, space
+from . import copying, faults, files, forks, opening, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
@@ -71,7 +69,7 @@ class Door:
         self._broken = False
         self._at_rest = False
         if forks.inherited(files.identity(path)):
-            raise self._forked()
+            raise faults.forked(self.path)
         self._gate = Gate(path + "-gate")
         try:
             self._connection, self._anchor, self.exposed = opening.open_database(
@@ -115,7 +113,7 @@ class Door:
         deadline = started + patience
         self.check()
         if not self._mutex.acquire(timeout=patience):
-            raise self._busy(operation, started)
+            raise faults.busy(operation, self.path, started)
         try:
             self.check()  # again: it may have been closed meanwhile
             if self.writing is not None:
@@ -124,12 +122,12 @@ class Door:
                         f"{operation} cannot be part of another transaction", operation=operation
                     )
                 if grows is not None and space.is_short(self.path, grows, 0):
-                    raise self._full(operation)
+                    raise faults.short(operation, self.path)
                 with self._savepoint(self.writing) as write:
                     yield write
                 return
             if not self._gate.enter(deadline):
-                raise self._busy(operation, started)
+                raise faults.busy(operation, self.path, started)
             try:
                 if grows is None:
                     space.drop_ballast_when_exhausted(self.path)
@@ -175,7 +173,7 @@ class Door:
             self._mend("checkpoint")
             started = time.monotonic()
             if not self._gate.enter(started + (patience or self._busy_seconds)):
-                raise self._busy("checkpoint", started)
+                raise faults.busy("checkpoint", self.path, started)
             try:
                 report: Report = self._run(
                     "checkpoint", lambda: self._checkpointer.run(patient=patient)
@@ -292,7 +290,7 @@ class Door:
             raise translate(error, operation, self.path) from error
         pending = (report.pages - report.moved) * space.PAGE
         if space.is_short(self.path, grows, pending):
-            raise self._full(operation)
+            raise faults.short(operation, self.path)
 
     def _commit(self, operation: str) -> None:
         try:
@@ -378,24 +376,6 @@ class Door:
     def check(self) -> None:
         """Refuse to go on with a closed store, or with one of before a fork."""
         if os.getpid() != self._pid:
-            raise self._forked()
+            raise faults.forked(self.path)
         if self._closed:
             raise InvalidInput(f"{self.path} is closed", path=self.path)
-
-    def _forked(self) -> ForkedStore:
-        return ForkedStore(
-            f"{self.path} was open before this process was forked; open it anew, or spawn",
-            path=self.path,
-        )
-
-    def _full(self, operation: str) -> StoreFull:
-        return StoreFull(
-            f"{self.path}: too little room on the disk to {operation} and finish the rest",
-            operation=operation,
-            path=self.path,
-        )
-
-    def _busy(self, operation: str, started: float) -> StoreBusy:
-        waited = time.monotonic() - started
-        holders = locks.writers(self.path)
-        return StoreBusy(operation=operation, path=self.path, waited=waited, holders=holders)

@@ -1,10 +1,20 @@
-"""SQLite's errors, told in ours."""
+"""Errors of the store: SQLite's told in ours, and those that the door raises itself."""
 
 from __future__ import annotations
 
+import time
+
 import apsw
 
-from ..errors import FencepostError, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull
+from ..errors import (
+    FencepostError,
+    ForkedStore,
+    SqlError,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFailed,
+    StoreFull,
+)
 from . import locks
 
 
@@ -31,3 +41,25 @@ def translate(error: apsw.Error, operation: str, path: str, waited: float = 0.0)
     ):
         return StoreFailed(f"{path}: {operation} failed: {error}", operation=operation, path=path)
     return SqlError(str(error), operation=operation, path=path)
+
+
+def busy(operation: str, path: str, started: float) -> StoreBusy:
+    """Return the error for a lock that was not to be had since `started`, of time.monotonic()."""
+    waited = time.monotonic() - started
+    return StoreBusy(operation=operation, path=path, waited=waited, holders=locks.writers(path))
+
+
+def short(operation: str, path: str) -> StoreFull:
+    """Return the error for what would take the room that the rest needs."""
+    return StoreFull(
+        f"{path}: too little room on the disk to {operation} and finish the rest",
+        operation=operation,
+        path=path,
+    )
+
+
+def forked(path: str) -> ForkedStore:
+    """Return the error for a store that was opened before a fork."""
+    return ForkedStore(
+        f"{path} was open before this process was forked; open it anew, or spawn", path=path
+    )
