@@ -17,7 +17,7 @@ from ..store import Store, connect
 from ..store.errors import StoreBusy
 from .fleet import Child, Me
 from .run import Run
-from .sqlite.census import Census
+from .sqlite import inside
 from .waits import quantiles
 
 BUSY_SECONDS = 0.2
@@ -72,9 +72,7 @@ def run(run: Run, times: int) -> str:
             if not killed:
                 kept += place != "gate"
     child.kill()
-    census = Census(path)
-    ((rows,),) = census.rows("select count(*) from writes where who <> 'next'")
-    census.close()
+    ((rows,),) = inside.ask(path, "select count(*) from writes where who <> 'next'")
     run.check("nothing-lost", rows >= kept, f"{rows} rows of {kept} committed after a stop")
     run.check("nothing-unexpected", rows <= kept, f"{rows} rows, {kept} of which were committed")
     for name, seconds in waits.items():

@@ -13,7 +13,7 @@ from pathlib import Path
 from .pools.processes import name_of
 from .report import Chart
 from .run import Run
-from .sqlite.census import Census
+from .sqlite.inside import Census
 
 MOST_DESCRIPTORS = 64
 MOST_WAL_BYTES = 16 * 1024 * 1024
@@ -37,7 +37,7 @@ class Usage:
         self._path = path
         self._now = processes
         self._began = time.monotonic()
-        self._census = Census(str(path))
+        self._census = Census(path)
         self._store: dict[str, list[tuple[float, int]]] = defaultdict(list)
         # (seconds, bytes, descriptors) by role and process.
         self._processes: dict[tuple[str, str], list[tuple[float, int, int]]] = defaultdict(list)

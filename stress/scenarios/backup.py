@@ -19,7 +19,7 @@ from ..history import Call, now_ns, read
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.census import Census
+from ..sqlite.inside import Census
 from ..waits import quantiles
 
 _QUEUE = "work"
@@ -120,7 +120,7 @@ class _Copy:
             self._refuses(restored, lease)
             self._forgets_nothing(restored)
             self._drain(restored)
-        with closing(Census(str(self._path))) as census:
+        with closing(Census(self._path)) as census:
             self._run.check("integrity", census.verdict() == "ok", census.verdict())
             left = [key for _, key, _, state in census.deliveries() if state != "done"]
             self._run.checked("nothing-lost", len(states))
@@ -134,7 +134,7 @@ class _Copy:
 
     def _compare(self) -> tuple[dict[str, int], dict[str, str]]:
         """Check that all is there that was acknowledged; return ids and states by key."""
-        with closing(Census(str(self._path))) as census:
+        with closing(Census(self._path)) as census:
             says = census.verdict()
             self._run.check("integrity", says == "ok", f"the copy is not whole: {says}")
             ids = dict(census.rows("select key, id from fp_message"))

@@ -14,7 +14,7 @@ from ..history import read
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.census import Census
+from ..sqlite.inside import Census
 
 CAP = 60
 OWNER_CAP = 100

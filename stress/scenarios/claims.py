@@ -15,7 +15,7 @@ from ..fleet import PATIENCE_SECONDS, Child, Me
 from ..history import Recorder, read
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.census import Census
+from ..sqlite.inside import Census
 
 LANES = 20
 LEASE_SECONDS = 0.5

@@ -13,7 +13,7 @@ from ..fleet import Child, Me
 from ..history import Call, Recorder, read
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.census import Census
+from ..sqlite import inside
 
 TTL_SECONDS = (0.03, 0.06, 0.2)
 
@@ -160,9 +160,7 @@ def believed(run: Run, calls: Sequence[Call]) -> None:
 
 def _ledger(run: Run, path: str) -> int:
     """Check that no row was written under a lease after one under a later lease."""
-    census = Census(path)
-    rows = census.rows("select name, fence, who from ledger order by n")
-    census.close()
+    rows = inside.ask(path, "select name, fence, who from ledger order by n")
     last: dict[str, tuple[int, str]] = {}
     for name, fence, who in rows:
         before, writer = last.get(name, (0, ""))

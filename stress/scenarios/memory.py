@@ -17,7 +17,7 @@ from ..fleet import PATIENCE_SECONDS, Me
 from ..history import Recorder, read
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.census import Census
+from ..sqlite.inside import Census
 from ..sqlite.memory import scarce
 
 _QUEUE = "jobs"

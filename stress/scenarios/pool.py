@@ -26,7 +26,7 @@ from ..pools.producer import produce
 from ..pools.tries import Repeat, repeats, tries
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.census import Census
+from ..sqlite.inside import Census
 from ..waits import over_time, quantiles
 
 _MOST_WAITING = 200
@@ -157,7 +157,7 @@ class _Site:
     def judge(self) -> tuple[int, list[tuple[float, float]]]:
         """Check all that was noted; return how many tries there were, and when and after how
         many seconds each message was tried again whose worker was killed."""
-        census = Census(str(self.folder / "store.db"))
+        census = Census(self.folder / "store.db")
         for queue, key, id, state in census.deliveries():
             self._history.seen("final", queue=queue, key=key, id=id, state=state)
         for key, count in census.rows("select key, count(*) from effects group by key"):

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from ...store import Store, connect
@@ -21,7 +21,7 @@ from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..pools.processes import children, kill
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.census import Census
+from ..sqlite import inside
 from ..usage import Usage
 
 _PRODUCERS = 2
@@ -92,8 +92,8 @@ def _end(run: Run, store: Store, pool: Child, accepted: int) -> None:
     run.checked("effects-once", accepted)
     if handled != accepted:
         run.broken("effects-once", f"{accepted} were accepted, {handled} effects are there")
-    with closing(Census(store.engine.path)) as census:
-        run.check("integrity", census.verdict() == "ok", census.verdict())
+    says = inside.integrity(store.engine.path)
+    run.check("integrity", says == "ok", says)
 
 
 def _workers(pool: Child) -> list[int]:

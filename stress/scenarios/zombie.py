@@ -20,7 +20,7 @@ from ..history import Recorder, read
 from ..holdings import VERBS, Holding
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.census import Census
+from ..sqlite import inside
 
 TTL_SECONDS = 0.25
 LONG_SECONDS = 600.0
@@ -94,9 +94,7 @@ class _Rival:
     def part(self, path: str) -> None:
         """Let the holder end; look at what it has written."""
         self._holder.join()
-        census = Census(path)
-        rows = dict(census.rows("select what, count(*) from ledger group by what"))
-        census.close()
+        rows = dict(inside.ask(path, "select what, count(*) from ledger group by what"))
         for name, expected in self._writes.items():
             invariant = "effects-once" if expected else "stale-refused"
             there = rows.get(name, 0)

@@ -4,24 +4,114 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 TABLES = "select type, name, sql from sqlite_schema where sql is not null order by type, name"
 
+_CAPPED = """
+select 'entries of ' || owner || '/' || name, max_entries,
+  (select count(*) from fp_entry where namespace = fp_namespace.id)
+from fp_namespace
+where max_entries is not null
+union all
+select 'entries of ' || name, max_entries,
+  (
+    select count(*)
+    from fp_entry
+    join fp_namespace on fp_namespace.id = namespace
+    where fp_namespace.owner = fp_owner.name
+  )
+from fp_owner
+where max_entries is not null
+union all
+select 'deliveries of ' || name, max_rows,
+  (select count(*) from fp_delivery where queue = name and state in ('ready', 'leased'))
+from fp_queue
+where max_rows is not null
+union all
+select 'bytes of ' || name, max_bytes,
+  (
+    select coalesce(sum(bytes), 0)
+    from fp_delivery
+    where queue = name and state in ('ready', 'leased')
+  )
+from fp_queue
+where max_bytes is not null
+"""
 
-def ask(path: str | Path, sql: str) -> list[tuple[object, ...]]:
+_MISCOUNTED = """
+select 'queue ' || name || ' has ' || rows || ' live deliveries, and says ' || (ready + leased)
+from (
+  select *,
+    (select count(*) from fp_delivery where queue = name and state in ('ready', 'leased')) as rows
+  from fp_queue
+)
+where rows <> ready + leased
+union all
+select 'namespace ' || name || ' has ' || rows || ' entries, and says ' || entries
+from (
+  select *, (select count(*) from fp_entry where namespace = fp_namespace.id) as rows
+  from fp_namespace
+)
+where rows <> entries
+"""
+
+_DELIVERIES = """
+select fp_delivery.queue, fp_message.key, fp_delivery.id, fp_delivery.state
+from fp_delivery
+join fp_message on fp_message.id = message_id
+order by fp_delivery.id
+"""
+
+
+class Census:
+    """What is really in a store, row by row; each call sees it as of one moment."""
+
+    def __init__(self, path: str | Path) -> None:
+        # On the real files: what is looked at is neither counted nor failed.
+        flags = apsw.SQLITE_OPEN_READONLY
+        self._connection = apsw.Connection(str(path), flags=flags, vfs="unix")
+        self._connection.set_busy_timeout(60_000)
+
+    def capped(self) -> list[tuple[str, int, int]]:
+        """Return everything that has a cap: its name, the cap, and how much there is."""
+        return self.rows(_CAPPED)
+
+    def miscounted(self) -> list[str]:
+        """Return what the counters that the store keeps say wrongly, in words."""
+        return [words for (words,) in self.rows(_MISCOUNTED)]
+
+    def verdict(self) -> str:
+        """Return "ok", or what is wrong with the file or its counters."""
+        damage = [str(says) for (says,) in self.rows("pragma integrity_check") if says != "ok"]
+        return "; ".join(damage or self.miscounted()) or "ok"
+
+    def deliveries(self) -> list[tuple[str, str, int, str]]:
+        """Return queue, key, id and state of each delivery, oldest first."""
+        return self.rows(_DELIVERIES)
+
+    def rows(self, sql: str) -> list[Any]:
+        """Return all rows of a statement."""
+        return self._connection.execute(sql).fetchall()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def ask(path: str | Path, sql: str) -> list[Any]:
     """Return the rows of a query."""
-    flags = apsw.SQLITE_OPEN_READONLY
-    with contextlib.closing(apsw.Connection(str(path), flags=flags, vfs="unix")) as connection:
-        connection.set_busy_timeout(60_000)
-        return connection.execute(sql).fetchall()
+    with contextlib.closing(Census(path)) as census:
+        return census.rows(sql)
 
 
 def integrity(path: str | Path) -> str:
-    """Return "ok", or what is wrong with the database."""
+    """Return "ok", or what is wrong with the file or its counters."""
     try:
-        return "; ".join(str(row[0]) for row in ask(path, "pragma integrity_check"))
+        with contextlib.closing(Census(path)) as census:
+            return census.verdict()
     except apsw.Error as error:
         return str(error)
 

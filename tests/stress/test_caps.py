@@ -8,7 +8,7 @@ from fencepost import connect
 from fencepost.stress.report import Result
 from fencepost.stress.run import Run
 from fencepost.stress.scenarios import caps
-from fencepost.stress.sqlite.census import Census
+from fencepost.stress.sqlite.inside import Census
 
 
 def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_census_counts_what_has_a_cap_and_no_more(tmp_path: Path) -> None:
             store.queue("mail").enqueue(b"12345", key=f"{n}")
         store.queue("mail").claim()[0].ack()
         store.keyed("app", "seen", max_entries=5, owner_max_entries=7).register("a", 1)
-        census = Census(str(tmp_path / "store.db"))
+        census = Census(tmp_path / "store.db")
 
         counted = {what: (cap, rows) for what, cap, rows in census.capped()}
 

@@ -16,7 +16,7 @@ from fencepost.stress.pools.tries import repeats
 from fencepost.stress.report import Result
 from fencepost.stress.run import Run
 from fencepost.stress.scenarios.pool import SCENARIO
-from fencepost.stress.sqlite.census import Census
+from fencepost.stress.sqlite.inside import Census
 
 from ..sqlite.inside import door
 
@@ -94,7 +94,7 @@ def test_only_a_child_of_the_named_parent_is_killed() -> None:
 
 def test_a_wrong_count_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    with connect(path) as store, closing(Census(str(path))) as census:
+    with connect(path) as store, closing(Census(path)) as census:
         store.queue("mail").enqueue(b"hello")
         before = census.verdict()
         with door(store).write("test") as write:
