@@ -49,7 +49,7 @@ def run(run: Run) -> None:
     path = run.folder / "store.db"
     child = run.start("namespace", _reuse_each, str(path), times)
     for number in range(times):
-        facts = child.heard()
+        facts = child.heard(5 * PATIENCE_SECONDS)  # it waits for others itself
         if "refused" in facts:
             run.skip(facts["refused"])
             return
