@@ -115,6 +115,7 @@ class Supervisor:
         else:
             self._rescue.look()
             self._fit()
+            self._announce()
             if self._done is not None and self._done():
                 self._stop()
         for crew in self._crews:
@@ -247,6 +248,9 @@ class Supervisor:
         each.hear()
         if not was_ready and each.ready and self._quiet:
             self._hush(each)
+
+    def _announce(self) -> None:
+        """Say that all is up, for the first time or again after a reload."""
         if not all(crew.complete for crew in self._crews):
             return
         if self._on_ready is not None:

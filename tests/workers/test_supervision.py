@@ -25,6 +25,12 @@ def _pids(site: Site) -> set[int]:
     return {each.pid for each in _workers(site)}
 
 
+def _up(site: Site, count: int) -> set[int]:
+    """Wait for so many workers to be up and no more; return their pids."""
+    wait_until(lambda: len(_pids(site)) == count, f"{count} workers")
+    return _pids(site)
+
+
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -47,20 +53,20 @@ def test_one_more_and_one_less_at_ttin_and_ttou(site: Site) -> None:
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
         pool.send_signal(signal.SIGTTIN)
-        wait_until(lambda: len(_pids(site)) == 3, "a third worker")
+        _up(site, 3)
         (registered,) = site.store.pools()
         assert (registered.pid, registered.size) == (pool.pid, 3)
 
         pool.send_signal(signal.SIGTTOU)
         pool.send_signal(signal.SIGTTOU)
-        wait_until(lambda: len(_pids(site)) == 1, "one worker to be left")
+        _up(site, 1)
         _end(pool)
 
     # What was asked for is kept for the next pool.
     assert site.store.engine.pools.scale() == 1
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
-        assert len(_pids(site)) == 1
+        _up(site, 1)
         _end(pool)
 
 
@@ -68,11 +74,11 @@ def test_a_pool_follows_what_the_store_says_until_it_says_nothing(site: Site) ->
     with running(site.work("--workers", "1"), cwd=site.folder) as pool:
         line_of(pool)
         site.store.scale(3)
-        wait_until(lambda: len(_pids(site)) == 3, "three workers")
+        _up(site, 3)
         site.store.scale(0)
         wait_until(lambda: not site.store.workers(), "no worker")
         site.store.scale(None)
-        wait_until(lambda: len(_pids(site)) == 1, "as many as it was started with")
+        _up(site, 1)
         _end(pool)
 
 
@@ -83,7 +89,7 @@ def test_no_worker_claims_while_the_pool_is_quiet(site: Site) -> None:
         wait_until(lambda: {each.state for each in _workers(site)} == {"quiet"}, "all are quiet")
         assert site.store.pools()[0].state == "quiet"
         site.store.scale(3)
-        wait_until(lambda: len(_pids(site)) == 3, "a third worker")
+        _up(site, 3)
         wait_until(lambda: {each.state for each in _workers(site)} == {"quiet"}, "it is quiet too")
         site.store.queue("quick").enqueue(b"", key="k")
         # Somebody who is not quiet takes it, so it was there to be taken.
@@ -99,7 +105,7 @@ def test_a_reload_replaces_every_worker_one_by_one_and_loses_nothing(site: Site)
     app = site.folder / "app.py"
     with running(site.work("--workers", "3"), cwd=site.folder) as pool:
         line_of(pool)
-        before = _pids(site)
+        before = _up(site, 3)
         site.store.queue("gated").enqueue(b"", key="held")
         wait_until(lambda: site.begun("held", 1), "it begins")
         text = app.read_text()
@@ -111,7 +117,7 @@ def test_a_reload_replaces_every_worker_one_by_one_and_loses_nothing(site: Site)
         pool.send_signal(signal.SIGHUP)
         wait_until(lambda: _says(site, "reloaded"), "the reload to end")
         wait_until(lambda: any(key == "new" for key, _, _ in site.effects()), "new code runs")
-        assert len(_pids(site) - before) == 3
+        wait_until(lambda: len(_pids(site) - before) == 3, "three new ones")
         # The one that had begun is let end.
         assert site.begun("held", 1) in {each.pid for each in site.store.workers()}
         (site.folder / "go").touch()
@@ -125,7 +131,7 @@ def test_a_reload_of_an_app_that_is_broken_leaves_the_old_workers(site: Site) ->
     app = site.folder / "app.py"
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
-        before = _pids(site)
+        before = _up(site, 2)
         text = app.read_text()
         app.write_text("raise ValueError('half written')\n")
         pool.send_signal(signal.SIGHUP)
@@ -153,7 +159,7 @@ def test_stacks_of_every_worker_go_to_the_log(site: Site) -> None:
         _end(pool)
 
     stacks = {line["pid"]: str(line["stacks"]) for line in _log(site) if line["event"] == "stacks"}
-    (begun,) = [pid for pid, text in stacks.items() if "in wait_for" in text]
+    (begun,) = [pid for pid, text in stacks.items() if "in gated" in text]
     assert begun == site.begun("k", 1)
 
 
@@ -178,11 +184,11 @@ def test_now_means_now_and_what_was_begun_is_given_back(site: Site, number: sign
 def test_a_pool_outlives_the_template_of_its_processes(site: Site) -> None:
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
-        before = _pids(site)
+        before = _up(site, 2)
         (template,) = set(_children(pool.pid)) - before
         os.kill(template, signal.SIGKILL)
         site.store.scale(3)
-        wait_until(lambda: len(_pids(site)) == 3, "a third worker")
+        _up(site, 3)
         assert before < _pids(site)
         _end(pool)
 
@@ -203,7 +209,7 @@ def test_what_a_dead_worker_left_behind_is_reaped(site: Site) -> None:
         line_of(pool)
         wait_until(lambda: (site.folder / "left").exists() and site.effects(), "it left a process")
         stray = int((site.folder / "left").read_text())
-        (worker,) = _pids(site)
+        (worker,) = _up(site, 1)
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: stray in _children(pool.pid), "the stray is adopted")
         (site.folder / "go").touch()
