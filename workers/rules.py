@@ -102,17 +102,15 @@ def check_rules(
 
 def describe(error: BaseException) -> str:
     """Name an error and the line that raised it, or in which it was raised."""
-    trace = error.__traceback__
-    while (
-        trace is not None
-        and (inner := trace.tb_next) is not None
-        and inner.tb_frame.f_globals is not vars(interrupt)
-    ):
-        trace = inner
+    trace, found = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_globals is not vars(interrupt):
+            found = trace
+        trace = trace.tb_next
     where = ""
-    if trace is not None:
-        code = trace.tb_frame.f_code
-        where = f" ({code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name})"
+    if found is not None:
+        code = found.tb_frame.f_code
+        where = f" ({code.co_filename.rpartition('/')[2]}:{found.tb_lineno} in {code.co_name})"
     return f"{type(error).__name__}: {error_text(error)}{where}"
 
 
