@@ -47,7 +47,8 @@ class Template:
             return True
         if self.line is not None and not self._up:
             try:
-                self._up = self.line.recv(16, socket.MSG_DONTWAIT) == b"up"
+                self._up = self.line.recv(16) == b"up"
+                self.line.settimeout(_ANSWER_SECONDS)
             except BlockingIOError:
                 if time.monotonic() < self._give_up_at:
                     return False
@@ -90,7 +91,7 @@ class Template:
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far_end:
             self.pid = spawn("workers.template", "serve", [far_end.fileno()])
-        ours.settimeout(_ANSWER_SECONDS)
+        ours.setblocking(False)
         self.line = ours
         self._give_up_at = time.monotonic() + _START_SECONDS
 
