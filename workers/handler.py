@@ -214,4 +214,9 @@ def _or(given: int | None, default: int) -> int:
 def set_caps(store: Store, handlers: Iterable[Handler]) -> None:
     """Record the caps that handlers give their queues."""
     for handler in handlers:
-        store.queue(handler.name, max_rows=handler.max_rows, max_bytes=handler.max_bytes)
+        store.queue(
+            handler.name,
+            max_rows=handler.max_rows,
+            max_bytes=handler.max_bytes,
+            max_leased=handler.max_leased,
+        )

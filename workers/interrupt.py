@@ -13,6 +13,8 @@ from typing import Any
 from .context import Cancelled
 
 _OURS = tuple(f"{__name__.rpartition('.workers.')[0]}.{part}." for part in ("store", "workers"))
+# Waits for a command in place of a handler's own code, and kills it when it is interrupted.
+_RUNNING = f"{__name__.rpartition('.')[0]}.running"
 _HALF_WAY = {"__enter__", "__exit__"}
 
 
@@ -104,7 +106,7 @@ class Interrupts:
             if frame.f_code.co_name == "__del__":
                 return False  # the interpreter would print it and go on
             if ours is None and module.partition(".")[0] not in sys.stdlib_module_names:
-                ours = module.startswith(_OURS)
+                ours = module.startswith(_OURS) and module != _RUNNING
             frame = frame.f_back
         return frame is call and not ours
 

@@ -34,7 +34,7 @@ def test_a_command_handles_each_message_of_its_queues(tmp_path: Path, store: Sto
 
     ended = run(*words, "--workers", "2", "--store", "hooks.db", cwd=tmp_path)
 
-    assert (ended.code, ended.out) == (0, "working on mail, fax with 2 workers\n")
+    assert (ended.code, ended.out) == (0, "working on mail, fax with 2 workers\n"), ended.err
     assert sorted((tmp_path / "handled").read_text().splitlines()) == [
         "fax f paper a b",
         *(f"mail k{n} {n} a b" for n in range(5)),
@@ -85,7 +85,8 @@ def test_a_command_ends_with_the_grace_time(tmp_path: Path, store: Store) -> Non
         wait_until(lambda: all(map(is_gone, pids)), "what it had started to be gone")
 
     assert code == 0
-    assert store.queue("mail").stats().ready == 1
+    (given_back,) = store.deliveries()
+    assert (given_back.state, given_back.attempt) == ("ready", 0)
 
 
 @pytest.mark.parametrize(

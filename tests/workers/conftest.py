@@ -79,6 +79,24 @@ def suicidal(message, ctx):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+@app.task("once", at_most_once=True)
+def once(message, ctx):
+    """Has its effect, and no time to tell."""
+    effects = here / "once"
+    effects.write_text((effects.read_text() if effects.exists() else "") + "!")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task("once-failing", at_most_once=True)
+def once_failing(message, ctx):
+    raise Retry(after=0, reason="not this time")
+
+
+@app.task("hopeless", discard_on=[ArithmeticError])
+def hopeless(message, ctx):
+    return 1 / 0
+
+
 @app.task("endless", timeout=0.3, max_attempts=2)
 def endless(message, ctx):
     while True:

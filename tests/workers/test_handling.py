@@ -62,6 +62,9 @@ def test_an_idempotency_key_is_of_one_delivery(site: Site) -> None:
         ("coroutine", 1, r"TypeError: coroutine did not run: it made a coroutine"),
         ("leaving", 1, r"SystemExit: 3 \(app\.py:\d+ in leaving\)"),
         ("suicidal", 2, r"worker process \d+ was killed by SIGSEGV"),
+        ("once", 1, r"worker process \d+ was killed by SIGKILL"),
+        ("once-failing", 1, "not this time"),
+        ("hopeless", 1, r"ZeroDivisionError: division by zero \(app\.py:\d+ in hopeless\)"),
         ("endless", 2, r"killed by SIGKILL: its handler was over its timeout"),
     ],
 )
@@ -78,6 +81,14 @@ def test_a_message_that_cannot_be_handled_is_a_dead_letter_that_says_why(
     assert dead.error is not None
     assert re.search(error, dead.error), dead.error
     assert len(site.effects()) == 20
+
+
+def test_what_may_happen_at_most_once_happens_once_though_its_worker_dies(site: Site) -> None:
+    site.store.queue("once").enqueue(b"", key="k")
+
+    _drain(site)
+
+    assert (site.folder / "once").read_text() == "!"
 
 
 # EFFECT-12
