@@ -15,6 +15,9 @@ from .context import Cancelled
 _OURS = tuple(f"{__name__.rpartition('.workers.')[0]}.{part}." for part in ("store", "workers"))
 # Waits for a command in place of a handler's own code, and kills it when it is interrupted.
 _RUNNING = f"{__name__.rpartition('.')[0]}.running"
+# Ignored by whoever does not know it, and used for nothing else; Go's scheduler has it too.
+_ALARM = signal.SIGURG
+
 _HALF_WAY = {"__enter__", "__exit__"}
 
 
@@ -23,7 +26,7 @@ class Interrupts:
 
     Never in the worker around it, so nothing escapes the handler; and never in the store
     below it, whose transactions must not be torn: then it is tried again a little later.
-    SIGUSR2 from anybody else cancels what is in work.
+    SIGUSR2 cancels what is in work, which is told so once, however often it comes.
 
     Attributes:
         cancels: How often that was asked.
@@ -34,13 +37,14 @@ class Interrupts:
         self._later = later
         self._due: deque[tuple[int, BaseException]] = deque()
         self._work = 0
+        self._cancelled = 0
         self._frame: FrameType | None = None
-        self._sent = False
         self.cancels = 0
 
     def install(self) -> None:
-        """Take SIGUSR2; in the main thread."""
-        signal.signal(signal.SIGUSR2, self._arrived)
+        """Take SIGUSR2 and SIGURG; in the main thread."""
+        signal.signal(signal.SIGUSR2, self._cancel)
+        signal.signal(_ALARM, lambda _, frame: self._raise_next(frame))
 
     def begin(self) -> int:
         """Return the number of the next piece of work; what was asked of earlier ones is void."""
@@ -51,7 +55,7 @@ class Interrupts:
     def ask(self, work: int, error: BaseException) -> None:
         """Have an error raised in a piece of work, unless that has ended."""
         self._due.append((work, error))
-        self.send()
+        self._later()
 
     @property
     def pending(self) -> bool:
@@ -59,11 +63,11 @@ class Interrupts:
         return self._next() is not None
 
     def send(self) -> None:
-        """Interrupt the main thread."""
-        # One at a time: so each one too many is somebody else's, who wants it cancelled.
-        if not self._sent:
-            self._sent = True
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+        """Interrupt the main thread.
+
+        One that comes just before a system call does not end it, so it is sent while `pending`.
+        """
+        signal.pthread_kill(threading.main_thread().ident or 0, _ALARM)
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Call a handler: what runs in there can be interrupted."""
@@ -76,22 +80,19 @@ class Interrupts:
     def _next(self) -> tuple[int, BaseException] | None:
         return next((due for due in list(self._due) if due[0] == self._work), None)
 
-    def _arrived(self, _number: int, frame: FrameType | None) -> None:
-        if self._sent:
-            self._sent = False
-        else:
-            self.cancels += 1
-            if not any(isinstance(error, Cancelled) for _, error in list(self._due)):
-                self._due.append((self._work, Cancelled("the worker was told to end")))
-            self._later()
+    def _cancel(self, _number: int, frame: FrameType | None) -> None:
+        self.cancels += 1
+        if self._cancelled != self._work:
+            self._cancelled = self._work
+            self._due.append((self._work, Cancelled("the worker was told to end")))
+        self._later()
+        self._raise_next(frame)
+
+    def _raise_next(self, frame: FrameType | None) -> None:
         due = self._next()
-        if due is None:
-            return
-        if not self._may_raise(frame):
-            self._later()
-            return
-        self._due.remove(due)
-        raise due[1]
+        if due is not None and self._may_raise(frame):
+            self._due.remove(due)
+            raise due[1]
 
     def _may_raise(self, frame: FrameType | None) -> bool:
         """True when the innermost code that is not the standard library's is the handler's."""

@@ -79,6 +79,7 @@ class Watch:
         return min(attempt.soft_at, time.monotonic() + left_ms / 1000)
 
     def _run(self) -> None:
+        again_at = 0.0
         while not self._stopped:
             with self._lock:
                 now = time.monotonic()
@@ -91,8 +92,10 @@ class Watch:
                 self._on_cancel()
             wait = self._wakes_at - time.monotonic()
             if self.interrupts.pending:
-                self.interrupts.send()
-                wait = min(wait, _AGAIN_SECONDS)
+                if again_at <= time.monotonic():
+                    self.interrupts.send()
+                    again_at = time.monotonic() + _AGAIN_SECONDS
+                wait = min(wait, again_at - time.monotonic())
             try:
                 self._nudges.get(timeout=None if wait == math.inf else max(0.0, wait))
             except queue.Empty:
