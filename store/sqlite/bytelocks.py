@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import struct
 import sys
+from collections.abc import Callable
 
 # struct flock: l_type, l_whence, l_start, l_len, l_pid; fcntl(2).
 _FLOCK = struct.Struct("hhqqi")
@@ -26,8 +28,12 @@ if sys.platform == "linux":
 
     def give(fd: int, byte: int) -> None:
         """Unlock a byte."""
+        giving(fd, byte)()
+
+    def giving(fd: int, byte: int) -> Callable[[], object]:
+        """Return a function that unlocks a byte, one written in C."""
         request = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, byte, 1, 0)
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, request)
+        return functools.partial(fcntl.fcntl, fd, fcntl.F_OFD_SETLK, request)
 
     def taken_elsewhere(fd: int, byte: int) -> bool:
         """True while another opening holds a byte."""
@@ -46,7 +52,11 @@ else:  # locks of the whole process, so one process sees only the others'
 
     def give(fd: int, byte: int) -> None:
         """Unlock a byte."""
-        fcntl.lockf(fd, fcntl.LOCK_UN, 1, byte)
+        giving(fd, byte)()
+
+    def giving(fd: int, byte: int) -> Callable[[], object]:
+        """Return a function that unlocks a byte, one written in C."""
+        return functools.partial(fcntl.lockf, fd, fcntl.LOCK_UN, 1, byte)
 
     def taken_elsewhere(fd: int, byte: int) -> bool:
         """True while another process holds a byte."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -33,7 +34,7 @@ from .faults import translate
 from .gate import Gate
 from .place import Place
 from .warden import Warden
-from .write import Write
+from .write import Block, Write, end_if_left
 
 __all__ = ["Door", "Write"]
 
@@ -66,6 +67,7 @@ class Door:
         self._pid = os.getpid()
         self._mutex = threading.RLock()
         self.writing: Write | None = None
+        self._block: Block | None = None
         self._broken = False
         self._at_rest = False
         if forks.inherited(files.identity(path)):
@@ -93,13 +95,15 @@ class Door:
         operation: str,
         *,
         joins: bool = True,
+        nests: bool = False,
         grows: int | None = None,
         patience: float | None = None,
     ) -> Iterator[Write]:
         """Hold a write transaction; it commits at the end of the block.
 
         Within another one of the same thread it is a savepoint of that one: both
-        commit together. `joins=False` refuses that. `grows` is for what stores more: the
+        commit together. `joins=False` refuses that, and `nests` is for a block in which the
+        caller's own code runs, and may begin another. `grows` is for what stores more: the
         bytes it adds, refused when they would leave no room for finishing what is there.
         `patience` is how many seconds to wait for the lock in place of busy_timeout.
 
@@ -110,41 +114,35 @@ class Door:
         """
         started = time.monotonic()
         patience = self._busy_seconds if patience is None else patience
-        deadline = started + patience
         self.check()
-        if not self._mutex.acquire(timeout=patience):
-            raise faults.busy(operation, self.path, started)
+        held: list[bool] = []
         try:
-            self.check()  # again: it may have been closed meanwhile
-            if self.writing is not None:
-                if not joins:
-                    raise InvalidInput(
-                        f"{operation} cannot be part of another transaction", operation=operation
-                    )
-                if grows is not None and space.is_short(self.path, grows, 0):
-                    raise faults.short(operation, self.path)
-                with self._savepoint(self.writing) as write:
-                    yield write
-                return
-            if not self._gate.enter(deadline):
+            # In one call, which a signal's handler cannot come into; see gate.py.
+            held.extend(map(self._mutex.acquire, [True], [patience]))
+            if not held[0]:
                 raise faults.busy(operation, self.path, started)
-            try:
-                if grows is None:
-                    space.drop_ballast_when_exhausted(self.path)
-                else:
-                    self._require_room(operation, grows)
-                with self._transaction(operation, started, deadline) as write:
-                    yield write
-            except (StoreFull, OutcomeUnknown) as error:
-                if grows is None and isinstance(error.__cause__, apsw.FullError):
-                    space.drop_ballast(self.path)
-                raise
-            finally:
-                self._gate.leave()
-            if write.wakes or write.freed:
-                self.on_wake()
+            self.check()  # again: it may have been closed meanwhile
+            end_if_left(self._block)
+            if self.writing is None:
+                steps = self._transaction(operation, grows, started, started + patience)
+                # Behind this function stands contextlib's, and behind that the block's.
+                self._block = None if nests else Block(steps, sys._getframe(2))
+                try:
+                    yield from steps
+                finally:
+                    steps.close()
+                    self._block = None
+            elif not joins:
+                raise InvalidInput(
+                    f"{operation} cannot be part of another transaction", operation=operation
+                )
+            elif grows is not None and space.is_short(self.path, grows, 0):
+                raise faults.short(operation, self.path)
+            else:
+                yield from self.writing.savepoint()
         finally:
-            self._mutex.release()
+            if True in held:
+                self._mutex.release()
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of one statement, seen as of one moment."""
@@ -218,6 +216,7 @@ class Door:
         if os.getpid() != self._pid:
             return
         with self._mutex:
+            end_if_left(self._block)
             if self.writing is not None:
                 raise InvalidInput(
                     f"{self.path} cannot be closed within a transaction", path=self.path
@@ -252,42 +251,65 @@ class Door:
             self._connection.close(True)
         else:
             self._broken = True  # so that leaving the block does not roll the parent's back
+            self.writing = None
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
             forks.inherit(self.place.database)
 
-    @contextmanager
-    def _transaction(self, operation: str, started: float, deadline: float) -> Iterator[Write]:
-        self.place.require(operation)
-        self._mend(operation)
-        connection = self._connection
-        connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
+    def _transaction(
+        self, operation: str, grows: int | None, started: float, deadline: float
+    ) -> Generator[Write, None, None]:
         try:
+            if not self._gate.enter(deadline):
+                raise faults.busy(operation, self.path, started)
+            if grows is None:
+                space.drop_ballast_when_exhausted(self.path)
+            else:
+                self._require_room(operation, grows)
+            self.place.require(operation)
+            self._mend(operation)
             try:
-                connection.execute("begin immediate")
-            except apsw.Error as error:
-                raise translate(error, operation, self.path, time.monotonic() - started) from error
-            self.writing = Write(self, connection, self._warden, self._anchor.now_ms())
-            try:
-                yield self.writing
-            except apsw.Error as error:
-                raise translate(error, operation, self.path) from error
-            self.writing.check()
-            self._commit(operation)
+                write = self._begin(operation, started, deadline)
+                try:
+                    yield write
+                except apsw.Error as error:
+                    raise translate(error, operation, self.path) from error
+                write.check()
+                self._commit(operation)
+            finally:
+                self.writing = None
+                try:
+                    if not self._broken and self._connection.in_transaction:
+                        self._connection.execute("rollback")
+                except apsw.Error:
+                    pass  # closing a connection rolls back what it had open
+                finally:
+                    if not self._broken and self._connection.in_transaction:
+                        self._break()
+            self._checkpointer.run_when_due()
+        except (StoreFull, OutcomeUnknown) as error:
+            if grows is None and isinstance(error.__cause__, apsw.FullError):
+                space.drop_ballast(self.path)
+            raise
         finally:
-            self.writing = None
-            if self._in_transaction:
-                self._roll_back()
-        self._checkpointer.run_when_due()
+            self._gate.leave()
+        if write.wakes or write.freed:
+            self.on_wake()
+
+    def _begin(self, operation: str, started: float, deadline: float) -> Write:
+        self._connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
+        try:
+            self._connection.execute("begin immediate")
+        except apsw.Error as error:
+            raise translate(error, operation, self.path, time.monotonic() - started) from error
+        self.writing = Write(self, self._connection, self._warden, self._anchor.now_ms())
+        return self.writing
 
     def _require_room(self, operation: str, grows: int) -> None:
         if not space.is_short(self.path, grows, space.wal_bytes(self.path)):
             return
         # What the WAL takes is there to be used again once its pages are in the database.
         self._mend(operation)
-        try:
-            report = self._checkpointer.run()
-        except apsw.Error as error:
-            raise translate(error, operation, self.path) from error
+        report: Report = self._run(operation, self._checkpointer.run)
         pending = (report.pages - report.moved) * space.PAGE
         if space.is_short(self.path, grows, pending):
             raise faults.short(operation, self.path)
@@ -308,12 +330,6 @@ class Door:
             self.place.require(operation)
         except StoreFailed as error:
             raise OutcomeUnknown(str(error), operation=operation, path=self.path) from error
-
-    def _roll_back(self) -> None:
-        try:
-            self._connection.execute("rollback")
-        except apsw.Error:
-            self._break()  # closing a connection rolls back what it had open
 
     def _break(self) -> None:
         """Close a connection that can no longer be believed."""
@@ -348,24 +364,6 @@ class Door:
         self._checkpointer = Checkpointer(self._connection, space.due_pages(self.path))
         self.place.take_wal()
         self._broken = False
-
-    @contextmanager
-    def _savepoint(self, outer: Write) -> Iterator[Write]:
-        outer.check()  # without a transaction around it, a savepoint is one and commits
-        self._connection.execute("savepoint fp_inner")
-        try:
-            yield outer
-        except BaseException:
-            if self._in_transaction:
-                self._connection.execute("rollback to fp_inner")
-                self._connection.execute("release fp_inner")
-            raise
-        outer.check()
-        self._connection.execute("release fp_inner")
-
-    @property
-    def _in_transaction(self) -> bool:
-        return not self._broken and self._connection.in_transaction
 
     def _run(self, operation: str, work: Callable[[], Any]) -> Any:
         try:

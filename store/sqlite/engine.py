@@ -145,7 +145,7 @@ class SqliteEngine:
     def completion(self, hold: Hold) -> Iterator[Write]:
         # Nobody can claim it while this transaction holds the write lock, so what was
         # true at its beginning is true at its end.
-        with self._door.write("transaction", joins=False) as write:
+        with self._door.write("transaction", joins=False, nests=True) as write:
             require(write, hold, "transaction", done=True)
             yield write
             settle.ack(write, hold, None)
@@ -210,7 +210,7 @@ class SqliteEngine:
 
     @contextmanager
     def transaction(self, operation: str = "transaction") -> Iterator[Write]:
-        with self._door.write(operation) as write:
+        with self._door.write(operation, nests=True) as write:
             yield write
 
     def in_transaction(self) -> bool:

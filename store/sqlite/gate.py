@@ -7,15 +7,24 @@ another one begins: it has to wake up, and to read anew what the one before it w
 the first in the line asks whether the gate is free; the others sleep, and the kernel
 lets in first who has waited longest: each waits for the one before it (fs/locks.c).
 Measured with bench/gate.py.
+
+What a signal's handler raises can end a function of Python's anywhere but within a call of
+a function written in C. So what takes a lock stands in a `try`, and what frees it is the
+first call behind, and one into C.
 """
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import fcntl
+import functools
+import itertools
 import os
+import queue
 import threading
 import time
+from collections.abc import Callable
 
 from . import bytelocks
 
@@ -37,6 +46,9 @@ class Gate:
     """A lock on a file beside the database, freed by the kernel when its holder dies.
 
     One thread at a time may use it.
+
+    Attributes:
+        leave: Gives the lock back, unless it went with the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -47,8 +59,9 @@ class Gate:
         except FileExistsError:
             self._fd = os.open(path, _FLAGS)
             self._made = False
+        self.leave: Callable[[], object] = functools.partial(fcntl.flock, self._fd, fcntl.LOCK_UN)
         try:
-            self._line = _Line(path)
+            self._line = _Line(path, self._fd)
         except BaseException:
             os.close(self._fd)
             raise
@@ -57,27 +70,23 @@ class Gate:
 
     def enter(self, deadline: float) -> bool:
         """Take the lock; False when time.monotonic() passed `deadline` first."""
-        now = time.monotonic()
-        if now < self._turn_until and self._try():
-            return True
-        in_line = False
-        if now >= self._past_until:
-            in_line = self._line.join(min(deadline, now + _STUCK_SECONDS))
-            if not in_line and time.monotonic() >= now + _STUCK_SECONDS:
-                self._past_until = now + _PAST_SECONDS
         try:
-            if not self._poll(deadline):
-                return False
-        finally:
-            if in_line:
-                self._line.leave()
-        self._turn_until = time.monotonic() + _TURN_SECONDS
-        return True
-
-    def leave(self) -> None:
-        """Give the lock back, unless it went with the file."""
-        if self._fd >= 0:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            now = time.monotonic()
+            if now < self._turn_until and self._try():
+                return True
+            if now < self._past_until:
+                entered = self._poll(deadline)
+            else:
+                entered = self._line.stand(
+                    min(deadline, now + _STUCK_SECONDS),
+                    lambda first: self._poll_behind(now, first, deadline),
+                )
+            if entered:
+                self._turn_until = time.monotonic() + _TURN_SECONDS
+            return entered
+        except BaseException:
+            self.leave()
+            raise
 
     def remove_if_made(self) -> None:
         """Leave nothing behind beside a file that turned out to be no store."""
@@ -98,7 +107,13 @@ class Gate:
     def _close(self) -> None:
         fd, self._fd = self._fd, -1  # by now the number may be another file's
         if fd >= 0:
+            self.leave = bool  # does nothing
             os.close(fd)
+
+    def _poll_behind(self, began: float, first: bool, deadline: float) -> bool:
+        if not first and time.monotonic() >= began + _STUCK_SECONDS:
+            self._past_until = began + _PAST_SECONDS
+        return self._poll(deadline)
 
     def _poll(self, deadline: float) -> bool:
         pause = _FIRST_PAUSE_SECONDS
@@ -120,90 +135,86 @@ class _Line:
     """Where all wait but the one that may ask whether the gate is free.
 
     Its lock is on a byte of the gate's file. A thread of its own waits for it, because it
-    cannot be waited for with a deadline. When nobody waits any more for what the thread
-    asked for, it gives the lock back as soon as it has it.
+    cannot be waited for with a deadline, and with an opening of its own, so that the two
+    do not take it from each other. When nobody wants what it has got any more, it gives it back.
     """
 
-    def __init__(self, path: str) -> None:
-        self._fd = os.open(path, _FLAGS)
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._asking = False
-        self._wanted = False
-        self._holds = False
+    def __init__(self, path: str, fd: int) -> None:
+        """`fd` is the gate's opening of the file, `path` is for the thread's."""
+        self._near = fd
+        self._far = os.open(path, _FLAGS)
+        self._give_near = bytelocks.giving(self._near, 0)
+        self._give_far = bytelocks.giving(self._far, 0)
+        self._numbers = itertools.count()
+        self._wanted: list[int] = []  # who takes a number out has the lock, or needs none
+        self._asks: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._got: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._threads: list[int] = []
         self._ended = False
 
-    def join(self, deadline: float) -> bool:
-        """Return True once it is this one's turn; asked again, it keeps its place."""
-        with self._changed:
-            if not self._asking and bytelocks.take(self._fd, 0):
-                self._holds = True
-                return True
-            if time.monotonic() >= deadline or not self._start():
-                return False
-            self._wanted = True
-            if not self._asking:
-                self._asking = True
-                self._changed.notify_all()
-            try:
-                seconds = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
-                return self._changed.wait_for(lambda: self._holds, seconds)
-            except BaseException:  # a signal's handler raised
-                self._unlock()
-                raise
-            finally:
-                self._wanted = False
+    def stand(self, deadline: float, then: Callable[[bool], bool]) -> bool:
+        """Wait to be the first until `deadline`, and return what `then` does.
 
-    def leave(self) -> None:
-        """Let the next one ask."""
-        with self._changed:
-            self._unlock()
+        `then` is told whether it came to that. Who asks again keeps its place.
+        """
+        try:
+            if bytelocks.take(self._near, 0):
+                return then(True)
+        finally:
+            self._give_near()
+        number = next(self._numbers)
+        try:
+            self._wanted.append(number)
+            return then(self._wait(number, deadline))
+        finally:
+            try:
+                self._wanted.remove(number)
+            except ValueError:  # the thread has the lock for it
+                self._give_far()
 
     def end(self) -> None:
-        """Leave; let the thread end, at the latest at the head of the line."""
-        with self._changed:
-            if self._ended:
-                return
-            self._unlock()
-            self._ended = True
-            self._changed.notify_all()
-            if self._thread is None:
-                os.close(self._fd)
+        """Let the thread end, at the latest at the head of the line."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._threads:
+            self._asks.put(False)
+        else:
+            os.close(self._far)
 
     def abandon(self) -> None:
         """Close the file in a forked child, where there is no thread to do it."""
         if not self._ended:
             self._ended = True
-            os.close(self._fd)
+            os.close(self._far)
+
+    def _wait(self, number: int, deadline: float) -> bool:
+        if time.monotonic() >= deadline or not self._start():
+            return False
+        self._asks.put(True)
+        while (seconds := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                if self._got.get(timeout=min(seconds, threading.TIMEOUT_MAX)) == number:
+                    return True
+        return False
 
     def _start(self) -> bool:
         """Have a thread to wait in, which there is none of at the interpreter's end."""
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name="gate", daemon=True)
+        if not self._threads:
             with contextlib.suppress(RuntimeError):
-                thread.start()
-                self._thread = thread
-        return self._thread is not None
-
-    def _unlock(self) -> None:
-        if self._holds:
-            self._holds = False
-            bytelocks.give(self._fd, 0)
+                # In one call: a thread that is not known of would be followed by another.
+                self._threads.extend(map(_thread.start_new_thread, [self._run], [()]))
+        return bool(self._threads)
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._asking or self._ended)
-                if self._ended:
-                    break
-            bytelocks.take(self._fd, 0, wait=True)
-            with self._changed:
-                self._asking = False
-                self._holds = True
-                if self._ended:
-                    break
-                if self._wanted:
-                    self._changed.notify_all()
-                else:
-                    self._unlock()
-        os.close(self._fd)  # and with it the lock, if it came too late
+        while self._asks.get():
+            if not self._wanted:
+                continue
+            bytelocks.take(self._far, 0, wait=True)
+            try:
+                number = self._wanted.pop()
+            except IndexError:
+                self._give_far()
+            else:
+                self._got.put(number)
+        os.close(self._far)

@@ -115,7 +115,7 @@ class SqliteLeases:
 
     @contextmanager
     def fenced(self, hold: NameHold) -> Iterator[Write]:
-        with self._door.write("transaction", joins=False) as write:
+        with self._door.write("transaction", joins=False, nests=True) as write:
             if not write.run(_REQUIRE, _bind(hold, write.now_ms)):
                 raise _lost(write, hold, "transaction")
             yield write

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Self
 
 import apsw
 
@@ -69,6 +73,20 @@ class Write:
         self.check()
         return self._warden.execute(sql, parameters, self.path)
 
+    def savepoint(self) -> Iterator[Self]:
+        """Let what is done until the next step be undone alone."""
+        self.check()  # without a transaction around it, a savepoint is one and commits
+        self._connection.execute("savepoint fp_inner")
+        try:
+            yield self
+        except BaseException:
+            if self._door.writing is self and self._connection.in_transaction:
+                self._connection.execute("rollback to fp_inner")
+                self._connection.execute("release fp_inner")
+            raise
+        self.check()
+        self._connection.execute("release fp_inner")
+
     def check(self) -> None:
         """Refuse to go on once the transaction is gone, or after a fork."""
         self._door.check()
@@ -81,3 +99,32 @@ class Write:
                 "the transaction was rolled back by an earlier error; nothing was changed",
                 path=self.path,
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of the store's own within a write transaction.
+
+    Attributes:
+        steps: What ends the transaction when it is closed.
+        frame: Of the function that the block stands in.
+    """
+
+    steps: Generator[Write, None, None]
+    frame: FrameType
+
+
+def end_if_left(block: Block | None) -> None:
+    """Roll back when a block was left and not ended.
+
+    A signal's handler can raise just before the block's end, and what it has raised keeps
+    the rest alive for as long as it is handled.
+    """
+    if block is None:
+        return
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame is block.frame:
+            return
+        frame = frame.f_back
+    block.steps.close()

@@ -12,10 +12,7 @@ def _no_gate() -> None:
     def enter(self: Gate, deadline: float) -> bool:
         return True
 
-    def leave(self: Gate) -> None:
-        pass
-
-    Gate.enter, Gate.leave = enter, leave  # type: ignore[method-assign]
+    Gate.enter = enter  # type: ignore[method-assign]
 
 
 def _hasty() -> None:

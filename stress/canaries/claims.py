@@ -58,7 +58,7 @@ def _lanes_by_snapshot() -> None:
 def _effect_before_ack() -> None:
     @contextmanager
     def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
-        with self._door.write("transaction", joins=False) as write:
+        with self._door.write("transaction", joins=False, nests=True) as write:
             yield write
         with self._door.write("ack") as write:
             settle.ack(write, hold, None)

@@ -81,7 +81,7 @@ limit :limit
 def _effects_apart() -> None:
     @contextmanager
     def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
-        with self._door.write("transaction", joins=False) as write:
+        with self._door.write("transaction", joins=False, nests=True) as write:
             lease.require(write, hold, "transaction", done=True)
             yield write
         self.ack(hold, None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from fencepost.store.sqlite import bytelocks
 from fencepost.store.sqlite.gate import Gate
 
 from ..processes import PATIENCE_SECONDS, is_stopped, line_of, running, wait_until
+from .interrupts import Interrupted, everywhere
 
 _SOON = 0.05
 
@@ -194,6 +196,76 @@ def test_an_error_from_a_signal_while_waiting_leaves_nothing_held(path: str, pla
         signal.signal(signal.SIGUSR1, before)
 
 
+@contextmanager
+def _interrupts() -> Iterator[Callable[[float], object]]:
+    """Give out what raises Interrupted here after so many seconds."""
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        yield partial(signal.setitimer, signal.ITIMER_REAL)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_interrupts_at_all_times_leave_a_gate_that_works(path: str) -> None:
+    chance = random.Random(1)
+    enough = threading.Event()
+
+    def come_and_go() -> None:
+        with _gate(path) as gate:
+            while not enough.is_set():
+                assert gate.enter(_later())
+                gate.leave()
+
+    threads = [_in_background(come_and_go) for _ in range(2)]
+    with _gate(path) as gate:
+        with _interrupts() as interrupt_in:
+            for _ in range(200):
+                with pytest.raises(Interrupted):
+                    interrupt_in(chance.uniform(0.000_05, 0.003))
+                    while True:
+                        assert gate.enter(_later())
+                        gate.leave()
+                gate.leave()
+        assert gate.enter(_later())
+        gate.leave()
+        enough.set()
+        for thread in threads:
+            thread.join(PATIENCE_SECONDS)
+
+    wait_until(partial(_stand, path, 0), "nobody stands in line")
+    assert _is_free(path)
+
+
+def test_an_interrupted_one_neither_holds_the_gate_nor_stands_in_line(path: str) -> None:
+    with _gate(path) as gate:
+        for enter in everywhere(lambda: gate.enter(0.0)):
+            with suppress(Interrupted):
+                enter()
+                gate.leave()
+
+            assert _is_free(path)
+            assert _stand(path, 0)
+
+
+def test_one_interrupted_behind_another_does_not_keep_the_place_it_gets_later(path: str) -> None:
+    # The first in line is not let in: it is the place in line that matters here.
+    with _gate(path) as gate, open(path, "r+b") as first:
+        for enter in everywhere(lambda: gate.enter(time.monotonic() + 0.001)):
+            wait_until(partial(bytelocks.take, first.fileno(), 0), "nobody is the first in line")
+            with suppress(Interrupted):
+                enter()
+            bytelocks.give(first.fileno(), 0)
+            gate.leave()
+
+            wait_until(partial(_stand, path, 0), "its place is given back")
+            assert _is_free(path)
+
+
 @pytest.mark.parametrize("place", [1, 2])
 def test_a_process_stopped_in_line_keeps_nobody_behind_it_waiting(
     path: str, tmp_path: Path, place: int
@@ -253,7 +325,7 @@ def test_without_a_thread_to_wait_in_it_is_waited_for_all_the_same(
 ) -> None:
     refused = threading.Event()
 
-    def refuse(_: threading.Thread) -> None:
+    def refuse(*_: object) -> None:
         refused.set()
         raise RuntimeError("can't start new thread")
 
@@ -266,7 +338,7 @@ def test_without_a_thread_to_wait_in_it_is_waited_for_all_the_same(
             holder.leave()
 
         thread = _in_background(leave_then)
-        monkeypatch.setattr(threading.Thread, "start", refuse)
+        monkeypatch.setattr("fencepost.store.sqlite.gate._thread.start_new_thread", refuse)
         assert gate.enter(_later())
         thread.join()
 
