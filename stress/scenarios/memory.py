@@ -1,160 +1,36 @@
-"""Memory that runs out in the midst of calls.
-
-Some processes share a store, so that a lock that is left behind is felt by the others.
-"""
+"""Memory that runs out in the midst of calls."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from typing import Any
-
-from ...store import Claim, Queue, Store, connect
+from ...store import connect
 from ...store.errors import FencepostError
-from ..checker import check
-from ..fleet import PATIENCE_SECONDS, Me
-from ..history import Recorder, read
+from ..faulted import BUSY_SECONDS, Worker, trial
+from ..fleet import Me
 from ..run import Run
 from ..scenario import Scenario
-from ..sqlite.inside import Census
 from ..sqlite.memory import scarce
 
-_QUEUE = "jobs"
-_LEASE_SECONDS = 0.5
-_BUSY_SECONDS = 3.0
 _MOST_BYTES = 30_000
 
 
 def run(run: Run) -> None:
     """Starve calls, then see what is there."""
-    path = str(run.folder / "store.db")
-    with connect(path) as store:
-        with store.transaction() as tx:
-            tx.execute("create table effects (key text)")
-        children = [
-            run.start(f"worker-{n}", _work, path, run.size["starved"])
-            for n in range(int(run.size["processes"]))
-        ]
-        told = [child.heard(4 * PATIENCE_SECONDS) for child in children]
-        for child in children:
-            child.join()
-        _drain(store.queue(_QUEUE), Recorder(run.folder / "history", "drain"))
+    told, calls = trial(run, _work, run.size["starved"])
     starved = sum(each["starved"] for each in told)
     run.fault("memory ran out", starved)
-    census = Census(path)
-    history = Recorder(run.folder / "history", "census")
-    for queue, key, id, state in census.deliveries():
-        history.seen("final", queue=queue, key=key, id=id, state=state)
-    for key, count in census.rows("select key, count(*) from effects group by key"):
-        history.seen("effect", key=key, count=count)
-    history.seen("integrity", says=census.verdict())
-    census.close()
-    calls = read(run.folder / "history")
-    run.add(*check(calls))
-    for call in calls:
-        if "error" in call.answer:
-            stuck = call.answer["error"] in ("invalid_input", "store_busy")
-            run.check("never-stuck", not stuck, f"{call.process}: {call.answer['says']}")
     run.says(f"{starved} calls that ran out of memory, {len(calls)} in all")
 
 
 def _work(me: Me, path: str, times: float) -> None:
     starved = 0
-    with connect(path, busy_timeout=_BUSY_SECONDS) as store:
-        worker = _Worker(me, store)
+    with connect(path, busy_timeout=BUSY_SECONDS) as store:
+        worker = Worker(me, store)
         while starved < times:
-            starved += worker.step(lambda: scarce(me.random.randrange(_MOST_BYTES)))
+            try:
+                worker.step(lambda: scarce(me.random.randrange(_MOST_BYTES)))
+            except FencepostError:
+                starved += 1
     me.ready(starved=starved)
-
-
-class _Worker:
-    """Enqueues, claims, and ends what it has claimed, one call under a fault at a time."""
-
-    def __init__(self, me: Me, store: Store) -> None:
-        self._me = me
-        self._store = store
-        self._queue = store.queue(_QUEUE)
-        self._keys = 0
-        self._claims: list[Claim] = []
-
-    def step(self, fault: Callable[[], AbstractContextManager[None]]) -> bool:
-        """Make one call; True when it did not come through."""
-        calls = [self._enqueue, self._claim, self._ack, self._complete, self._retry]
-        try:
-            self._me.random.choice(calls)(fault)
-        except FencepostError:
-            return True
-        return False
-
-    def _enqueue(self, fault: Callable[[], AbstractContextManager[None]]) -> None:
-        self._keys += self._me.random.random() < 0.7  # else the last one again
-        key = f"{self._me.name}-{self._keys}"
-        with self._me.history.begin("enqueue", queue=_QUEUE, key=key, lane=None) as call:
-            with fault():
-                receipt = self._queue.enqueue(key.encode() * 50, key=key)
-            call.ok(status=receipt.status, message_id=receipt.message_id)
-
-    def _claim(self, fault: Callable[[], AbstractContextManager[None]]) -> None:
-        with self._me.history.begin("claim", queue=_QUEUE) as call:
-            with fault():
-                claims = self._queue.claim(limit=2, lease=_LEASE_SECONDS)
-            call.ok(claims=[_record(claim) for claim in claims])
-        self._claims += claims
-
-    def _ack(self, fault: Callable[[], AbstractContextManager[None]]) -> None:
-        self._end("ack", fault, lambda claim: claim.ack())
-
-    def _retry(self, fault: Callable[[], AbstractContextManager[None]]) -> None:
-        self._end("retry", fault, lambda claim: claim.retry(delay=0))
-
-    def _complete(self, fault: Callable[[], AbstractContextManager[None]]) -> None:
-        def complete(claim: Claim) -> None:
-            with claim.transaction() as tx:
-                tx.execute("insert into effects values (?)", (claim.message.key,))
-
-        self._end("complete", fault, complete)
-
-    def _end(
-        self,
-        op: str,
-        fault: Callable[[], AbstractContextManager[None]],
-        end: Callable[[Claim], object],
-    ) -> None:
-        if not self._claims:
-            return
-        claim = self._claims.pop()
-        what = {"id": claim.id, "fence": claim.fence, "key": claim.message.key}
-        with self._me.history.begin(op, **what) as call:
-            with fault():
-                end(claim)
-            call.ok()
-
-
-def _record(claim: Claim) -> dict[str, Any]:
-    return {
-        "id": claim.id,
-        "key": claim.message.key,
-        "fence": claim.fence,
-        "lane": None,
-        "lease_ms": _LEASE_SECONDS * 1000,
-    }
-
-
-def _drain(queue: Queue, history: Recorder) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        stats = queue.stats()
-        if not stats.ready + stats.scheduled + stats.leased:
-            return
-        with history.begin("claim", queue=_QUEUE) as call:
-            claims = queue.claim(limit=50, lease=30)
-            call.ok(claims=[_record(claim) | {"lease_ms": 30_000} for claim in claims])
-        for claim in claims:
-            with suppress(FencepostError):
-                what = {"id": claim.id, "fence": claim.fence, "key": claim.message.key}
-                with history.begin("ack", **what):
-                    claim.ack()
 
 
 SCENARIO = Scenario(
