@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fencepost import LeaseLost, LimitExceeded, QueueFull
+from fencepost.store.message import Caps
 
 from .machine import Refused
 
@@ -86,7 +87,8 @@ class Queues:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
         self.heads: dict[Lane, Job] = {}
-        self.caps: dict[str, tuple[int | None, int | None]] = {}
+        self.caps: dict[str, Caps] = {}
+        self.paused: set[str] = set()
 
     def pass_time(self, now: int) -> None:
         """Let jobs become ready whose time has come, each on its moment."""
@@ -114,7 +116,7 @@ class Queues:
             if known.forgotten_at is None or known.forgotten_at > now:
                 return ("duplicate" if known.draft.body == draft.body else "conflict"), known
             self._forget(known)
-        max_rows, max_bytes = self.caps.get(draft.queue, (None, None))
+        max_rows, max_bytes, _ = self.caps.get(draft.queue, Caps())
         live = [job for job in self.of(draft.queue) if job.state in LIVE]
         size = len(draft.body)
         if max_bytes is not None and size > max_bytes:
@@ -141,7 +143,7 @@ class Queues:
         for job in self.jobs:
             if job.state == "leased" and job.until is not None and job.until <= now:
                 self._take_back(job, now)
-        ready = [job for queue in queues for job in self.claimable(queue)][:limit]
+        ready = [job for queue in queues for job in self.open(queue)][:limit]
         claims = []
         for job in ready:
             if limits and job.draft.queue in limits:
@@ -152,6 +154,14 @@ class Queues:
             job.settled = None
             claims.append(job.holder)
         return claims
+
+    def open(self, queue: str) -> list[Job]:
+        """Return what may be claimed of a queue at once."""
+        ready = self.claimable(queue)
+        most = self.caps.get(queue, Caps()).max_leased
+        leased = sum(job.state == "leased" for job in self.of(queue))
+        room = len(ready) if most is None else max(0, most - leased)
+        return [] if queue in self.paused else ready[:room]
 
     def claimable(self, queue: str) -> list[Job]:
         ready = [
@@ -274,13 +284,17 @@ class Queues:
         ages = [job.created + job.retry_for for job in self.jobs if job.retry_for]
         return [moment for moment in at if moment is not None] + ages
 
-    def stats(self, queue: str, now: int) -> dict[str, float]:
+    def stats(self, queue: str, now: int) -> dict[str, Any]:
         jobs = self.of(queue)
-        count = {state: sum(job.state == state for job in jobs) for state in _STATES}
+        count: dict[str, float] = {
+            state: sum(job.state == state for job in jobs) for state in _STATES
+        }
         count["scheduled"] = sum(job.state == "ready" and job.due is not None for job in jobs)
         count["ready"] -= count["scheduled"]
         since = [job.changed for job in jobs if job.state == "ready" and job.due is None]
-        return {**count, "oldest_ready_age": max(0, now - min(since, default=now)) / 1000}
+        count["oldest_ready_age"] = max(0, now - min(since, default=now)) / 1000
+        most = self.caps.get(queue, Caps()).max_leased
+        return {**count, "paused": queue in self.paused, "max_leased": most}
 
     # what follows
 

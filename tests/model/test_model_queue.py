@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from fencepost import Claim, InvalidInput, LimitExceeded, QueueFull, QueueStats, Receipt, Store
 from fencepost.store.engine import Leased
-from fencepost.store.message import Limits
+from fencepost.store.message import Caps, Limits
 
 from ..sqlite import invariants
 from ..sqlite.inside import ask
@@ -121,13 +121,23 @@ class QueueMachine(StoreMachine):
             optional={
                 "max_rows": st.sampled_from([None, 1, 2, 4]),
                 "max_bytes": st.sampled_from([None, 3, 6, 700]),
+                "max_leased": st.sampled_from([None, 1, 2, 4]),
             },
         ),
     )
     def set_caps(self, which: int, name: str, caps: dict[str, int | None]) -> None:
-        rows, size = self.model.caps.get(name, (None, None))
-        self.model.caps[name] = caps.get("max_rows", rows), caps.get("max_bytes", size)
+        self.model.caps[name] = self.model.caps.get(name, Caps())._replace(**caps)
         self.stores[which].queue(name, **caps)
+
+    @rule(which=OPENINGS, name=queues)
+    def pause(self, which: int, name: str) -> None:
+        self.model.paused.add(name)
+        self.stores[which].pause(name)
+
+    @rule(which=OPENINGS, name=queues)
+    def resume(self, which: int, name: str) -> None:
+        self.model.paused.discard(name)
+        self.stores[which].resume(name)
 
     # claiming
 
@@ -316,7 +326,7 @@ class QueueMachine(StoreMachine):
         for store in self.stores:
             stats = store.stats()
             for queue in QUEUES:
-                wanted = QueueStats(**self.model.stats(queue, self.now))  # type: ignore[arg-type]
+                wanted = QueueStats(**self.model.stats(queue, self.now))
                 assert stats.get(queue, QueueStats()) == wanted
         store = self.stores[self.now % 2]
         listed = store.deliveries(limit=1000)
@@ -335,10 +345,12 @@ class QueueMachine(StoreMachine):
             assert engine.anything_left([queue]) is bool(jobs)
             moments = [job.due or job.until for job in jobs]
             ahead = [moment for moment in moments if moment is not None]
-            if self.model.claimable(queue):
+            at = engine.next_at_ms([queue])
+            if self.model.open(queue):
                 ahead.append(self.now)
+            elif not any(job.until == 0 for job in self.model.jobs):  # as a reboot ends leases
+                assert at != 0, "it would ask again at once, and for ever"
             if ahead:
-                at = engine.next_at_ms([queue])
                 assert at is not None
                 assert at <= min(ahead)
 
