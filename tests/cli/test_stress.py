@@ -52,6 +52,7 @@ def test_json_is_one_object_with_all_that_was_found(command: Command) -> None:
         "figures": {"rate_per_second": 5},
         "faults": {"kill": 3},
         "findings": [],
+        "skipped": "",
         "replay": "fencepost stress fine --seed 5 --profile ci",
     }
     assert found["invariants"]["nothing-lost"] == {
