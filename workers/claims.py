@@ -114,7 +114,7 @@ class Claims:
         """Keep the lease and watch the handler, which is called next."""
         handler = self._handlers[claim.queue]
         tenure = self._keeper.keep(claim.hold, self.asked_ms, handler.timeout)
-        context = Context(claim, self._store, tenure)
+        context = Context(claim, self._store, tenure, self._watch.interrupts.check)
         attempt = Attempt(claim, handler, context, tenure, interrupt)
         self._watch.begin(attempt)
         return attempt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..store import Claim, Store, Transaction
@@ -56,9 +56,13 @@ class Context:
         told: It has been told that the lease is lost.
     """
 
-    def __init__(self, claim: Claim, store: Store, tenure: Tenure) -> None:
+    def __init__(
+        self, claim: Claim, store: Store, tenure: Tenure, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """`check` raises what the handler is interrupted with."""
         self._claim = claim
         self._tenure = tenure
+        self._check = check
         self.store = store
         self.attempt = claim.attempt
         self.fence = claim.fence
@@ -82,6 +86,7 @@ class Context:
         """
         with self._telling():
             self._claim.renew(lease)
+        self._check()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -94,6 +99,7 @@ class Context:
             LeaseLost: Somebody else has the delivery; nothing was written.
         """
         with self._telling(), self._claim.transaction() as tx:
+            self._check()  # it had to wait until here
             yield tx
         self.completed = True
 

@@ -69,6 +69,15 @@ class Interrupts:
         """
         signal.pthread_kill(threading.main_thread().ident or 0, _ALARM)
 
+    def check(self) -> None:
+        """Raise what is due, if a handler of the main thread asks here."""
+        due = self._next()
+        if due is None or self._frame is None:
+            return
+        if threading.current_thread() is threading.main_thread():
+            self._due.remove(due)
+            raise due[1]
+
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Call a handler: what runs in there can be interrupted."""
         self._frame = sys._getframe()

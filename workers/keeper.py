@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from ..store.engine import Engine, Hold
 from ..store.engine.pools import Report
@@ -14,6 +14,7 @@ from ..store.errors import FencepostError, LeaseLost
 from ..store.renewal import Tenure
 from .log import log
 from .page import Page
+from .recycle import resident_bytes
 
 _REPORT_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
@@ -21,12 +22,6 @@ _UPKEEP_SECONDS = 10.0
 
 # What is due within this part of a lease is renewed with what is due now.
 _TOGETHER = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    state: str
-    handled: int
 
 
 class Keeper:
@@ -45,11 +40,12 @@ class Keeper:
         self._kept: dict[int, tuple[Hold, Tenure]] = {}
         self._state = "starting"
         self._handled = 0
-        self._said = _Report("starting", 0)
+        self._said = Report("starting", 0)
         self._said_at = 0.0
         self._upkeep_at = 0.0
         self._wakes_at = math.inf
         self._stopped = False
+        self._claimed: tuple[int, int] | None = None
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self.ended = 0
@@ -81,6 +77,7 @@ class Keeper:
         kill_at_ms = None if timeout is None else self._engine.now_ms() + round(timeout * 1000)
         with self._changed:
             self._kept[hold.fence] = hold, tenure
+            self._claimed = hold.id, hold.fence
             self._page.hold(hold.id, tenure.ends_ms, kill_at_ms)
             self._nudge(min(self._renewal(tenure), self._said_at + _REPORT_SECONDS))
         return tenure
@@ -104,9 +101,9 @@ class Keeper:
             if self._now() != self._said:
                 self._nudge(self._said_at + _REPORT_SECONDS)
 
-    def _now(self) -> _Report:
+    def _now(self) -> Report:
         busy = self._state == "idle" and self._kept
-        return _Report("busy" if busy else self._state, self._handled)
+        return Report("busy" if busy else self._state, self._handled)
 
     def _nudge(self, at: float) -> None:
         # Waking a thread for every message would cost more than the message.
@@ -171,15 +168,19 @@ class Keeper:
         if len(renewed) < len(due):
             self.on_lost()
 
-    def _report(self, report: _Report) -> None:
+    def _report(self, report: Report) -> None:
         if report == self._said or time.monotonic() < self._said_at + _REPORT_SECONDS:
             return
         self._said_at = time.monotonic()
         try:
-            self._engine.pools.report(self._worker, Report(report.state, report.handled))
+            memory, claimed = resident_bytes(), self._claimed
+            self._engine.pools.report(self._worker, replace(report, memory=memory, claimed=claimed))
         except FencepostError:
             return  # said again in a second; a report is for the eye only
         self._said = report
+        with self._changed:
+            if self._claimed == claimed:
+                self._claimed = None
 
     def _keep_up(self) -> None:
         """Do one round of the store's upkeep, unless another process does it."""
