@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ..store.errors import InvalidInput
+from ..store.worker import MAX_WORKERS
 from ..workers import Commands, PoolOptions, Role, Target, run_pool
 from ..workers.log import configure
 
@@ -26,15 +27,31 @@ class _Bounds(click.ParamType[tuple[int, int]]):
             least, most = (int(part) for part in value.split(":"))
         except ValueError:
             self.fail(f"{value!r} is not MIN:MAX", param, ctx)
+        if not 0 <= least <= most <= MAX_WORKERS:
+            self.fail(f"{value!r} is not within 0:{MAX_WORKERS}, in that order", param, ctx)
         return least, most
 
+
+class _Bytes(click.ParamType[int]):
+    """A number of bytes, or one with K, M or G after it."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number, unit = (value[:-1], value[-1]) if value[-1:] in _UNITS else (value, "")
+        if not number.isdecimal() or not int(number):
+            self.fail(f"{value!r} is not a size such as 512M", param, ctx)
+        return int(number) * _UNITS[unit]
+
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 _POOL = (
     click.option(
         "--workers",
         default=4,
         show_default=True,
-        type=click.IntRange(0, 256),
+        type=click.IntRange(0, MAX_WORKERS),
         help="Worker processes.",
     ),
     click.option(
@@ -62,6 +79,22 @@ _POOL = (
         show_default=True,
         type=click.FloatRange(0.1, 86_400),
         help="Seconds after which a process that is not up is replaced.",
+    ),
+    click.option(
+        "--max-handled",
+        type=click.IntRange(1, 2**31),
+        help="Replace a worker after so many messages, up to a tenth fewer.",
+    ),
+    click.option(
+        "--max-memory",
+        type=_Bytes(),
+        metavar="SIZE",
+        help="Replace a worker that has so much memory, such as 512M.",
+    ),
+    click.option(
+        "--max-age",
+        type=click.FloatRange(0.1, 31_536_000),
+        help="Replace a worker after so many seconds, up to a tenth fewer.",
     ),
 )
 _COMMANDS = (

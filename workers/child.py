@@ -16,7 +16,7 @@ from .keeper import Keeper
 from .log import configure
 from .outage import patiently
 from .page import Page
-from .recycle import NEVER, Recycle
+from .recycle import Recycle
 from .worker import Worker
 
 Load = Callable[[], Application]
@@ -30,7 +30,7 @@ def work(
     pool: int,
     queues: Sequence[str] | None,
     lease: float,
-    recycle: Recycle = NEVER,
+    recycle: Recycle,
 ) -> None:
     """Run one worker until SIGTERM: finish what is begun, then return.
 

@@ -15,6 +15,7 @@ from .child import Load, work
 from .command import Commands
 from .handler import Application, set_caps
 from .incarnation import Role
+from .recycle import Recycle
 from .sizing import Sizing
 from .supervisor import Supervisor
 from .target import Target
@@ -36,6 +37,7 @@ class PoolOptions:
         grace: From SIGTERM until handlers are cancelled. Kubernetes and Heroku kill after
             30 s, which leaves time to give claims back.
         start_timeout: Until a process that is not up is replaced.
+        max_handled, max_memory, max_age: As in Recycle.
     """
 
     workers: int | None = 4
@@ -45,6 +47,14 @@ class PoolOptions:
     lease: float = 30.0
     grace: float = 25.0
     start_timeout: float = 60.0
+    max_handled: int | None = None
+    max_memory: int | None = None
+    max_age: float | None = None
+
+    @property
+    def recycle(self) -> Recycle:
+        """What a worker may reach before another takes its place."""
+        return Recycle(self.max_handled, self.max_memory, self.max_age)
 
     def check(self) -> None:
         """Raise InvalidInput when something of it makes no sense."""
@@ -94,7 +104,7 @@ def run_pool(
             workers=Role(
                 "worker",
                 work,
-                (load, pool, options.queues, options.lease),
+                (load, pool, options.queues, options.lease, options.recycle),
                 main=not isinstance(load, Target | Commands),
             ),
             sizing=sizing,

@@ -28,9 +28,6 @@ class Recycle:
     max_age: float | None = None
 
 
-NEVER = Recycle()
-
-
 class Age:
     """How far one process is on its way there; each bound up to 10 % earlier, at random."""
 
