@@ -10,6 +10,9 @@ from ..store import connect
 from ..store.worker import MAX_WORKERS, Pool
 from .output import plain, the_store
 
+# A name that was mistyped shows.
+_NEW = "; nothing was known of it before"
+
 # What click hands to a callback of a parameter.
 _Convert = Callable[[click.Context, click.Parameter, str], int | None]
 
@@ -52,7 +55,7 @@ def pause(queue: str, store: str) -> None:
     """
     with connect(store, create=False) as opened:
         known = opened.pause(queue)
-    click.echo(f"paused {queue}" + ("" if known else "; it is new, and starts paused"))
+    click.echo(f"paused {queue}{_NEW * (not known)}")
 
 
 @click.command()
@@ -79,8 +82,10 @@ def limit(queue: str, most: int | None, store: str) -> None:
     Example: fencepost limit mail 2
     """
     with connect(store, create=False) as opened:
+        known = queue in opened.stats()
         opened.queue(queue, max_leased=most)
-    click.echo(f"{queue}: " + ("no limit" if most is None else f"at most {most} in work at a time"))
+    said = "no limit" if most is None else f"at most {most} in work at a time"
+    click.echo(f"{queue}: {said}{_NEW * (not known)}")
 
 
 def _follow(pools: list[Pool], workers: int | None) -> str:
