@@ -12,7 +12,7 @@ from fencepost import Store, connect
 from ..processes import fencepost
 
 APP = '''
-import os, signal, time
+import asyncio, os, signal, time
 from pathlib import Path
 
 from fencepost import App, Discard, LeaseLost, Retry
@@ -150,6 +150,80 @@ def leaving_behind(message, ctx):
 @app.task("leaving", max_attempts=1)
 def leaving(message, ctx):
     raise SystemExit(3)
+
+
+@app.task("slow", soft_timeout=0.3, max_attempts=2)
+def slow(message, ctx):
+    if ctx.attempt == 1:
+        time.sleep(1000)
+    effect(message, ctx)
+
+
+@app.task("gated-once", at_most_once=True)
+def gated_once(message, ctx):
+    gated(message, ctx)
+
+
+async def gate(message, ctx):
+    (here / f"begun-{message.key}-{ctx.attempt}").write_text(str(os.getpid()))
+    while not (here / "go").exists():
+        await asyncio.sleep(0.005)
+
+
+@app.task("async", concurrency=5)
+async def concurrent(message, ctx):
+    await gate(message, ctx)
+    effect(message, ctx)
+
+
+@app.task("async-once", at_most_once=True)
+async def async_once(message, ctx):
+    await gate(message, ctx)
+
+
+@app.task("async-returning")
+async def async_returning(message, ctx):
+    await asyncio.sleep(0)
+    return {"attempt": ctx.attempt}
+
+
+@app.task("async-slow", soft_timeout=0.3, max_attempts=2)
+async def async_slow(message, ctx):
+    if ctx.attempt == 1:
+        await asyncio.sleep(1000)
+    effect(message, ctx)
+
+
+@app.task("async-endless", timeout=0.3, max_attempts=2)
+async def async_endless(message, ctx):
+    await asyncio.sleep(1000)
+
+
+@app.task("async-failing", max_attempts=1)
+async def async_failing(message, ctx):
+    raise RuntimeError("boom")
+
+
+@app.task("async-leaving", max_attempts=1)
+async def async_leaving(message, ctx):
+    raise SystemExit(3)
+
+
+@app.task("async-holding", max_attempts=1)
+async def async_holding(message, ctx):
+    with ctx.transaction() as tx:
+        tx.execute("insert into effects values ('held', 0, 0)")
+        await asyncio.sleep(0)
+
+
+@app.task("async-nesting", max_attempts=1)
+async def async_nesting(message, ctx):
+    async def part():
+        with ctx.store.transaction() as tx:
+            tx.execute("insert into effects values ('held', 0, 0)")
+            await asyncio.sleep(0)
+
+    await asyncio.gather(part())
 
 
 @app.task("late-error")

@@ -36,6 +36,26 @@ def test_what_a_handler_returns_is_the_result_of_its_duplicates(site: Site) -> N
     assert queue.enqueue(b"", key="k").result == {"attempt": 1}
 
 
+def test_an_async_handler_returns_a_result_too(site: Site) -> None:
+    queue = site.store.queue("async-returning")
+    queue.enqueue_many([{"body": b"", "key": f"k{n}"} for n in range(50)])
+
+    _drain(site, "--workers", "1")
+
+    assert queue.enqueue(b"", key="k49").result == {"attempt": 1}
+    assert queue.stats().done == 50
+
+
+@pytest.mark.parametrize("queue", ["slow", "async-slow"])
+def test_a_handler_over_its_soft_timeout_is_tried_again(site: Site, queue: str) -> None:
+    site.store.queue(queue).enqueue(b"", key="k")
+
+    _drain(site, "--workers", "1")
+
+    assert [(key, attempt) for key, attempt, _ in site.effects()] == [("k", 2)]
+    assert "SoftTimeout: over its soft timeout of 0.3 s" in (site.folder / "stderr").read_text()
+
+
 # WAKE-3, EFFECT-21
 def test_an_idempotency_key_is_of_one_delivery(site: Site) -> None:
     queue = site.store.queue("external")
@@ -66,6 +86,11 @@ def test_an_idempotency_key_is_of_one_delivery(site: Site) -> None:
         ("once-failing", 1, "not this time"),
         ("hopeless", 1, r"ZeroDivisionError: division by zero \(app\.py:\d+ in hopeless\)"),
         ("endless", 2, r"killed by SIGKILL: its handler was over its timeout"),
+        ("async-failing", 1, r"RuntimeError: boom \(app\.py:\d+ in async_failing\)"),
+        ("async-leaving", 1, r"SystemExit: 3"),
+        ("async-holding", 1, r"InvalidInput: await within a transaction"),
+        ("async-nesting", 1, r"InvalidInput: await within a transaction"),
+        ("async-endless", 2, r"worker process \d+ was killed by SIGKILL"),
     ],
 )
 def test_a_message_that_cannot_be_handled_is_a_dead_letter_that_says_why(

@@ -159,6 +159,7 @@ def test_nothing_escapes_from_around_short_handlers_and_no_write_is_torn(
         def handler(n: int) -> None:
             with store.transaction() as tx:
                 tx.execute("insert into pair values (?, null)", (n,))
+                time.sleep(0.005)
                 tx.execute("update pair set b = a where a = ?", (n,))
 
         with _beside(hammer, ended):
