@@ -1,0 +1,215 @@
+"""A worker and its supervisor's line, in one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from multiprocess import Pipe
+from multiprocess.connection import Connection
+
+from fencepost import App, Context, Message, OutcomeUnknown, Recycle, Store, StoreFull, connect
+from fencepost.workers.keeper import Keeper
+from fencepost.workers.page import IDLE, Page
+from fencepost.workers.recycle import NEVER, Age, resident_bytes
+from fencepost.workers.worker import Worker
+
+from ..processes import PATIENCE_SECONDS, wait_until
+
+Run = Callable[..., None]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store on the machine's clock."""
+    with connect(tmp_path / "store.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def run(store: Store) -> Iterator[Run]:
+    """Runs a worker until `supervise`, which has the other end of the line, returns."""
+    numbers = (signal.SIGUSR2, signal.SIGURG)
+    before = {number: signal.getsignal(number) for number in numbers}
+    handled: list[str] = []
+    app = App(store.engine.path)
+
+    @app.task("mail")
+    def mail(message: Message, ctx: Context) -> None:
+        handled.append(message.key or "")
+
+    def run(supervise: Callable[[Connection[Any, Any]], None], recycle: Recycle = NEVER) -> None:
+        line, far_end = Pipe()
+        signals, other = os.pipe()
+        os.set_blocking(signals, False)
+        page = Page()
+
+        def supervisor() -> None:
+            try:
+                supervise(far_end)
+            finally:
+                far_end.close()
+
+        thread = threading.Thread(target=supervisor)
+        pool = store.engine.pools.begin(None, 1)
+        id = store.engine.pools.register(pool)
+        with connect(store.engine.path) as keeper_store:
+            keeper = Keeper(keeper_store.engine, id, 30.0, page)
+            worker = Worker(
+                store,
+                app.handlers,
+                id=id,
+                lease=30.0,
+                keeper=keeper,
+                line=line,
+                signals=signals,
+                beside=None,
+                recycle=recycle,
+            )
+            keeper.start()
+            thread.start()
+            worker.run()
+            keeper.stop()
+            thread.join()
+        assert page.read() == IDLE
+        for fd in (signals, other):
+            os.close(fd)
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _enqueue(store: Store, *keys: str) -> None:
+    store.queue("mail").enqueue_many([{"body": b"", "key": key} for key in keys])
+
+
+def _done(store: Store, count: int) -> Callable[[], bool]:
+    return lambda: store.queue("mail").stats().done == count
+
+
+def test_a_worker_ends_when_its_supervisor_is_gone(run: Run, store: Store) -> None:
+    _enqueue(store, "a")
+
+    run(lambda line: wait_until(_done(store, 1), "the message"))
+
+    assert store.queue("mail").stats().done == 1
+
+
+def test_a_worker_that_has_done_enough_asks_for_a_successor_and_goes_on(
+    run: Run, store: Store
+) -> None:
+    said = []
+    _enqueue(store, *"abcd")
+
+    def supervise(line: Connection[Any, Any]) -> None:
+        assert line.poll(PATIENCE_SECONDS)
+        said.append(line.recv_bytes())
+        _enqueue(store, "e")
+        wait_until(_done(store, 5), "the last one")
+        assert not line.poll(0)
+
+    run(supervise, Recycle(max_handled=2))
+
+    assert said == [b"recycle it has handled 2 deliveries"]
+
+
+def test_a_quiet_worker_claims_no_more_until_it_is_told_to(run: Run, store: Store) -> None:
+    def supervise(line: Connection[Any, Any]) -> None:
+        line.send_bytes(b"quiet")
+        wait_until(lambda: store.workers()[0].state == "quiet", "it is quiet")
+        _enqueue(store, "a")
+        assert store.queue("mail").stats().ready == 1
+        line.send_bytes(b"resume")
+        wait_until(_done(store, 1), "the message")
+
+    run(supervise)
+
+
+def test_a_worker_stays_while_the_store_fails_and_tells_of_it_once(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    claim, failures = store.engine.claim, 0
+
+    def full(*arguments: Any, **options: Any) -> Any:
+        nonlocal failures
+        failures += 1
+        if failures <= 4:
+            raise StoreFull("no room", operation="claim", path=store.engine.path)
+        return claim(*arguments, **options)
+
+    monkeypatch.setattr(store.engine, "claim", full)
+    _enqueue(store, "a")
+
+    run(lambda line: wait_until(_done(store, 1), "the message"))
+
+    out, err = capfd.readouterr()
+    assert (out + err).count("the store cannot be used") == 1
+    assert (out + err).count("the store can be used again") == 1
+
+
+def test_acks_whose_outcome_is_unknown_are_told_again(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = store.engine.claim
+    unknown: list[object] = []
+
+    def torn(*arguments: Any, **options: Any) -> Any:
+        if options["acks"] and not unknown:
+            unknown.append(claim([], **{**options, "limit": 1}))  # it is done, and nobody hears
+            raise OutcomeUnknown("COMMIT failed", operation="claim", path=store.engine.path)
+        return claim(*arguments, **options)
+
+    monkeypatch.setattr(store.engine, "claim", torn)
+    _enqueue(store, "a", "b")
+
+    run(lambda line: wait_until(_done(store, 2), "both"))
+
+    assert unknown
+    assert [each.attempt for each in store.deliveries()] == [1, 1]
+
+
+def test_leases_that_are_due_together_are_renewed_in_one_transaction(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, page = store.queue("mail"), Page()
+    _enqueue(store, *"abc")
+    asked_ms = store.engine.now_ms()
+    claims = queue.claim(limit=3, lease=60)
+    claims[1].release()
+    begun = []
+    with connect(store.engine.path) as other:
+        transaction = other.engine.transaction
+
+        def counted(operation: str = "") -> Any:
+            begun.append(operation)
+            return transaction(operation)
+
+        monkeypatch.setattr(other.engine, "transaction", counted)
+        keeper = Keeper(other.engine, 1, 60.0, page)
+        tenures = [keeper.keep(claim.hold, asked_ms - 30_000) for claim in claims]
+        keeper.start()
+        wait_until(lambda: tenures[1].refused and not tenures[0].lost, "the second to be lost")
+        wait_until(lambda: (work := page.read()) and work.claims == 3, "the page")
+        wait_until(lambda: tenures[2].ends_ms > asked_ms + 59_000, "the others to be renewed")
+        keeper.stop()
+
+    assert begun == ["renew"]
+    assert tenures[0].ends_ms > asked_ms + 59_000
+
+
+def test_a_process_may_reach_an_age_a_count_and_a_size() -> None:
+    assert Age(NEVER).why(10**9) is None
+    assert Age(Recycle(max_handled=100)).why(89) is None
+    assert Age(Recycle(max_handled=100)).why(100) == "it has handled 100 deliveries"
+    assert Age(Recycle(max_age=3600)).why(0) is None
+    assert Age(Recycle(max_age=0)).why(0) == "it is 0 s old"
+    resident = resident_bytes()
+    assert resident is not None
+    assert Age(Recycle(max_memory=resident * 2)).why(0) is None
+    assert "MiB of memory" in (Age(Recycle(max_memory=resident // 2)).why(0) or "")
