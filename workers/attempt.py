@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..store import Claim
-from ..store.renewal import Tenure
 from .context import Context
 from .handler import Handler
+from .holdings import Tenure
 
 
 @dataclass(slots=True, eq=False)

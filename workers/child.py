@@ -12,7 +12,7 @@ from multiprocess.connection import Connection
 
 from ..store import connect
 from .handler import Application
-from .keeper import Keeper
+from .holdings import Holdings
 from .log import configure
 from .outage import patiently
 from .page import Page
@@ -46,30 +46,25 @@ def work(
     open_store = partial(connect, app.store, create=False, **app.store_options)
     waiting = partial(line.send_bytes, b"waiting")
     with contextlib.ExitStack() as stack:
-        store, keeper_store, *others = [
+        store, *others = [
             stack.enter_context(patiently(open_store, waiting))
-            for _ in range(3 if any(handler.is_async for handler in handlers.values()) else 2)
+            for _ in range(2 if any(handler.is_async for handler in handlers.values()) else 1)
         ]
         id = patiently(partial(store.engine.pools.register, pool), waiting)
-        keeper = Keeper(keeper_store.engine, id, lease, page)
         worker = Worker(
             store,
             handlers,
             id=id,
             lease=lease,
-            keeper=keeper,
+            holdings=Holdings(store.engine, lease, page),
             line=line,
             signals=signals,
             beside=others[0] if others else None,
             recycle=recycle,
         )
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-        keeper.start()
         line.send_bytes(b"ready %d" % id)
-        try:
-            worker.run()
-        finally:
-            keeper.stop()
+        worker.run()
 
 
 def _signal_pipe() -> int:

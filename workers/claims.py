@@ -10,11 +10,17 @@ from functools import partial
 from ..store import Claim, Store
 from ..store.claim import encode_result
 from ..store.engine import Hold
-from ..store.errors import FencepostError, InvalidInput, LeaseLost, LimitExceeded
+from ..store.errors import (
+    FencepostError,
+    InvalidInput,
+    LeaseLost,
+    LimitExceeded,
+    OutcomeUnknown,
+)
 from .attempt import Attempt
 from .context import Cancelled, Context
 from .handler import Handler
-from .keeper import Keeper
+from .holdings import Holdings
 from .log import log
 from .outage import Outage
 from .rules import describe, verdict
@@ -45,17 +51,18 @@ class Claims:
         *,
         worker: int,
         lease: float,
-        keeper: Keeper,
+        holdings: Holdings,
         watch: Watch,
     ) -> None:
         self._store = store
         self._handlers = handlers
         self._worker = worker
         self._lease_ms = round(lease * 1000)
-        self._keeper = keeper
+        self._holdings = holdings
         self._watch = watch
         self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._outage = Outage()
+        self._unsure = False
         self.acks: list[tuple[Hold, str | None]] = []
         self.pause = 0.0
         self.asked_ms = 0
@@ -67,6 +74,7 @@ class Claims:
         """
         self.asked_ms = self._store.engine.now_ms()
         try:
+            self._disown()
             leases, refused = self._store.engine.claim(
                 random.sample(queues, len(queues)),
                 limit=limit,
@@ -76,6 +84,7 @@ class Claims:
                 acks=self.acks,
             )
         except FencepostError as error:
+            self._unsure |= isinstance(error, OutcomeUnknown)
             self.pause = self._outage.met(error)
             return []
         self._answered()
@@ -83,9 +92,16 @@ class Claims:
         for hold, _ in self.acks:
             if hold in lost:
                 _log_lost(hold)
-            self._keeper.drop(hold, handled=hold not in lost)
+            self._holdings.drop(handled=hold not in lost)
         self.acks = []
         return [Claim(self._store.engine, leased) for leased in leases]
+
+    def _disown(self) -> None:
+        """Give back what was claimed if a claim whose outcome was unknown was one."""
+        if self._unsure:
+            mine = {*self._holdings.fences, *(hold.fence for hold, _ in self.acks)}
+            self._store.engine.pools.disown(self._worker, mine)
+            self._unsure = False
 
     def flush(self) -> None:
         """Ack what is done, for as long as that takes and somebody may believe it."""
@@ -113,7 +129,7 @@ class Claims:
     def begin(self, claim: Claim, interrupt: Callable[[BaseException], None]) -> Attempt:
         """Keep the lease and watch the handler, which is called next."""
         handler = self._handlers[claim.queue]
-        tenure = self._keeper.keep(claim.hold, self.asked_ms, handler.timeout)
+        tenure = self._holdings.keep(claim.hold, self.asked_ms, handler.timeout)
         context = Context(claim, self._store, tenure, self._watch.interrupts.check)
         attempt = Attempt(claim, handler, context, tenure, interrupt)
         self._watch.begin(attempt)
@@ -122,12 +138,12 @@ class Claims:
     def spare(self, attempt: Attempt) -> None:
         """Watch the handler no longer, because it has ended; in any thread."""
         self._watch.end(attempt)
-        self._keeper.spare(attempt.claim.hold)
+        self._holdings.spare(attempt.claim.hold)
 
     def returned(self, attempt: Attempt, result: object) -> None:
         """Have it acked with the next claim."""
         if attempt.context.completed:
-            self._keeper.drop(attempt.claim.hold, handled=True)
+            self._holdings.drop(handled=True)
         else:
             self.acks.append((attempt.claim.hold, _storable(result)))
 
@@ -136,13 +152,13 @@ class Claims:
         claim = attempt.claim
         if attempt.context.completed:
             log.error("failed after its transaction", delivery=claim.id, exc_info=error)
-            self._keeper.drop(claim.hold, handled=True)
+            self._holdings.drop(handled=True)
             return
         if attempt.tenure.lost:
             _log_lost(claim.hold)
         else:
             self._settle(claim.hold, self._ending(attempt, error))
-        self._keeper.drop(claim.hold, handled=False)
+        self._holdings.drop(handled=False)
 
     def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
         claim, handler = attempt.claim, attempt.handler

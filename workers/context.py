@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from ..store import Claim, Store, Transaction
 from ..store.errors import LeaseLost
-from ..store.renewal import Tenure
 from ..store.validate import Duration, milliseconds
+from .holdings import Tenure
 
 
 class Retry(Exception):

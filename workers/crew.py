@@ -135,6 +135,6 @@ class Crew:
 
 def _dispensable(each: Incarnation) -> tuple[bool, bool, bool, float]:
     """Order processes by who is to leave first: outdated, not up yet, idle, newest."""
-    work = each.page.read()
+    work = each.page.work
     busy = work is None or work.claims > 0
     return not each.outdated, each.ready, busy, -each.started

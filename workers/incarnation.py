@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from multiprocess.connection import Connection
 
 from .birth import describe
-from .page import IDLE, Page
+from .page import Page, Work
 from .template import Template
 
 
@@ -175,7 +175,7 @@ class Incarnation:
         because = f": {self.killed_for}" if self.killed_for else ""
         # In bytes on macOS: getrusage(2).
         most = usage.ru_maxrss // (1024 if sys.platform == "linux" else 1024 * 1024)
-        work = self.page.read() or IDLE
+        work = self.page.work or Work()
         self._close()
         return End(
             f"{self.role.name} process {self.pid} {ended}{because} (at most {most} MiB of memory)",

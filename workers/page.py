@@ -1,4 +1,4 @@
-"""What a worker is at, in memory that it shares with its supervisor.
+"""What a worker and its supervisor tell each other, in memory that they share.
 
 Told at each message, so it must cost next to nothing; and read while the worker can say
 nothing, because its handler holds the interpreter or the process is stopped.
@@ -14,7 +14,8 @@ import tempfile
 import zlib
 from dataclasses import dataclass
 
-_FIELDS = struct.Struct("<qqqqI")
+STATES = ("starting", "idle", "quiet", "stopping")
+
 _TRIES = 16
 
 
@@ -23,23 +24,39 @@ class Work:
     """What a worker has in work; times are milliseconds on the store's clock.
 
     Attributes:
-        claims: How many deliveries.
+        claims: How many deliveries its handlers are at.
         delivery: The oldest of them, 0 for none.
-        ends_ms: When the first of their leases ends; None when there is none.
-        kill_at_ms: When the first of them is over its timeout; None when none has one.
+        ends_ms: When the first of their leases ends if nobody renews it; 0 for none.
+        kill_at_ms: When the first of them is over its timeout; 0 when none has one.
+        handled: Deliveries so far.
+        newest, fence: Its newest claim, 0 for none.
+        state: One of STATES.
     """
 
-    claims: int
-    delivery: int
-    ends_ms: int | None
-    kill_at_ms: int | None
+    claims: int = 0
+    delivery: int = 0
+    ends_ms: int = 0
+    kill_at_ms: int = 0
+    handled: int = 0
+    newest: int = 0
+    fence: int = 0
+    state: str = "starting"
 
 
-IDLE = Work(0, 0, None, None)
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What the supervisor has done for a worker's leases, on the store's clock.
+
+    Every lease whose claim was answered from `since_ms` to `asked_ms` ends at `until_ms`.
+    """
+
+    since_ms: int = 0
+    asked_ms: int = 0
+    until_ms: int = 0
 
 
 class Page:
-    """One page of memory: one process writes it, its supervisor reads it.
+    """A page of memory: the worker writes its work, its supervisor the renewals.
 
     Attributes:
         fd: The file behind it, for handing it on to another process.
@@ -48,49 +65,72 @@ class Page:
     def __init__(self, fd: int | None = None) -> None:
         self.fd = _memory() if fd is None else fd
         self._map = mmap.mmap(self.fd, mmap.PAGESIZE)
-        self._held: dict[int, tuple[int, int]] = {}
+        self._work = _Record(self._map, 0, 8)
+        self._renewal = _Record(self._map, 1024, 3)
 
-    def hold(self, delivery: int, ends_ms: int, kill_at_ms: int | None) -> None:
-        """Say that a delivery is in work."""
-        self._held[delivery] = (ends_ms, kill_at_ms or 0)
-        self._write()
+    @property
+    def work(self) -> Work | None:
+        """What the worker is at; None while that is just being written."""
+        if (found := self._work.read()) is None:
+            return None
+        claims, delivery, ends_ms, kill_at_ms, handled, newest, fence, state = found
+        return Work(claims, delivery, ends_ms, kill_at_ms, handled, newest, fence, STATES[state])
 
-    def renewed(self, delivery: int, ends_ms: int) -> None:
-        """Say until when its lease holds now."""
-        if (held := self._held.get(delivery)) is not None:
-            self._held[delivery] = (ends_ms, held[1])
-            self._write()
+    @work.setter
+    def work(self, work: Work) -> None:
+        self._work.write(
+            work.claims,
+            work.delivery,
+            work.ends_ms,
+            work.kill_at_ms,
+            work.handled,
+            work.newest,
+            work.fence,
+            STATES.index(work.state),
+        )
 
-    def drop(self, delivery: int) -> None:
-        """Say that it is in work no more."""
-        self._held.pop(delivery, None)
-        self._write()
+    @property
+    def renewal(self) -> Renewal | None:
+        """The newest renewal; None while that is just being written."""
+        return None if (found := self._renewal.read()) is None else Renewal(*found)
 
-    def read(self) -> Work | None:
-        """Return what the worker has in work; None while it is just being written."""
-        for _ in range(_TRIES):
-            data = self._map[: _FIELDS.size]
-            claims, delivery, ends_ms, kill_at_ms, sum = _FIELDS.unpack(data)
-            if not claims:
-                return IDLE
-            if sum == zlib.crc32(data[:-4]):
-                return Work(claims, delivery, ends_ms, kill_at_ms or None)
-        return None
+    @renewal.setter
+    def renewal(self, renewal: Renewal) -> None:
+        self._renewal.write(renewal.since_ms, renewal.asked_ms, renewal.until_ms)
 
     def close(self) -> None:
         """Give up the memory."""
         self._map.close()
         os.close(self.fd)
 
-    def _write(self) -> None:
-        # Whole in one assignment, and summed: a signal's handler may raise anywhere in here,
-        # and the reader may look in the middle of the copying.
-        held = list(self._held.items())
-        delivery = held[0][0] if held else 0
-        ends_ms = min((ends for _, (ends, _) in held), default=0)
-        kill_at_ms = min((kill for _, (_, kill) in held if kill), default=0)
-        data = _FIELDS.pack(len(held), delivery, ends_ms, kill_at_ms, 0)[:-4]
-        self._map[: _FIELDS.size] = data + struct.pack("<I", zlib.crc32(data))
+
+class _Record:
+    """Some numbers at a place in memory, all zero at first.
+
+    Written whole in one assignment, and summed: a signal's handler may raise anywhere in
+    here, and the other side may look in the middle of the copying.
+    """
+
+    def __init__(self, memory: mmap.mmap, start: int, count: int) -> None:
+        self._memory = memory
+        self._numbers = struct.Struct(f"<{count}q")
+        self._sum = struct.Struct("<I")
+        self._start = start
+        self._end = start + self._numbers.size + self._sum.size
+        if not any(memory[start : self._end]):
+            self.write(*[0] * count)
+
+    def write(self, *numbers: int) -> None:
+        data = self._numbers.pack(*numbers)
+        self._memory[self._start : self._end] = data + self._sum.pack(zlib.crc32(data))
+
+    def read(self) -> tuple[int, ...] | None:
+        for _ in range(_TRIES):
+            found = self._memory[self._start : self._end]
+            data, sum = found[: self._numbers.size], found[self._numbers.size :]
+            if self._sum.pack(zlib.crc32(data)) == sum:
+                return self._numbers.unpack(data)
+        return None
 
 
 def _memory() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..store import Store, connect
 from ..store.errors import FencepostError, InvalidInput
@@ -95,11 +96,13 @@ def run_pool(
     with connect(app.store, **app.store_options) as store:
         set_caps(store, app.handlers.values())
     patience = min(_PATIENCE_SECONDS, float(app.store_options.get("busy_timeout", 5.0)))
-    with connect(app.store, **{**app.store_options, "busy_timeout": patience}) as store:
+    open_store = partial(connect, app.store, **{**app.store_options, "busy_timeout": patience})
+    with open_store() as store, open_store() as keeping:
         sizing = _sizing(store, options, names)
         pool = None if options.workers is None else store.engine.pools.begin(names, sizing.size)
         supervisor = Supervisor(
             store,
+            keeping,
             pool=pool,
             workers=Role(
                 "worker",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
-import resource
-import sys
 import time
 from dataclasses import dataclass
+
+from .memory import resident_bytes
 
 _LOOK_SECONDS = 0.1
 # Of a pool that began together, not all should end together.
@@ -48,23 +49,10 @@ class Age:
         if self._max_memory is None or now < self._look_at:
             return None
         self._look_at = now + _LOOK_SECONDS
-        resident = resident_bytes()
+        resident = resident_bytes(os.getpid())
         if resident is not None and resident >= self._max_memory:
             return f"it has {resident // 2**20} MiB of memory"
         return None
-
-
-def resident_bytes() -> int | None:
-    """Return how much memory this process has; its most so far where only that is known."""
-    if sys.platform != "linux":
-        # In bytes on macOS, in KiB on others: getrusage(2).
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        return None  # no descriptor is free, or there is no /proc
 
 
 def _jittered(bound: float | None) -> float | None:

@@ -13,6 +13,7 @@ from ..store.errors import FencepostError
 from .crew import Crew
 from .guard import Guard
 from .incarnation import Incarnation, Role
+from .keeper import Keeper
 from .log import log
 from .notify import Notifier
 from .orphan import adopting
@@ -27,6 +28,7 @@ _TELL_SECONDS = 30.0
 _STACKS_SECONDS = 0.1
 # Handlers that are cancelled may clean up for so long.
 _CANCEL_SECONDS = 2.0
+_CANCEL_AGAIN_SECONDS = 0.2
 
 _LISTENED_TO = (
     signal.SIGTERM,
@@ -47,6 +49,7 @@ class Supervisor:
 
     Args:
         pool: Its id in the store's register; None for no workers at all.
+        keeping: Another opening of the store, for what goes on while this one is waited for.
         lease: Seconds, of the claims of its workers.
         start_seconds: What a process has to come up in.
         done: Asked ten times a second; True ends the run as SIGTERM would.
@@ -56,6 +59,7 @@ class Supervisor:
     def __init__(
         self,
         store: Store,
+        keeping: Store,
         *,
         pool: int | None,
         workers: Role,
@@ -78,6 +82,7 @@ class Supervisor:
         ]
         self._rescue = Rescue(self._engine)
         self._guard = Guard(self._engine, lease)
+        self._keeper = Keeper(keeping.engine, lease, lambda: list(self._workers))
         self._notifier = Notifier()
         self._strays = Strays()
         self._grace = grace
@@ -98,11 +103,13 @@ class Supervisor:
         Returns False when processes could not be started, five times in a row.
         """
         with adopting(), listening(_LISTENED_TO) as signals:
+            self._keeper.start()
             try:
                 while not self._steps or self._all():
                     self._turn(signals)
             finally:
                 self._end_all()
+                self._keeper.stop()
         return not self._failed
 
     def _turn(self, signals: Signals) -> None:
@@ -158,8 +165,10 @@ class Supervisor:
         for each in self._all():
             each.leave()
         cancel_at = time.monotonic() + self._grace
+        # A signal that comes just before a system call may go unheard until that ends.
+        tries = round(_CANCEL_SECONDS / _CANCEL_AGAIN_SECONDS)
         self._steps = [
-            (cancel_at, self._cancel),
+            *((cancel_at + n * _CANCEL_AGAIN_SECONDS, self._cancel) for n in range(tries)),
             (cancel_at + _CANCEL_SECONDS, self._kill),
             (float("inf"), self._kill),
         ]

@@ -16,7 +16,7 @@ from .attempt import Attempt
 from .claims import Claims
 from .coroutines import Coroutines
 from .handler import Handler
-from .keeper import Keeper
+from .holdings import Holdings
 from .recycle import Age, Recycle
 from .watch import Watch
 
@@ -37,14 +37,14 @@ class Worker:
         *,
         id: int,
         lease: float,
-        keeper: Keeper,
+        holdings: Holdings,
         line: Connection,
         signals: int,
         beside: Store | None,
         recycle: Recycle,
     ) -> None:
         """`signals` is readable after a signal; `beside` is for async handlers, if there are any."""
-        self._keeper = keeper
+        self._holdings = holdings
         self._line = line
         self._signals = signals
         self._age = Age(recycle)
@@ -55,8 +55,7 @@ class Worker:
         plain = {name: handler for name, handler in handlers.items() if not handler.is_async}
         self._queues = list(plain)
         self._watch = Watch(store.engine, lease, self._cancel)
-        keeper.on_lost = self._watch.look
-        claims = partial(Claims, worker=id, lease=lease, keeper=keeper, watch=self._watch)
+        claims = partial(Claims, worker=id, lease=lease, holdings=holdings, watch=self._watch)
         self._claims = claims(store, plain)
         self._coroutines: Coroutines | None = None
         if beside is not None:
@@ -79,12 +78,12 @@ class Worker:
         self._watch.start()
         if self._coroutines is not None:
             self._coroutines.start()
-        self._keeper.say("idle")
+        self._holdings.say("idle")
         while not self._stopping:
             self._hear()
             self._recycle()
             self._round()
-        self._keeper.say("stopping")
+        self._holdings.say("stopping")
         self.stop()
         self._claims.flush()
         while self._coroutines is not None and not self._coroutines.join(_JOIN_SECONDS):
@@ -115,14 +114,14 @@ class Worker:
                 self.stop()  # it is gone
                 return
             self._quiet = word == b"quiet"
-            self._keeper.say("quiet" if self._quiet else "idle")
+            self._holdings.say("quiet" if self._quiet else "idle")
             if self._coroutines is not None:
                 self._coroutines.quiet(self._quiet)
 
     def _recycle(self) -> None:
         if self._recycling:
             return
-        if (why := self._age.why(self._keeper.ended)) is not None:
+        if (why := self._age.why(self._holdings.ended)) is not None:
             self._recycling = True
             with contextlib.suppress(OSError):
                 self._line.send_bytes(b"recycle " + why.encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -56,15 +56,23 @@ class Pools(Protocol):
         """Return a new worker's id; it is alive until this engine closes or the process ends."""
         ...
 
-    def report(self, worker: int, report: Report) -> None:
-        """Say what a worker is at."""
+    def report(self, reports: Mapping[int, Report]) -> None:
+        """Say what workers are at, by their ids, in one transaction."""
         ...
 
-    def renew_owned(self, worker: int, lease_ms: int) -> int | None:
-        """Renew every lease of a worker that has not expired.
+    def renew_owned(self, workers: Sequence[int], lease_ms: int) -> dict[int, int]:
+        """Renew every lease of these workers that has not expired, in one transaction.
 
         Each ends `lease_ms` from now, or when it would have if that is later. Returns when
-        the first of them ends, in milliseconds on the store's clock; None when there is none.
+        the first of a worker's ends, in milliseconds on the store's clock, for those that
+        have one.
+        """
+        ...
+
+    def disown(self, worker: int, keep: Collection[int]) -> int:
+        """Give back what a worker has claimed, except these fences; return how many.
+
+        For a worker that was not told what became of a claim: it counts as no attempt.
         """
         ...
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..engine.pools import Report
 from ..worker import Event, Pool, Worker
 from . import events
 from .alive import Alive
-from .door import Door
-from .reap import reap_owner
+from .door import Door, Write
+from .reap import disown, reap_owner
 from .space import again_when_full
 
 _BEGIN = """
@@ -149,32 +149,26 @@ class SqlitePools:
         return worker
 
     @again_when_full
-    def report(self, worker: int, report: Report) -> None:
+    def report(self, reports: Mapping[int, Report]) -> None:
         with self._door.write("report") as write:
-            for was, pool, pid in write.run(_FIND, {"id": worker}):
-                write.run(
-                    _REPORT,
-                    {
-                        "id": worker,
-                        "state": report.state,
-                        "handled": report.handled,
-                        "memory": report.memory,
-                        "now": write.now_ms,
-                    },
-                )
-                who = {"pool": pool, "worker": worker, "pid": pid}
-                if was == "starting" and report.state != was:
-                    events.note(write, "ready", **who)
-                if report.claimed is not None:
-                    delivery, fence = report.claimed
-                    events.note(write, "claimed", **who, delivery=delivery, fence=fence)
+            for worker, report in reports.items():
+                _report(write, worker, report)
 
     @again_when_full
-    def renew_owned(self, worker: int, lease_ms: int) -> int | None:
+    def renew_owned(self, workers: Sequence[int], lease_ms: int) -> dict[int, int]:
         # Nobody may believe in an expiry that a surrounding transaction rolls back.
         with self._door.write("renew", joins=False) as write:
-            asked = {"owner": worker, "now": write.now_ms, "until": write.now_ms + lease_ms}
-            return min((until for (until,) in write.run(_RENEW_OWNED, asked)), default=None)
+            renewed = {}
+            for worker in workers:
+                asked = {"owner": worker, "now": write.now_ms, "until": write.now_ms + lease_ms}
+                if untils := write.run(_RENEW_OWNED, asked):
+                    renewed[worker] = min(until for (until,) in untils)
+        return renewed
+
+    @again_when_full
+    def disown(self, worker: int, keep: Collection[int]) -> int:
+        with self._door.write("disown") as write:
+            return disown(write, worker, keep)
 
     @again_when_full
     def retire(self, worker: int, why: str, *, kind: str = "stopped", crashed: bool = False) -> int:
@@ -224,3 +218,23 @@ class SqlitePools:
             started_at=started / 1000,
             seen_at=seen / 1000,
         )
+
+
+def _report(write: Write, worker: int, report: Report) -> None:
+    for was, pool, pid in write.run(_FIND, {"id": worker}):
+        write.run(
+            _REPORT,
+            {
+                "id": worker,
+                "state": report.state,
+                "handled": report.handled,
+                "memory": report.memory,
+                "now": write.now_ms,
+            },
+        )
+        who = {"pool": pool, "worker": worker, "pid": pid}
+        if was == "starting" and report.state != was:
+            events.note(write, "ready", **who)
+        if report.claimed is not None:
+            delivery, fence = report.claimed
+            events.note(write, "claimed", **who, delivery=delivery, fence=fence)

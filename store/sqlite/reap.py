@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from ..validate import error_text
@@ -33,6 +34,14 @@ _CRASH = "update fp_delivery set crashes = :crashes where id = :id"
 _RETURN = """
 update fp_delivery
 set state = 'ready', lease_until_ms = null, due_at_ms = null, error = :why, changed_at_ms = :now
+where id = :id
+"""
+
+# The claim that nobody has heard of was no attempt.
+_UNDO = """
+update fp_delivery
+set state = 'ready', attempt = attempt - 1, token = null, lease_until_ms = null,
+    changed_at_ms = :now
 where id = :id
 """
 
@@ -92,6 +101,18 @@ def reap_owner(write: Write, owner: int, why: str, *, crashed: bool) -> list[Los
         said = _blame(crashes, why, error) if fatal else why
         losses.append(Loss(was.id, fence, _take_back(write, was, said, fatal=fatal)))
     return losses
+
+
+def disown(write: Write, owner: int, keep: Collection[int]) -> int:
+    """Put among the ready what a worker holds without having been told; return how many."""
+    left = 0
+    for *columns, fence, _, _, _ in write.run(_OWNED, {"owner": owner, "now": write.now_ms}):
+        if fence not in keep:
+            was = Standing(*columns)
+            write.run(_UNDO, {"id": was.id, "now": write.now_ms})
+            moved(write, was, "ready")
+            left += 1
+    return left
 
 
 def promote_due(write: Write) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ...store import Transaction
 from ...workers import Context
 from ...workers.rescue import Rescue
-from ...workers.worker import Worker
+from ...workers.supervisor import Supervisor
 from ..canary import Canary
 
 
@@ -29,13 +29,13 @@ def _nothing_given_back() -> None:
 
 
 def _silent_at_the_end() -> None:
-    stop = Worker.stop
+    stop = Supervisor._stop
 
-    def stop_renewing(self: Worker) -> None:
+    def stop_renewing(self: Supervisor) -> None:
         stop(self)
-        self._keeper._stopped = True
+        self._keeper._stopped.set()
 
-    Worker.stop = stop_renewing  # type: ignore[method-assign]
+    Supervisor._stop = stop_renewing  # type: ignore[method-assign]
 
 
 CANARIES = (

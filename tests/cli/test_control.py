@@ -102,7 +102,7 @@ def test_workers_are_listed_with_what_they_are_at(
     busy, idle = pools.register(pool), pools.register(pool)
     store.queue("mail").enqueue(b"")
     store.engine.claim(["mail"], limit=1, lease_ms=600_000, owner=busy)
-    pools.report(busy, Report("busy", 7, 50 * 1024**2))
+    pools.report({busy: Report("busy", 7, 50 * 1024**2)})
 
     shown = command("workers", "list", "--json").json()
     table = command("workers", "list").out.splitlines()
@@ -133,7 +133,7 @@ def test_a_worker_is_shown_with_what_happened_to_it_also_after_its_end(
     worker = pools.register(3)
     store.queue("mail").enqueue(b"")
     ((leased,), _) = store.engine.claim(["mail"], limit=1, lease_ms=600_000, owner=worker)
-    pools.report(worker, Report("busy", 0, claimed=(leased.hold.id, leased.hold.fence)))
+    pools.report({worker: Report("busy", 0, claimed=(leased.hold.id, leased.hold.fence))})
     alive = command("workers", "show", str(worker), "--json").json()
     pools.retire(worker, f"killed {HOSTILE}", kind="killed")
 

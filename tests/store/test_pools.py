@@ -88,7 +88,7 @@ def test_a_worker_says_what_it_is_at(
     claims = claim_as(store, worker, limit=2)
     clock.advance(3)
     claims[0].renew(60)
-    pools.report(worker, Report("busy", 5, 40_000_000))
+    pools.report({worker: Report("busy", 5, 40_000_000)})
 
     (found,) = store.workers()
     assert (found.state, found.handled, found.memory) == ("busy", 5, 40_000_000)
@@ -105,12 +105,12 @@ def test_what_became_of_a_worker_is_written_down(store: Store, queue: Queue, poo
     worker, other = pools.register(pool), pools.register(pool)
     queue.enqueue(b"")
     (claim,) = claim_as(store, worker)
-    pools.report(worker, IDLE)
-    pools.report(worker, Report("busy", 0, claimed=(claim.id, claim.fence)))
-    pools.report(other, IDLE)
+    pools.report({worker: IDLE})
+    pools.report({worker: Report("busy", 0, claimed=(claim.id, claim.fence))})
+    pools.report({other: IDLE})
     pools.retire(worker, "killed by SIGKILL", kind="killed")
     pools.retire(worker, "killed by SIGKILL", kind="killed")
-    pools.report(worker, IDLE)
+    pools.report({worker: IDLE})
     pools.end(pool, "told to stop")
 
     told = [
@@ -150,7 +150,7 @@ def test_a_workers_leases_are_renewed_together(
 ) -> None:
     queue.enqueue_many({"body": b""} for _ in range(4))
     worker = pools.register(1)
-    assert pools.renew_owned(worker, 30_000) is None
+    assert pools.renew_owned([worker], 30_000) == {}
     lapsed, long, plain = claim_as(store, worker, limit=3)
     (others,) = queue.claim(lease=30)
     long.renew(3600)
@@ -158,7 +158,7 @@ def test_a_workers_leases_are_renewed_together(
     plain.renew(30)
     clock.advance(10)
 
-    until = pools.renew_owned(worker, 40_000)
+    until = pools.renew_owned([worker, 99], 40_000)[worker]
 
     assert until == store.engine.now_ms() + 40_000
     expiries = {found.id: found.expires_at for found in store.deliveries()}
@@ -166,7 +166,29 @@ def test_a_workers_leases_are_renewed_together(
     assert (expiries[long.id] or 0) > until / 1000 + 3000
     assert expiries[lapsed.id] == lapsed.expires_at
     assert expiries[others.id] == others.expires_at
-    assert pools.renew_owned(worker, 1) == until
+    assert pools.renew_owned([worker], 1) == {worker: until}
+
+
+def test_what_a_worker_was_not_told_of_is_given_back_and_was_no_attempt(
+    store: Store, queue: Queue, pools: Pools
+) -> None:
+    queue.enqueue_many({"body": b""} for _ in range(3))
+    worker, other = pools.register(1), pools.register(1)
+    known, unknown = claim_as(store, worker, limit=2)
+    (others,) = claim_as(store, other)
+
+    assert pools.disown(worker, [known.fence]) == 1
+    assert pools.disown(worker, [known.fence]) == 0
+
+    states = {found.id: (found.state, found.attempt) for found in store.deliveries()}
+    assert states == {
+        known.id: ("leased", 1),
+        unknown.id: ("ready", 0),
+        others.id: ("leased", 1),
+    }
+    with pytest.raises(LeaseLost):
+        unknown.ack()
+    assert store.stats()["mail"].ready == 1
 
 
 # FP-15

@@ -1,69 +1,208 @@
-"""Keeping a lease: what is known to be lost stays lost."""
+"""Keeping leases from outside of their worker: what may be believed, and for how long."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
-from fencepost import StoreBusy
+import pytest
+
+from fencepost import StoreBusy, connect
+from fencepost.store import Claim, Store
 from fencepost.store.engine import Engine, Hold
-from fencepost.store.engine.pools import Report
+from fencepost.workers.holdings import Holdings
+from fencepost.workers.incarnation import Incarnation
 from fencepost.workers.keeper import Keeper
 from fencepost.workers.page import Page
 
-from ..processes import PATIENCE_SECONDS
+from ..clock import FakeClock
+from ..processes import wait_until
+
+LEASE = 60.0
 
 
-class _Busy:
-    """A store that is busy until the lease has been found lost elsewhere."""
+@dataclass(eq=False)
+class Member:
+    """A worker as its supervisor sees it, in this process."""
 
-    def __init__(self) -> None:
-        self.clock_ms = 100_000
-        self.upkeep = self.pools = self
-        self.asked, self.go_on = threading.Event(), threading.Event()
+    worker: int
+    pid: int = 0
+    stopped: bool = False
+    page: Page = field(default_factory=Page)
 
-    @contextmanager
-    def transaction(self, operation: str) -> Iterator[None]:
-        yield
+    def is_stopped(self) -> bool:
+        """As told."""
+        return self.stopped
 
-    def renew(self, hold: Hold, lease_ms: int) -> int:
-        self.asked.set()
-        assert self.go_on.wait(PATIENCE_SECONDS)
-        raise StoreBusy(operation="renew", path="store.db", waited=5.0)
 
-    def now_ms(self) -> int:
-        return self.clock_ms
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands still."""
+    return FakeClock()
 
-    def tick(self) -> None:
-        """Somebody else does it."""
 
-    def report(self, worker: int, report: Report) -> None:
-        """Nobody reads it."""
+@pytest.fixture
+def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
+    """A store on it."""
+    with connect(tmp_path / "store.db", clock=clock) as opened:
+        yield opened
+
+
+def _keeper(store: Store, *members: Member) -> Keeper:
+    return Keeper(store.engine, LEASE, lambda: [cast(Incarnation, each) for each in members])
+
+
+def _claim(store: Store, member: Member) -> Claim:
+    store.queue("mail").enqueue(b"")
+    (leased,), _ = store.engine.claim(
+        ["mail"], limit=1, lease_ms=round(LEASE * 1000), owner=member.worker
+    )
+    return Claim(store.engine, leased)
+
+
+def _member(store: Store) -> Member:
+    return Member(store.engine.pools.register(store.engine.pools.begin(None, 1)))
 
 
 # LEASE-18
-def test_a_lease_found_lost_while_a_renewal_fails_stays_lost() -> None:
-    store = _Busy()
-    keeper = Keeper(cast(Engine, store), worker=1, lease=60, page=Page())
-    keeper.start()
+def test_a_lease_is_kept_for_as_long_as_its_handler_works(store: Store, clock: FakeClock) -> None:
+    member = _member(store)
+    holdings = Holdings(store.engine, LEASE, member.page)
+    claim = _claim(store, member)
+    tenure = holdings.keep(claim.hold, store.engine.now_ms())
+    keeper = _keeper(store, member)
 
-    tenure = keeper.keep(Hold(1, 1, "token"), asked_ms=store.clock_ms - 40_000)
-    assert store.asked.wait(PATIENCE_SECONDS)
-    tenure.refused = True  # as ctx.extend() and ctx.transaction() say it
-    store.go_on.set()
-    keeper.stop()
+    for _ in range(10):
+        clock.advance(LEASE / 3)
+        keeper.round()
+        assert not tenure.lost
+        assert tenure.ends_ms == store.engine.now_ms() + LEASE * 1000
+    holdings.spare(claim.hold)
+    clock.advance(LEASE * 2 / 3)
+    keeper.round()
+
+    assert tenure.ends_ms == store.engine.now_ms() + LEASE * 1000 / 3
+    claim.ack()
+
+
+def test_what_is_not_due_costs_no_transaction(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = _member(store)
+    holdings = Holdings(store.engine, LEASE, member.page)
+    keeper = _keeper(store, member)
+    holdings.keep(_claim(store, member).hold, store.engine.now_ms())
+    keeper.round()
+    monkeypatch.setattr(store.engine.pools, "renew_owned", None)
+    monkeypatch.setattr(store.engine.pools, "report", None)
+
+    clock.advance(LEASE / 3 - 1)
+    keeper.round()
+
+
+def test_a_lease_that_has_lapsed_is_never_believed_in_again(store: Store, clock: FakeClock) -> None:
+    member = _member(store)
+    holdings = Holdings(store.engine, LEASE, member.page)
+    lapsed = holdings.keep(_claim(store, member).hold, store.engine.now_ms())
+    clock.advance(LEASE)
+    newer = holdings.keep(_claim(store, member).hold, store.engine.now_ms())
+    clock.advance(LEASE / 3)
+
+    _keeper(store, member).round()
+    clock.advance(LEASE / 3)
+
+    assert lapsed.lost
+    assert not newer.lost
+
+
+def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: FakeClock) -> None:
+    member, other = _member(store), _member(store)
+    holdings = Holdings(store.engine, LEASE, member.page)
+    tenure = holdings.keep(_claim(store, member).hold, store.engine.now_ms())
+    Holdings(store.engine, LEASE, other.page).keep(_claim(store, other).hold, store.engine.now_ms())
+    member.stopped = True
+    keeper = _keeper(store, member, other)
+    for _ in range(4):
+        clock.advance(LEASE / 3)
+        keeper.round()
+
+    member.stopped = False
+    keeper.round()
 
     assert tenure.lost
+    states = {found.id: found.expires_at for found in store.deliveries(state="leased")}
+    assert states[1] is not None
+    assert states[1] < store.engine.now_ms() / 1000 < (states[2] or 0)
 
 
-def test_a_lease_is_lost_by_the_clock_of_the_store_which_a_suspended_machine_moves_on() -> None:
-    store = _Busy()
-    keeper = Keeper(cast(Engine, store), worker=1, lease=60, page=Page())
-    tenure = keeper.keep(Hold(1, 1, "token"), asked_ms=store.clock_ms)
+# LEASE-18
+def test_while_the_store_is_busy_the_next_round_tries_again(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = _member(store)
+    tenure = Holdings(store.engine, LEASE, member.page).keep(
+        _claim(store, member).hold, store.engine.now_ms()
+    )
+    clock.advance(LEASE / 2)
+    renew, tries = store.engine.pools.renew_owned, []
 
-    store.clock_ms += 59_999
+    def busy(*arguments: object) -> dict[int, int]:
+        tries.append(arguments)
+        if len(tries) < 3:
+            raise StoreBusy(operation="renew", path="store.db", waited=1.0)
+        return renew([member.worker], round(LEASE * 1000))
+
+    monkeypatch.setattr(store.engine.pools, "renew_owned", busy)
+    keeper = _keeper(store, member)
+    keeper.start()
+    wait_until(lambda: tenure.ends_ms > store.engine.now_ms() + 59_000, "it is renewed")
+    keeper.stop()
+
+    assert len(tries) == 3
+
+
+def test_the_register_is_told_what_is_new_and_once(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fencepost.workers.keeper._REPORT_SECONDS", 0.0)
+    member = _member(store)
+    holdings = Holdings(store.engine, LEASE, member.page)
+    keeper = _keeper(store, member)
+    holdings.say("idle")
+    keeper.round()
+    claim = _claim(store, member)
+    holdings.keep(claim.hold, store.engine.now_ms())
+    keeper.round()
+    assert store.workers()[0].state == "busy"
+    holdings.spare(claim.hold)
+    holdings.drop(handled=True)
+    keeper.round()
+    reports: list[object] = []
+    monkeypatch.setattr(store.engine.pools, "report", reports.append)
+    keeper.round()
+
+    (found,) = store.workers()
+    assert (found.state, found.handled) == ("idle", 1)
+    kinds = [event.kind for event in reversed(store.engine.pools.events(limit=9))]
+    assert kinds == ["started", "started", "ready", "claimed"]
+    assert reports == []
+
+
+def test_a_tenure_ends_by_the_clock_of_the_store_which_a_suspended_machine_moves_on() -> None:
+    class Clocked:
+        clock_ms = 100_000
+
+        def now_ms(self) -> int:
+            return self.clock_ms
+
+    engine = Clocked()
+    member = Member(1)
+    holdings = Holdings(cast(Engine, engine), LEASE, member.page)
+    tenure = holdings.keep(Hold(1, 1, "token"), engine.clock_ms)
+
+    engine.clock_ms += 59_999
     assert not tenure.lost
-    store.clock_ms += 1
+    engine.clock_ms += 1
     assert tenure.lost

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import os
 
-from fencepost.workers.page import IDLE, Page, Work
+import pytest
+
+from fencepost.workers.page import Page, Renewal, Work
 
 
-def test_a_supervisor_reads_what_a_worker_has_in_work() -> None:
+def test_each_side_reads_what_the_other_has_written() -> None:
     worker = Page()
     supervisor = Page(os.dup(worker.fd))
-    assert supervisor.read() == IDLE
+    assert supervisor.work == Work()
+    assert worker.renewal == Renewal()
 
-    worker.hold(7, 30_000, None)
-    assert supervisor.read() == Work(1, 7, 30_000, None)
-    worker.hold(8, 20_000, 25_000)
-    assert supervisor.read() == Work(2, 7, 20_000, 25_000)
-    worker.renewed(8, 50_000)
-    worker.renewed(9, 1)  # no longer in work
-    assert supervisor.read() == Work(2, 7, 30_000, 25_000)
-    worker.drop(7)
-    assert supervisor.read() == Work(1, 8, 50_000, 25_000)
-    worker.drop(8)
-    assert supervisor.read() == IDLE
+    worker.work = Work(2, 7, 30_000, 25_000, 100, 8, 12, "idle")
+    supervisor.renewal = Renewal(1, 20_000, 50_000)
+
+    assert supervisor.work == Work(2, 7, 30_000, 25_000, 100, 8, 12, "idle")
+    assert worker.renewal == Renewal(1, 20_000, 50_000)
 
 
-def test_a_page_that_is_half_written_is_not_believed() -> None:
+@pytest.mark.parametrize("place", [0, 17, 60])
+def test_what_is_half_written_is_not_believed(place: int) -> None:
     worker = Page()
     supervisor = Page(os.dup(worker.fd))
-    worker.hold(7, 30_000, None)
+    worker.work = Work(1, 7, 30_000)
 
-    os.pwrite(worker.fd, b"\xff", 20)
+    os.pwrite(worker.fd, b"\xff", place)
 
-    assert supervisor.read() is None
-    worker.renewed(7, 60_000)
-    assert supervisor.read() == Work(1, 7, 60_000, None)
+    assert supervisor.work is None
+    worker.work = Work(1, 7, 60_000)
+    assert supervisor.work == Work(1, 7, 60_000)

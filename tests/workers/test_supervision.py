@@ -58,6 +58,7 @@ def test_one_more_and_one_less_at_ttin_and_ttou(site: Site) -> None:
         assert (registered.pid, registered.size) == (pool.pid, 3)
 
         pool.send_signal(signal.SIGTTOU)
+        _up(site, 2)
         pool.send_signal(signal.SIGTTOU)
         _up(site, 1)
         _end(pool)

@@ -14,14 +14,16 @@ from multiprocess import Pipe
 from multiprocess.connection import Connection
 
 from fencepost import App, Context, Message, OutcomeUnknown, Recycle, Store, StoreFull, connect
-from fencepost.workers.keeper import Keeper
-from fencepost.workers.page import IDLE, Page
-from fencepost.workers.recycle import NEVER, Age, resident_bytes
+from fencepost.workers.holdings import Holdings
+from fencepost.workers.memory import resident_bytes
+from fencepost.workers.page import Page
+from fencepost.workers.recycle import Age
 from fencepost.workers.worker import Worker
 
 from ..processes import PATIENCE_SECONDS, wait_until
 
 Run = Callable[..., None]
+NEVER = Recycle()
 
 
 @pytest.fixture
@@ -32,7 +34,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def run(store: Store) -> Iterator[Run]:
+def page() -> Page:
+    """What the worker shares with its supervisor."""
+    return Page()
+
+
+@pytest.fixture
+def run(store: Store, page: Page) -> Iterator[Run]:
     """Runs a worker until `supervise`, which has the other end of the line, returns."""
     numbers = (signal.SIGUSR2, signal.SIGURG)
     before = {number: signal.getsignal(number) for number in numbers}
@@ -47,7 +55,6 @@ def run(store: Store) -> Iterator[Run]:
         line, far_end = Pipe()
         signals, other = os.pipe()
         os.set_blocking(signals, False)
-        page = Page()
 
         def supervisor() -> None:
             try:
@@ -58,25 +65,22 @@ def run(store: Store) -> Iterator[Run]:
         thread = threading.Thread(target=supervisor)
         pool = store.engine.pools.begin(None, 1)
         id = store.engine.pools.register(pool)
-        with connect(store.engine.path) as keeper_store:
-            keeper = Keeper(keeper_store.engine, id, 30.0, page)
-            worker = Worker(
-                store,
-                app.handlers,
-                id=id,
-                lease=30.0,
-                keeper=keeper,
-                line=line,
-                signals=signals,
-                beside=None,
-                recycle=recycle,
-            )
-            keeper.start()
-            thread.start()
-            worker.run()
-            keeper.stop()
-            thread.join()
-        assert page.read() == IDLE
+        worker = Worker(
+            store,
+            app.handlers,
+            id=id,
+            lease=30.0,
+            holdings=Holdings(store.engine, 30.0, page),
+            line=line,
+            signals=signals,
+            beside=None,
+            recycle=recycle,
+        )
+        thread.start()
+        worker.run()
+        thread.join()
+        assert (found := page.work) is not None
+        assert (found.claims, found.state) == (0, "stopping")
         for fd in (signals, other):
             os.close(fd)
 
@@ -119,10 +123,12 @@ def test_a_worker_that_has_done_enough_asks_for_a_successor_and_goes_on(
     assert said == [b"recycle it has handled 2 deliveries"]
 
 
-def test_a_quiet_worker_claims_no_more_until_it_is_told_to(run: Run, store: Store) -> None:
+def test_a_quiet_worker_claims_no_more_until_it_is_told_to(
+    run: Run, store: Store, page: Page
+) -> None:
     def supervise(line: Connection[Any, Any]) -> None:
         line.send_bytes(b"quiet")
-        wait_until(lambda: store.workers()[0].state == "quiet", "it is quiet")
+        wait_until(lambda: (work := page.work) and work.state == "quiet", "it is quiet")
         _enqueue(store, "a")
         assert store.queue("mail").stats().ready == 1
         line.send_bytes(b"resume")
@@ -161,7 +167,7 @@ def test_acks_whose_outcome_is_unknown_are_told_again(
 
     def torn(*arguments: Any, **options: Any) -> Any:
         if options["acks"] and not unknown:
-            unknown.append(claim([], **{**options, "limit": 1}))  # it is done, and nobody hears
+            unknown.append(claim(*arguments, **options))  # it is done, and nobody hears
             raise OutcomeUnknown("COMMIT failed", operation="claim", path=store.engine.path)
         return claim(*arguments, **options)
 
@@ -174,42 +180,13 @@ def test_acks_whose_outcome_is_unknown_are_told_again(
     assert [each.attempt for each in store.deliveries()] == [1, 1]
 
 
-def test_leases_that_are_due_together_are_renewed_in_one_transaction(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue, page = store.queue("mail"), Page()
-    _enqueue(store, *"abc")
-    asked_ms = store.engine.now_ms()
-    claims = queue.claim(limit=3, lease=60)
-    claims[1].release()
-    begun = []
-    with connect(store.engine.path) as other:
-        transaction = other.engine.transaction
-
-        def counted(operation: str = "") -> Any:
-            begun.append(operation)
-            return transaction(operation)
-
-        monkeypatch.setattr(other.engine, "transaction", counted)
-        keeper = Keeper(other.engine, 1, 60.0, page)
-        tenures = [keeper.keep(claim.hold, asked_ms - 30_000) for claim in claims]
-        keeper.start()
-        wait_until(lambda: tenures[1].refused and not tenures[0].lost, "the second to be lost")
-        wait_until(lambda: (work := page.read()) and work.claims == 3, "the page")
-        wait_until(lambda: tenures[2].ends_ms > asked_ms + 59_000, "the others to be renewed")
-        keeper.stop()
-
-    assert begun == ["renew"]
-    assert tenures[0].ends_ms > asked_ms + 59_000
-
-
 def test_a_process_may_reach_an_age_a_count_and_a_size() -> None:
     assert Age(NEVER).why(10**9) is None
     assert Age(Recycle(max_handled=100)).why(89) is None
     assert Age(Recycle(max_handled=100)).why(100) == "it has handled 100 deliveries"
     assert Age(Recycle(max_age=3600)).why(0) is None
     assert Age(Recycle(max_age=0)).why(0) == "it is 0 s old"
-    resident = resident_bytes()
+    resident = resident_bytes(os.getpid())
     assert resident is not None
     assert Age(Recycle(max_memory=resident * 2)).why(0) is None
     assert "MiB of memory" in (Age(Recycle(max_memory=resident // 2)).why(0) or "")
