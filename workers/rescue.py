@@ -39,7 +39,7 @@ class Rescue:
                     self._retire(worker.id, f"worker process {worker.pid} is gone", killed=True)
             for pool in self._engine.pools.pools():
                 if pool.state == "lost":
-                    self._engine.pools.end(pool.id)
+                    self._engine.pools.end(pool.id, f"supervisor process {pool.pid} is gone")
 
     def take(self, each: Incarnation, end: End) -> None:
         """Take back what a process had that has just ended."""

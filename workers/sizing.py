@@ -60,5 +60,12 @@ class Sizing:
         if self._autoscaler is None:
             return self._start
         stats = self._store.stats()
-        ages = [found.oldest_ready_age for name, found in stats.items() if name in self._queues]
+        # More workers change nothing for a queue that gives nothing.
+        ages = [
+            found.oldest_ready_age
+            for name, found in stats.items()
+            if name in self._queues
+            and not found.paused
+            and (found.max_leased is None or found.leased < found.max_leased)
+        ]
         return self._autoscaler.size(time.monotonic(), self.size, max(ages, default=0.0))

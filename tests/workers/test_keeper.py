@@ -66,7 +66,6 @@ def _member(store: Store) -> Member:
     return Member(store.engine.pools.register(store.engine.pools.begin(None, 1)))
 
 
-# LEASE-18
 def test_a_lease_is_kept_for_as_long_as_its_handler_works(store: Store, clock: FakeClock) -> None:
     member = _member(store)
     holdings = Holdings(store.engine, LEASE, member.page)
@@ -102,6 +101,7 @@ def test_what_is_not_due_costs_no_transaction(
     keeper.round()
 
 
+# LEASE-18
 def test_a_lease_that_has_lapsed_is_never_believed_in_again(store: Store, clock: FakeClock) -> None:
     member = _member(store)
     holdings = Holdings(store.engine, LEASE, member.page)
@@ -137,7 +137,6 @@ def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: F
     assert states[1] < store.engine.now_ms() / 1000 < (states[2] or 0)
 
 
-# LEASE-18
 def test_while_the_store_is_busy_the_next_round_tries_again(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
