@@ -63,7 +63,7 @@ class Crew:
     def fit(self) -> list[Incarnation]:
         """Start those that are missing, tell those to leave that are too many; return new ones."""
         started = []
-        while self.short and time.monotonic() >= self.start_at and self._template.is_up():
+        while self.short and time.monotonic() >= self.start_at and self._template.is_up:
             try:
                 started.append(Incarnation(self.role, self._template))
             except OSError as error:

@@ -210,6 +210,7 @@ class Supervisor:
         if self._pool is not None:
             self._sizing.look()
             self._workers.size = self._sizing.size
+        self._template.keep_up()
         for crew in self._crews:
             crew.fit()
         if any(crew.failed for crew in self._crews):
@@ -234,6 +235,8 @@ class Supervisor:
                 self._hear(lines[event])
             elif event in stacks:
                 self._stacks[event] = now + _STACKS_SECONDS
+            elif event in template:
+                self._template.hear()
         for each in self._all():
             if self._stacks.get(each.stacks, float("inf")) <= time.monotonic():
                 del self._stacks[each.stacks]

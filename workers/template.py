@@ -24,6 +24,7 @@ _IMPORTS = ("fencepost", "fencepost.store.sqlite.engine", "fencepost.workers.chi
 _FORKS = sys.platform == "linux"
 _ANSWER_SECONDS = 5.0
 _START_SECONDS = 60.0
+_AGAIN_SECONDS = 1.0
 _MOST_FDS = 16
 
 
@@ -39,24 +40,34 @@ class Template:
         self.line: socket.socket | None = None
         self.pid = 0
         self._up = False
+        self._start_at = 0.0
         self._give_up_at = 0.0
 
+    @property
     def is_up(self) -> bool:
-        """True when it can fork; begins a new one when there is none."""
+        """It can fork."""
+        return self._up or not _FORKS
+
+    def keep_up(self) -> None:
+        """Begin one when there is none, at most one a second."""
         if not _FORKS:
-            return True
-        if self.line is not None and not self._up:
-            try:
-                self._up = self.line.recv(16) == b"up"
-                self.line.settimeout(_ANSWER_SECONDS)
-            except BlockingIOError:
-                if time.monotonic() < self._give_up_at:
-                    return False
-            if not self._up:
-                self.end()
-        if self.line is None:
+            return
+        if self.line is not None and not self._up and time.monotonic() >= self._give_up_at:
+            self.end()
+        if self.line is None and time.monotonic() >= self._start_at:
             self._start()
-        return self._up
+
+    def hear(self) -> None:
+        """Take in that it has come up, or that it is gone: it says nothing else unasked."""
+        assert self.line is not None
+        try:
+            self._up = self.line.recv(16) == b"up"
+        except OSError:
+            self._up = False
+        if self._up:
+            self.line.settimeout(_ANSWER_SECONDS)
+        else:
+            self.end()
 
     def fork(self, fds: list[int]) -> int:
         """Return the pid of a new child of this process, to which the descriptors were given.
@@ -93,6 +104,7 @@ class Template:
             self.pid = spawn("workers.template", "serve", [far_end.fileno()])
         ours.setblocking(False)
         self.line = ours
+        self._start_at = time.monotonic() + _AGAIN_SECONDS
         self._give_up_at = time.monotonic() + _START_SECONDS
 
 

@@ -57,6 +57,7 @@ def test_one_more_and_one_less_at_ttin_and_ttou(site: Site) -> None:
         (registered,) = site.store.pools()
         assert (registered.pid, registered.size) == (pool.pid, 3)
 
+        # The kernel makes one of two signals that come at once.
         pool.send_signal(signal.SIGTTOU)
         _up(site, 2)
         pool.send_signal(signal.SIGTTOU)
@@ -191,6 +192,19 @@ def test_a_pool_outlives_the_template_of_its_processes(site: Site) -> None:
         site.store.scale(3)
         _up(site, 3)
         assert before < _pids(site)
+        _end(pool)
+
+
+def test_a_template_that_dies_is_cleared_away_and_replaced_before_it_is_needed(site: Site) -> None:
+    with running(site.work("--workers", "2"), cwd=site.folder) as pool:
+        line_of(pool)
+        workers = _up(site, 2)
+        (template,) = set(_children(pool.pid)) - workers
+        os.kill(template, signal.SIGKILL)
+
+        wait_until(lambda: not Path(f"/proc/{template}").exists(), "it is waited for")
+        wait_until(lambda: len(_children(pool.pid)) == 3, "there is another")
+        assert _pids(site) == workers
         _end(pool)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from multiprocess.connection import wait
 
 from fencepost.workers import template
 from fencepost.workers.template import Template
 
-from ..processes import wait_until
+from ..processes import PATIENCE_SECONDS
 
 
 # A machine under load takes longer than any answer may to start a process.
@@ -15,8 +16,11 @@ def test_a_template_that_starts_slowly_is_waited_for(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(template, "_ANSWER_SECONDS", 0.001)
     started = Template()
     try:
-        assert not started.is_up()
-        assert not started.is_up()
-        wait_until(started.is_up, "the template to come up")
+        started.keep_up()
+        assert not started.is_up
+        assert started.line is not None
+        assert wait([started.line], PATIENCE_SECONDS)
+        started.hear()
+        assert started.is_up
     finally:
         started.end()
