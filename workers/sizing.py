@@ -54,7 +54,9 @@ class Sizing:
             self._store.engine.pools.set_scale(size)
         except FencepostError as error:
             log.warning("not scaled", error=str(error))
+        # Another signal may be next, before this has come back through the store.
         self.due = 0.0
+        self.look()
 
     def _own(self) -> int:
         if self._autoscaler is None:

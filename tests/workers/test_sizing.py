@@ -77,3 +77,12 @@ def test_only_work_that_could_be_taken_brings_more_workers(store: Store, clock: 
     assert grown()
     store.queue("mail", max_leased=1).claim(lease=60)
     assert not grown()
+
+
+def test_two_signals_at_once_count_as_two(store: Store) -> None:
+    found = Sizing(store, 3, None, ["mail"])
+
+    found.change(-1)
+    found.change(-1)
+
+    assert (found.size, store.engine.pools.scale()) == (1, 1)
