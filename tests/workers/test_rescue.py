@@ -1,0 +1,66 @@
+"""What a supervisor tells the store of workers that have ended."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fencepost import Store, connect
+from fencepost.store.message import Delivery
+from fencepost.workers.incarnation import End
+from fencepost.workers.rescue import Rescue
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store that does not wait long, with one delivery."""
+    with connect(tmp_path / "store.db", busy_timeout=0.05) as store:
+        store.queue("q").enqueue(b"", key="k")
+        yield store
+
+
+def _dead(tmp_path: Path) -> Any:
+    """Return a worker that has claimed the delivery and is gone, as its supervisor sees it."""
+    with connect(tmp_path / "store.db") as own:
+        pools = own.engine.pools
+        worker = pools.register(pools.begin(["q"], 1))
+        own.engine.claim(["q"], limit=1, lease_ms=30_000, owner=worker)
+    return SimpleNamespace(worker=worker, killed_for="")
+
+
+def _end(number: int, *, claims: int, own_doing: bool = False) -> End:
+    return End("it ended", number, 0, own_doing, claims, delivery=claims)
+
+
+def _delivery(store: Store) -> Delivery:
+    delivery = store.delivery(1)
+    assert delivery is not None
+    return delivery
+
+
+def test_a_kill_after_the_handler_has_returned_is_not_held_against_the_delivery(
+    store: Store, tmp_path: Path
+) -> None:
+    Rescue(store.engine).take(_dead(tmp_path), _end(signal.SIGKILL, claims=0))
+
+    assert (_delivery(store).state, _delivery(store).crashes) == ("ready", 0)
+
+
+def test_a_crash_that_the_store_could_not_be_told_counts_once_it_can(
+    store: Store, tmp_path: Path
+) -> None:
+    rescue, dead = Rescue(store.engine), _dead(tmp_path)
+    with connect(tmp_path / "store.db") as other, other.transaction():
+        rescue.take(dead, _end(signal.SIGSEGV, claims=1, own_doing=True))
+    assert _delivery(store).state == "leased"
+
+    rescue.due = 0.0
+    rescue.look()
+
+    assert (_delivery(store).state, _delivery(store).crashes) == ("ready", 1)
+    assert _delivery(store).error == "it ended"
