@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from ...store import Transaction
 from ...workers import Context
 from ...workers.rescue import Rescue
+from ...workers.strays import Strays
 from ...workers.supervisor import Supervisor
+from ...workers.template import Template
 from ..canary import Canary
 
 
@@ -38,6 +40,19 @@ def _silent_at_the_end() -> None:
     Supervisor._stop = stop_renewing  # type: ignore[method-assign]
 
 
+def _template_unburied() -> None:
+    def forget(self: Template) -> None:
+        if self.line is not None:
+            self.line.close()
+            self.line, self._up = None, False
+
+    def reap(self: Strays, known: Collection[int]) -> None:
+        pass
+
+    Template.end = forget  # type: ignore[method-assign]
+    Strays.reap = reap  # type: ignore[method-assign]
+
+
 CANARIES = (
     Canary(
         "effect-apart",
@@ -59,5 +74,12 @@ CANARIES = (
         scenario="pool",
         trips="not-handled-twice",
         plant=_silent_at_the_end,
+    ),
+    Canary(
+        "template-unburied",
+        "nobody waits for what the supervisor does not count among its processes",
+        scenario="pool",
+        trips="reaped",
+        plant=_template_unburied,
     ),
 )

@@ -61,7 +61,7 @@ class _Notes:
 
 
 # No number of kills makes a message a dead letter.
-@app.task(QUEUE, max_attempts=1_000_000)
+@app.task(QUEUE, max_attempts=1_000_000, max_crashes=1_000_000)
 def work(message: Message, ctx: Context) -> None:
     """Do as the message says."""
     assert _notes is not None

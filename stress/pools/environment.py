@@ -26,4 +26,5 @@ def plant_canary() -> None:
 def worker_lease() -> float | None:
     """Return the lease of the pool that this process is a worker of; None when it is none."""
     lease = os.environ.get(_LEASE)
-    return None if lease is None or multiprocess.parent_process() is None else float(lease)
+    working = multiprocess.current_process().name == "fencepost-worker"
+    return None if lease is None or not working else float(lease)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..run import Run
 from . import app
 from .command import is_up, work
-from .processes import children, kill, name_of
+from .processes import kill, name_of, template_of, workers_of
 
 
 class Pool:
@@ -34,6 +34,11 @@ class Pool:
         self._generation += 1
         self.is_ending = False
 
+    @property
+    def pid(self) -> int:
+        """The supervisor's."""
+        return self._child.pid
+
     def workers(self) -> list[int]:
         """Return its workers that have had a message, eldest first."""
         found = []
@@ -46,7 +51,7 @@ class Pool:
 
     def all_workers(self) -> list[int]:
         """Return its workers, also those that may have their first message any moment."""
-        return children(self._child.pid, spawned=True)
+        return workers_of(self._child.pid)
 
     def is_up(self) -> bool:
         """True once all its workers have been."""
@@ -55,6 +60,15 @@ class Pool:
     def kill_worker(self, pid: int) -> bool:
         """Kill one of its workers; False when that is gone."""
         return kill(pid, parent=self._child.pid)
+
+    def kill_template(self) -> bool:
+        """Kill what its workers are forked from; False when there is none."""
+        pid = template_of(self._child.pid)
+        return pid is not None and kill(pid, parent=self._child.pid)
+
+    def halt(self) -> None:
+        """Stop the supervisor with SIGSTOP."""
+        self._child.stop()
 
     def kill(self) -> None:
         """Kill the supervisor; its workers die with it."""

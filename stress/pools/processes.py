@@ -13,16 +13,42 @@ def name_of(pid: int) -> str:
     return f"{pid}-{_stat(pid)[19]}"
 
 
-def children(parent: int, *, spawned: bool = False) -> list[int]:
-    """Return the children of a process's main thread, eldest first; none once it is gone.
-
-    `spawned` leaves out all but those that multiprocess has spawned to work.
-    """
+def children(parent: int) -> list[int]:
+    """Return the children of a process's main thread, eldest first; none once it is gone."""
     try:
-        pids = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return [int(pid) for pid in pids if not spawned or _spawned(int(pid))]
+        return [
+            int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        ]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def workers_of(supervisor: int) -> list[int]:
+    """Return the children of a supervisor that work, or are about to."""
+    return [pid for pid in children(supervisor) if _has_page(pid)]
+
+
+def template_of(supervisor: int) -> int | None:
+    """Return the child of a supervisor that its workers are forked from, None when it has none."""
+    templates = [pid for pid in children(supervisor) if not _has_page(pid) and not is_zombie(pid)]
+    return templates[0] if templates else None
+
+
+def is_zombie(pid: int) -> bool:
+    """True of a process that has ended and was not waited for."""
+    try:
+        return _stat(pid)[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def resident(pid: int) -> int:
+    """Return how many bytes of memory a process has; 0 once it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def kill(pid: int, *, parent: int) -> bool:
@@ -39,9 +65,13 @@ def kill(pid: int, *, parent: int) -> bool:
     return False
 
 
-def _spawned(pid: int) -> bool:
+def _has_page(pid: int) -> bool:
+    """True of a process that shares a page with its supervisor; nothing else tells them apart."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return b"--multiprocessing-fork" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                if str(fd.readlink()).startswith("/memfd:fencepost-worker"):
+                    return True
     return False
 
 

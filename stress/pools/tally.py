@@ -21,7 +21,7 @@ app = App("store.db")
 
 
 # No number of kills makes a message a dead letter.
-@app.task(QUEUE, max_attempts=1_000_000)
+@app.task(QUEUE, max_attempts=1_000_000, max_crashes=1_000_000)
 def tally(message: Message, ctx: Context) -> None:
     """Count the message, one in so many at the second attempt."""
     if message.id % _RETRIED == 0 and ctx.attempt == 1:

@@ -1,9 +1,10 @@
-"""Pools of `fencepost work` whose workers, producers and supervisors are killed at random.
+"""Pools of `fencepost work` whose processes are killed at random, and those of its producers.
 
 At first, with nobody killed, pools are told to stop in the midst of long handlers while
 their successors stand by, as in a deployment. Then producers enqueue all the while, also
 what others have enqueued before them, and a pool that is gone is started again by the same
-command.
+command. At last only children of the supervisors are killed, for some time: workers, and the
+templates that workers are forked from.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..history import Recorder, now_ns, read
 from ..pools.app import EFFECTS, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
 from ..pools.pool import Pool
-from ..pools.processes import children, kill, name_of
+from ..pools.processes import children, is_zombie, kill, name_of
 from ..pools.producer import produce
 from ..pools.tries import Repeat, repeats, tries
 from ..run import Run
@@ -34,6 +35,8 @@ _KILL_PAUSE_SECONDS = 0.12
 _SHORT_LEASE_SECONDS = 2.0
 # Longer than that, and than idle workers wait before they look for what has expired.
 _LONG_HANDLER_SECONDS = 4.5
+_MOST_ZOMBIE_SECONDS = 3.0
+_CHILDREN = ("worker killed",) * 7 + ("template killed",)
 
 
 def run(run: Run) -> None:
@@ -41,6 +44,7 @@ def run(run: Run) -> None:
     rounds = int(run.size["rounds"])
     faults, tried = 0, 0
     waits: list[tuple[float, float]] = []
+    lone: list[float] = []
     for number in range(rounds):
         site = _Site(run, number)
         for _ in range(int(run.size["deployments"])):
@@ -53,11 +57,17 @@ def run(run: Run) -> None:
                 site.strike(kind)
                 faults += 1
                 run.progress((number + 0.5) / rounds, f"{faults} killed or stopped")
+            until = time.monotonic() + run.size["seconds"] / rounds
+            while time.monotonic() < until:
+                site.strike(run.random.choice(_CHILDREN))
+                faults += 1
+                run.progress((number + 0.7) / rounds, f"{faults} killed or stopped")
             site.drain()
             found, gaps = site.judge()
         site.end()
         tried += found
         waits += gaps
+        lone += site.lone
         if run.has_findings:
             break
         shutil.rmtree(site.folder)
@@ -65,12 +75,18 @@ def run(run: Run) -> None:
     run.figure("tries", tried)
     for name, seconds in figures.items():
         run.figure(f"kill_to_next_try_{name}_s", round(seconds, 3))
+    for name, seconds in quantiles(lone).items():
+        run.figure(f"worker_kill_to_next_try_{name}_s", round(seconds, 3))
     run.chart(over_time("From a kill to the next try", waits, y="s", bound=run.size["again"]))
     run.says(f"{faults} faults, {tried} tries; kill to next try p99 {figures['p99']:.2f} s")
 
 
 class _Site:
-    """A round's store, with the pools and the producers that work on it."""
+    """A round's store, with the pools and the producers that work on it.
+
+    Attributes:
+        lone: Seconds until what a worker held was tried again that was killed alone.
+    """
 
     def __init__(self, run: Run, number: int) -> None:
         self.folder = run.folder / str(number)
@@ -84,6 +100,9 @@ class _Site:
         self._history = Recorder(self.folder / "history", "scenario")
         self._pools: list[Pool] = []
         self._producers: list[Child] = []
+        self._killed_with_pool: set[str] = set()
+        self._zombies: dict[str, float] = {}
+        self.lone: list[float] = []
 
     def begin(self) -> None:
         """Start the pools and the producers that are to be killed."""
@@ -100,11 +119,13 @@ class _Site:
         strike = {
             "producer killed": self._kill_producer,
             "worker killed": self._kill_worker,
+            "template killed": self._kill_template,
             "supervisor killed": self._kill_pool,
             "pool stopped": self._stop_pool,
         }[kind]
         self._until(strike, f"there is one for: {kind}")
         self._run.fault(kind)
+        self._look_for_zombies()
 
     def drain(self) -> None:
         """Let nobody enqueue any more, and wait until all is done."""
@@ -120,6 +141,8 @@ class _Site:
             self._restart()
             time.sleep(0.02)
         self._run.check("never-stuck", not left, f"{left} messages are not at their end")
+        while self._look_for_zombies():
+            time.sleep(0.02)
 
     def deploy(self) -> None:
         """Stop pools whose workers are all in long handlers, and start others beside them."""
@@ -189,7 +212,25 @@ class _Site:
             seconds <= self._run.size["again"],
             f"{first.key} was not tried again for {seconds:.1f} s after {first.process} was killed",
         )
+        if first.process not in self._killed_with_pool:
+            self.lone.append(seconds)
         return [(killed_at / 1e9, seconds)]
+
+    def _look_for_zombies(self) -> bool:
+        """Hold it against a supervisor when a child has ended and is not waited for soon.
+
+        Returns True while there are such that may still be.
+        """
+        now = time.monotonic()
+        found = {
+            name_of(pid) for pool in self._pools for pid in children(pool.pid) if is_zombie(pid)
+        }
+        self._zombies = {name: self._zombies.get(name, now) for name in found}
+        self._run.checked("reaped")
+        old = {name for name, since in self._zombies.items() if now - since > _MOST_ZOMBIE_SECONDS}
+        for name in old:
+            self._run.broken("reaped", f"{name} was not waited for in {_MOST_ZOMBIE_SECONDS:g} s")
+        return bool(found - old)
 
     def _start(self, lease: float) -> list[Pool]:
         slots = range(int(self._run.size["pools"]))
@@ -233,10 +274,16 @@ class _Site:
         pool = self._run.random.choice(self._pools)
         if pool.is_ending or not pool.workers():
             return False
+        pool.halt()  # so that it starts no more
         for pid in pool.all_workers():
             self._note_killed(pid)
+            with suppress(FileNotFoundError):
+                self._killed_with_pool.add(f"worker-{name_of(pid)}")
         pool.kill()
         return True
+
+    def _kill_template(self) -> bool:
+        return self._run.random.choice(self._pools).kill_template()
 
     def _stop_pool(self) -> bool:
         pool = self._run.random.choice(self._pools)
@@ -252,9 +299,9 @@ class _Site:
 
 def _plan(chance: random.Random, kills: int) -> list[str]:
     """Return what is done to whom, in a random order: for `kills` kills, and some stops."""
-    supervisors, workers = max(1, kills // 50), kills // 4
-    plan = ["supervisor killed"] * supervisors + ["worker killed"] * workers
-    plan += ["producer killed"] * (kills - len(plan)) + ["pool stopped"] * max(1, kills // 50)
+    few, workers = max(1, kills // 50), kills // 4
+    plan = ["supervisor killed"] * few + ["template killed"] * few + ["worker killed"] * workers
+    plan += ["producer killed"] * (kills - len(plan)) + ["pool stopped"] * few
     chance.shuffle(plan)
     return plan
 
@@ -271,6 +318,7 @@ SCENARIO = Scenario(
             "workers": 1,
             "producers": 1,
             "deployments": 1,
+            "seconds": 0,
             "again": 4,
         },
         "ci": {
@@ -280,6 +328,7 @@ SCENARIO = Scenario(
             "workers": 2,
             "producers": 3,
             "deployments": 1,
+            "seconds": 0,
             "again": 20,
         },
         "nightly": {
@@ -289,6 +338,7 @@ SCENARIO = Scenario(
             "workers": 4,
             "producers": 8,
             "deployments": 3,
+            "seconds": 600,
             "again": 20,
         },
         "release": {
@@ -298,6 +348,7 @@ SCENARIO = Scenario(
             "workers": 4,
             "producers": 8,
             "deployments": 3,
+            "seconds": 7200,
             "again": 20,
         },
     },

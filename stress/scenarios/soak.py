@@ -18,7 +18,7 @@ from ...store.errors import LeaseHeld
 from ..fleet import PATIENCE_SECONDS, Child, Me
 from ..pools import tally
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
-from ..pools.processes import children, kill
+from ..pools.processes import kill, workers_of
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite import inside
@@ -47,7 +47,7 @@ def run(run: Run) -> None:
         operator = run.start("operator", _operate, path)
         known = [("supervisor", pool.pid), ("operator", operator.pid)]
         known += [("producer", child.pid) for child in producers]
-        use = Usage(path, lambda: [*known, *(("worker", pid) for pid in _workers(pool))])
+        use = Usage(path, lambda: [*known, *(("worker", pid) for pid in workers_of(pool.pid))])
         _until(lambda: is_up(run.folder, pool.name), "the pool is up")
         _let_work(run, pool, use)
         for child in (*producers, operator):
@@ -74,7 +74,7 @@ def _let_work(run: Run, pool: Child, use: Usage) -> None:
         if now >= kill_at:
             kill_at = now + run.random.uniform(*_KILL_SECONDS)
             # Never those that are to show whether they grow.
-            if len(found := _workers(pool)) > 1 and kill(found[-1], parent=pool.pid):
+            if len(found := workers_of(pool.pid)) > 1 and kill(found[-1], parent=pool.pid):
                 run.fault("worker killed")
         time.sleep(max(0.0, min(sample_at, kill_at) - time.monotonic()))
 
@@ -94,10 +94,6 @@ def _end(run: Run, store: Store, pool: Child, accepted: int) -> None:
         run.broken("effects-once", f"{accepted} were accepted, {handled} effects are there")
     says = inside.integrity(store.engine.path)
     run.check("integrity", says == "ok", says)
-
-
-def _workers(pool: Child) -> list[int]:
-    return children(pool.pid, spawned=True)
 
 
 def _produce(me: Me, path: Path) -> None:

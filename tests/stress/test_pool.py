@@ -27,6 +27,7 @@ _TINY = {
     "workers": 1,
     "producers": 1,
     "deployments": 0,
+    "seconds": 0,
     "again": 60,
 }
 
@@ -43,7 +44,7 @@ def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
 
     assert result.findings == []
     assert result.checked["effects-once"] > 0
-    assert sum(result.faults.values()) == 3
+    assert sum(result.faults.values()) == 4
 
 
 def _seen(op: str, at: int, **answer: Any) -> Call:
