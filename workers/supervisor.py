@@ -26,6 +26,8 @@ from .template import Template
 _DONE_SECONDS = 0.1
 _TELL_SECONDS = 30.0
 _STACKS_SECONDS = 0.1
+# A program of the user's may have taken SIGCHLD, which tells of deaths at once.
+_CLEAR_SECONDS = 1.0
 # Handlers that are cancelled may clean up for so long.
 _CANCEL_SECONDS = 2.0
 _CANCEL_AGAIN_SECONDS = 0.2
@@ -96,6 +98,8 @@ class Supervisor:
         self._told: tuple[str, int] | None = None
         self._tell_at = 0.0
         self._stacks: dict[int, float] = {}
+        self._bereaved = False
+        self._clear_at = 0.0
 
     def run(self) -> bool:
         """Run until SIGTERM, SIGINT, SIGQUIT or done; see docs/operating.md for the signals.
@@ -115,8 +119,11 @@ class Supervisor:
     def _turn(self, signals: Signals) -> None:
         for number in signals.take():
             self._obey(number)
-        self._clear()
-        self._strays.reap([self._template.pid, *(each.pid for each in self._all())])
+        if self._bereaved or time.monotonic() >= self._clear_at:
+            self._bereaved = False
+            self._clear_at = time.monotonic() + _CLEAR_SECONDS
+            self._clear()
+            self._strays.reap([self._template.pid, *(each.pid for each in self._all())])
         if self._steps:
             self._take_steps()
         else:
@@ -133,7 +140,9 @@ class Supervisor:
         self._listen(signals)
 
     def _obey(self, number: int) -> None:
-        if number in (signal.SIGTERM, signal.SIGINT):
+        if number == signal.SIGCHLD:
+            self._bereaved = True
+        elif number in (signal.SIGTERM, signal.SIGINT):
             if self._steps:
                 self._kill()
             else:
@@ -233,6 +242,7 @@ class Supervisor:
         for event in wait([*lines, *stacks, *template, signals.fd], self._pause(now)):
             if event in lines:
                 self._hear(lines[event])
+                self._bereaved |= lines[event].line is None
             elif event in stacks:
                 self._stacks[event] = now + _STACKS_SECONDS
             elif event in template:
