@@ -65,18 +65,16 @@ class Calls:
         verb: str,
         *arguments: Any,
         ask: Callable[[], _T],
-        wrote: Callable[[_T], bool] = lambda answer: True,
     ) -> _T | None:
         """Call the store; return what it answered, or None when it did not.
 
         Args:
             part, verb, arguments: The same call of the model.
-            wrote: Whether an answer tells of a commit that had something to write.
         """
-        answer = self._ask(process, Call(part, verb, arguments), ask, wrote)
+        answer = self._ask(process, Call(part, verb, arguments), ask)
         if isinstance(answer, OutcomeUnknown) and self.random.random() < 0.8:
             self.disk.heal()
-            answer = self._ask(process, Call(part, verb, arguments), ask, wrote)
+            answer = self._ask(process, Call(part, verb, arguments), ask)
         return None if isinstance(answer, FencepostError) else answer
 
     def keep_up(self, process: Process, ask: Callable[[], object]) -> None:
@@ -97,9 +95,7 @@ class Calls:
         """Let the running process be overtaken, or die."""
         raise NotImplementedError
 
-    def _ask(
-        self, process: Process, call: Call, ask: Callable[[], _T], wrote: Callable[[_T], bool]
-    ) -> _T | FencepostError:
+    def _ask(self, process: Process, call: Call, ask: Callable[[], _T]) -> _T | FencepostError:
         self.steps += 1
         met = self.disk.met
         process.call = call
@@ -119,8 +115,7 @@ class Calls:
             self.judge.unanswered(call, at)
         elif not isinstance(answer, FencepostError):
             self.judge.answered(call, at, answer)
-            if wrote(answer):
-                self.judge.committed()
+            self.judge.went_on()
         elif answer.code in RULES:
             self.judge.answered(call, at, Refused(answer.code))
         else:

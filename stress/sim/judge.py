@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 
 from ..sqlite.look import Look, Seen, Unreadable
 from .compare import adopt, differences, forget_swept
@@ -61,6 +62,7 @@ class Judge:
         self._effects = effects
         self._look: Look | None = None
         self._unsure: list[tuple[Call, int]] = []  # not there, and may come back
+        self._left = b""  # the WAL with them
 
     def open(self) -> None:
         """Begin to look into the file."""
@@ -72,9 +74,13 @@ class Judge:
             self._look.close()
             self._look = None
 
-    def committed(self) -> None:
-        """Take note that something was written since."""
-        self._unsure.clear()
+    def went_on(self) -> None:
+        """Forget what may come back once a later commit lies over it in the WAL.
+
+        A call that had nothing to write leaves the WAL, and what is in there, as it was.
+        """
+        if self._unsure and self._wal() != self._left:
+            self._unsure.clear()
 
     def answered(self, call: Call, at: int, got: object) -> None:
         """Judge an answer; Refused is one.
@@ -105,6 +111,7 @@ class Judge:
         seen = self.see()
         if not differences(self.model, seen):
             self._unsure.append((call, at))
+            self._left = self._wal()
         elif self._try(self.model, call, at):
             self._unsure.clear()
         else:
@@ -132,6 +139,11 @@ class Judge:
         """
         if differences(self.model, self.see()):
             self._report(when)
+
+    def _wal(self) -> bytes:
+        with suppress(FileNotFoundError):
+            return Path(self._path + "-wal").read_bytes()
+        return b""
 
     def see(self) -> Seen:
         """Look into the file; what may be swept, and is gone, is forgotten."""

@@ -53,7 +53,7 @@ def claim(world: World, process: Process, queue: str, limit: int, lease_ms: int)
             for each in claims
         ]
 
-    if world.call(process, "queues", "claim", queue, limit, lease_ms, ask=ask, wrote=bool):
+    if world.call(process, "queues", "claim", queue, limit, lease_ms, ask=ask):
         for each in claims:
             job = world.model.queues.by_message(each.message.id)
             assert job is not None

@@ -106,9 +106,7 @@ def _claim(world: World, process: Process) -> None:
             return "claimed", None, once.fence or 0
         return ("done", once.result, 0) if once.done else ("in work", None, 0)
 
-    answer = world.call(
-        process, "once", "claim", key, ttl, ask=ask, wrote=lambda answer: answer[0] == "claimed"
-    )
+    answer = world.call(process, "once", "claim", key, ttl, ask=ask)
     if answer is not None and answer[0] == "claimed":
         turn = world.model.once.keys[key].holder
         assert turn is not None

@@ -34,7 +34,6 @@ def enqueue(world: World, process: Process, drafts: list[Draft]) -> None:
         "enqueue",
         drafts,
         ask=lambda: _enqueue(queue, drafts),
-        wrote=lambda answers: any(status == "accepted" for status, _ in answers),
     )
 
 

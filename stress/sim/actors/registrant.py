@@ -60,27 +60,18 @@ def _register_if_absent(world: World, process: Process, keyed: Keyed, name: str,
         value,
         ttl,
         ask=lambda: keyed.register_if_absent(key, value, ttl=seconds),
-        wrote=bool,
     )
 
 
 def _look_up(world: World, process: Process, keyed: Keyed, name: str, key: str) -> None:
     if world.random.random() < 0.5:
-        world.call(process, "keyed", "count", name, ask=keyed.count, wrote=_never)
+        world.call(process, "keyed", "count", name, ask=keyed.count)
     else:
-        world.call(
-            process, "keyed", "lookup", name, key, ask=lambda: keyed.lookup(key, 0), wrote=_never
-        )
+        world.call(process, "keyed", "lookup", name, key, ask=lambda: keyed.lookup(key, 0))
 
 
 def _take(world: World, process: Process, keyed: Keyed, name: str, key: str) -> None:
     if world.random.random() < 0.5:
-        world.call(
-            process, "keyed", "consume", name, key, ask=lambda: keyed.consume(key, 0), wrote=bool
-        )
+        world.call(process, "keyed", "consume", name, key, ask=lambda: keyed.consume(key, 0))
     else:
-        world.call(process, "keyed", "delete", name, key, ask=lambda: keyed.delete(key), wrote=bool)
-
-
-def _never(answer: object) -> bool:
-    return False
+        world.call(process, "keyed", "delete", name, key, ask=lambda: keyed.delete(key))
