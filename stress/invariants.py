@@ -22,6 +22,8 @@ INVARIANTS = {
     "never-short": "a worker that is replaced works until its successor does",
     "stays-flat": "processes that were replaced leave no memory and no descriptor behind",
     "reaped": "no process that has ended stays a zombie",
+    "ends-in-grace": "a pool that is told to stop ends with 0 in its grace time, and leaves nothing held",
+    "scales-in-time": "a pool has as many workers as it was told to, soon",
     "dead-is-dead": "the dead are told from the living, whoever has their pids",
     "caps-hold": "no snapshot shows more rows than the cap",
     "busy-in-time": "StoreBusy comes after the stated wait, neither before nor much later",

@@ -9,7 +9,6 @@ from ...store import Transaction
 from ...workers import Context
 from ...workers.rescue import Rescue
 from ...workers.strays import Strays
-from ...workers.supervisor import Supervisor
 from ...workers.template import Template
 from ..canary import Canary
 
@@ -28,16 +27,6 @@ def _nothing_given_back() -> None:
         pass
 
     Rescue._retire = retire  # type: ignore[method-assign]
-
-
-def _silent_at_the_end() -> None:
-    stop = Supervisor._stop
-
-    def stop_renewing(self: Supervisor) -> None:
-        stop(self)
-        self._keeper._stopped.set()
-
-    Supervisor._stop = stop_renewing  # type: ignore[method-assign]
 
 
 def _template_unburied() -> None:
@@ -67,13 +56,6 @@ CANARIES = (
         scenario="pool",
         trips="handled-again-in-time",
         plant=_nothing_given_back,
-    ),
-    Canary(
-        "silent-at-the-end",
-        "leases are no longer renewed once a worker is told to stop",
-        scenario="pool",
-        trips="not-handled-twice",
-        plant=_silent_at_the_end,
     ),
     Canary(
         "template-unburied",

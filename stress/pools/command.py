@@ -11,15 +11,25 @@ from ..fleet import Me
 from .environment import environment
 
 LEASE_SECONDS = 30.0
+GRACE_SECONDS = 25.0
 
 
-def work(me: Me, folder: Path, module: str, workers: int, lease: float, canary: str | None) -> None:
+def work(
+    me: Me,
+    folder: Path,
+    module: str,
+    workers: int,
+    lease: float,
+    canary: str | None,
+    grace: float = GRACE_SECONDS,
+) -> None:
     """Become the pool of an app's module; its log is in the folder, under the child's name."""
     os.chdir(folder)
     log = os.open(f"{me.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    arguments = ["work", f"{module}:app", "--workers", str(workers), "--lease", str(lease)]
+    arguments = ["work", f"{module}:app", "--workers", str(workers)]
+    arguments += ["--lease", str(lease), "--grace", str(grace)]
     command = [sys.executable, "-m", "fencepost", *arguments]
     os.execve(sys.executable, command, environment(lease, canary))
 

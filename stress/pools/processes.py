@@ -51,6 +51,16 @@ def resident(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def living_in(folder: Path) -> list[int]:
+    """Return all processes that have a folder as their working directory."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (path / "cwd").readlink() == folder:
+                found.append(int(path.name))
+    return found
+
+
 def kill(pid: int, *, parent: int) -> bool:
     """Kill a process with SIGKILL if it still is that parent's child; False when it is not."""
     with suppress(FileNotFoundError, ProcessLookupError):
