@@ -1,0 +1,30 @@
+"""Pools that are made large and small: a tiny run finds nothing, and slowness is seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fencepost.stress.report import Result
+from fencepost.stress.run import Run
+from fencepost.stress.scenarios.scale import SCENARIO
+from fencepost.stress.slowness import slowness
+
+
+def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
+    result = Result("scale", seed=1)
+    run = Run(result, tmp_path, {"rounds": 1, "few": 1, "many": 3})
+
+    try:
+        SCENARIO.run(run)
+    finally:
+        for child in run.children:
+            child.kill()
+
+    assert result.findings == []
+    assert result.checked["scales-in-time"] == 2
+    assert result.checked["caps-hold"] > 20
+    assert result.faults["SIGTTIN"] == 2
+
+
+def test_nothing_takes_less_time_than_by_itself() -> None:
+    assert slowness() >= 1
