@@ -46,10 +46,7 @@ def work(
     open_store = partial(connect, app.store, create=False, **app.store_options)
     waiting = partial(line.send_bytes, b"waiting")
     with contextlib.ExitStack() as stack:
-        store, *others = [
-            stack.enter_context(patiently(open_store, waiting))
-            for _ in range(2 if any(handler.is_async for handler in handlers.values()) else 1)
-        ]
+        store = stack.enter_context(patiently(open_store, waiting))
         id = patiently(partial(store.engine.pools.register, pool), waiting)
         worker = Worker(
             store,
@@ -59,7 +56,6 @@ def work(
             holdings=Holdings(store.engine, lease, page),
             line=line,
             signals=signals,
-            beside=others[0] if others else None,
             recycle=recycle,
         )
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -33,13 +33,13 @@ _MAX_RESULT = 64 * 1024
 
 
 class Claims:
-    """The claims of one thread.
+    """The claims of one worker.
 
     A delivery's ack rides in the transaction of the next claim, which begins as soon as
     its handler has returned: one commit for each message, and no message waits for it.
 
     Attributes:
-        acks: What is done and not yet told.
+        acks: Those that are done, which the store has not been told.
         pause: Seconds to wait before the store is asked again; 0 when it answered.
         asked_ms: The store's clock before the newest claims.
     """
@@ -63,15 +63,23 @@ class Claims:
         self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._outage = Outage()
         self._unsure = False
+        self._endings: deque[tuple[Hold, Callable[[], object]]] = deque()
         self.acks: list[tuple[Hold, str | None]] = []
         self.pause = 0.0
         self.asked_ms = 0
+
+    @property
+    def unsettled(self) -> bool:
+        """True while the store has not been told what became of all that has ended."""
+        return bool(self.acks or self._endings)
 
     def next(self, queues: Sequence[str], limit: int = 1) -> list[Claim]:
         """Ack what is done and claim at most `limit` more, in one transaction.
 
         When that fails, nothing is claimed, and the acks are repeated with the next.
         """
+        if not self._tell():
+            return []
         self.asked_ms = self._store.engine.now_ms()
         try:
             self._disown()
@@ -103,28 +111,18 @@ class Claims:
             self._store.engine.pools.disown(self._worker, mine)
             self._unsure = False
 
-    def flush(self) -> None:
-        """Ack what is done, for as long as that takes and somebody may believe it."""
-        while self.acks:
-            self.next([])
-            if self.acks:
-                time.sleep(self.pause)
-
-    def wait(self, queues: Sequence[str], *fds: int) -> None:
-        """Sleep until there may be something to claim, or a descriptor is readable."""
+    def idle(self, queues: Sequence[str]) -> float:
+        """Return how many seconds there will be nothing to claim, unless the bell rings."""
         engine = self._store.engine
         try:
             engine.hush()
             at = engine.next_at_ms(queues)
         except FencepostError as error:
             self.pause = self._outage.met(error)
-            return
+            return self.pause
         self._answered()
         wait = random.uniform(0.75, 1.25) * _POLL_SECONDS
-        if at is not None:
-            wait = min(wait, (at - engine.now_ms()) / 1000)
-        if wait > 0:
-            engine.wait(wait, *fds)
+        return wait if at is None else min(wait, (at - engine.now_ms()) / 1000)
 
     def begin(self, claim: Claim, interrupt: Callable[[BaseException], None]) -> Attempt:
         """Keep the lease and watch the handler, which is called next."""
@@ -136,7 +134,7 @@ class Claims:
         return attempt
 
     def spare(self, attempt: Attempt) -> None:
-        """Watch the handler no longer, because it has ended; in any thread."""
+        """Watch the handler no longer, because it has ended."""
         self._watch.end(attempt)
         self._holdings.spare(attempt.claim.hold)
 
@@ -148,17 +146,16 @@ class Claims:
             self.acks.append((attempt.claim.hold, _storable(result)))
 
     def failed(self, attempt: Attempt, error: BaseException) -> None:
-        """Tell the store what became of it, at once."""
+        """Have the store told with the next claim, and before it."""
         claim = attempt.claim
         if attempt.context.completed:
             log.error("failed after its transaction", delivery=claim.id, exc_info=error)
             self._holdings.drop(handled=True)
-            return
-        if attempt.tenure.lost:
+        elif attempt.tenure.lost:
             _log_lost(claim.hold)
+            self._holdings.drop(handled=False)
         else:
-            self._settle(claim.hold, self._ending(attempt, error))
-        self._holdings.drop(handled=False)
+            self._endings.append((claim.hold, self._ending(attempt, error)))
 
     def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
         claim, handler = attempt.claim, attempt.handler
@@ -172,20 +169,23 @@ class Claims:
             return partial(claim.bury, found.error)
         return partial(claim.retry, found.retry_after, found.error)
 
-    def _settle(self, hold: Hold, settle: Callable[[], object]) -> None:
-        """Tell the store how it ended, for as long as that takes and somebody may believe it."""
-        while True:
+    def _tell(self) -> bool:
+        """Tell the store of those that failed; False while it cannot be told."""
+        while self._endings:
+            hold, end = self._endings[0]
             try:
-                settle()
+                end()
             except LeaseLost:
                 _log_lost(hold)
             except (InvalidInput, LimitExceeded):
                 raise
             except FencepostError as error:
-                time.sleep(self._outage.met(error))
-                continue
+                self.pause = self._outage.met(error)
+                return False
             self._answered()
-            return
+            self._endings.popleft()
+            self._holdings.drop(handled=False)
+        return True
 
     def _answered(self) -> None:
         self.pause = 0.0

@@ -21,13 +21,13 @@ from .recycle import Age, Recycle
 from .watch import Watch
 
 _IDLE_SECONDS = 1.0
-_JOIN_SECONDS = 0.1
 
 
 class Worker:
-    """Works until told to stop: plain handlers one at a time, in the main thread.
+    """Works until told to stop, in the main thread alone.
 
-    Those that are async are handled beside it, some at a time (coroutines.py).
+    No other thread of the process uses the store: a handler that does not let go of the
+    interpreter would stop it in the middle of a transaction, and keep the write lock.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Worker:
         holdings: Holdings,
         line: Connection,
         signals: int,
-        beside: Store | None,
         recycle: Recycle,
     ) -> None:
-        """`signals` is readable after a signal; `beside` is for async handlers, if there are any."""
+        """`signals` is readable after a signal."""
+        self._engine = store.engine
         self._holdings = holdings
         self._line = line
         self._signals = signals
@@ -52,58 +52,97 @@ class Worker:
         self._quiet = False
         self._stopping = False
         self._pid = os.getpid()
-        plain = {name: handler for name, handler in handlers.items() if not handler.is_async}
-        self._queues = list(plain)
         self._watch = Watch(store.engine, lease, self._cancel)
-        claims = partial(Claims, worker=id, lease=lease, holdings=holdings, watch=self._watch)
-        self._claims = claims(store, plain)
+        self._claims = Claims(
+            store, handlers, worker=id, lease=lease, holdings=holdings, watch=self._watch
+        )
+        others = {name: handler for name, handler in handlers.items() if handler.is_async}
+        self._plain = [name for name in handlers if name not in others]
         self._coroutines: Coroutines | None = None
-        if beside is not None:
-            others = {name: handlers[name] for name in handlers if name not in plain}
-            self._coroutines = Coroutines(others, beside, claims(beside, others))
+        if others:
+            self._coroutines = Coroutines(others, self._claims, store.engine)
         self._heard = select.poll()
         self._heard.register(line.fileno(), select.POLLIN)
-        self._alarms = select.poll()
-        for fd in (line.fileno(), signals):
-            self._alarms.register(fd, select.POLLIN)
 
     def stop(self) -> None:
         """Finish what is in work and claim no more; safe in a signal handler."""
         self._stopping = True
-        if self._coroutines is not None:
-            self._coroutines.stop()
 
     def run(self) -> None:
         """Work until told to stop, or until the supervisor is gone; in the main thread."""
         self._watch.start()
-        if self._coroutines is not None:
-            self._coroutines.start()
         self._holdings.say("idle")
         while not self._stopping:
             self._hear()
             self._recycle()
             self._round()
         self._holdings.say("stopping")
-        self.stop()
-        self._claims.flush()
-        while self._coroutines is not None and not self._coroutines.join(_JOIN_SECONDS):
-            continue  # so that signals are heard meanwhile
+        while self._unfinished:
+            self._round()
+        if self._coroutines is not None:
+            self._coroutines.close()
         self._watch.stop()
 
     def _round(self) -> None:
-        """Claim and handle one delivery, or wait for it."""
+        """Claim and handle what there is, or wait for it."""
         work = self._watch.interrupts.begin()
-        if self._quiet or not self._queues:
-            self._claims.flush()
-            self._sleep(_IDLE_SECONDS)
+        claims, queues, begun = self._claims, list[str](), list[Claim]()
+        if self._coroutines is not None:
+            queues, begun = self._begin_coroutines(self._coroutines)
+        if self._plain and self._claiming:
+            plain = claims.next(self._plain)
+            for claim in plain:
+                self._handle(claim, work)
+            queues, begun = queues + self._plain, begun + plain
+        if claims.unsettled and not self._claiming:
+            claims.next([])
+        if self._stopping and not self._unfinished:
             return
-        claims = self._claims.next(self._queues)
-        for claim in claims:
-            self._handle(claim, work)
-        if not claims:
-            if not self._claims.pause:
-                self._claims.wait(self._queues, self._signals, self._line.fileno())
-            self._sleep(self._claims.pause)
+        if claims.pause:
+            self._rest(claims.pause)
+        elif begun:
+            if self._coroutines is not None:
+                self._coroutines.run(0)
+        elif queues:
+            self._rest(claims.idle(queues), self._engine.fileno())
+        else:
+            self._rest(_IDLE_SECONDS)
+
+    def _begin_coroutines(self, coroutines: Coroutines) -> tuple[list[str], list[Claim]]:
+        """Settle those that have ended, and claim for others; return from where, and what."""
+        coroutines.settle()
+        queues, room = coroutines.room() if self._claiming else ([], 0)
+        begun = self._claims.next(queues, room) if queues else []
+        for claim in begun:
+            coroutines.begin(claim)
+        if begun and self._plain:
+            coroutines.run(0)  # a plain handler may hold them up for long
+            coroutines.settle()
+        return queues, begun
+
+    @property
+    def _claiming(self) -> bool:
+        return not self._quiet and not self._stopping
+
+    @property
+    def _unfinished(self) -> bool:
+        coroutines = self._coroutines
+        return self._claims.unsettled or (coroutines is not None and coroutines.in_work)
+
+    def _rest(self, seconds: float, *fds: int) -> None:
+        """Let coroutines go on, or sleep, until something is to be done or time is up."""
+        fds = (*fds, self._signals)
+        if not self._stopping:
+            fds = (*fds, self._line.fileno())
+        if self._coroutines is not None:
+            self._coroutines.run(seconds, *fds)
+        else:
+            poll = select.poll()
+            for fd in fds:
+                poll.register(fd, select.POLLIN)
+            poll.poll(max(0.0, seconds) * 1000)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._signals, 4096)
 
     def _hear(self) -> None:
         """Take in what the supervisor has said."""
@@ -115,8 +154,6 @@ class Worker:
                 return
             self._quiet = word == b"quiet"
             self._holdings.say("quiet" if self._quiet else "idle")
-            if self._coroutines is not None:
-                self._coroutines.quiet(self._quiet)
 
     def _recycle(self) -> None:
         if self._recycling:
@@ -125,12 +162,6 @@ class Worker:
             self._recycling = True
             with contextlib.suppress(OSError):
                 self._line.send_bytes(b"recycle " + why.encode())
-
-    def _sleep(self, seconds: float) -> None:
-        """Sleep until the supervisor says something, a signal comes, or time is up."""
-        self._alarms.poll(seconds * 1000)
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._signals, 4096)
 
     def _handle(self, claim: Claim, work: int) -> None:
         attempt = self._claims.begin(claim, partial(self._watch.interrupts.ask, work))

@@ -151,8 +151,8 @@ class Engine(Protocol):
         """Return when something may be claimable: 0 for now, None when nothing is waiting."""
         ...
 
-    def wait(self, seconds: float, *fds: int) -> None:
-        """Return when a message may have come, when a descriptor is readable, or in time."""
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when a message may have come, until `hush`."""
         ...
 
     def hush(self) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import stat
 
 from ..errors import StoreOpenFailed
@@ -36,12 +35,9 @@ class Bell:
             while len(os.read(self._fd, 65536)) == 65536:
                 pass
 
-    def wait(self, seconds: float, *others: int) -> None:
-        """Return at a ring, when one of the other descriptors is readable, or in time."""
-        poll = select.poll()
-        for fd in (self._fd, *others):
-            poll.register(fd, select.POLLIN)
-        poll.poll(max(0.0, seconds) * 1000)
+    def fileno(self) -> int:
+        """Return the descriptor, which is readable after a ring."""
+        return self._fd
 
     def close(self) -> None:
         """Close the FIFO, whose file stays for the others; twice is as good as once."""

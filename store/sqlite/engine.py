@@ -168,9 +168,9 @@ class SqliteEngine:
     def next_at_ms(self, queues: Sequence[str]) -> int | None:
         return counts.next_at_ms(self._door, queues)
 
-    def wait(self, seconds: float, *fds: int) -> None:
+    def fileno(self) -> int:
         self._door.check()
-        self._bell.wait(seconds, *fds)
+        return self._bell.fileno()
 
     def hush(self) -> None:
         self._door.check()

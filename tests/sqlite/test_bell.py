@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +18,12 @@ from ..processes import line_of, running
 LONG = 600.0
 
 _WAITER = """
-import sys
+import select, sys
 from fencepost import connect
 store = connect(sys.argv[1])
 store.engine.hush()
 print("waits", flush=True)
-store.engine.wait(600)
+select.select([store.engine], [], [], 600)
 print("woken", store.engine.next_at_ms(["mail"]), flush=True)
 """
 
@@ -102,21 +103,9 @@ def test_a_full_bell_keeps_nobody_waiting(store: Store, queue: Queue) -> None:
     os.close(bell)
 
     assert queue.enqueue(b"hello").status == "accepted"
-    store.engine.wait(LONG)
+    select.select([store.engine], [], [], LONG)
     store.engine.hush()
     assert not _has_rung(store.engine.path)
-
-
-def test_a_wait_ends_in_time_and_for_another_descriptor(store: Store) -> None:
-    store.engine.hush()
-    reading, writing = os.pipe()
-
-    store.engine.wait(0.01, reading)
-    os.write(writing, b"x")
-    store.engine.wait(LONG, reading)
-
-    os.close(reading)
-    os.close(writing)
 
 
 # QUEUE-14

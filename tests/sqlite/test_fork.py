@@ -44,7 +44,7 @@ if child == 0:
     calls = (
         lambda: queue.enqueue(b"x"), queue.claim, claim.ack, store.stats, store.workers,
         lambda: store.transaction().__enter__(), store.engine.ping,
-        store.engine.hush, lambda: store.engine.wait(0),
+        store.engine.hush, store.engine.fileno,
     )
     say(*{refusal(call) for call in calls})
     os._exit(0)

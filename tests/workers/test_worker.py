@@ -73,7 +73,6 @@ def run(store: Store, page: Page) -> Iterator[Run]:
             holdings=Holdings(store.engine, 30.0, page),
             line=line,
             signals=signals,
-            beside=None,
             recycle=recycle,
         )
         thread.start()
