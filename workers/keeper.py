@@ -74,6 +74,9 @@ class Keeper:
             self._keep_up()
         except FencepostError as error:
             log.warning("store not kept", error=str(error))
+        except Exception:
+            # All leases hang on the next round.
+            log.exception("store not kept")
 
     def _run(self) -> None:
         while not self._stopped.wait(self._round):

@@ -6,6 +6,7 @@ nothing, because its handler holds the interpreter or the process is stopped.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -58,6 +59,8 @@ class Renewal:
 class Page:
     """A page of memory: the worker writes its work, its supervisor the renewals.
 
+    Once it is closed it says nothing, also to a thread that is just reading it.
+
     Attributes:
         fd: The file behind it, for handing it on to another process.
     """
@@ -105,7 +108,7 @@ class Page:
 
 
 class _Record:
-    """Some numbers at a place in memory, all zero at first.
+    """Some numbers at a place in memory, all zero at first; None once that is given up.
 
     Written whole in one assignment, and summed: a signal's handler may raise anywhere in
     here, and the other side may look in the middle of the copying.
@@ -122,11 +125,15 @@ class _Record:
 
     def write(self, *numbers: int) -> None:
         data = self._numbers.pack(*numbers)
-        self._memory[self._start : self._end] = data + self._sum.pack(zlib.crc32(data))
+        with contextlib.suppress(ValueError):  # given up, in another thread
+            self._memory[self._start : self._end] = data + self._sum.pack(zlib.crc32(data))
 
     def read(self) -> tuple[int, ...] | None:
         for _ in range(_TRIES):
-            found = self._memory[self._start : self._end]
+            try:
+                found = self._memory[self._start : self._end]
+            except ValueError:
+                return None
             data, sum = found[: self._numbers.size], found[self._numbers.size :]
             if self._sum.pack(zlib.crc32(data)) == sum:
                 return self._numbers.unpack(data)

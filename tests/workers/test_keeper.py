@@ -117,6 +117,34 @@ def test_a_lease_that_has_lapsed_is_never_believed_in_again(store: Store, clock:
     assert not newer.lost
 
 
+class _Ending(Member):
+    """Cleared away by the supervisor while the keeper is at it."""
+
+    def is_stopped(self) -> bool:
+        """Too late to be told."""
+        self.page.close()
+        return False
+
+
+def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
+    store: Store, clock: FakeClock
+) -> None:
+    pools = store.engine.pools
+    ending, member = _Ending(pools.register(pools.begin(None, 2))), _member(store)
+    claims = [_claim(store, each) for each in (ending, member)]
+    tenures = [
+        Holdings(store.engine, LEASE, each.page).keep(claim.hold, store.engine.now_ms())
+        for each, claim in zip((ending, member), claims, strict=True)
+    ]
+    keeper = _keeper(store, ending, member)
+
+    clock.advance(LEASE / 3)
+    keeper.round()
+    clock.advance(LEASE * 0.9)
+
+    assert not tenures[1].lost
+
+
 def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: FakeClock) -> None:
     member, other = _member(store), _member(store)
     holdings = Holdings(store.engine, LEASE, member.page)

@@ -33,3 +33,14 @@ def test_what_is_half_written_is_not_believed(place: int) -> None:
     assert supervisor.work is None
     worker.work = Work(1, 7, 60_000)
     assert supervisor.work == Work(1, 7, 60_000)
+
+
+def test_a_page_that_is_given_up_says_nothing() -> None:
+    page = Page()
+    page.work = Work(1, 7, 30_000)
+    page.close()
+
+    page.renewal = Renewal(1, 20_000, 50_000)
+
+    assert page.work is None
+    assert page.renewal is None
