@@ -74,8 +74,7 @@ class Keeper:
             self._keep_up()
         except FencepostError as error:
             log.warning("store not kept", error=str(error))
-        except Exception:
-            # All leases hang on the next round.
+        except Exception:  # noqa: BLE001 - all leases hang on the next round
             log.exception("store not kept")
 
     def _run(self) -> None:

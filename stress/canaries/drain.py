@@ -19,8 +19,7 @@ def _silent_at_the_end() -> None:
 
 def _claims_on() -> None:
     def stop(self: Worker) -> None:
-        if self._coroutines is not None:
-            self._coroutines.stop()
+        pass
 
     Worker.stop = stop  # type: ignore[method-assign]
 
