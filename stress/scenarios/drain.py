@@ -37,8 +37,8 @@ _START_SECONDS = 1.5
 # One in so many has to cancel what it has in work, one in so many is not up yet.
 _CUT, _EARLY = 4, 6
 _CUT_GRACE_SECONDS = 1.0
-# A pool that has to kill what it has cancelled may take this much longer than its grace time.
-_CANCEL_SECONDS = 2.0
+# What is cancelled may take two seconds longer, and busy cores make it more.
+_CANCEL_SECONDS = 7.0
 _LONG_GRACE_SECONDS = 60.0
 _MOST_SLOW = 3.0
 
