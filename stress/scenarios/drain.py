@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 from ...store import connect
 from ..fleet import PATIENCE_SECONDS, Child
@@ -118,11 +119,12 @@ class _Pools:
         old = self._start(lease, seconds + _LONG_GRACE_SECONDS)
         self._until(lambda: self._is_up(old), "the pool is up")
         workers = int(run.size["workers"])
-        for name, count in ((paced.SYNC, workers), (paced.ASYNC, 2 * workers)):
+        # A worker in a plain handler begins no coroutine, and one in coroutines a plain handler.
+        for name, count in ((paced.ASYNC, 2 * workers), (paced.SYNC, workers)):
             for number in range(count):
                 body = paced.order(0, gate="go-long")
                 enqueue(self._history, self._store.queue(name), f"long-{name}-{number}", body)
-        self._until(lambda: self._left("leased") == 3 * workers, "all workers are busy")
+            self._until(partial(self._is_all_leased, name, count), "all workers are busy")
         new = self._start(lease, run.size["grace"])
         self._until(lambda: self._is_up(new), "its successor is up")
         os.kill(old.pid, signal.SIGTERM)
@@ -194,6 +196,9 @@ class _Pools:
 
     def _is_up(self, pool: Child) -> bool:
         return is_up(self._run.folder, pool.name)
+
+    def _is_all_leased(self, queue: str, count: int) -> bool:
+        return self._store.queue(queue).stats().leased == count
 
     def _left(self, *states: str) -> int:
         stats = [self._store.queue(name).stats() for name in _QUEUES]
