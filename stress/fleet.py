@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import select
 import signal
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -43,7 +43,7 @@ class Me:
     @property
     def going(self) -> bool:
         """True until the scenario says that it is enough."""
-        return not select.select([self._line], [], [], 0)[0]
+        return not self._line.poll()
 
     def ready(self, **facts: Any) -> None:
         """Say something to the scenario; see Child.heard."""
@@ -78,19 +78,20 @@ class Child:
         )
         self._process.start()
         far_end.close()
-
-    @property
-    def pid(self) -> int:
         assert self._process.pid is not None
-        return self._process.pid
+        self.pid = self._process.pid
+        self._said: deque[dict[str, Any]] = deque()
+        self._code: int | None = None
 
     @property
     def alive(self) -> bool:
-        return bool(self._process.is_alive())
+        return self._code is None and bool(self._process.is_alive())
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs; of one that was killed, the signal's number, negative."""
+        if self._code is not None:
+            return self._code
         code = self._process.exitcode
         return None if code is None else int(code)
 
@@ -100,6 +101,10 @@ class Child:
         Raises:
             TimeoutError, EOFError: It said nothing in time, or is gone.
         """
+        if self._said:
+            return self._said.popleft()
+        if self._line.closed:
+            raise EOFError(f"{self.name} is gone")
         if not self._line.poll(seconds):
             raise TimeoutError(f"{self.name} said nothing for {seconds:.0f} s")
         facts: dict[str, Any] = self._line.recv()
@@ -116,8 +121,9 @@ class Child:
 
     def kill(self) -> None:
         """Kill it with SIGKILL and wait until it is gone."""
-        self._process.kill()
-        self.join()
+        if self._code is None:
+            self._process.kill()
+            self.join()
 
     def stop(self) -> None:
         """Stop it with SIGSTOP, and wait until it stands still."""
@@ -140,11 +146,23 @@ class Child:
         Raises:
             TimeoutError: It has not, and was killed.
         """
+        if self._code is not None:
+            return
         self._process.join(seconds)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
             raise TimeoutError(f"{self.name} did not end within {seconds:.0f} s")
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Keep what it has said and its exit code, and nothing that many of it would use up."""
+        with suppress(EOFError, OSError):
+            while self._line.poll():
+                self._said.append(self._line.recv())
+        self._line.close()
+        self._code = int(self._process.exitcode or 0)
+        self._process.close()
 
 
 def _complaints(folder: Path, name: str) -> Path:
