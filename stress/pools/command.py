@@ -11,7 +11,6 @@ from ..fleet import Me
 from .environment import environment
 
 LEASE_SECONDS = 30.0
-GRACE_SECONDS = 25.0
 
 
 def work(
@@ -21,15 +20,15 @@ def work(
     workers: int,
     lease: float,
     canary: str | None,
-    grace: float = GRACE_SECONDS,
+    *options: str,
 ) -> None:
     """Become the pool of an app's module; its log is in the folder, under the child's name."""
     os.chdir(folder)
     log = os.open(f"{me.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    arguments = ["work", f"{module}:app", "--workers", str(workers)]
-    arguments += ["--lease", str(lease), "--grace", str(grace)]
+    arguments = ["work", f"{module}:app", "--workers", str(workers), "--lease", str(lease)]
+    arguments += options
     command = [sys.executable, "-m", "fencepost", *arguments]
     os.execve(sys.executable, command, environment(lease, canary))
 

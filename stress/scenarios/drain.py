@@ -162,7 +162,14 @@ class _Pools:
     def _start(self, lease: float, grace: float) -> Child:
         self._pools += 1
         run = self._run
-        options = (paced.__name__, int(run.size["workers"]), lease, run.canary, grace)
+        options = (
+            paced.__name__,
+            int(run.size["workers"]),
+            lease,
+            run.canary,
+            "--grace",
+            str(grace),
+        )
         return run.start(f"pool-{self._pools}", work, run.folder, *options)
 
     def _stop(self, pool: Child, bound: float, *, is_cut: bool = False) -> None:

@@ -32,6 +32,9 @@ from ..waits import over_time, quantiles
 
 _MOST_WAITING = 200
 _KILL_PAUSE_SECONDS = 0.12
+# Rare enough for most workers to live for some seconds: a pool waits before it starts more
+# of those that die young.
+_CHILD_PAUSE_SECONDS = 0.6
 _SHORT_LEASE_SECONDS = 2.0
 # Longer than that, and than idle workers wait before they look for what has expired.
 _LONG_HANDLER_SECONDS = 4.5
@@ -59,7 +62,7 @@ def run(run: Run) -> None:
                 run.progress((number + 0.5) / rounds, f"{faults} killed or stopped")
             until = time.monotonic() + run.size["seconds"] / rounds
             while time.monotonic() < until:
-                site.strike(run.random.choice(_CHILDREN))
+                site.strike(run.random.choice(_CHILDREN), _CHILD_PAUSE_SECONDS)
                 faults += 1
                 run.progress((number + 0.7) / rounds, f"{faults} killed or stopped")
             site.drain()
@@ -113,9 +116,9 @@ class _Site:
             for slot in range(int(self._run.size["producers"]))
         ]
 
-    def strike(self, kind: str) -> None:
+    def strike(self, kind: str, pause: float = _KILL_PAUSE_SECONDS) -> None:
         """Kill or stop one of a kind after a while, and start again what is gone."""
-        time.sleep(self._run.random.uniform(0, _KILL_PAUSE_SECONDS))
+        time.sleep(self._run.random.uniform(0, pause))
         strike = {
             "producer killed": self._kill_producer,
             "worker killed": self._kill_worker,

@@ -1,0 +1,49 @@
+"""Faults in how workers are replaced."""
+
+from __future__ import annotations
+
+import os
+
+from ...workers.crew import Crew
+from ...workers.incarnation import Incarnation
+from ..canary import Canary
+
+
+def _descriptor_each() -> None:
+    close = Incarnation._close
+
+    def close_most(self: Incarnation) -> None:
+        os.dup(self.stacks)
+        close(self)
+
+    Incarnation._close = close_most  # type: ignore[method-assign]
+
+
+def _leaves_first() -> None:
+    fit = Crew.fit
+
+    def leave_and_fit(self: Crew) -> list[Incarnation]:
+        for each in self:
+            if each.outdated and not each.leaving:
+                each.leave()
+        return fit(self)
+
+    Crew.fit = leave_and_fit  # type: ignore[method-assign]
+
+
+CANARIES = (
+    Canary(
+        "descriptor-each",
+        "each process that has ended leaves a descriptor in the supervisor",
+        scenario="recycle",
+        trips="stays-flat",
+        plant=_descriptor_each,
+    ),
+    Canary(
+        "leaves-first",
+        "a worker is told to leave before its successor is started",
+        scenario="recycle",
+        trips="never-short",
+        plant=_leaves_first,
+    ),
+)

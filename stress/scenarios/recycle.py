@@ -1,0 +1,207 @@
+"""Pools whose handlers leak, and that replace their workers by the dozen for that.
+
+By the number of deliveries, by memory and by age, a pool each. At every look there are as
+many workers that work as there should be; at rest the supervisor, the template and all
+workers together have as much memory as at first, and the supervisor as many descriptors.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from ...store import connect
+from ..fleet import PATIENCE_SECONDS, Child
+from ..pools import leaking
+from ..pools.command import LEASE_SECONDS, complaints, is_up, work
+from ..pools.processes import resident, template_of, workers_of
+from ..report import Chart
+from ..run import Run
+from ..scenario import Scenario
+from ..sqlite import inside
+
+_WORKERS = 2
+_MIB = 2**20
+_MAX_MIB = 80  # half of it the interpreter's
+_LOOK_SECONDS = 0.005
+_MAX_HANDLED = 8
+# Enough for one at least to be replaced.
+_BATCHES = {"handled": _WORKERS * _MAX_HANDLED, "memory": 2 * _MAX_MIB + 40, "age": 16}
+_LEAST_RESTS = 6
+# What the medians of the last third of all looks may have above those of the first.
+_MORE_DESCRIPTORS = 2
+_MORE_MIB = {"supervisor": 4.0, "template": 4.0, "workers": 100.0}
+
+
+def run(run: Run) -> None:
+    """Recycle for each reason, and look all the while."""
+    recycles = int(run.size["recycles"])
+    for number, by in enumerate(("handled", "memory", "age")):
+        pool = _Pool(run, by)
+        while not pool.has_recycled(recycles // 3):
+            pool.work_off()
+            done = min(1.0, pool.recycled * 3 / recycles)
+            run.progress((number + done) / 3, f"by {by}: {pool.recycled}")
+            if run.canary and run.has_findings:
+                return
+        pool.end()
+        if run.has_findings:
+            break
+    run.says(f"{recycles} workers replaced, none before its successor was ready")
+
+
+class _Pool:
+    """A pool that recycles for one reason, in a folder of its own.
+
+    Attributes:
+        recycled: How many workers have been replaced.
+    """
+
+    def __init__(self, run: Run, by: str) -> None:
+        self.recycled = 0
+        self._run = run
+        self._by = by
+        self._folder = run.folder / by
+        self._folder.mkdir(mode=0o700)
+        self._store = connect(self._folder / "store.db")
+        self._enqueued = 0
+        self._known: set[int] = set()
+        self._rests: list[dict[str, float]] = []
+        self._began = time.monotonic()
+        self._child = self._start()
+
+    def has_recycled(self, times: int) -> bool:
+        """True once so many workers have been replaced, and it was at rest often enough."""
+        return self.recycled >= times and len(self._rests) >= _LEAST_RESTS
+
+    def work_off(self) -> None:
+        """Have a batch handled, and look all the while, until nobody is being replaced."""
+        batch = _BATCHES[self._by]
+        queue = self._store.queue(leaking.QUEUE)
+        numbers = range(self._enqueued, self._enqueued + batch)
+        queue.enqueue_many([{"body": b"", "key": str(number)} for number in numbers])
+        self._enqueued += batch
+        recycled = self.recycled
+        _until(
+            lambda: (
+                self._look()
+                and self.recycled > recycled
+                and queue.stats().ready == 0
+                and self._rest()
+            ),
+            "it is at rest",
+        )
+
+    def end(self) -> None:
+        """Stop the pool; judge what it took, and that each message was handled, and once."""
+        run, queue = self._run, self._store.queue(leaking.QUEUE)
+        _until(lambda: queue.stats().ready + queue.stats().leased == 0, "all is handled")
+        os.kill(self._child.pid, signal.SIGTERM)
+        self._child.join()
+        code = self._child.exit_code
+        run.check("typed-errors", code == 0, f"the pool ended with {code}")
+        for line in complaints(self._folder):
+            run.broken("typed-errors", f"the pool said: {line}")
+        run.fault(f"recycled by {self._by}", self.recycled)
+        handled = Counter((self._folder / "handled").read_text().split())
+        for number in range(self._enqueued):
+            times = handled[str(number)]
+            run.check("nothing-lost", times > 0, f"{number} was not handled")
+            run.check("not-handled-twice", times < 2, f"{number} was handled {times} times")
+        says = inside.integrity(self._folder / "store.db")
+        run.check("integrity", says == "ok", says)
+        self._judge_growth()
+        self._store.close()
+
+    def _start(self) -> Child:
+        bound = {
+            "handled": ("--max-handled", str(_MAX_HANDLED)),
+            "memory": ("--max-memory", f"{_MAX_MIB}M"),
+            "age": ("--max-age", "1"),
+        }[self._by]
+        child = self._run.start(
+            f"pool-{self._by}",
+            work,
+            self._folder,
+            leaking.__name__,
+            _WORKERS,
+            LEASE_SECONDS,
+            self._run.canary,
+            *bound,
+        )
+        _until(lambda: is_up(self._folder, child.name), "the pool is up")
+        self._known = {each.id for each in self._store.workers()}
+        return child
+
+    def _look(self) -> bool:
+        """Look at the workers once; True when there are as many as are wanted, and no more."""
+        workers = self._store.workers()
+        # One that has registered works; it is told to leave only when the next has.
+        working = {each.id for each in workers if each.state not in ("stopping", "lost")}
+        self._run.check(
+            "never-short",
+            len(working) >= _WORKERS,
+            f"by {self._by}: of {_WORKERS} workers there were {len(working)}",
+        )
+        self.recycled += len(working - self._known)
+        self._known |= working
+        return len(workers) == _WORKERS
+
+    def _rest(self) -> bool:
+        """Note what all take, unless one that has left is still on its way."""
+        supervisor, template = self._child.pid, template_of(self._child.pid)
+        workers = workers_of(supervisor)
+        if template is None or len(workers) != _WORKERS:
+            return False
+        rest = {
+            "at": time.monotonic() - self._began,
+            "descriptors": len(os.listdir(f"/proc/{supervisor}/fd")),
+            "supervisor": resident(supervisor) / _MIB,
+            "template": resident(template) / _MIB,
+            "workers": sum(map(resident, workers)) / _MIB,
+        }
+        if workers_of(supervisor) != workers:
+            return False
+        self._rests.append(rest)
+        return True
+
+    def _judge_growth(self) -> None:
+        third = len(self._rests) // 3
+        for what, more in {"descriptors": _MORE_DESCRIPTORS, **_MORE_MIB}.items():
+            values = [rest[what] for rest in self._rests]
+            first, last = (statistics.median(part) for part in (values[:third], values[-third:]))
+            self._run.figure(f"{self._by}_{what}_first_to_last", [round(first, 1), round(last, 1)])
+            self._run.check(
+                "stays-flat",
+                last <= first + more,
+                f"by {self._by}: {what} went from {first:.1f} to {last:.1f}",
+            )
+        lines: dict[str, list[tuple[float | str, float]]] = {
+            what: [(rest["at"], rest[what]) for rest in self._rests] for what in _MORE_MIB
+        }
+        self._run.chart(Chart(f"Memory, recycled by {self._by}", "lines", "s", "MiB", lines))
+
+
+def _until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
+        time.sleep(_LOOK_SECONDS)
+
+
+SCENARIO = Scenario(
+    "recycle",
+    "pools whose handlers leak, and that replace their workers for it",
+    run,
+    sizes={
+        "canary": {"recycles": 24},
+        "ci": {"recycles": 24},
+        "nightly": {"recycles": 1_000},
+        "release": {"recycles": 10_000},
+    },
+)
