@@ -44,7 +44,7 @@ def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
 
     assert result.findings == []
     assert result.checked["effects-once"] > 0
-    assert sum(result.faults.values()) == 4
+    assert sum(result.faults.values()) == 3
 
 
 def _seen(op: str, at: int, **answer: Any) -> Call:
