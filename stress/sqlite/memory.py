@@ -16,3 +16,4 @@ def scarce(more: int) -> Iterator[None]:
         yield
     finally:
         apsw.hard_heap_limit(0)
+        apsw.soft_heap_limit(0)  # or SQLite goes on to take memory for scarce, and spills
