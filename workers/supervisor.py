@@ -111,6 +111,9 @@ class Supervisor:
             try:
                 while not self._steps or self._all():
                     self._turn(signals)
+                # One may have ended between its registration and its first word.
+                self._rescue.due = 0.0
+                self._rescue.look()
             finally:
                 self._end_all()
                 self._keeper.stop()
