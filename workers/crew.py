@@ -115,7 +115,8 @@ class Crew:
         self._early_deaths = self._early_deaths + 1 if lived < _HEALTHY_SECONDS else 0
         delay = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (self._early_deaths - 1))
         self.start_at = time.monotonic() + (delay if self._early_deaths > 1 else 0)
-        if end.own_doing and not end.claims and (not each.ready or lived < _HEALTHY_SECONDS):
+        idle, young = not end.work.claims, not each.ready or lived < _HEALTHY_SECONDS
+        if end.own_doing and idle and young:
             self._count_false_start()
 
     def _count_false_start(self) -> None:

@@ -48,16 +48,14 @@ class End:
         code: What it exited with, 0 when it was killed.
         own_doing: It crashed, gave up or was killed for what it did. A SIGKILL that is not
             the supervisor's is not: that may be anybody's.
-        claims: How many deliveries it had in work.
-        delivery: One of them, 0 for none.
+        work: What it was at.
     """
 
     why: str
     signal: int
     code: int
     own_doing: bool
-    claims: int
-    delivery: int
+    work: Work
 
 
 _CRASHES = {
@@ -182,8 +180,7 @@ class Incarnation:
             signal=max(0, -code),
             code=max(0, code),
             own_doing=code > 0 or -code in _CRASHES or bool(self.killed_for),
-            claims=work.claims,
-            delivery=work.delivery,
+            work=work,
         )
 
     def read_stacks(self) -> str:

@@ -8,6 +8,7 @@ store, and this does, in a thread of the supervisor, what has to go on meanwhile
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,11 @@ _UPKEEP_SECONDS = 10.0
 _ROUND_SECONDS = 0.25
 # What is due within this part of a lease is renewed with what is due now.
 _TOGETHER = 0.1
+
+
+# A worker's state, how many it has handled, its newest fence, and a moment.
+_Said = tuple[str, int, int, int]
+_NOTHING: _Said = ("", 0, 0, 0)
 
 
 def effective_end(work: Work, renewal: Renewal | None) -> int:
@@ -50,7 +56,7 @@ class Keeper:
         self._lease_ms = round(lease * 1000)
         self._round = min(_ROUND_SECONDS, lease / 12)
         self._workers = workers
-        self._said: dict[int, tuple[str, int, int, int]] = {}
+        self._said: dict[int, _Said] = {}
         self._report_at = 0.0
         self._upkeep_at = 0.0
         self._stopped = threading.Event()
@@ -115,18 +121,24 @@ class Keeper:
             work = each.page.work
             if not each.worker or work is None:
                 continue
-            state = "busy" if work.claims and work.state == "idle" else work.state
             # What a long handler takes of memory is told from time to time.
             moment = int(time.monotonic() / _MEMORY_SECONDS) if work.claims else 0
-            said = self._said.get(each.worker, ("", 0, 0, 0))
-            news[each.worker] = state, work.handled, work.fence, moment
+            said = self._said.get(each.worker, _NOTHING)
+            news[each.worker] = _state(work), work.handled, work.fence, moment
             if news[each.worker] != said:
-                claimed = (work.newest, work.fence) if work.fence != said[2] else None
-                memory = resident_bytes(each.pid)
-                reports[each.worker] = Report(state, work.handled, memory, claimed)
+                reports[each.worker] = _news(work, said, resident_bytes(each.pid))
         if reports:
             self._engine.pools.report(reports)
-        self._said = news
+        self._said.update(news)
+
+    def last(self, each: Incarnation, work: Work) -> None:
+        """Report of a worker that has ended what it had no time to have reported."""
+        if not each.worker:
+            return
+        said = self._said.pop(each.worker, _NOTHING)
+        if (work.handled, work.fence) != said[1:3] or said is _NOTHING:
+            with contextlib.suppress(FencepostError):  # for the eye only
+                self._engine.pools.report({each.worker: _news(work, said, None)})
 
     def _keep_up(self) -> None:
         """Do one round of the store's upkeep, unless another process does it."""
@@ -140,3 +152,12 @@ class Keeper:
             log.warning(alarm, store=self._engine.path)
         if tick.outcome == "incomplete":
             self._upkeep_at = time.monotonic() + _REPORT_SECONDS
+
+
+def _state(work: Work) -> str:
+    return "busy" if work.claims and work.state == "idle" else work.state
+
+
+def _news(work: Work, said: _Said, memory: int | None) -> Report:
+    claimed = (work.newest, work.fence) if work.fence != said[2] else None
+    return Report(_state(work), work.handled, memory, claimed)

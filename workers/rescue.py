@@ -68,11 +68,11 @@ class Rescue:
         A SIGKILL may be the kernel's, for memory that a handler took, or anybody's. One
         that hits the same delivery again is held against it, unless another was hit between.
         """
-        if each.killed_for or not end.claims:
+        if each.killed_for or not end.work.claims:
             return False
         if end.signal != signal.SIGKILL:
             return end.own_doing or not end.signal
-        hit = end.delivery
+        hit = end.work.delivery
         again = next(reversed(self._killed), None) == hit
         known = hit in self._killed
         self._killed.pop(hit, None)

@@ -234,6 +234,7 @@ class Supervisor:
             for each, end in crew.clear():
                 self._stacks.pop(each.stacks, None)
                 self._guard.forget(each)
+                self._keeper.last(each, end.work)
                 self._rescue.take(each, end)
 
     def _listen(self, signals: Signals) -> None:

@@ -51,7 +51,7 @@ def _takes_all_down() -> None:
 
     def clear_all(self: Crew) -> list[tuple[Incarnation, End]]:
         gone = clear(self)
-        if any(end.claims for _, end in gone):
+        if any(end.work.claims for _, end in gone):
             for each in self:
                 each.kill("one of them has died")
         if gone:

@@ -217,6 +217,22 @@ def test_the_register_is_told_what_is_new_and_once(
     assert reports == []
 
 
+def test_of_a_worker_that_has_ended_the_rest_is_told(store: Store) -> None:
+    member = _member(store)
+    holdings = Holdings(store.engine, LEASE, member.page)
+    claim = _claim(store, member)
+    holdings.say("idle")
+    holdings.keep(claim.hold, store.engine.now_ms())
+    keeper = _keeper(store, member)
+    assert member.page.work is not None
+    keeper.last(cast(Incarnation, member), member.page.work)
+
+    (found,) = store.workers()
+    assert (found.state, found.handled) == ("busy", 0)
+    kinds = [event.kind for event in reversed(store.engine.pools.events(limit=9))]
+    assert kinds == ["started", "started", "ready", "claimed"]
+
+
 def test_a_tenure_ends_by_the_clock_of_the_store_which_a_suspended_machine_moves_on() -> None:
     class Clocked:
         clock_ms = 100_000

@@ -13,6 +13,7 @@ import pytest
 from fencepost import Store, connect
 from fencepost.store.message import Delivery
 from fencepost.workers.incarnation import End
+from fencepost.workers.page import Work
 from fencepost.workers.rescue import Rescue
 
 
@@ -34,7 +35,7 @@ def _dead(tmp_path: Path) -> Any:
 
 
 def _end(number: int, *, claims: int, own_doing: bool = False) -> End:
-    return End("it ended", number, 0, own_doing, claims, delivery=claims)
+    return End("it ended", number, 0, own_doing, Work(claims, delivery=claims))
 
 
 def _delivery(store: Store) -> Delivery:
