@@ -17,7 +17,9 @@ from .keeper import effective_end
 _LAST_SHARE = 0.05
 _LAST_MS = 50
 # Who was stopped, or slept with the machine, sees for itself that its lease is gone.
-_WAKING_SECONDS = 2.0
+_WAKING_SECONDS = 5.0
+# Between two looks; a supervisor that was not itself for longer has slept with the others.
+_SLEPT_SECONDS = 2.0
 
 
 class Guard:
@@ -38,7 +40,7 @@ class Guard:
     def look(self, workers: Iterable[Incarnation]) -> None:
         """Kill whose time is up, or whose lease runs out."""
         now = time.monotonic()
-        slept = now - self._looked_at > _WAKING_SECONDS
+        slept = now - self._looked_at > _SLEPT_SECONDS
         self._looked_at = now
         for each in workers:
             if slept:
