@@ -311,12 +311,33 @@ def test_who_has_had_its_turn_gets_in_line(path: str, monkeypatch: pytest.Monkey
             assert gate.enter(_later())
             gate.leave()
 
-        now[0] += 0.01
+        now[0] += 1
         thread = _in_background(lambda: gate.enter(_later()))
         wait_until(partial(_stand, path, 2), "it stands in line")
         assert _is_free(path)
         bytelocks.give(first.fileno(), 0)
         thread.join()
+        assert not _is_free(path)
+
+
+def test_who_waits_takes_no_turn_away_between_two_commits(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    steps: list[Callable[[], object]] = []
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda _: steps.pop(0)())
+    monkeypatch.setattr("fencepost.store.sqlite.gate.time", clock)
+    with _gate(path) as busy, _gate(path) as waits:
+        assert busy.enter(_later())
+        steps += [
+            lambda: busy.leave(),
+            lambda: busy.enter(_later()) or pytest.fail("its turn was taken away"),
+            lambda: busy.leave(),
+            lambda: None,
+        ]
+
+        assert waits.enter(_later())
+        assert not steps
         assert not _is_free(path)
 
 
