@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 
@@ -15,25 +16,50 @@ from ..store.errors import (
     StoreCorrupt,
     StoreOpenFailed,
 )
-from .backup import backup
-from .control import limit, pause, resume, scale
-from .doctor import doctor
-from .keys import keys
-from .leases import leases
-from .messages import messages
-from .migrate import migrate
 from .output import plain
-from .run import serve, up, work
-from .status import status
-from .stress import stress
-from .sweep import sweep
-from .workers import workers
 
 # What the caller can put right in the command or its environment.
 _WRONG_USAGE = (InvalidInput, StoreOpenFailed, StoreCorrupt, SchemaUnsupported)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+# The module of each, imported when it is asked for: a pool starts without the harness.
+_COMMANDS = {
+    "backup": "backup",
+    "doctor": "doctor",
+    "keys": "keys",
+    "leases": "leases",
+    "limit": "control",
+    "messages": "messages",
+    "migrate": "migrate",
+    "pause": "control",
+    "resume": "control",
+    "scale": "control",
+    "serve": "run",
+    "status": "status",
+    "stress": "stress",
+    "sweep": "sweep",
+    "up": "run",
+    "work": "run",
+    "workers": "workers",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f".{_COMMANDS[cmd_name]}", __package__)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="fencepost")
 def cli() -> None:
     """Receive webhooks once, handle them once.
@@ -42,28 +68,7 @@ def cli() -> None:
 
     Example: fencepost up examples/github.py --workers 4
     """
-
-
-for command in (
-    up,
-    serve,
-    work,
-    status,
-    scale,
-    pause,
-    resume,
-    limit,
-    workers,
-    messages,
-    keys,
-    leases,
-    doctor,
-    sweep,
-    backup,
-    migrate,
-    stress,
-):
-    cli.add_command(command)
+    _interrupt.end()  # not earlier: the command has been imported by now
 
 
 def main() -> None:
@@ -73,7 +78,6 @@ def main() -> None:
     after a Ctrl-C.
     """
     try:
-        _interrupt.end()
         code = cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()

@@ -8,10 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
-from fencepost.cli import cli
+from .cli.command import commands
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -54,15 +53,5 @@ def test_links_in_the_documents_lead_somewhere(document: Path) -> None:
 def test_every_command_is_documented() -> None:
     text = (ROOT / "docs/operating.md").read_text()
 
-    for name in _commands(cli):
-        assert f"`fencepost {name}" in text
-
-
-def _commands(group: click.Group, prefix: str = "") -> list[str]:
-    found = []
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
-            found += _commands(command, f"{prefix}{name} ")
-        else:
-            found.append(prefix + name)
-    return found
+    for words, is_group in commands():
+        assert is_group or f"`{' '.join(('fencepost', *words))}" in text

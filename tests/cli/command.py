@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import click
+
+from fencepost.cli import cli
 
 from ..processes import PATIENCE_SECONDS, fencepost
 
@@ -39,6 +43,18 @@ class Result:
 
 
 Command = Callable[..., Result]
+
+
+def commands(
+    group: click.Group = cli, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Return every command by what is typed for it, and whether it is a group of others."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        yield (*path, name), isinstance(found, click.Group)
+        if isinstance(found, click.Group):
+            yield from commands(found, (*path, name))
 
 
 def run(*arguments: str, cwd: Path, **environment: str) -> Result:

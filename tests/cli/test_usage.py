@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 
 import apsw
-import click
 import pytest
 
 from fencepost import connect
-from fencepost.cli import cli
 
-from .command import Command, run
+from ..processes import PATIENCE_SECONDS, fencepost
+from .command import Command, commands, run
 
 GOOD = """
 from fencepost import App
@@ -26,14 +26,6 @@ app = App("hooks.db")
 def send(message, ctx):
     pass
 """
-
-
-def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
-    """Return every command, groups included, by what is typed for it."""
-    for name, found in group.commands.items():
-        yield (*path, name)
-        if isinstance(found, click.Group):
-            yield from commands(found, *path, name)
 
 
 LOOKING = [("status",), ("messages", "list"), ("messages", "show", "1"), ("doctor",)]
@@ -48,7 +40,7 @@ USING_A_STORE += [("sweep",), ("backup", "copy.db")]
 USING_A_STORE += [("migrate",), ("migrate", "--dry-run")]
 
 
-@pytest.mark.parametrize("words", [(), *commands(cli)], ids=" ".join)
+@pytest.mark.parametrize("words", [(), *(words for words, _ in commands())], ids=" ".join)
 @pytest.mark.parametrize("help_", ["-h", "--help"])
 def test_every_command_has_help_with_an_example_that_names_it(
     command: Command, words: tuple[str, ...], help_: str
@@ -299,3 +291,19 @@ def _execute(path: Path, sql: str) -> None:
     connection = apsw.Connection(str(path))
     connection.execute(sql)
     connection.close()
+
+
+def test_a_command_imports_the_harness_only_when_it_is_the_harness() -> None:
+    shown = {
+        word: subprocess.run(
+            [sys.executable, "-X", "importtime", *fencepost(word, "--help")],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+        ).stderr
+        for word in ("work", "stress")
+    }
+
+    assert "fencepost.stress" in shown["stress"]
+    assert "fencepost.stress" not in shown["work"]
