@@ -42,6 +42,16 @@ def is_zombie(pid: int) -> bool:
         return False
 
 
+def zombies(parent: int) -> set[str]:
+    """Return the names of the children of a process that it has not waited for yet."""
+    found = set()
+    for pid in children(parent):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just been waited for
+            if is_zombie(pid):
+                found.add(name_of(pid))
+    return found
+
+
 def resident(pid: int) -> int:
     """Return how many bytes of memory a process has; 0 once it is gone."""
     try:

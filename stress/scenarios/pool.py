@@ -22,7 +22,7 @@ from ..history import Recorder, now_ns, read
 from ..pools.app import EFFECTS, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
 from ..pools.pool import Pool
-from ..pools.processes import children, is_zombie, kill, name_of
+from ..pools.processes import children, kill, name_of, zombies
 from ..pools.producer import produce
 from ..pools.tries import Repeat, repeats, tries
 from ..run import Run
@@ -225,9 +225,7 @@ class _Site:
         Returns True while there are such that may still be.
         """
         now = time.monotonic()
-        found = {
-            name_of(pid) for pool in self._pools for pid in children(pool.pid) if is_zombie(pid)
-        }
+        found = {name for pool in self._pools for name in zombies(pool.pid)}
         self._zombies = {name: self._zombies.get(name, now) for name in found}
         self._run.checked("reaped")
         old = {name for name, since in self._zombies.items() if now - since > _MOST_ZOMBIE_SECONDS}
