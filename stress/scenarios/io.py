@@ -366,7 +366,7 @@ SCENARIO = Scenario(
     run,
     sizes={
         "canary": {"processes": 1, "workloads": 1, "steps": 11, "every": 9, "kills": 0},
-        "ci": {"processes": 2, "workloads": 1, "steps": 12, "every": 1, "kills": 1},
+        "ci": {"processes": 2, "workloads": 1, "steps": 8, "every": 1, "kills": 1},
         "nightly": {"processes": 2, "workloads": 5, "steps": 40, "every": 1, "kills": 10},
         "release": {"processes": 2, "workloads": 20, "steps": 40, "every": 1, "kills": 50},
     },

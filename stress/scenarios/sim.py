@@ -120,7 +120,7 @@ SCENARIO = Scenario(
     run,
     sizes={
         "canary": {"lives": 10, "processes": 1, "steps": 170, "seconds": 0},
-        "ci": {"lives": 500, "processes": 2, "steps": 120, "seconds": 0},
+        "ci": {"lives": 500, "processes": 2, "steps": 90, "seconds": 0},
         "nightly": {"lives": 50_000, "processes": _CORES, "steps": 170, "seconds": 0},
         "release": {"lives": 1_000_000, "processes": _CORES, "steps": 170, "seconds": 0},
     },
