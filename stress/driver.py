@@ -13,9 +13,9 @@ from pathlib import Path
 
 from multiprocess.connection import Connection
 
-from ..workers.orphan import die_with_parent
 from . import canaries
 from .fleet import Child
+from .nursery import Nursery
 from .report import Result
 from .run import Run
 from .scenario import Scenario
@@ -25,8 +25,7 @@ _EVERY_SECONDS = 0.1
 
 
 def drive(
-    line: Connection,
-    parent: int,
+    line: int,
     scenario: Scenario,
     result: Result,
     folder: Path,
@@ -34,34 +33,39 @@ def drive(
     canary: str | None,
 ) -> None:
     """Run a scenario; send ("progress", done, words) meanwhile and ("result", Result) at last."""
-    die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
-    last = 0.0
+    last, told = 0.0, Connection(line)
 
     def tell(done: float, words: str) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= _EVERY_SECONDS:
             last = now
-            line.send(("progress", done, words))
+            told.send(("progress", done, words))
 
     folder.mkdir(mode=0o700)
-    run = Run(result, folder, size, canary=canary, on_progress=tell)
     began = time.monotonic()
-    try:
+    with Nursery.fork() as nursery:
         if canary is not None:
             canaries.plant(canary)
+        run = Run(result, folder, size, nursery=nursery, canary=canary, on_progress=tell)
+        perform(scenario, run)
+    result.seconds = time.monotonic() - began
+    if result.ok or canary is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    told.send(("result", result))
+
+
+def perform(scenario: Scenario, run: Run) -> None:
+    """Run a scenario in this process, and end whatever it has left running."""
+    try:
         scenario.run(run)
     except Exception:  # noqa: BLE001 - whatever it is, it is a finding
         run.broken("typed-errors", f"the scenario ended with\n{traceback.format_exc()}")
     finally:
         for child in run.children:
             _end(run, child)
-    result.seconds = time.monotonic() - began
-    if result.ok or canary is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-    line.send(("result", result))
 
 
 def _end(run: Run, child: Child) -> None:

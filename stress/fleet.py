@@ -11,14 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import multiprocess
+from multiprocess import Pipe
 from multiprocess.connection import Connection
 
-from ..workers.orphan import die_with_parent
 from . import canaries
 from .history import Recorder
-
-_spawn = multiprocess.get_context("spawn")
+from .nursery import Nursery
 
 PATIENCE_SECONDS = 60.0
 
@@ -64,36 +62,29 @@ class Child:
         entry: Callable[..., None],
         arguments: tuple[Any, ...],
         *,
+        nursery: Nursery,
         folder: Path,
         seed: str,
         canary: str | None,
     ) -> None:
         self.name = name
         self._folder = folder
-        self._line, far_end = _spawn.Pipe()
-        self._process = _spawn.Process(
-            target=_main,
-            args=(far_end, os.getpid(), name, folder, seed, canary, entry, arguments),
-            name=f"stress-{name}",
-        )
-        self._process.start()
-        far_end.close()
-        assert self._process.pid is not None
+        self._line, far_end = Pipe()
+        with far_end:
+            self._process = nursery.start(
+                _main, name, folder, seed, canary, entry, arguments, fds=(far_end.fileno(),)
+            )
         self.pid = self._process.pid
         self._said: deque[dict[str, Any]] = deque()
-        self._code: int | None = None
 
     @property
     def alive(self) -> bool:
-        return self._code is None and bool(self._process.is_alive())
+        return self.exit_code is None
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs; of one that was killed, the signal's number, negative."""
-        if self._code is not None:
-            return self._code
-        code = self._process.exitcode
-        return None if code is None else int(code)
+        return self._process.exit_code
 
     def heard(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Return the next thing that it said.
@@ -121,14 +112,13 @@ class Child:
 
     def kill(self) -> None:
         """Kill it with SIGKILL and wait until it is gone."""
-        if self._code is None:
-            self._process.kill()
-            self.join()
+        self._process.kill()
+        self.join()
 
     def stop(self) -> None:
         """Stop it with SIGSTOP, and wait until it stands still."""
         os.kill(self.pid, signal.SIGSTOP)
-        # WNOWAIT: to reap it is multiprocess's to do.
+        # WNOWAIT: to reap it is Process's to do.
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def cont(self) -> None:
@@ -146,23 +136,14 @@ class Child:
         Raises:
             TimeoutError: It has not, and was killed.
         """
-        if self._code is not None:
-            return
-        self._process.join(seconds)
-        if self._process.is_alive():
+        if not self._process.join(seconds):
             self._process.kill()
-            self._process.join()
             raise TimeoutError(f"{self.name} did not end within {seconds:.0f} s")
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """Keep what it has said and its exit code, and nothing that many of it would use up."""
-        with suppress(EOFError, OSError):
-            while self._line.poll():
-                self._said.append(self._line.recv())
-        self._line.close()
-        self._code = int(self._process.exitcode or 0)
-        self._process.close()
+        if not self._line.closed:
+            with suppress(EOFError, OSError):
+                while self._line.poll():
+                    self._said.append(self._line.recv())
+            self._line.close()
 
 
 def _complaints(folder: Path, name: str) -> Path:
@@ -170,8 +151,7 @@ def _complaints(folder: Path, name: str) -> Path:
 
 
 def _main(
-    line: Connection,
-    parent: int,
+    line: int,
     name: str,
     folder: Path,
     seed: str,
@@ -179,11 +159,10 @@ def _main(
     entry: Callable[..., None],
     arguments: tuple[Any, ...],
 ) -> None:
-    die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     fd = os.open(_complaints(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(fd, 2)
     os.close(fd)
     if canary is not None:
         canaries.plant(canary)
-    entry(Me(name, folder, seed, line), *arguments)
+    entry(Me(name, folder, seed, Connection(line)), *arguments)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 from ..workers.orphan import die_with_parent
 
@@ -18,13 +20,26 @@ def forked(work: Callable[..., object], *arguments: object) -> int:
     parent = os.getpid()
     child = os.fork()
     if child == 0:
-        code = 1
-        try:
-            die_with_parent(parent)
-            work(*arguments)
-            code = 0
-        except BaseException:  # noqa: BLE001 - it must not return into the parent's code
-            traceback.print_exc()
-        finally:
-            os._exit(code)
+        exit_after(_live, parent, work, *arguments)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def exit_after(work: Callable[..., object], *arguments: object) -> NoReturn:
+    """Call `work` and end this forked process: with 0, or 1 and a traceback when it raised.
+
+    Nothing of its parent's code is returned into.
+    """
+    code = 1
+    try:
+        work(*arguments)
+        code = 0
+    except BaseException:  # noqa: BLE001 - it must not return into the parent's code
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _live(parent: int, work: Callable[..., object], *arguments: object) -> None:
+    die_with_parent(parent)
+    work(*arguments)

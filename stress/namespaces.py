@@ -6,9 +6,10 @@ import ctypes
 import os
 import select
 import signal
-import traceback
 from collections.abc import Callable
 from pathlib import Path
+
+from .forked import exit_after
 
 # linux/sched.h
 MOUNTS = 0x00020000
@@ -50,18 +51,16 @@ def among_own_pids(work: Callable[..., object], *arguments: object) -> int:
     unshare(_PIDS)
     child = os.fork()
     if child == 0:
-        code = 1
-        try:
-            call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
-            if not select.select([parent], [], [], 0)[0]:  # else it was gone before the line above
-                work(*arguments)
-                code = 0
-        except BaseException:  # noqa: BLE001 - it must not return into the parent's code
-            traceback.print_exc()
-        finally:
-            os._exit(code)
+        exit_after(_be_first, parent, work, *arguments)
     os.close(parent)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _be_first(parent: int, work: Callable[..., object], *arguments: object) -> None:
+    call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+    if select.select([parent], [], [], 0)[0]:
+        raise ProcessLookupError("the parent was gone before the line above")
+    work(*arguments)
 
 
 def call(name: str, *arguments: object) -> None:

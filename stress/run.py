@@ -9,6 +9,7 @@ from typing import Any
 
 from .fleet import Child
 from .invariants import INVARIANTS
+from .nursery import Nursery
 from .report import Chart, Finding, Result
 
 _MOST_FINDINGS = 20
@@ -30,6 +31,7 @@ class Run:
         folder: Path,
         size: Mapping[str, float],
         *,
+        nursery: Nursery,
         canary: str | None = None,
         on_progress: Callable[[float, str], None] = lambda done, words: None,
     ) -> None:
@@ -39,6 +41,7 @@ class Run:
         self.seed = result.seed
         self.random = random.Random(f"{result.seed}/{result.name}")
         self.children: list[Child] = []
+        self._nursery = nursery
         self._result = result
         self._on_progress = on_progress
 
@@ -48,6 +51,7 @@ class Run:
             name,
             entry,
             arguments,
+            nursery=self._nursery,
             folder=self.folder,
             seed=f"{self.seed}/{self._result.name}",
             canary=self.canary,

@@ -8,17 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import multiprocess
+from multiprocess import Pipe
 from multiprocess.connection import Connection, wait
-from multiprocess.process import BaseProcess
 
 from .canary import Canary
 from .driver import drive
+from .nursery import Nursery, Process
 from .probe import machine
 from .report import CanaryResult, Finding, Report, Result
 from .scenario import Scenario
-
-_spawn = multiprocess.get_context("spawn")
 
 _REFRESH_SECONDS = 0.2
 # Most of the time a scenario waits, for processes to start and leases to end.
@@ -48,7 +46,7 @@ class Job:
         self.done = 0.0
         self.words = ""
         self.line: Connection
-        self._process: BaseProcess
+        self._process: Process
         self._size = dict(size)
         self._chances = 1 if canary is None else _CANARY_CHANCES
 
@@ -80,24 +78,20 @@ class Job:
             return "failed"
         return "not run" if self.result.skipped else "ok"
 
-    def start(self, folder: Path) -> None:
+    def start(self, folder: Path, nursery: Nursery) -> None:
         """Begin, in a folder of its own below this one."""
         self._chances -= 1
-        self.line, far_end = _spawn.Pipe()
-        self._process = _spawn.Process(
-            target=drive,
-            args=(
-                far_end,
-                os.getpid(),
+        self.line, far_end = Pipe()
+        with far_end:
+            self._process = nursery.start(
+                drive,
                 self.scenario,
                 self.result,
                 folder / self.name.replace(" ", f"-{self._chances}-"),
                 self._size,
                 None if self.canary is None else self.canary.name,
-            ),
-        )
-        self._process.start()
-        far_end.close()
+                fds=(far_end.fileno(),),
+            )
         self.state = "running"
 
     def hear(self) -> None:
@@ -106,7 +100,7 @@ class Job:
             kind, *facts = self.line.recv()
         except EOFError:
             self._process.join()
-            code = self._process.exitcode
+            code = self._process.exit_code
             self.result.findings.append(
                 Finding("typed-errors", f"the scenario's process ended with {code}")
             )
@@ -161,7 +155,8 @@ def run_all(
             scenario = of[canary.scenario]
             result = Result(scenario.name, seed)
             jobs.append(Job(scenario, scenario.sizes["canary"], result, canary))
-    _run(jobs, folder, watch)
+    with Nursery.begin() as nursery:
+        _run(jobs, folder, nursery, watch)
     return Report(
         seed=seed,
         profile=profile,
@@ -173,14 +168,19 @@ def run_all(
     )
 
 
-def _run(jobs: Sequence[Job], folder: Path, watch: Callable[[Sequence[Job]], None]) -> None:
+def _run(
+    jobs: Sequence[Job],
+    folder: Path,
+    nursery: Nursery,
+    watch: Callable[[Sequence[Job]], None],
+) -> None:
     lanes = _LANES_A_CORE * len(os.sched_getaffinity(0))
     waiting = sorted(jobs, key=lambda job: not job.alone)
     running: list[Job] = []
     while waiting or running:
         while waiting and len(running) < (1 if waiting[0].alone else lanes):
             running.append(waiting.pop(0))
-            running[-1].start(folder)
+            running[-1].start(folder, nursery)
             if running[-1].alone:
                 break
         heard = wait([job.line for job in running], _REFRESH_SECONDS)

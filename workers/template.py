@@ -1,13 +1,12 @@
 """The template: a process that has imported everything and opened nothing.
 
 Starting Python takes a third of a second of a core, forking this a hundredth of that. It
-has one thread and no store, so there is nothing that a fork could tear or share. What it
-forks belongs to the supervisor at once, as if that had forked it: a process between the
-two ends, and the supervisor adopts its orphans.
+has one thread and no store, so there is nothing that a fork could tear or share.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import os
@@ -16,6 +15,7 @@ import socket
 import sys
 import time
 
+from . import forks
 from .birth import be_born
 from .orphan import die_with_parent
 
@@ -25,7 +25,6 @@ _FORKS = sys.platform == "linux"
 _ANSWER_SECONDS = 5.0
 _START_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
-_MOST_FDS = 16
 
 
 class Template:
@@ -79,16 +78,10 @@ class Template:
             return spawn("workers.birth", "be_born", fds)
         assert self.line is not None
         try:
-            socket.send_fds(self.line, [b"fork"], fds)
-            answer = int(self.line.recv(32) or b"0")
-        except (OSError, ValueError):
-            answer = 0
-        if answer > 0:
-            return answer
-        if not answer:
+            return forks.ask(self.line, fds)
+        except ConnectionError:
             self.end()
-            raise OSError("the template of processes does not answer")
-        raise OSError(-answer, "the template cannot fork")
+            raise
 
     def end(self) -> None:
         """End the template; what it has forked goes on."""
@@ -138,41 +131,4 @@ def serve(parent: int, fds: list[int]) -> None:
     gc.freeze()  # so that a child's collector does not copy what it inherits
     line = socket.socket(fileno=fds[0])
     line.send(b"up")
-    while True:
-        message, given, _, _ = socket.recv_fds(line, 16, _MOST_FDS)
-        if not message:
-            return
-        if _fork(line):
-            line.close()
-            be_born(parent, given)
-            return
-        for fd in given:
-            os.close(fd)
-
-
-def _fork(line: socket.socket) -> bool:
-    """Fork a process that is the supervisor's child; True in it."""
-    told, tells = os.pipe()
-    waits, go = os.pipe()
-    try:
-        middle = os.fork()
-    except OSError as error:
-        line.send(b"%d" % -(error.errno or 1))
-        middle = -1
-    if middle == 0:
-        try:
-            pid = os.fork()
-        except OSError as error:
-            pid = -(error.errno or 1)
-        if pid != 0:
-            os.write(tells, b"%d" % pid)
-            os._exit(0)
-        os.close(go)
-        os.read(waits, 1)  # until the one between has ended, and the supervisor is the parent
-    elif middle > 0:
-        os.waitpid(middle, 0)
-        line.send(os.read(told, 32))
-        os.close(go)
-    for fd in (told, tells, waits, *(() if middle == 0 else (go,) if middle < 0 else ())):
-        os.close(fd)
-    return middle == 0
+    forks.serve(line, functools.partial(be_born, parent))

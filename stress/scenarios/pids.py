@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +23,7 @@ from ...store.errors import LeaseHeld
 from ..checker import check
 from ..drain import drain, note_final
 from ..fleet import PATIENCE_SECONDS, Me
+from ..forked import exit_after
 from ..history import Recorder, read
 from ..namespaces import among_own_pids
 from ..run import Run
@@ -220,15 +220,8 @@ class _Process:
         _LAST_PID.write_text(f"{pid - 1}")
         self._pid = os.fork()
         if self._pid == 0:
-            code = 1
-            try:
-                self.line.close()
-                work(far_end, *arguments)
-                code = 0
-            except BaseException:  # noqa: BLE001 - it must not return into the parent's code
-                traceback.print_exc()
-            finally:
-                os._exit(code)
+            self.line.close()
+            exit_after(work, far_end, *arguments)
         far_end.close()
         if self._pid != pid:
             raise RuntimeError(f"pid {self._pid} was given out, not {pid}")

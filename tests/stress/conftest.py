@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fencepost.stress.nursery import Nursery
 
-@pytest.fixture(autouse=True)
-def _tests_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let spawned children find functions of these tests by their modules' names."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
+from .tiny import Tiny
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tests_can_be_imported() -> Iterator[None]:
+    """Let processes find functions of these tests by their modules' names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[2])
+        yield
+
+
+@pytest.fixture(scope="session")
+def nursery(_tests_can_be_imported: None) -> Iterator[Nursery]:
+    with Nursery.begin() as begun:
+        yield begun
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, nursery: Nursery) -> Tiny:
+    return Tiny(tmp_path, nursery)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from fencepost.store.engine import Hold
 from fencepost.stress.history import Call, Outcome
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios.backup import SCENARIO, held
 
+from .tiny import Tiny
 
-def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("backup", seed=1)
 
-    SCENARIO.run(Run(result, tmp_path, {"stores": 1, "backups": 1, "processes": 1}))
+def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(SCENARIO, {"stores": 1, "backups": 1, "processes": 1})
 
     assert result.findings == []
     assert result.checked["nothing-lost"] > 0

@@ -5,16 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from fencepost import connect
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import caps
 from fencepost.stress.sqlite.inside import Census
 
+from .tiny import Tiny
 
-def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("caps", seed=1)
 
-    caps.run(Run(result, tmp_path, {"processes": 2, "seconds": 0.5}))
+def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(caps.SCENARIO, {"processes": 2, "seconds": 0.5})
 
     assert result.findings == []
     assert result.figures["snapshots"] > 0

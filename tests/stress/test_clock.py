@@ -13,16 +13,15 @@ import pytest
 from fencepost.store.clock import SystemClock
 from fencepost.stress import clocks
 from fencepost.stress.clocks import FaultyClock, Machine
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import clock
 
+from .tiny import Tiny
 
-def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("clock", seed=1)
+
+def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
     size = {"random": 1, "processes": 1, "steps": 2, "boots": 2}
 
-    clock.run(Run(result, tmp_path, size))
+    result = tiny(clock.SCENARIO, size)
 
     assert result.findings == []
     assert result.figures["cases"] == len(clock.FAULTS) + 1

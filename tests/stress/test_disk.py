@@ -9,19 +9,18 @@ import pytest
 
 from fencepost import OutcomeUnknown, StoreFull, connect
 from fencepost.store.sqlite import space
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import disk
 from fencepost.stress.sqlite.quota import quota
+
+from .tiny import Tiny
 
 MB = 1024 * 1024
 
 
-def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("disk", seed=1)
+def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
     size = {"processes": 1, "disks": 1, "most_mb": 2, "least_body": 3000}
 
-    disk.run(Run(result, tmp_path, size))
+    result = tiny(disk.SCENARIO, size)
 
     assert result.findings == []
     assert result.figures["stored_messages"] > 10

@@ -13,33 +13,27 @@ from fencepost.stress.pools import paced
 from fencepost.stress.pools.judge import judge
 from fencepost.stress.pools.processes import living_in
 from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios.drain import SCENARIO
+
+from .tiny import Tiny
 
 _TINY = {"shutdowns": 1, "workers": 1, "grace": 60, "lease": 1, "long_seconds": 1}
 
 
-def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("drain", seed=1)
-    run = Run(result, tmp_path, _TINY)
-
-    try:
-        SCENARIO.run(run)
-    finally:
-        for child in run.children:
-            child.kill()
+def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(SCENARIO, _TINY)
 
     assert result.findings == []
     assert result.checked["not-handled-twice"] > 3
     assert result.faults == {"pool stopped": 3, "pool stopped in long handlers": 1}
 
 
-def test_only_what_a_pool_was_not_let_finish_may_be_tried_again(tmp_path: Path) -> None:
+def test_only_what_a_pool_was_not_let_finish_may_be_tried_again(tmp_path: Path, tiny: Tiny) -> None:
     history = Recorder(tmp_path / "history", "worker")
     for key, pools in {"once": ["a"], "cut": ["a", "b"], "twice": ["b", "a"]}.items():
         for attempt, pool in enumerate(pools, 1):
             history.seen("tried", key=key, attempt=attempt, pool=pool)
-    run = Run(Result("drain", seed=1), tmp_path, _TINY)
+    run = tiny.run(Result("drain", seed=1), _TINY)
     with connect(tmp_path / "store.db") as store, store.transaction() as tx:
         tx.execute(paced.EFFECTS)
 

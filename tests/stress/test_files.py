@@ -6,16 +6,14 @@ from pathlib import Path
 
 from fencepost import connect
 from fencepost.stress.abuse import rot
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import files
 
+from .tiny import Tiny
 
-def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("files", seed=1)
 
-    files.run(
-        Run(result, tmp_path, {"strays": 2, "forks": 2, "remounts": 2, "rots": 3, "wal_rots": 1})
+def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(
+        files.SCENARIO, {"strays": 2, "forks": 2, "remounts": 2, "rots": 3, "wal_rots": 1}
     )
 
     assert result.findings == []

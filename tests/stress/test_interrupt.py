@@ -7,15 +7,13 @@ from pathlib import Path
 
 from fencepost import connect
 from fencepost.stress.history import read
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import interrupt
 
+from .tiny import Tiny
 
-def test_calls_are_interrupted_and_nothing_is_found(tmp_path: Path) -> None:
-    result = Result("interrupt", 1)
 
-    interrupt.run(Run(result, tmp_path, {"processes": 1, "interrupts": 20}))
+def test_calls_are_interrupted_and_nothing_is_found(tmp_path: Path, tiny: Tiny) -> None:
+    result = tiny(interrupt.SCENARIO, {"processes": 1, "interrupts": 20})
 
     assert result.findings == []
     errors = [call.answer["error"] for call in read(tmp_path / "history") if "error" in call.answer]

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import io
 from fencepost.stress.sqlite.disk import ERRORS, disk
+
+from .tiny import Tiny
 
 
 @pytest.fixture
@@ -50,11 +50,9 @@ def test_power_is_lost_after_a_sync_that_failed(work: io.Work) -> None:
     assert work.found == []
 
 
-def test_nothing_is_found_in_a_short_run(tmp_path: Path) -> None:
-    result = Result("io", 1)
-
+def test_nothing_is_found_in_a_short_run(tiny: Tiny) -> None:
     size = {"processes": 1, "workloads": 1, "steps": 5, "every": 40, "kills": 1}
-    io.SCENARIO.run(Run(result, tmp_path, size))
+    result = tiny(io.SCENARIO, size)
 
     assert result.findings == []
     assert result.faults["EIO"] > 0

@@ -8,16 +8,15 @@ import pytest
 
 from fencepost import connect
 from fencepost.stress import deaths
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import open
 
+from .tiny import Tiny
 
-def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("open", seed=1)
+
+def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
     size = {"processes": 2, "rounds": 2, "recoveries": 1, "kills": 2, "wal_mb": 2}
 
-    open.run(Run(result, tmp_path, size))
+    result = tiny(open.SCENARIO, size)
 
     assert result.findings == []
     assert result.faults == {"killed while making a store": 3, "killed with a large WAL": 1}

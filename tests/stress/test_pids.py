@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import pids
 
+from .tiny import Tiny
 
-def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("pids", seed=1)
 
-    pids.run(Run(result, tmp_path, {"reuses": 3}))
+def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(pids.SCENARIO, {"reuses": 3})
 
     if result.skipped:
         pytest.skip(result.skipped)

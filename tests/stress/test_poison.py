@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios.poison import SCENARIO
+
+from .tiny import Tiny
 
 _TINY = {
     "burials": 1,
@@ -20,15 +18,8 @@ _TINY = {
 }
 
 
-def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("poison", seed=1)
-    run = Run(result, tmp_path, _TINY)
-
-    try:
-        SCENARIO.run(run)
-    finally:
-        for child in run.children:
-            child.kill()
+def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(SCENARIO, _TINY)
 
     assert result.findings == []
     assert result.checked["poison-is-buried"] == 6

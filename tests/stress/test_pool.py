@@ -13,12 +13,11 @@ from fencepost import connect
 from fencepost.stress.history import Call
 from fencepost.stress.pools.processes import children, kill, name_of
 from fencepost.stress.pools.tries import repeats
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios.pool import SCENARIO
 from fencepost.stress.sqlite.inside import Census
 
 from ..sqlite.inside import door
+from .tiny import Tiny
 
 _TINY = {
     "rounds": 1,
@@ -32,15 +31,8 @@ _TINY = {
 }
 
 
-def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("pool", seed=1)
-    run = Run(result, tmp_path, _TINY)
-
-    try:
-        SCENARIO.run(run)
-    finally:
-        for child in run.children:
-            child.kill()
+def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(SCENARIO, _TINY)
 
     assert result.findings == []
     assert result.checked["effects-once"] > 0

@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from fencepost.stress.clocks import WALL, Machine
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import power
 from fencepost.stress.script import Script, State, Step, differences, look
+
+from .tiny import Tiny
 
 
 def _steps(path: Path, seed: int, count: int) -> list[Step]:
@@ -54,11 +54,9 @@ def test_a_state_is_told_by_what_is_wrong_with_it() -> None:
     assert told == {name: [name] for name in wrong}
 
 
-def test_nothing_is_found_in_a_short_run(tmp_path: Path) -> None:
-    result = Result("power", 1)
-
+def test_nothing_is_found_in_a_short_run(tiny: Tiny) -> None:
     size = {"processes": 1, "images": 150, "second": 10, "images_a_point": 2}
-    power.SCENARIO.run(Run(result, tmp_path, size))
+    result = tiny(power.SCENARIO, size)
 
     assert result.findings == []
     assert result.faults == {"power loss": 150, "power loss in recovery": 10}

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios.recycle import SCENARIO
 
+from .tiny import Tiny
 
-def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("recycle", seed=1)
-    run = Run(result, tmp_path, {"recycles": 6})
 
-    try:
-        SCENARIO.run(run)
-    finally:
-        for child in run.children:
-            child.kill()
+def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(SCENARIO, {"recycles": 6})
 
     assert result.findings == []
     assert result.checked["never-short"] > 0

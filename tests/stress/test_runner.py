@@ -11,19 +11,22 @@ import pytest
 from fencepost.stress.canary import Canary
 from fencepost.stress.fleet import Me
 from fencepost.stress.history import read
+from fencepost.stress.nursery import Nursery
 from fencepost.stress.report import Report, Result
 from fencepost.stress.run import Run
 from fencepost.stress.runner import Job, run_all
 from fencepost.stress.scenario import Scenario
+
+from .tiny import Tiny
 
 
 def _pick(me: Me) -> None:
     me.history.seen("picked", number=me.random.random())
 
 
-def _picks(folder: Path, seed: int) -> tuple[float, float]:
+def _picks(folder: Path, seed: int, nursery: Nursery) -> tuple[float, float]:
     folder.mkdir()
-    run = Run(Result("any", seed), folder, {})
+    run = Run(Result("any", seed), folder, {}, nursery=nursery)
     run.start("child", _pick).join()
     (call,) = read(folder / "history")
     return run.random.random(), call.answer["number"]
@@ -79,9 +82,11 @@ def _canary(trips: str) -> Canary:
     return Canary("gives-up-early", "of no matter", "any", trips, lambda: None)
 
 
-def test_the_same_seed_makes_the_same_choices_in_every_process(tmp_path: Path) -> None:
+def test_the_same_seed_makes_the_same_choices_in_every_process(
+    tmp_path: Path, nursery: Nursery
+) -> None:
     first, again, other = (
-        _picks(tmp_path / name, seed) for name, seed in (("a", 7), ("b", 7), ("c", 8))
+        _picks(tmp_path / name, seed, nursery) for name, seed in (("a", 7), ("b", 7), ("c", 8))
     )
 
     assert first == again
@@ -89,8 +94,8 @@ def test_the_same_seed_makes_the_same_choices_in_every_process(tmp_path: Path) -
     assert first[1] != other[1]
 
 
-def test_a_child_can_be_stopped_continued_ended_and_killed(tmp_path: Path) -> None:
-    run = Run(Result("any", 1), tmp_path, {})
+def test_a_child_can_be_stopped_continued_ended_and_killed(tiny: Tiny) -> None:
+    run = tiny.run(Result("any", 1))
     one, two = run.start("one", _wait), run.start("two", _wait)
     assert one.heard() == {"pid": one.pid}
 

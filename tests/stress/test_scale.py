@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios.scale import SCENARIO
 from fencepost.stress.slowness import slowness
 
+from .tiny import Tiny
 
-def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("scale", seed=1)
-    run = Run(result, tmp_path, {"rounds": 1, "few": 1, "many": 3})
 
-    try:
-        SCENARIO.run(run)
-    finally:
-        for child in run.children:
-            child.kill()
+def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(SCENARIO, {"rounds": 1, "few": 1, "many": 3})
 
     assert result.findings == []
     assert result.checked["scales-in-time"] == 2

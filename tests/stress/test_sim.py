@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import sim
 from fencepost.stress.sim.life import Lives
 from fencepost.stress.sim.model import Model
 from fencepost.stress.sim.model.queues import Claimed, Draft, Held
 from fencepost.stress.sim.model.verdict import Broken, Refused
+
+from .tiny import Tiny
 
 
 def _model(lane: str | None = None) -> tuple[Model, Held]:
@@ -42,22 +42,20 @@ def test_the_same_seed_gives_the_same_life(tmp_path: Path) -> None:
     assert lives.findings == []
 
 
-def test_a_few_lives_find_nothing(tmp_path: Path) -> None:
-    result = Result("sim", 1)
+def test_a_few_lives_find_nothing(tiny: Tiny) -> None:
     size = {**sim.SCENARIO.sizes["canary"], "lives": 3, "steps": 120}
 
-    sim.run(Run(result, tmp_path, size))
+    result = tiny(sim.SCENARIO, size)
 
     assert result.findings == []
     assert result.figures["lives"] == 3
     assert {"crash", "power loss", "pause"} <= result.faults.keys()
 
 
-def test_a_finding_names_the_seed_that_replays_it(tmp_path: Path) -> None:
-    result = Result("sim", 70)
+def test_a_finding_names_the_seed_that_replays_it(tmp_path: Path, tiny: Tiny) -> None:
     size = {**sim.SCENARIO.sizes["canary"], "lives": 2, "processes": 2}
 
-    sim.run(Run(result, tmp_path, size, canary="fences-reused"))
+    result = tiny(sim.SCENARIO, size, canary="fences-reused", seed=70)
 
     assert result.findings[0].invariant == "fences-rise"
     assert "fencepost stress sim --seed 7" in result.findings[0].what

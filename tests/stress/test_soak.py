@@ -10,15 +10,14 @@ import pytest
 from fencepost import connect
 from fencepost.stress import usage
 from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios.soak import SCENARIO
 from fencepost.stress.usage import Usage
 
+from .tiny import Tiny
 
-def test_a_tiny_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("soak", seed=1)
 
-    SCENARIO.run(Run(result, tmp_path, {"processes": 5, "seconds": 1}))
+def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(SCENARIO, {"processes": 5, "seconds": 1})
 
     assert result.findings == []
     assert result.checked["effects-once"] > 0
@@ -31,7 +30,7 @@ def _usage(tmp_path: Path) -> Usage:
 
 
 def test_descriptors_that_are_left_open_are_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Tiny
 ) -> None:
     monkeypatch.setattr(usage, "MOST_DESCRIPTORS", 10_000)
     found, use, opened = Result("soak", seed=1), _usage(tmp_path), []
@@ -41,18 +40,18 @@ def test_descriptors_that_are_left_open_are_seen(
     for fd in opened:
         os.close(fd)
 
-    use.judge(Run(found, tmp_path, {}))
+    use.judge(tiny.run(found))
 
     assert [finding.invariant for finding in found.findings] == ["bounded"]
     assert "descriptors" in found.findings[0].what
 
 
-def test_what_stays_as_it_is_is_within_its_bounds(tmp_path: Path) -> None:
+def test_what_stays_as_it_is_is_within_its_bounds(tmp_path: Path, tiny: Tiny) -> None:
     found, use = Result("soak", seed=1), _usage(tmp_path)
     for _ in range(9):
         use.sample()
 
-    use.judge(Run(found, tmp_path, {}))
+    use.judge(tiny.run(found))
 
     assert found.findings == []
     assert use.charts()[0].title == "Memory of the largest process"

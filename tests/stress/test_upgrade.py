@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 
 from fencepost import connect
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import upgrade
 from fencepost.stress.sqlite import future
 
+from .tiny import Tiny
 
-def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("upgrade", seed=1)
 
-    upgrade.run(Run(result, tmp_path, {"processes": 2, "rounds": 1, "kills": 3}))
+def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(upgrade.SCENARIO, {"processes": 2, "rounds": 1, "kills": 3})
 
     assert result.findings == []
     assert result.faults == {"killed while it migrates": 3}

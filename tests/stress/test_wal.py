@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios.wal import SCENARIO
 
+from .tiny import Tiny
 
-def test_a_tiny_run_finds_nothing_but_what_the_machine_makes_wait(tmp_path: Path) -> None:
-    result = Result("wal", seed=1)
 
-    SCENARIO.run(Run(result, tmp_path, {"rounds": 1, "writes": 200, "large_writes": 300}))
+def test_a_tiny_run_finds_nothing_but_what_the_machine_makes_wait(tiny: Tiny) -> None:
+    result = tiny(SCENARIO, {"rounds": 1, "writes": 200, "large_writes": 300})
 
     assert [found for found in result.findings if found.invariant != "waits-bounded"] == []
     assert result.checked["alarm-raised"] == 2

@@ -11,15 +11,13 @@ from fencepost.store import Store
 from fencepost.stress import holdings
 from fencepost.stress.history import Recorder, read
 from fencepost.stress.holdings import Holding
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
 from fencepost.stress.scenarios import zombie
 
+from .tiny import Tiny
 
-def test_a_small_run_finds_nothing(tmp_path: Path) -> None:
-    result = Result("zombie", seed=1)
 
-    zombie.run(Run(result, tmp_path, {"stops": 1, "writers": 3}))
+def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
+    result = tiny(zombie.SCENARIO, {"stops": 1, "writers": 3})
 
     assert result.findings == []
     assert result.figures["trials"] == 70

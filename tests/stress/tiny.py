@@ -1,0 +1,42 @@
+"""Runs of a scenario that are over soon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fencepost.stress.driver import perform
+from fencepost.stress.nursery import Nursery
+from fencepost.stress.report import Result
+from fencepost.stress.run import Run
+from fencepost.stress.scenario import Scenario
+
+
+class Tiny:
+    """Runs scenarios in this process, each in the test's folder.
+
+    Attributes:
+        nursery: Where their children come from.
+    """
+
+    def __init__(self, folder: Path, nursery: Nursery) -> None:
+        self._folder = folder
+        self.nursery = nursery
+
+    def __call__(
+        self,
+        scenario: Scenario,
+        size: Mapping[str, float],
+        *,
+        seed: int = 1,
+        canary: str | None = None,
+    ) -> Result:
+        result = Result(scenario.name, seed)
+        perform(scenario, self.run(result, size, canary=canary))
+        return result
+
+    def run(
+        self, result: Result, size: Mapping[str, float] | None = None, *, canary: str | None = None
+    ) -> Run:
+        """Return a run that reports to `result`."""
+        return Run(result, self._folder, size or {}, nursery=self.nursery, canary=canary)
