@@ -13,8 +13,9 @@ from typing import Any
 from ..store import Claim, Queue, Store, connect
 from ..store.errors import FencepostError
 from .checker import check
-from .fleet import PATIENCE_SECONDS, Me
+from .fleet import Me
 from .history import Call, Recorder, read
+from .patience import PATIENCE_SECONDS
 from .run import Run
 from .sqlite.inside import Census
 

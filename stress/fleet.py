@@ -17,8 +17,7 @@ from multiprocess.connection import Connection
 from . import canaries
 from .history import Recorder
 from .nursery import Nursery
-
-PATIENCE_SECONDS = 60.0
+from .patience import PATIENCE_SECONDS
 
 
 class Me:

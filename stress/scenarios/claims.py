@@ -11,8 +11,9 @@ from contextlib import ExitStack, suppress
 from ...store import Claim, Keyed, Queue, connect
 from ...store.errors import LeaseLost
 from ..checker import check
-from ..fleet import PATIENCE_SECONDS, Child, Me
+from ..fleet import Child, Me
 from ..history import Recorder, read
+from ..patience import PATIENCE_SECONDS
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite.inside import Census

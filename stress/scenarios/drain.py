@@ -16,8 +16,9 @@ from contextlib import closing
 from functools import partial
 
 from ...store import connect
-from ..fleet import PATIENCE_SECONDS, Child
+from ..fleet import Child
 from ..history import Recorder
+from ..patience import PATIENCE_SECONDS, until
 from ..pools import paced
 from ..pools.command import LEASE_SECONDS, is_up, work
 from ..pools.judge import judge
@@ -214,11 +215,7 @@ class _Pools:
         )
 
     def _until(self, true: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + max(PATIENCE_SECONDS, self._run.size["grace"])
-        while not true():
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"not in time: {what}")
-            time.sleep(0.005)
+        until(true, what, seconds=max(PATIENCE_SECONDS, self._run.size["grace"]))
 
 
 SCENARIO = Scenario(

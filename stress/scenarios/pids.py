@@ -22,10 +22,11 @@ from ...store.engine import Hold
 from ...store.errors import LeaseHeld
 from ..checker import check
 from ..drain import drain, note_final
-from ..fleet import PATIENCE_SECONDS, Me
+from ..fleet import Me
 from ..forked import exit_after
 from ..history import Recorder, read
 from ..namespaces import among_own_pids
+from ..patience import PATIENCE_SECONDS
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite import inside

@@ -15,13 +15,13 @@ import signal
 import statistics
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
 from ...store import connect
 from ...store.message import Delivery
-from ..fleet import PATIENCE_SECONDS, Me
+from ..fleet import Me
+from ..patience import until
 from ..pools import poisons
 from ..pools.command import complaints, is_up, work
 from ..pools.processes import kill
@@ -64,7 +64,7 @@ class _Site:
         self._pool = run.start(
             "pool", work, run.folder, poisons.__name__, workers, self._lease, run.canary
         )
-        self._until(lambda: is_up(run.folder, "pool"), "the pool is up")
+        until(lambda: is_up(run.folder, "pool"), "the pool is up")
 
     def compare(self) -> None:
         """Hold what others get done beside a message that hangs against what they do without."""
@@ -108,7 +108,7 @@ class _Site:
         keys = [f"gated-{number}" for number in range(int(run.size["workers"]) - 1)]
         for key in keys:
             self._enqueue("gated", key)
-        self._until(lambda: self._begun().keys() >= {*keys}, "the innocents are begun")
+        until(lambda: self._begun().keys() >= {*keys}, "the innocents are begun")
         victim = ""
         for number in range(int(run.size["kills"])):
             run.progress(0.75 + number / run.size["kills"] / 4, f"{number} killed from outside")
@@ -164,7 +164,7 @@ class _Site:
     def _rate(self, queue: str, key: str) -> float:
         """Return how many others are handled a second beside a message of a queue."""
         self._enqueue(queue, key, _WINDOW_SECONDS)
-        self._until(lambda: key in self._begun(), "it is begun")
+        until(lambda: key in self._begun(), "it is begun")
         self._feed()
         before, began = self._handled(), time.monotonic()
         time.sleep(_WINDOW_SECONDS)
@@ -178,7 +178,7 @@ class _Site:
         tries = self._begun()[key]
         assert kill(tries[-1].pid, parent=self._pool.pid)
         self._run.fault("innocent's worker killed")
-        self._until(
+        until(
             lambda: len(self._begun()[key]) > len(tries) or self._delivery(key).state == "dead",
             "it is begun again",
         )
@@ -262,13 +262,6 @@ class _Site:
     def _handled(self) -> int:
         path = self._run.folder / "handled"
         return path.read_bytes().count(b"\n") if path.exists() else 0
-
-    def _until(self, true: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not true():
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
-            time.sleep(0.01)
 
 
 def _state(found: Delivery, tries: int) -> str:

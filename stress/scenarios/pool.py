@@ -17,8 +17,9 @@ from contextlib import suppress
 
 from ...store import connect
 from ..checker import check
-from ..fleet import PATIENCE_SECONDS, Child
+from ..fleet import Child
 from ..history import Recorder, now_ns, read
+from ..patience import PATIENCE_SECONDS, until
 from ..pools.app import EFFECTS, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
 from ..pools.pool import Pool
@@ -245,12 +246,7 @@ class _Site:
 
     def _until(self, true: Callable[[], bool], what: str) -> None:
         """Wait until something is true, and start again what is gone meanwhile."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not true():
-            self._restart()
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
-            time.sleep(0.005)
+        until(true, what, meanwhile=self._restart)
         self._restart()
 
     def _left(self, *states: str) -> int:

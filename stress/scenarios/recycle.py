@@ -12,10 +12,10 @@ import signal
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable
 
 from ...store import connect
-from ..fleet import PATIENCE_SECONDS, Child
+from ..fleet import Child
+from ..patience import until
 from ..pools import leaking
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..pools.processes import resident, template_of, workers_of
@@ -86,7 +86,7 @@ class _Pool:
         queue.enqueue_many([{"body": b"", "key": str(number)} for number in numbers])
         self._enqueued += batch
         recycled = self.recycled
-        _until(
+        until(
             lambda: (
                 self._look()
                 and self.recycled > recycled
@@ -99,7 +99,7 @@ class _Pool:
     def end(self) -> None:
         """Stop the pool; judge what it took, and that each message was handled, and once."""
         run, queue = self._run, self._store.queue(leaking.QUEUE)
-        _until(lambda: queue.stats().ready + queue.stats().leased == 0, "all is handled")
+        until(lambda: queue.stats().ready + queue.stats().leased == 0, "all is handled")
         os.kill(self._child.pid, signal.SIGTERM)
         self._child.join()
         code = self._child.exit_code
@@ -133,7 +133,7 @@ class _Pool:
             self._run.canary,
             *bound,
         )
-        _until(lambda: is_up(self._folder, child.name), "the pool is up")
+        until(lambda: is_up(self._folder, child.name), "the pool is up")
         self._known = {each.id for each in self._store.workers()}
         return child
 
@@ -184,14 +184,6 @@ class _Pool:
             what: [(rest["at"], rest[what]) for rest in self._rests] for what in _MORE_MIB
         }
         self._run.chart(Chart(f"Memory, recycled by {self._by}", "lines", "s", "MiB", lines))
-
-
-def _until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        if time.monotonic() >= deadline:
-            raise TimeoutError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
-        time.sleep(_LOOK_SECONDS)
 
 
 SCENARIO = Scenario(

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Self
 
 from ...store import connect
-from ..fleet import PATIENCE_SECONDS
+from ..patience import until
 from ..pools import paced
 from ..pools.command import LEASE_SECONDS, is_up, work
 from ..pools.judge import judge
@@ -217,12 +217,7 @@ class _Scaled:
         return self._size() == size == len(self._store.workers())
 
     def _until(self, true: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not true():
-            self._look()
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
-            time.sleep(_LOOK_SECONDS)
+        until(true, what, meanwhile=self._look, pause=_LOOK_SECONDS)
 
 
 SCENARIO = Scenario(

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from ...store import Store, connect
 from ...store.errors import LeaseHeld
-from ..fleet import PATIENCE_SECONDS, Child, Me
+from ..fleet import Child, Me
+from ..patience import until
 from ..pools import tally
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..pools.processes import kill, workers_of
@@ -48,12 +48,12 @@ def run(run: Run) -> None:
         known = [("supervisor", pool.pid), ("operator", operator.pid)]
         known += [("producer", child.pid) for child in producers]
         use = Usage(path, lambda: [*known, *(("worker", pid) for pid in workers_of(pool.pid))])
-        _until(lambda: is_up(run.folder, pool.name), "the pool is up")
+        until(lambda: is_up(run.folder, pool.name), "the pool is up")
         _let_work(run, pool, use)
         for child in (*producers, operator):
             child.enough()
         accepted = sum(int(child.heard()["accepted"]) for child in producers)
-        _until(lambda: not store.engine.anything_left([tally.QUEUE]), "all is handled")
+        until(lambda: not store.engine.anything_left([tally.QUEUE]), "all is handled")
         _end(run, store, pool, accepted)
     use.judge(run)
     for chart in use.charts():
@@ -134,14 +134,6 @@ def _operate(me: Me, path: Path) -> None:
                 store.backup(copy)
                 copy.unlink()
             time.sleep(me.random.uniform(0, 10 * _PAUSE_SECONDS))
-
-
-def _until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        if time.monotonic() >= deadline:
-            raise TimeoutError(f"not in {PATIENCE_SECONDS:.0f} s: {what}")
-        time.sleep(0.02)
 
 
 SCENARIO = Scenario(

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from ...store import Store, connect
 from .. import probe
-from ..fleet import PATIENCE_SECONDS, Me
+from ..fleet import Me
 from ..history import read
+from ..patience import PATIENCE_SECONDS
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario

@@ -1,0 +1,30 @@
+"""Waiting for what has to come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+# Many times as long as anything here takes, so that a slow machine is no finding.
+PATIENCE_SECONDS = 60.0
+
+
+def until(
+    true: Callable[[], object],
+    what: str,
+    *,
+    seconds: float = PATIENCE_SECONDS,
+    meanwhile: Callable[[], object] = lambda: None,
+    pause: float = 0.01,
+) -> None:
+    """Wait until something is true, looking every `pause` seconds.
+
+    Raises:
+        TimeoutError: It was not in that time; it says `what` was waited for.
+    """
+    deadline = time.monotonic() + seconds
+    while not true():
+        meanwhile()
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"not in {seconds:.0f} s: {what}")
+        time.sleep(pause)
