@@ -79,12 +79,15 @@ def resume(queue: str, store: str) -> None:
 def limit(queue: str, most: int | None, store: str) -> None:
     """Have at most N deliveries of QUEUE in work at a time, in all pools together.
 
+    It is kept until it is changed, and goes before a limit of the queue's handler.
+
     Example: fencepost limit mail 2
     """
     with connect(store, create=False) as opened:
-        known = queue in opened.stats()
-        opened.queue(queue, max_leased=most)
-    said = "no limit" if most is None else f"at most {most} in work at a time"
+        known = opened.limit(queue, most)
+        now = opened.queue(queue).stats().max_leased
+    said = "no limit" if now is None else f"at most {now} in work at a time"
+    said += ", as its handler says" * (most is None and now is not None)
     click.echo(f"{queue}: {said}{_NEW * (not known)}")
 
 

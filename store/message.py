@@ -88,7 +88,7 @@ class Caps(NamedTuple):
 
     Attributes:
         max_rows, max_bytes: Of its ready, scheduled and leased deliveries, and their bodies.
-        max_leased: Of those leased at a time.
+        max_leased: Of those leased at a time, unless operators have said otherwise.
     """
 
     max_rows: int | None = None

@@ -72,7 +72,8 @@ class Store:
             max_rows, max_bytes: Bounds on its ready, scheduled and leased deliveries and
                 their bodies, for all who enqueue there, from now on; None is no bound.
                 What is left out stays as it is.
-            max_leased: At most so many of its deliveries are leased at a time, by whomever.
+            max_leased: At most so many of its deliveries are leased at a time, by whomever,
+                unless `limit` says otherwise.
         """
         queue = Queue(self.engine, name)
         queue.set_caps(max_rows, max_bytes, max_leased)
@@ -266,6 +267,15 @@ class Store:
     def resume(self, queue: str) -> bool:
         """Have a paused queue claimed from again; False when nothing is known of it."""
         return self.engine.pause(validate.name(queue, "queue"), False)
+
+    def limit(self, queue: str, most: int | None) -> bool:
+        """Have at most so many deliveries of a queue leased, whatever max_leased it is given.
+
+        None: as max_leased says again. Returns False when nothing was known of the queue.
+        """
+        if most is not None:
+            validate.cap(most, "most")
+        return self.engine.limit(validate.name(queue, "queue"), most)
 
     def scale(self, workers: int | None) -> None:
         """Have every pool of this store, also those to come, run so many workers.

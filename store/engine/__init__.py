@@ -198,6 +198,13 @@ class Engine(Protocol):
         """
         ...
 
+    def limit(self, queue: str, most: int | None) -> bool:
+        """Bound what is leased of a queue, before its own max_leased; None for no such bound.
+
+        Returns False when nothing was known of it; it is known from now on.
+        """
+        ...
+
     # the whole
 
     def transaction(self, operation: str = "transaction") -> AbstractContextManager[Transaction]:

@@ -208,6 +208,11 @@ class SqliteEngine:
         with self._door.write("pause") as write:
             return queues.pause(write, queue, paused)
 
+    @again_when_full
+    def limit(self, queue: str, most: int | None) -> bool:
+        with self._door.write("limit") as write:
+            return queues.limit(write, queue, most)
+
     @contextmanager
     def transaction(self, operation: str = "transaction") -> Iterator[Write]:
         with self._door.write(operation, nests=True) as write:

@@ -11,7 +11,7 @@ from ..message import Caps
 from .door import Door, Write
 
 _CAPS = """
-select max_rows, max_bytes, max_leased, ready + leased, bytes
+select max_rows, max_bytes, own_max_leased, ready + leased, bytes
 from fp_queue
 where name = :queue
 """
@@ -20,13 +20,18 @@ _BEGIN = "insert into fp_queue (name) values (:queue) on conflict do nothing"
 
 _SET_CAPS = """
 update fp_queue
-set max_rows = :max_rows, max_bytes = :max_bytes, max_leased = :max_leased
+set max_rows = :max_rows, max_bytes = :max_bytes, own_max_leased = :max_leased
 where name = :queue
 """
 
 _PAUSE = """
 insert into fp_queue (name, paused) values (:queue, 1)
 on conflict do update set paused = 1
+"""
+
+_LIMIT = """
+insert into fp_queue (name, told_max_leased) values (:queue, :most)
+on conflict do update set told_max_leased = :most
 """
 
 _RESUME = "update fp_queue set paused = 0 where name = :queue"
@@ -79,9 +84,17 @@ def set_caps(write: Write, queue: str, caps: Caps) -> None:
 
 def caps(door: Door, queue: str) -> Caps:
     """Return the caps of a queue."""
-    for max_rows, max_bytes, max_leased, *_ in door.read(_CAPS, {"queue": queue}):
-        return Caps(max_rows, max_bytes, max_leased)
+    for max_rows, max_bytes, own_max_leased, *_ in door.read(_CAPS, {"queue": queue}):
+        return Caps(max_rows, max_bytes, own_max_leased)
     return Caps()
+
+
+def limit(write: Write, queue: str, most: int | None) -> bool:
+    """Bound what may be leased of a queue, whatever its own cap; False when it was new."""
+    known = bool(write.run(_CAPS, {"queue": queue}))
+    write.run(_LIMIT, {"queue": queue, "most": most})
+    write.wakes = True
+    return known
 
 
 def pause(write: Write, queue: str, paused: bool) -> bool:

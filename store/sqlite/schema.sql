@@ -98,7 +98,9 @@ create table fp_queue (
   name text primary key,
   max_rows integer check (max_rows >= 1), -- of ready and leased ones
   max_bytes integer check (max_bytes >= 1),
-  max_leased integer check (max_leased >= 1),
+  own_max_leased integer check (own_max_leased >= 1), -- as its handler says
+  told_max_leased integer check (told_max_leased >= 1), -- as operators say: that goes first
+  max_leased integer generated always as (coalesce(told_max_leased, own_max_leased)) virtual,
   paused integer not null default 0 check (paused in (0, 1)), -- nothing of it is claimed
   bytes integer not null default 0 check (bytes >= 0), -- of ready and leased ones
   ready integer not null default 0 check (ready >= 0), -- scheduled ones included

@@ -93,6 +93,11 @@ def test_a_queue_has_a_limit_until_it_has_none(store: Store, command: Command) -
     lifted = command("limit", "mail", "none")
     assert (lifted.code, lifted.out) == (0, "mail: no limit\n")
     assert len(queue.claim(limit=3)) == 2
+    store.queue("mail", max_leased=9)
+    assert command("limit", "mail", "2").out == "mail: at most 2 in work at a time\n"
+    assert command("limit", "mail", "none").out == (
+        "mail: at most 9 in work at a time, as its handler says\n"
+    )
 
 
 def test_workers_are_listed_with_what_they_are_at(

@@ -112,6 +112,25 @@ def test_a_limit_may_be_changed_and_lifted(full: Queue, store: Store) -> None:
     assert store.engine.caps("mail") == (100, None, None)
 
 
+def test_a_limit_of_operators_goes_before_that_of_the_handler(full: Queue, store: Store) -> None:
+    assert store.limit("mail", 1)
+    assert full.stats().max_leased == 1
+    store.queue("mail", max_leased=5)  # as a pool does it at its start
+
+    (claim,) = full.claim(limit=5)
+    assert full.claim() == []
+    assert store.limit("mail", 3)
+    assert len(full.claim(limit=5)) == 2
+    assert store.limit("mail", None)
+    assert full.stats().max_leased == 5
+    assert len(full.claim(limit=5)) == 2
+    claim.release()
+    assert not store.limit("new", 2)
+    assert store.queue("new").stats().max_leased == 2
+    with pytest.raises(InvalidInput, match="most"):
+        store.limit("mail", 0)
+
+
 @pytest.mark.parametrize("wrong", [0, -1, True, 1.5, "2"])
 def test_what_is_no_limit_is_refused(store: Store, wrong: int) -> None:
     with pytest.raises(InvalidInput, match="max_leased"):
