@@ -25,9 +25,15 @@ _NAMES = ", ".join(SCENARIOS)
     epilog="Scenarios: " + "; ".join(f"{each.name} ({each.about})" for each in SCENARIOS.values())
 )
 @click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
-@click.option("--processes", type=click.IntRange(1, 256), help="In place of the profile's.")
 @click.option(
-    "--seconds", type=click.FloatRange(0, min_open=True), help="In place of the profile's."
+    "--processes",
+    type=click.IntRange(1, 256),
+    help="In place of the profile's, where a scenario has so many.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    help="In place of the profile's, where a scenario lasts so long.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Repeat the faults of a run.")
 @click.option(
@@ -59,20 +65,20 @@ def stress(
 
     All scenarios when none is named. Each also runs with faults planted in the product, its
     canaries, which it has to catch. Exit 0 only when every invariant held and every canary
-    was caught.
+    was caught, of those that this machine can run.
 
     Example: fencepost stress busy caps --seconds 30 --report report
     """
     if unknown := [name for name in scenarios if name not in SCENARIOS]:
         raise click.BadParameter(f"no scenario {', '.join(unknown)}; there are {_NAMES}")
     names = [name for name in SCENARIOS if not scenarios or name in scenarios]
+    given = {"processes": processes, "seconds": seconds}
+    instead = {size: value for size, value in given.items() if value is not None}
+    for size in instead:
+        if not any(size in SCENARIOS[name].sizes[profile] for name in names):
+            click.echo(f"--{size} changes nothing here: {', '.join(names)}", err=True)
     if report is not None:
-        report.mkdir(parents=True, exist_ok=True)
-    instead: dict[str, float] = {}
-    if processes is not None:
-        instead["processes"] = processes
-    if seconds is not None:
-        instead["seconds"] = seconds
+        _make(report)
     seed = secrets.randbelow(2**32) if seed is None else seed
     work = Path(tempfile.mkdtemp(prefix="fencepost-stress-", dir=folder))
     try:
@@ -100,3 +106,9 @@ def stress(
         display.print_report(found, kept=None if found.ok else work)
     if not found.ok:
         sys.exit(1)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder, and those it is in, for this account only."""
+    for each in (*reversed(folder.parents), folder):
+        each.mkdir(mode=0o700, exist_ok=True)

@@ -123,6 +123,9 @@ class Report(msgspec.Struct):
 
     @property
     def ok(self) -> bool:
-        return all(result.ok for result in self.results) and all(
-            canary.ok for canary in self.canaries
+        """True when all held and was caught, of what could run here; False when nothing could."""
+        return (
+            all(result.ok for result in self.results)
+            and all(canary.ok for canary in self.canaries)
+            and not all(result.skipped for result in self.results)
         )

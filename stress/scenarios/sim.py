@@ -15,7 +15,7 @@ from typing import Any
 from ..fleet import Me
 from ..report import Chart
 from ..run import Run
-from ..scenario import Scenario
+from ..scenario import PROFILES, Scenario
 from ..sim.life import Lives
 
 # How often a child tells of its lives: more and more rarely.
@@ -91,8 +91,15 @@ def _add(run: Run, told: dict[str, Any]) -> None:
     for invariant, times in told["checked"].items():
         run.checked(invariant, times)
     for seed, invariant, what in told["findings"]:
-        again = f"fencepost stress sim --seed {seed} --processes 1 --seconds 0.01"
+        again = f"fencepost stress sim --seed {seed} --profile {_profile(run)}"
+        again += " --processes 1 --seconds 0.01"
         run.broken(invariant, f"seed {seed}: {what}\nreplay it alone: {again}")
+
+
+def _profile(run: Run) -> str:
+    """Return a profile whose lives are as long as those of this run."""
+    steps = run.size["steps"]
+    return next(name for name in PROFILES if SCENARIO.sizes[name]["steps"] == steps)
 
 
 def _sum_up(run: Run, total: Counter[str], seconds: float) -> None:

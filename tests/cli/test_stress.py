@@ -21,6 +21,10 @@ def _fine(run: Run) -> None:
     run.says("all is well")
 
 
+def _cannot(run: Run) -> None:
+    run.skip("not on this machine")
+
+
 def _lost(run: Run) -> None:
     run.check("nothing-lost", False, "one is [red]gone[/red]")
 
@@ -33,7 +37,8 @@ def _scenarios(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tempfile.tempdir", None)
     sizes = {"canary": {}, "ci": {"seconds": 1}, "nightly": {}, "release": {}}
     scenarios = {
-        name: Scenario(name, name, run, sizes) for name, run in (("fine", _fine), ("lost", _lost))
+        name: Scenario(name, name, run, sizes)
+        for name, run in (("fine", _fine), ("lost", _lost), ("cannot", _cannot))
     }
     module = importlib.import_module("fencepost.cli.stress")  # the command has the same name
     monkeypatch.setattr(module, "SCENARIOS", scenarios)
@@ -87,6 +92,7 @@ def test_the_report_is_a_page_and_a_file_for_machines(command: Command, tmp_path
 
     assert command("stress", "fine", "--report", str(folder)).code == 0
 
+    assert [each.stat().st_mode & 0o777 for each in (folder.parent, folder)] == [0o700, 0o700]
     assert (folder / "index.html").read_text().startswith("<!doctype html>")
     assert json.loads((folder / "report.json").read_bytes())["results"][0]["name"] == "fine"
 
@@ -109,3 +115,13 @@ def test_wrong_usage_is_one_line_and_exit_2(command: Command, words: tuple[str, 
     assert result.code == 2
     assert result.err.count("\n") == 1
     assert result.out == ""
+
+
+def test_a_run_of_which_nothing_can_run_here_fails(command: Command) -> None:
+    assert command("stress", "cannot").code == 1
+    assert command("stress", "cannot", "fine").code == 0
+
+
+def test_an_option_that_changes_nothing_is_said_to(command: Command) -> None:
+    assert "--processes changes nothing" in command("stress", "fine", "--processes", "3").err
+    assert command("stress", "fine", "--seconds", "3").err.count("changes nothing") == 0

@@ -59,6 +59,7 @@ def test_a_finding_names_the_seed_that_replays_it(tmp_path: Path, tiny: Tiny) ->
 
     assert result.findings[0].invariant == "fences-rise"
     assert "fencepost stress sim --seed 7" in result.findings[0].what
+    assert " --profile nightly --processes 1 --seconds 0.01" in result.findings[0].what
     assert [*tmp_path.glob("seed-7*.txt")]
 
 
