@@ -19,7 +19,7 @@ from ..store.errors import (
 from .output import plain
 
 # What the caller can put right in the command or its environment.
-_WRONG_USAGE = (InvalidInput, StoreOpenFailed, StoreCorrupt, SchemaUnsupported)
+_WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
 
 
 # The module of each, imported when it is asked for: a pool starts without the harness.
@@ -87,7 +87,10 @@ def main() -> None:
     except click.ClickException as error:
         code = _complain(error.format_message(), error.exit_code)
     except FencepostError as error:
-        code = _complain(str(error), 2 if isinstance(error, _WRONG_USAGE) else 1)
+        wrong = isinstance(error, _WRONG_USAGE)
+        # Damage that is met later is no fault of the command's.
+        wrong |= isinstance(error, StoreCorrupt) and error.operation == "open"
+        code = _complain(str(error), 2 if wrong else 1)
     except BrokenPipeError:
         # Whoever read the output has seen enough.
         code = _give_up_stdout()

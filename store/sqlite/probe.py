@@ -75,11 +75,12 @@ def _permissions(door: Door) -> tuple[str, bool]:
         raise FencepostError(f"others have access to {names}; run chmod 600 on it")
     if names := ", ".join(files.foreign(door.path)):
         raise FencepostError(f"{names} belongs to another account; run chown on it")
-    if files.shared_folder(door.path):
-        return "0600, in a folder in which others may write", True
-    if os.geteuid() == 0:
-        return "0600; running as root, an account of its own would be safer", True
-    return "0600", False
+    remarks = {
+        ", in a folder in which others may write": files.shared_folder(door.path),
+        "; running as root, an account of its own would be safer": os.geteuid() == 0,
+    }
+    said = "".join(remark for remark, applies in remarks.items() if applies)
+    return f"0600{said}", bool(said)
 
 
 def _place(door: Door) -> tuple[str, bool]:

@@ -170,3 +170,29 @@ def test_files_of_another_account_are_a_finding(
     monkeypatch.setattr("fencepost.store.sqlite.files.foreign", lambda path: (path,))
 
     assert failed(command) == ["permissions"]
+
+
+def test_each_remark_about_who_may_do_what_is_made(
+    filled: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.parent.chmod(0o1777)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+
+    (step,) = [
+        step
+        for step in command("doctor", "--json").json()["steps"]
+        if step["name"] == "permissions"
+    ]
+
+    assert "others may write" in step["detail"]
+    assert "running as root" in step["detail"]
+
+
+def test_damage_that_another_command_meets_is_no_wrong_usage(
+    filled: Path, command: Command
+) -> None:
+    with filled.open("r+b") as file:
+        file.seek(40 * 4096)
+        file.write(b"\xa5" * 4096 * 20)
+
+    assert command("backup", str(filled.parent / "copy.db")).complains(1)
