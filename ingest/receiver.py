@@ -50,14 +50,21 @@ class Receiver:
     Args:
         create: False refuses to make a store where there is none.
         on_ready: Called once requests can be answered.
+        on_waiting: Called when the store cannot be used yet.
     """
 
     def __init__(
-        self, app: App, *, create: bool = True, on_ready: Callable[[], None] | None = None
+        self,
+        app: App,
+        *,
+        create: bool = True,
+        on_ready: Callable[[], None] = lambda: None,
+        on_waiting: Callable[[], None] = lambda: None,
     ) -> None:
         self._app = app
         self._create = create
         self._on_ready = on_ready
+        self._on_waiting = on_waiting
         self._store: Store | None = None
         self._committer: Committer | None = None
         self._at_once = 0
@@ -72,14 +79,13 @@ class Receiver:
         await receive()
         options = {**self._app.store_options, "busy_timeout": _BUSY_SECONDS}
         open_store = partial(connect, self._app.store, create=self._create, **options)
-        self._store = await asyncio.to_thread(patiently, open_store)
-        await asyncio.to_thread(
-            patiently, partial(set_caps, self._store, self._app.handlers.values())
-        )
+        waiting = self._on_waiting
+        self._store = await asyncio.to_thread(patiently, open_store, waiting)
+        caps = partial(set_caps, self._store, self._app.handlers.values())
+        await asyncio.to_thread(patiently, caps, waiting)
         self._committer = Committer(self._store.engine)
         await send({"type": "lifespan.startup.complete"})
-        if self._on_ready is not None:
-            self._on_ready()
+        self._on_ready()
         await receive()
         await self._committer.close()
         self._store.close()

@@ -62,7 +62,12 @@ def _serve(
     # While it runs uvicorn ends at SIGTERM in good order, then raises it once more for the
     # handler that was there before it: this one.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    receiver = Receiver(load(), create=False, on_ready=lambda: line.send_bytes(b"ready 0"))
+    receiver = Receiver(
+        load(),
+        create=False,
+        on_ready=lambda: line.send_bytes(b"ready 0"),
+        on_waiting=lambda: line.send_bytes(b"waiting"),
+    )
     config = uvicorn.Config(
         receiver,
         loop="uvloop",

@@ -45,9 +45,9 @@ class Inbox:
     coroutines with `inbox.request(...)` and run them with `inbox.run(...)`.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, **options: Callable[[], None]) -> None:
         connect(app.store).close()  # as the supervisor does before it starts a receiver
-        self.receiver = Receiver(app)
+        self.receiver = Receiver(app, **options)  # type: ignore[arg-type]
         self._runner = asyncio.Runner()
         self._lifespan: asyncio.Queue[Event] = asyncio.Queue()
         self._said: asyncio.Queue[Event] = asyncio.Queue()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fencepost import connect
+from fencepost import Store, StoreBusy, connect
 
 from .inbox import Answer, Inbox, counted_commits, github, github_app, stored
 
@@ -143,6 +145,25 @@ def test_what_would_hold_the_lock_for_long_is_shared_out(
 
 
 # TRIG-5
+def test_a_receiver_waits_for_a_store_that_it_cannot_use_yet_and_says_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    failures = [StoreBusy(path=str(path), operation="open", waited=5.0)] * 2
+
+    def refuse_at_first(*arguments: Any, **options: Any) -> Store:
+        if failures:
+            raise failures.pop()
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr("fencepost.ingest.receiver.connect", refuse_at_first)
+    options = {name: partial(said.append, name) for name in ("on_waiting", "on_ready")}
+    with Inbox(github_app(path), **options) as inbox:
+        assert inbox.post(b"{}", github()).status == 200
+
+    assert said == ["on_waiting", "on_ready"]
+
+
 def test_one_key_many_times_in_a_moment_is_accepted_once(path: Path) -> None:
     headers = github(key="d-1")
 
