@@ -5,7 +5,6 @@ from .context import Cancelled, Context, Discard, Retry, SoftTimeout
 from .handler import Application, Handler
 from .incarnation import Role
 from .pool import PoolOptions, run_pool
-from .recycle import Recycle
 from .target import Target
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "Discard",
     "Handler",
     "PoolOptions",
-    "Recycle",
     "Retry",
     "Role",
     "SoftTimeout",

@@ -151,15 +151,13 @@ class Claims:
         if attempt.context.completed:
             log.error("failed after its transaction", delivery=claim.id, exc_info=error)
             self._holdings.drop(handled=True)
-        elif attempt.tenure.lost:
-            _log_lost(claim.hold)
-            self._holdings.drop(handled=False)
         else:
             self._endings.append((claim.hold, self._ending(attempt, error)))
 
     def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
         claim, handler = attempt.claim, attempt.handler
-        if isinstance(error, Cancelled):
+        # What is not given back would be renewed with what else this worker has in work.
+        if isinstance(error, Cancelled) or attempt.tenure.lost:
             log.warning("handler cancelled", queue=claim.queue, delivery=claim.id)
             return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
         found = verdict(handler, error, claim.attempt)

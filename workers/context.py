@@ -51,7 +51,8 @@ class Context:
         attempt: 1 for the first.
         fence: Greater than that of every earlier claim; hand it to systems that can
             refuse a smaller one than they have seen.
-        idempotency_key: The same for every attempt at this delivery, and for no other.
+        idempotency_key: The same for every attempt at this delivery, and for no other while
+            its key is remembered.
         completed: Its transaction has committed.
         told: It has been told that the lease is lost.
     """
@@ -78,14 +79,16 @@ class Context:
     def extend(self, lease: Duration) -> None:
         """Let the lease end no sooner than `lease` seconds from now.
 
-        The worker renews it all the time; this is for a handler that is about to stall
-        the whole process.
+        It is renewed all the time anyway; this is for a handler that wants to outlive a
+        store which cannot be reached for that long.
 
         Raises:
             LeaseLost: Somebody else has the delivery; stop working.
         """
         with self._telling():
+            asked_ms = self.store.engine.now_ms()
             self._claim.renew(lease)
+        self._tenure.extend(asked_ms + milliseconds(lease, "lease"))
         self._check()
 
     @contextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..store.engine import Engine, Hold
@@ -21,9 +23,18 @@ class Tenure:
         refused: The lease is known to be lost.
     """
 
-    def __init__(self, engine: Engine, page: Page, *, answered_ms: int, ends_ms: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        page: Page,
+        *,
+        answered_ms: int,
+        ends_ms: int,
+        on_extended: Callable[[int], None],
+    ) -> None:
         self._engine = engine
         self._page = page
+        self._on_extended = on_extended
         self._pid = os.getpid()
         self._answered_ms = answered_ms
         self._ends_ms = ends_ms
@@ -35,6 +46,11 @@ class Tenure:
         if (done := self._page.renewal) and done.since_ms <= self._answered_ms <= done.asked_ms:
             self._ends_ms = max(self._ends_ms, done.until_ms)
         return self._ends_ms
+
+    def extend(self, ends_ms: int) -> None:
+        """Believe in the lease until then: the store has been asked, and said so."""
+        self._ends_ms = max(self._ends_ms, ends_ms)
+        self._on_extended(self._ends_ms)
 
     @property
     def lost(self) -> bool:
@@ -72,7 +88,19 @@ class Holdings:
         # By the fence: it may hold one again that it has lost, and not be done with either.
         self._held[hold.fence] = hold.id, ends_ms, kill_at_ms
         self._tell(newest=hold.id, fence=hold.fence)
-        return Tenure(self._engine, self._page, answered_ms=now_ms, ends_ms=ends_ms)
+        return Tenure(
+            self._engine,
+            self._page,
+            answered_ms=now_ms,
+            ends_ms=ends_ms,
+            on_extended=partial(self._extend, hold.fence),
+        )
+
+    def _extend(self, fence: int, ends_ms: int) -> None:
+        if fence in self._held:
+            id, _, kill_at_ms = self._held[fence]
+            self._held[fence] = id, ends_ms, kill_at_ms
+            self._tell()
 
     def spare(self, hold: Hold) -> None:
         """Say that the handler has returned."""

@@ -95,7 +95,8 @@ def run_pool(
     options.check()
     with connect(app.store, **app.store_options) as store:
         set_caps(store, app.handlers.values())
-    patience = min(_PATIENCE_SECONDS, float(app.store_options.get("busy_timeout", 5.0)))
+    asked = milliseconds(app.store_options.get("busy_timeout", 5.0), "busy_timeout") / 1000
+    patience = min(_PATIENCE_SECONDS, asked)
     open_store = partial(connect, app.store, **{**app.store_options, "busy_timeout": patience})
     with open_store() as store, open_store() as keeping:
         sizing = _sizing(store, options, names)

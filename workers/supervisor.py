@@ -158,10 +158,8 @@ class Supervisor:
             log.info("quiet" if self._quiet else "resumed")
             for each in self._workers:
                 self._hush(each)
-        elif number == signal.SIGTTIN:
-            self._sizing.change(1)
-        elif number == signal.SIGTTOU:
-            self._sizing.change(-1)
+        elif number in (signal.SIGTTIN, signal.SIGTTOU) and self._pool is not None:
+            self._sizing.change(1 if number == signal.SIGTTIN else -1)
         elif number == signal.SIGHUP and not self._steps:
             self._reload()
         elif number == signal.SIGUSR1:
@@ -190,7 +188,7 @@ class Supervisor:
             self._steps.pop(0)[1]()
 
     def _cancel(self) -> None:
-        for each in self._all():
+        for each in self._workers:
             if each.ready:
                 each.signal(signal.SIGUSR2)
             else:
@@ -224,7 +222,9 @@ class Supervisor:
             self._workers.size = self._sizing.size
         self._template.keep_up()
         for crew in self._crews:
-            crew.fit()
+            for each in crew.fit():
+                if self._quiet and crew is self._workers:
+                    self._hush(each)  # before it can claim
         if any(crew.failed for crew in self._crews):
             self._failed = True
             self._stop()
@@ -245,7 +245,7 @@ class Supervisor:
         template = [] if self._template.line is None else [self._template.line]
         for event in wait([*lines, *stacks, *template, signals.fd], self._pause(now)):
             if event in lines:
-                self._hear(lines[event])
+                lines[event].hear()
                 self._bereaved |= lines[event].line is None
             elif event in stacks:
                 self._stacks[event] = now + _STACKS_SECONDS
@@ -268,12 +268,6 @@ class Supervisor:
             times += [crew.start_at for crew in self._crews if crew.short and crew.start_at > now]
             times += [now + _DONE_SECONDS] if self._done is not None else []
         return max(0.0, min(times) - now)
-
-    def _hear(self, each: Incarnation) -> None:
-        was_ready = each.ready
-        each.hear()
-        if not was_ready and each.ready and self._quiet:
-            self._hush(each)
 
     def _announce(self) -> None:
         """Say that all is up, for the first time or again after a reload."""

@@ -41,7 +41,7 @@ from .store.errors import (
     StoreFull,
     StoreOpenFailed,
 )
-from .workers import Cancelled, Context, Discard, Recycle, Retry, SoftTimeout
+from .workers import Cancelled, Context, Discard, Retry, SoftTimeout
 
 __all__ = [
     "App",
@@ -73,7 +73,6 @@ __all__ = [
     "QueueFull",
     "QueueStats",
     "Receipt",
-    "Recycle",
     "Retry",
     "SchemaUnsupported",
     "SoftTimeout",

@@ -237,3 +237,27 @@ def test_an_app_whose_workers_cannot_start_ends_with_1(folder: Path) -> None:
 
     assert ended.code == 1
     assert "giving up" in ended.err
+
+
+def test_a_receiver_alone_scales_nobody(folder: Path) -> None:
+    with running(fencepost("serve", "app.py", "--port", "0"), cwd=folder) as serve:
+        line_of(serve)
+        serve.send_signal(signal.SIGTTOU)
+        serve.send_signal(signal.SIGTTIN)
+        serve.send_signal(signal.SIGTERM)
+        assert serve.wait(PATIENCE_SECONDS) == 0
+
+    with opened(folder) as store:
+        assert store.engine.pools.scale() is None
+
+
+def test_times_of_an_app_may_be_timedeltas(folder: Path) -> None:
+    text = "from datetime import timedelta\n" + APP
+    (folder / "app.py").write_text(
+        text.replace('App("hooks.db")', 'App("hooks.db", busy_timeout=timedelta(seconds=2))')
+    )
+    enqueue(folder, mail=1)
+
+    assert run("work", "app.py", "--drain", "--workers", "1", cwd=folder).code == 0
+
+    assert results(folder, "mail") == ["sent"]

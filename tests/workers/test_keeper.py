@@ -12,9 +12,10 @@ import pytest
 from fencepost import StoreBusy, connect
 from fencepost.store import Claim, Store
 from fencepost.store.engine import Engine, Hold
+from fencepost.workers.context import Context
 from fencepost.workers.holdings import Holdings
 from fencepost.workers.incarnation import Incarnation
-from fencepost.workers.keeper import Keeper
+from fencepost.workers.keeper import Keeper, effective_end
 from fencepost.workers.page import Page
 
 from ..clock import FakeClock
@@ -248,4 +249,23 @@ def test_a_tenure_ends_by_the_clock_of_the_store_which_a_suspended_machine_moves
     engine.clock_ms += 59_999
     assert not tenure.lost
     engine.clock_ms += 1
+    assert tenure.lost
+
+
+def test_a_handler_that_extends_its_lease_is_believed_to_have_it_for_as_long(
+    store: Store, clock: FakeClock
+) -> None:
+    member = _member(store)
+    holdings = Holdings(store.engine, LEASE, member.page)
+    claim = _claim(store, member)
+    tenure = holdings.keep(claim.hold, store.engine.now_ms())
+
+    Context(claim, store, tenure).extend(10 * LEASE)
+
+    clock.advance(9 * LEASE)
+    assert not tenure.lost
+    work = member.page.work
+    assert work is not None
+    assert effective_end(work, member.page.renewal) == store.engine.now_ms() + LEASE * 1000
+    clock.advance(2 * LEASE)
     assert tenure.lost

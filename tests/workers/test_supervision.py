@@ -90,10 +90,10 @@ def test_no_worker_claims_while_the_pool_is_quiet(site: Site) -> None:
         pool.send_signal(signal.SIGTSTP)
         wait_until(lambda: {each.state for each in _workers(site)} == {"quiet"}, "all are quiet")
         assert site.store.pools()[0].state == "quiet"
+        site.store.queue("quick").enqueue(b"", key="k")
         site.store.scale(3)
         _up(site, 3)
         wait_until(lambda: {each.state for each in _workers(site)} == {"quiet"}, "it is quiet too")
-        site.store.queue("quick").enqueue(b"", key="k")
         # Somebody who is not quiet takes it, so it was there to be taken.
         (claim,) = site.store.queue("quick").claim(lease=30)
         claim.release()

@@ -13,11 +13,11 @@ import pytest
 from multiprocess import Pipe
 from multiprocess.connection import Connection
 
-from fencepost import App, Context, Message, OutcomeUnknown, Recycle, Store, StoreFull, connect
+from fencepost import App, Context, LeaseLost, Message, OutcomeUnknown, Store, StoreFull, connect
 from fencepost.workers.holdings import Holdings
 from fencepost.workers.memory import resident_bytes
 from fencepost.workers.page import Page
-from fencepost.workers.recycle import Age
+from fencepost.workers.recycle import Age, Recycle
 from fencepost.workers.worker import Worker
 
 from ..processes import PATIENCE_SECONDS, wait_until
@@ -44,12 +44,16 @@ def run(store: Store, page: Page) -> Iterator[Run]:
     """Runs a worker until `supervise`, which has the other end of the line, returns."""
     numbers = (signal.SIGUSR2, signal.SIGURG)
     before = {number: signal.getsignal(number) for number in numbers}
-    handled: list[str] = []
     app = App(store.engine.path)
 
     @app.task("mail")
     def mail(message: Message, ctx: Context) -> None:
-        handled.append(message.key or "")
+        if message.key == "late" and not believed_lost:
+            believed_lost.append(True)
+            ctx._tenure.refused = True
+            raise LeaseLost("this one", cause="expired", operation="renew", path=store.engine.path)
+
+    believed_lost: list[bool] = []
 
     def run(supervise: Callable[[Connection[Any, Any]], None], recycle: Recycle = NEVER) -> None:
         line, far_end = Pipe()
@@ -189,3 +193,12 @@ def test_a_process_may_reach_an_age_a_count_and_a_size() -> None:
     assert resident is not None
     assert Age(Recycle(max_memory=resident * 2)).why(0) is None
     assert "MiB of memory" in (Age(Recycle(max_memory=resident // 2)).why(0) or "")
+
+
+def test_what_was_believed_lost_is_given_back(run: Run, store: Store) -> None:
+    _enqueue(store, "late")
+
+    run(lambda line: wait_until(_done(store, 1), "it is handled after all"))
+
+    (found,) = store.deliveries()
+    assert found.attempt == 1
