@@ -14,7 +14,7 @@ from .output import as_json, print_json, print_table, the_store
 def sweep(store: str, as_json: bool) -> None:
     """Remove what has expired, and say how many rows of each kind.
 
-    Workers do the same, a little at a time.
+    Running pools do the same, a little at a time.
 
     Example: fencepost sweep --store hooks.db
     """

@@ -16,7 +16,7 @@ class Pool:
         state: "starting", "running", "quiet" while it claims nothing, "stopping", or "lost"
             when its process is gone and nobody has struck it off yet.
         size: How many workers it wants now.
-        queues: None for all that its app has handlers for.
+        queues: Those that it was started for; None when that was not said.
         started_at: Unix seconds on the store's clock, as is `seen_at`.
     """
 
@@ -36,8 +36,8 @@ class Worker:
 
     Attributes:
         pool: The id of its pool.
-        state: "starting", "idle", "busy", "stopping", or "lost" when the process is
-            gone and nobody has taken its claims back yet.
+        state: "starting", "idle", "busy", "quiet" while it claims nothing, "stopping", or
+            "lost" when the process is gone and nobody has taken its claims back yet.
         memory: Bytes that it had resident when it said so last; None before.
         delivery, queue: The oldest that it holds, None when it holds none.
         busy_since: When it claimed that one; Unix seconds on the store's clock, as are
