@@ -19,6 +19,7 @@ from typing import Any, Self
 from multiprocess.reduction import ForkingPickler
 
 from ..workers import forks
+from ..workers.nameless import nameless
 from ..workers.orphan import adopting, die_with_parent
 from .forked import exit_after
 
@@ -52,7 +53,7 @@ class Nursery:
                 "from fencepost.stress.nursery import serve;"
                 f"serve({os.getpid()}, {far_end.fileno()})"
             )
-            pid = os.posix_spawn(sys.executable, [sys.executable, "-c", code], os.environ)
+            pid = os.posix_spawn(sys.executable, [sys.executable, "-P", "-c", code], os.environ)
         return cls(line, pid)
 
     @classmethod
@@ -68,12 +69,11 @@ class Nursery:
 
     def start(self, entry: Callable[..., None], *arguments: Any, fds: tuple[int, ...]) -> Process:
         """Start a process that calls entry(*fds, *arguments) with descriptors of its own."""
-        call = os.memfd_create("fencepost-stress")
-        with open(call, "w+b") as file:
-            file.write(ForkingPickler.dumps((os.getpid(), entry, arguments)))
-            file.seek(0)
-            with adopting():
-                return Process(forks.ask(self._line, [call, *fds]))
+        with (
+            nameless(bytes(ForkingPickler.dumps((os.getpid(), entry, arguments)))) as call,
+            adopting(),
+        ):
+            return Process(forks.ask(self._line, [call, *fds]))
 
 
 class Process:

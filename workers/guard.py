@@ -16,10 +16,7 @@ from .keeper import effective_end
 # What is left of a lease when its worker is killed because nobody could renew it.
 _LAST_SHARE = 0.05
 _LAST_MS = 50
-# Who was stopped, or slept with the machine, sees for itself that its lease is gone.
 _WAKING_SECONDS = 5.0
-# Between two looks; a supervisor that was not itself for longer has slept with the others.
-_SLEPT_SECONDS = 2.0
 
 
 class Guard:
@@ -35,25 +32,21 @@ class Guard:
         self._last_ms = max(_LAST_MS, round(lease * 1000 * _LAST_SHARE))
         self._spare_seconds = max(_WAKING_SECONDS, lease / 2)
         self._spared: dict[int, float] = {}
-        self._looked_at = time.monotonic()
 
     def look(self, workers: Iterable[Incarnation]) -> None:
         """Kill whose time is up, or whose lease runs out."""
         now = time.monotonic()
-        slept = now - self._looked_at > _SLEPT_SECONDS
-        self._looked_at = now
         for each in workers:
-            if slept:
-                self._spare(each)
             work = each.page.work
             if work is None or not work.claims:
                 continue
             now_ms = self._engine.now_ms()
             if work.kill_at_ms and now_ms >= work.kill_at_ms:
+                each.overdue = work.kill_for
                 each.kill("its handler was over its timeout")
             elif effective_end(work, each.page.renewal) - now_ms <= self._last_ms:
                 if each.is_stopped():
-                    self._spare(each)
+                    self.spare(each)
                 elif now >= self._spared.get(each.pid, 0):
                     each.kill("its lease could not be renewed")
 
@@ -61,5 +54,6 @@ class Guard:
         """Drop what was known of a process that has ended."""
         self._spared.pop(each.pid, None)
 
-    def _spare(self, each: Incarnation) -> None:
+    def spare(self, each: Incarnation) -> None:
+        """Give it time to see for itself that its lease is gone: it was stopped, or slept."""
         self._spared[each.pid] = time.monotonic() + self._spare_seconds

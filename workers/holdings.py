@@ -123,12 +123,14 @@ class Holdings:
 
     def _tell(self, **changed: Any) -> None:
         held = list(self._held.values())
+        kill_at_ms, kill_for = min(((kill, id) for id, _, kill in held if kill), default=(0, 0))
         self._work = replace(
             self._work,
             claims=len(held),
             delivery=held[0][0] if held else 0,
             ends_ms=min((ends for _, ends, _ in held), default=0),
-            kill_at_ms=min((kill for _, _, kill in held if kill), default=0),
+            kill_at_ms=kill_at_ms,
+            kill_for=kill_for,
             **changed,
         )
         self._page.work = self._work

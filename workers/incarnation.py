@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from multiprocess.connection import Connection
 
 from .birth import describe
+from .log import log
+from .nameless import nameless
 from .page import Page, Work
 from .template import Template
 
@@ -77,7 +78,9 @@ class Incarnation:
         waiting: It has said that it cannot reach the store.
         outdated: A successor is wanted.
         leaving: It has been told to end.
+        over_at: time.monotonic() when it had nothing left to do; None before.
         killed_for: Why the supervisor killed it; empty when it did not.
+        overdue: The delivery that it was killed for, 0 for none.
     """
 
     def __init__(self, role: Role, template: Template) -> None:
@@ -92,24 +95,28 @@ class Incarnation:
         self.waiting = False
         self.outdated = False
         self.leaving = False
+        self.over_at: float | None = None
         self.killed_for = ""
-        self.page = Page()
-        ours, far_end = socket.socketpair()
-        self.line: Connection | None = Connection(ours.detach())
-        self.stacks, stacks = os.pipe()
-        os.set_blocking(self.stacks, False)
-        try:
-            with far_end, tempfile.TemporaryFile() as file:
-                name = f"fencepost-{role.name}"
-                file.write(describe(name, role.entry, role.arguments, main=role.main))
-                file.seek(0)
-                fds = [file.fileno(), far_end.fileno(), self.page.fd, stacks, *role.fds]
-                self.pid = template.fork(fds)
-        except BaseException:
-            self._close()
-            raise
-        finally:
-            os.close(stacks)
+        self.overdue = 0
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as theirs:
+            self.page = Page()
+            undo.callback(self.page.close)
+            ours, far_end = socket.socketpair()
+            theirs.enter_context(far_end)
+            self.line: Connection | None = Connection(ours.detach())
+            undo.callback(self.line.close)
+            self.stacks, stacks = os.pipe()
+            undo.callback(os.close, self.stacks)
+            theirs.callback(os.close, stacks)
+            os.set_blocking(self.stacks, False)
+            name = f"fencepost-{role.name}"
+            description = theirs.enter_context(
+                nameless(describe(name, role.entry, role.arguments, main=role.main))
+            )
+            self.pid = template.fork(
+                [description, far_end.fileno(), self.page.fd, stacks, *role.fds]
+            )
+            undo.pop_all()
 
     @property
     def ready(self) -> bool:
@@ -129,7 +136,10 @@ class Incarnation:
             self.worker, self.waiting = int(rest), False
         elif word == "waiting":
             self.waiting = True
+        elif word == "ended":
+            self.over_at = time.monotonic()
         elif word == "recycle":
+            log.info("recycling", pid=self.pid, why=rest)
             self.outdated = True
 
     def send(self, word: bytes) -> None:

@@ -8,7 +8,6 @@ store, and this does, in a thread of the supervisor, what has to go on meanwhile
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -131,14 +130,12 @@ class Keeper:
             self._engine.pools.report(reports)
         self._said.update(news)
 
-    def last(self, each: Incarnation, work: Work) -> None:
-        """Report of a worker that has ended what it had no time to have reported."""
-        if not each.worker:
-            return
-        said = self._said.pop(each.worker, _NOTHING)
-        if (work.handled, work.fence) != said[1:3] or said is _NOTHING:
-            with contextlib.suppress(FencepostError):  # for the eye only
-                self._engine.pools.report({each.worker: _news(work, said, None)})
+    def last(self, each: Incarnation, work: Work) -> Report | None:
+        """Return what a worker that has ended had no time to have reported, None for nothing."""
+        said = self._said.pop(each.worker or 0, _NOTHING)
+        if (work.handled, work.fence) == said[1:3] and said is not _NOTHING:
+            return None
+        return _news(work, said, None)
 
     def _keep_up(self) -> None:
         """Do one round of the store's upkeep, unless another process does it."""

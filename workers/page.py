@@ -10,10 +10,10 @@ import contextlib
 import mmap
 import os
 import struct
-import sys
-import tempfile
 import zlib
 from dataclasses import dataclass
+
+from .nameless import nameless
 
 STATES = ("starting", "idle", "quiet", "stopping")
 
@@ -29,6 +29,7 @@ class Work:
         delivery: The oldest of them, 0 for none.
         ends_ms: When the first of their leases ends if nobody renews it; 0 for none.
         kill_at_ms: When the first of them is over its timeout; 0 when none has one.
+        kill_for: The delivery that is, 0 for none.
         handled: Deliveries so far.
         newest, fence: Its newest claim, 0 for none.
         state: One of STATES.
@@ -38,6 +39,7 @@ class Work:
     delivery: int = 0
     ends_ms: int = 0
     kill_at_ms: int = 0
+    kill_for: int = 0
     handled: int = 0
     newest: int = 0
     fence: int = 0
@@ -67,8 +69,12 @@ class Page:
 
     def __init__(self, fd: int | None = None) -> None:
         self.fd = _memory() if fd is None else fd
-        self._map = mmap.mmap(self.fd, mmap.PAGESIZE)
-        self._work = _Record(self._map, 0, 8)
+        try:
+            self._map = mmap.mmap(self.fd, mmap.PAGESIZE)
+        except BaseException:
+            os.close(self.fd)
+            raise
+        self._work = _Record(self._map, 0, 9)
         self._renewal = _Record(self._map, 1024, 3)
 
     @property
@@ -76,8 +82,18 @@ class Page:
         """What the worker is at; None while that is just being written."""
         if (found := self._work.read()) is None:
             return None
-        claims, delivery, ends_ms, kill_at_ms, handled, newest, fence, state = found
-        return Work(claims, delivery, ends_ms, kill_at_ms, handled, newest, fence, STATES[state])
+        claims, delivery, ends_ms, kill_at_ms, kill_for, handled, newest, fence, state = found
+        return Work(
+            claims,
+            delivery,
+            ends_ms,
+            kill_at_ms,
+            kill_for,
+            handled,
+            newest,
+            fence,
+            STATES[state],
+        )
 
     @work.setter
     def work(self, work: Work) -> None:
@@ -86,6 +102,7 @@ class Page:
             work.delivery,
             work.ends_ms,
             work.kill_at_ms,
+            work.kill_for,
             work.handled,
             work.newest,
             work.fence,
@@ -141,10 +158,5 @@ class _Record:
 
 
 def _memory() -> int:
-    if sys.platform == "linux":
-        fd = os.memfd_create("fencepost-worker")
-    else:
-        with tempfile.TemporaryFile() as file:
-            fd = os.dup(file.fileno())
-    os.ftruncate(fd, mmap.PAGESIZE)
-    return fd
+    with nameless(bytes(mmap.PAGESIZE), "fencepost-worker") as fd:
+        return os.dup(fd)

@@ -8,6 +8,7 @@ import time
 from typing import Literal, NamedTuple
 
 from ..store.engine import Engine
+from ..store.engine.pools import Report
 from ..store.errors import FencepostError
 from .incarnation import End, Incarnation
 from .log import log
@@ -22,7 +23,9 @@ class _Ending(NamedTuple):
 
     why: str
     kind: Literal["stopped", "killed"]
-    crashed: bool
+    crashed: bool = False
+    overdue: int | None = None
+    last: Report | None = None
 
 
 class Rescue:
@@ -32,9 +35,11 @@ class Rescue:
         due: time.monotonic() from which to look for others' dead.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, pool: int | None) -> None:
+        """`pool` is the id of its own, None when that has no workers."""
         self.due = 0.0
         self._engine = engine
+        self._pool = pool
         self._killed: dict[int, None] = {}
         # How those ended whose end the store could not be told yet.
         self._untold: dict[int, _Ending] = {}
@@ -45,20 +50,32 @@ class Rescue:
             return
         self.due = time.monotonic() + _ROUND_SECONDS
         with contextlib.suppress(FencepostError):  # tried again in five seconds
-            for worker in self._engine.pools.workers():
-                if worker.state == "lost":
-                    gone = _Ending(f"worker process {worker.pid} is gone", "killed", crashed=False)
-                    self._retire(worker.id, self._untold.pop(worker.id, gone))
-            for pool in self._engine.pools.pools():
+            pools = self._engine.pools.pools()
+            # How the worker of another pool ended that pool's supervisor knows best.
+            others = {each.id for each in pools if each.state != "lost"} - {self._pool}
+            workers = self._engine.pools.workers()
+            for gone_before in self._untold.keys() - {each.id for each in workers}:
+                del self._untold[gone_before]
+            for worker in workers:
+                if worker.state == "lost" and worker.pool not in others:
+                    gone = _Ending(f"worker process {worker.pid} is gone", "killed")
+                    ending = self._untold.pop(worker.id, gone)
+                    if not self._retire(worker.id, ending):
+                        return
+            for pool in pools:
                 if pool.state == "lost":
                     self._engine.pools.end(pool.id, f"supervisor process {pool.pid} is gone")
 
-    def take(self, each: Incarnation, end: End) -> None:
-        """Take back what a process had that has just ended."""
+    def take(self, each: Incarnation, end: End, last: Report | None) -> None:
+        """Take back what a process had that has just ended, and report its `last`."""
         if each.worker:
             crashed = self._is_to_blame(each, end)
             kind: Literal["stopped", "killed"] = "killed" if end.signal else "stopped"
-            self._retire(each.worker, _Ending(end.why, kind, crashed))
+            ending = _Ending(end.why, kind, crashed, each.overdue or None, last)
+            if self._untold:  # the store is asked in `look`: each wait for it holds up the pool
+                self._untold[each.worker] = ending
+            else:
+                self._retire(each.worker, ending)
         else:
             log.info("process ended", why=end.why)
 
@@ -81,14 +98,14 @@ class Rescue:
             del self._killed[next(iter(self._killed))]
         return again or not known
 
-    def _retire(self, worker: int, ending: _Ending) -> None:
+    def _retire(self, worker: int, ending: _Ending) -> bool:
+        """Strike a worker off; False when the store could not be told, which is tried again."""
         try:
-            left = self._engine.pools.retire(
-                worker, ending.why, kind=ending.kind, crashed=ending.crashed
-            )
+            left = self._engine.pools.retire(worker, **ending._asdict())
         except FencepostError as error:
             log.warning("claims not given back yet", worker=worker, error=str(error))
             self._untold[worker] = ending
             self.due = time.monotonic() + _AGAIN_SECONDS
-        else:
-            log.info("process ended", why=ending.why, worker=worker, given_back=left)
+            return False
+        log.info("process ended", why=ending.why, worker=worker, given_back=left)
+        return True

@@ -10,11 +10,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 
+from .nameless import nameless
 from .runner import LINE_FD
 
 _RUNNER = Path(__file__).with_name("runner.py")
@@ -71,7 +71,7 @@ class Runner:
         try:
             line = self._start() if self._line is None else self._line
             with contextlib.closing(_Listener()) as listener:
-                with _file(json.dumps(request).encode()) as asked, _file(body) as stdin:
+                with nameless(json.dumps(request).encode()) as asked, nameless(body) as stdin:
                     fds = [asked, stdin, listener.far_end]
                     socket.send_fds(line, [b"run"], fds)
                 listener.begin()
@@ -186,13 +186,3 @@ def _answer(
             if not listener.hear():
                 poll.unregister(fd)  # it has closed its stderr and goes on
     return None
-
-
-@contextlib.contextmanager
-def _file(content: bytes) -> Iterator[int]:
-    """Make a nameless file, at its beginning: unlike a pipe, nobody has to feed it."""
-    linux = sys.platform == "linux"
-    with os.fdopen(os.memfd_create("command"), "w+b") if linux else TemporaryFile() as file:
-        file.write(content)
-        file.seek(0)
-        yield file.fileno()

@@ -26,6 +26,8 @@ from .template import Template
 _DONE_SECONDS = 0.1
 _TELL_SECONDS = 30.0
 _STACKS_SECONDS = 0.1
+# Who wakes up so much too late has slept with its workers: stopped, or frozen with the host.
+_SLEPT_SECONDS = 2.0
 # A program of the user's may have taken SIGCHLD, which tells of deaths at once.
 _CLEAR_SECONDS = 1.0
 # Handlers that are cancelled may clean up for so long.
@@ -71,7 +73,7 @@ class Supervisor:
         grace: float,
         start_seconds: float,
         done: Callable[[], bool] | None,
-        on_ready: Callable[[], None] | None,
+        on_ready: Callable[[], None],
     ) -> None:
         self._engine = store.engine
         self._pool = pool
@@ -82,7 +84,7 @@ class Supervisor:
             *(Crew(role, 1, self._template, start_seconds=start_seconds) for role in others),
             self._workers,
         ]
-        self._rescue = Rescue(self._engine)
+        self._rescue = Rescue(self._engine, pool)
         self._guard = Guard(self._engine, lease)
         self._keeper = Keeper(keeping.engine, lease, lambda: list(self._workers))
         self._notifier = Notifier()
@@ -90,6 +92,7 @@ class Supervisor:
         self._grace = grace
         self._done = done
         self._on_ready = on_ready
+        self._announced = False
         self._quiet = False
         self._failed = False
         self._reloading = False
@@ -136,7 +139,7 @@ class Supervisor:
             if self._done is not None and self._done():
                 self._stop()
         for crew in self._crews:
-            crew.enforce_start()
+            crew.enforce_times()
         self._guard.look(self._workers)
         self._tell()
         self._notifier.pat()
@@ -147,12 +150,12 @@ class Supervisor:
             self._bereaved = True
         elif number in (signal.SIGTERM, signal.SIGINT):
             if self._steps:
-                self._kill()
+                self._kill("it was told to end now")
             else:
                 self._stop()
         elif number == signal.SIGQUIT:
             self._stop()
-            self._kill()
+            self._kill("it was told to end now")
         elif number in (signal.SIGTSTP, signal.SIGCONT):
             self._quiet = number == signal.SIGTSTP
             log.info("quiet" if self._quiet else "resumed")
@@ -194,9 +197,9 @@ class Supervisor:
             else:
                 each.kill("not up when the grace time ended")
 
-    def _kill(self) -> None:
+    def _kill(self, why: str = "the grace time is over") -> None:
         for each in self._all():
-            each.kill("the grace time is over")
+            each.kill(why)
 
     def _end_all(self) -> None:
         for each in self._all():
@@ -234,8 +237,7 @@ class Supervisor:
             for each, end in crew.clear():
                 self._stacks.pop(each.stacks, None)
                 self._guard.forget(each)
-                self._keeper.last(each, end.work)
-                self._rescue.take(each, end)
+                self._rescue.take(each, end, self._keeper.last(each, end.work))
 
     def _listen(self, signals: Signals) -> None:
         """Wait until a process says something or ends, a signal comes, or time is up."""
@@ -243,7 +245,13 @@ class Supervisor:
         lines = {each.line: each for each in self._all() if each.line is not None}
         stacks = {each.stacks: each for each in self._all() if each.stacks not in self._stacks}
         template = [] if self._template.line is None else [self._template.line]
-        for event in wait([*lines, *stacks, *template, signals.fd], self._pause(now)):
+        pause, slept_ms = self._pause(now), -self._engine.now_ms()
+        heard = wait([*lines, *stacks, *template, signals.fd], pause)
+        slept_ms += self._engine.now_ms()
+        if slept_ms > (pause + _SLEPT_SECONDS) * 1000:
+            for each in self._workers:
+                self._guard.spare(each)
+        for event in heard:
             if event in lines:
                 lines[event].hear()
                 self._bereaved |= lines[event].line is None
@@ -273,13 +281,16 @@ class Supervisor:
         """Say that all is up, for the first time or again after a reload."""
         if not all(crew.complete for crew in self._crews):
             return
-        if self._on_ready is not None:
+        if not self._announced:
+            self._announced = True
             self._on_ready()
-            self._on_ready = None
             self._notifier.tell("READY=1")
         if self._reloading and not any(crew.renews for crew in self._crews):
             self._reloading = False
-            log.info("reloaded")
+            if any(crew.gave_up for crew in self._crews):
+                log.error("not reloaded: the new processes do not start, the old ones stay")
+            else:
+                log.info("reloaded")
             self._notifier.tell("READY=1")
 
     def _tell(self) -> None:

@@ -11,7 +11,7 @@ from ..worker import Event, Pool, Worker
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a worker says of itself.
+    """What a supervisor says of a worker.
 
     Attributes:
         handled: Messages so far.
@@ -83,12 +83,18 @@ class Pools(Protocol):
         *,
         kind: Literal["stopped", "killed"] = "stopped",
         crashed: bool = False,
+        overdue: int | None = None,
+        last: Report | None = None,
     ) -> int:
         """Strike a worker off; return how many claims it left, given back now.
 
         Args:
             crashed: It ended by its own doing. If it held one delivery and no other, that
-                one is to blame: after `max_crashes` of them it is dead.
+                one is to blame: after `max_crashes` of them it is dead. Several come back
+                one after the other, so that the next crash tells more.
+            overdue: The delivery that it was killed for. The attempts at others that it
+                held do not count, unless there is to be but one.
+            last: What has not been reported of it yet.
         """
         ...
 

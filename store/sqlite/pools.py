@@ -171,9 +171,20 @@ class SqlitePools:
             return disown(write, worker, keep)
 
     @again_when_full
-    def retire(self, worker: int, why: str, *, kind: str = "stopped", crashed: bool = False) -> int:
+    def retire(
+        self,
+        worker: int,
+        why: str,
+        *,
+        kind: str = "stopped",
+        crashed: bool = False,
+        overdue: int | None = None,
+        last: Report | None = None,
+    ) -> int:
         with self._door.write("retire") as write:
-            losses = reap_owner(write, worker, why, crashed=crashed)
+            if last is not None:
+                _report(write, worker, last)
+            losses = reap_owner(write, worker, why, crashed=crashed, overdue=overdue)
             for pool, pid in write.run(_RETIRE, {"id": worker}):
                 who = {"pool": pool, "worker": worker, "pid": pid}
                 for delivery, fence, state in losses:

@@ -33,11 +33,17 @@ _CRASH = "update fp_delivery set crashes = :crashes where id = :id"
 # until somebody else has claimed the delivery.
 _RETURN = """
 update fp_delivery
-set state = 'ready', lease_until_ms = null, due_at_ms = null, error = :why, changed_at_ms = :now
+set state = 'ready', lease_until_ms = null, due_at_ms = :due, held = :held, error = :why,
+    changed_at_ms = :now
 where id = :id
 """
 
-# The claim that nobody has heard of was no attempt.
+# Who has crashed of several, their next worker is to find out: they come back one by one,
+# with twice as much between them after each attempt.
+_APART_MS = 250
+_MOST_DOUBLINGS = 6
+
+# What nobody has heard of, or another has ended, was no attempt.
 _UNDO = """
 update fp_delivery
 set state = 'ready', attempt = attempt - 1, token = null, lease_until_ms = null,
@@ -86,20 +92,30 @@ class Loss(NamedTuple):
     state: str
 
 
-def reap_owner(write: Write, owner: int, why: str, *, crashed: bool) -> list[Loss]:
+def reap_owner(
+    write: Write, owner: int, why: str, *, crashed: bool, overdue: int | None
+) -> list[Loss]:
     """Put all that a dead worker held among the ready, or the dead.
 
-    Of a worker that has `crashed` a delivery that was alone with it is to blame.
+    Of a worker that has `crashed` a delivery that was alone with it is to blame. Of one that
+    was killed because `overdue` was over its time the attempts at all others do not count.
     """
     rows = write.run(_OWNED, {"owner": owner, "now": write.now_ms})
     losses = []
-    for *columns, fence, crashes, most, error in rows:
-        was, fatal = Standing(*columns), False
+    for place, (*columns, fence, crashes, most, error) in enumerate(rows):
+        was, said, fatal, due = Standing(*columns), why, False, None
         if crashed and len(rows) == 1:
             write.run(_CRASH, {"id": was.id, "crashes": crashes})
-            fatal = crashes >= most and not was.exhausted
-        said = _blame(crashes, why, error) if fatal else why
-        losses.append(Loss(was.id, fence, _take_back(write, was, said, fatal=fatal)))
+            if fatal := crashes >= most and not was.exhausted:
+                said = _blame(crashes, why, error)
+        elif crashed and place:
+            due = write.now_ms + place * _APART_MS * 2 ** min(was.attempt - 1, _MOST_DOUBLINGS)
+        elif overdue not in (None, was.id) and not (was.exhausted and was.attempt == 1):
+            _undo(write, was)
+            losses.append(Loss(was.id, fence, "ready"))
+            continue
+        state = _take_back(write, was, said, fatal=fatal, due=due)
+        losses.append(Loss(was.id, fence, state))
     return losses
 
 
@@ -108,9 +124,7 @@ def disown(write: Write, owner: int, keep: Collection[int]) -> int:
     left = 0
     for *columns, fence, _, _, _ in write.run(_OWNED, {"owner": owner, "now": write.now_ms}):
         if fence not in keep:
-            was = Standing(*columns)
-            write.run(_UNDO, {"id": was.id, "now": write.now_ms})
-            moved(write, was, "ready")
+            _undo(write, Standing(*columns))
             left += 1
     return left
 
@@ -123,11 +137,23 @@ def promote_due(write: Write) -> None:
                 lanes.advance(write, queue, lane)
 
 
-def _take_back(write: Write, was: Standing, why: str, *, fatal: bool = False) -> str:
-    state, statement = ("dead", _EXHAUST) if was.exhausted or fatal else ("ready", _RETURN)
-    write.run(statement, {"id": was.id, "why": why, "now": write.now_ms})
-    moved(write, was, state)
-    return state
+def _take_back(
+    write: Write, was: Standing, why: str, *, fatal: bool = False, due: int | None = None
+) -> str:
+    told = {"id": was.id, "why": why, "now": write.now_ms}
+    if was.exhausted or fatal:
+        write.run(_EXHAUST, told)
+        moved(write, was, "dead")
+        return "dead"
+    aside = was.lane is not None and lanes.stands_aside(was.lane_policy, due)
+    write.run(_RETURN, {**told, "due": due, "held": int(aside)})
+    moved(write, was, "ready", stands_aside=aside)
+    return "ready"
+
+
+def _undo(write: Write, was: Standing) -> None:
+    write.run(_UNDO, {"id": was.id, "now": write.now_ms})
+    moved(write, was, "ready")
 
 
 def _blame(crashes: int, why: str, error: str | None) -> str:

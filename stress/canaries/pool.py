@@ -23,8 +23,8 @@ def _effect_apart() -> None:
 
 
 def _nothing_given_back() -> None:
-    def retire(self: Rescue, *_: object, **__: object) -> None:
-        pass
+    def retire(self: Rescue, worker: int, ending: object) -> bool:
+        return True
 
     Rescue._retire = retire  # type: ignore[method-assign]
 

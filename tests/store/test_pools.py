@@ -281,3 +281,56 @@ def test_a_crashed_workers_late_result_is_taken_for_a_dead_delivery(
     last.ack()
 
     assert queue.stats().done == 1
+
+
+def _claimable(store: Store) -> int:
+    worker = store.engine.pools.register(1)
+    return len(claim_as(store, worker, limit=10))
+
+
+# FP-15
+def test_those_that_one_crash_has_hit_come_back_one_by_one(
+    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+) -> None:
+    queue.enqueue_many({"body": b""} for _ in range(4))
+    worker = pools.register(1)
+    claim_as(store, worker, limit=4)
+
+    pools.retire(worker, "it is gone", crashed=True)
+
+    counts = []
+    for _ in range(4):
+        counts.append(_claimable(store))
+        clock.advance(0.25)
+    assert counts == [1, 1, 1, 1]
+    assert {found.attempt for found in store.deliveries()} == {2}
+
+
+def test_one_of_a_lane_that_lets_others_go_before_comes_back_behind_them(
+    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+) -> None:
+    queue.enqueue(b"", key="other")
+    for key in ("first", "second"):
+        queue.enqueue(b"", key=key, lane="a", lane_policy="skip")
+    worker = pools.register(1)
+    assert len(claim_as(store, worker, limit=2)) == 2
+
+    pools.retire(worker, "it is gone", crashed=True)
+
+    claims = claim_as(store, pools.register(1), limit=5)
+    assert [claim.message.key for claim in claims] == ["other", "second"]
+
+
+# FP-15
+def test_attempts_at_what_was_in_work_beside_one_that_took_too_long_do_not_count(
+    store: Store, queue: Queue, pools: Pools
+) -> None:
+    queue.enqueue_many({"body": b"", "key": key} for key in ("slow", "beside", "once"))
+    worker = pools.register(1)
+    claim_as(store, worker, limit=2)
+    claim_as(store, worker, max_attempts=1)
+
+    pools.retire(worker, "killed: its handler was over its timeout", kind="killed", overdue=1)
+
+    found = {each.key: (each.state, each.attempt) for each in store.deliveries()}
+    assert found == {"slow": ("ready", 1), "beside": ("ready", 0), "once": ("dead", 1)}

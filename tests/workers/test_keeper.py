@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,12 +227,12 @@ def test_of_a_worker_that_has_ended_the_rest_is_told(store: Store) -> None:
     holdings.keep(claim.hold, store.engine.now_ms())
     keeper = _keeper(store, member)
     assert member.page.work is not None
-    keeper.last(cast(Incarnation, member), member.page.work)
+    last = keeper.last(cast(Incarnation, member), member.page.work)
+    store.engine.pools.retire(member.worker, "it ended", last=last)
 
-    (found,) = store.workers()
-    assert (found.state, found.handled) == ("busy", 0)
     kinds = [event.kind for event in reversed(store.engine.pools.events(limit=9))]
-    assert kinds == ["started", "started", "ready", "claimed"]
+    assert kinds == ["started", "started", "ready", "claimed", "lost", "stopped"]
+    assert keeper.last(cast(Incarnation, member), member.page.work) is not None
 
 
 def test_a_tenure_ends_by_the_clock_of_the_store_which_a_suspended_machine_moves_on() -> None:
@@ -268,4 +269,20 @@ def test_a_handler_that_extends_its_lease_is_believed_to_have_it_for_as_long(
     assert work is not None
     assert effective_end(work, member.page.renewal) == store.engine.now_ms() + LEASE * 1000
     clock.advance(2 * LEASE)
+    assert tenure.lost
+
+
+def test_an_extension_that_may_be_rolled_back_is_not_believed(
+    store: Store, clock: FakeClock
+) -> None:
+    member = _member(store)
+    holdings = Holdings(store.engine, LEASE, member.page)
+    claim = _claim(store, member)
+    tenure = holdings.keep(claim.hold, store.engine.now_ms())
+
+    with contextlib.suppress(ZeroDivisionError), store.transaction():
+        Context(claim, store, tenure).extend(10 * LEASE)
+        raise ZeroDivisionError
+
+    clock.advance(LEASE)
     assert tenure.lost

@@ -15,10 +15,10 @@ def test_each_side_reads_what_the_other_has_written() -> None:
     assert supervisor.work == Work()
     assert worker.renewal == Renewal()
 
-    worker.work = Work(2, 7, 30_000, 25_000, 100, 8, 12, "idle")
+    worker.work = Work(2, 7, 30_000, 25_000, 9, 100, 8, 12, "idle")
     supervisor.renewal = Renewal(1, 20_000, 50_000)
 
-    assert supervisor.work == Work(2, 7, 30_000, 25_000, 100, 8, 12, "idle")
+    assert supervisor.work == Work(2, 7, 30_000, 25_000, 9, 100, 8, 12, "idle")
     assert worker.renewal == Renewal(1, 20_000, 50_000)
 
 

@@ -31,7 +31,8 @@ def _dead(tmp_path: Path) -> Any:
         pools = own.engine.pools
         worker = pools.register(pools.begin(["q"], 1))
         own.engine.claim(["q"], limit=1, lease_ms=30_000, owner=worker)
-    return SimpleNamespace(worker=worker, killed_for="")
+    # Closed, and so lost.
+    return SimpleNamespace(worker=worker, killed_for="", overdue=0)
 
 
 def _end(number: int, *, claims: int, own_doing: bool = False) -> End:
@@ -47,7 +48,7 @@ def _delivery(store: Store) -> Delivery:
 def test_a_kill_after_the_handler_has_returned_is_not_held_against_the_delivery(
     store: Store, tmp_path: Path
 ) -> None:
-    Rescue(store.engine).take(_dead(tmp_path), _end(signal.SIGKILL, claims=0))
+    Rescue(store.engine, None).take(_dead(tmp_path), _end(signal.SIGKILL, claims=0), None)
 
     assert (_delivery(store).state, _delivery(store).crashes) == ("ready", 0)
 
@@ -55,9 +56,9 @@ def test_a_kill_after_the_handler_has_returned_is_not_held_against_the_delivery(
 def test_a_crash_that_the_store_could_not_be_told_counts_once_it_can(
     store: Store, tmp_path: Path
 ) -> None:
-    rescue, dead = Rescue(store.engine), _dead(tmp_path)
+    rescue, dead = Rescue(store.engine, None), _dead(tmp_path)
     with connect(tmp_path / "store.db") as other, other.transaction():
-        rescue.take(dead, _end(signal.SIGSEGV, claims=1, own_doing=True))
+        rescue.take(dead, _end(signal.SIGSEGV, claims=1, own_doing=True), None)
     assert _delivery(store).state == "leased"
 
     rescue.due = 0.0
@@ -65,3 +66,42 @@ def test_a_crash_that_the_store_could_not_be_told_counts_once_it_can(
 
     assert (_delivery(store).state, _delivery(store).crashes) == ("ready", 1)
     assert _delivery(store).error == "it ended"
+
+
+def test_a_worker_of_another_pool_that_lives_is_that_ones_to_mourn(
+    store: Store, tmp_path: Path
+) -> None:
+    other = store.engine.pools.begin(["q"], 1)
+    with connect(tmp_path / "store.db") as gone:
+        gone.engine.pools.register(other)
+
+    Rescue(store.engine, None).look()
+    assert [each.state for each in store.workers()] == ["lost"]
+
+    Rescue(store.engine, other).look()
+    assert store.workers() == []
+
+
+def test_while_the_store_cannot_be_used_each_end_costs_no_wait(
+    store: Store, tmp_path: Path
+) -> None:
+    rescue, asked = Rescue(store.engine, None), []
+    dead = [_dead(tmp_path), _dead(tmp_path), _dead(tmp_path)]
+    retire = store.engine.pools.retire
+
+    def counted(*arguments: Any, **options: Any) -> int:
+        asked.append(arguments)
+        return retire(*arguments, **options)
+
+    store.engine.pools.retire = counted  # type: ignore[method-assign]
+    with connect(tmp_path / "store.db") as other, other.transaction():
+        for each in dead:
+            rescue.take(each, _end(signal.SIGSEGV, claims=1, own_doing=True), None)
+        rescue.due = 0.0
+        rescue.look()
+    assert len(asked) == 2
+
+    rescue.due = 0.0
+    rescue.look()
+
+    assert store.workers() == []
