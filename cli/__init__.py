@@ -89,7 +89,7 @@ def main() -> None:
     except FencepostError as error:
         wrong = isinstance(error, _WRONG_USAGE)
         # Damage that is met later is no fault of the command's.
-        wrong |= isinstance(error, StoreCorrupt) and error.operation == "open"
+        wrong |= isinstance(error, StoreCorrupt) and error.operation in ("open", "migrate")
         code = _complain(str(error), 2 if wrong else 1)
     except BrokenPipeError:
         # Whoever read the output has seen enough.

@@ -11,7 +11,7 @@ from functools import partial
 from multiprocess.connection import Connection
 
 from ..store import connect
-from .handler import Application
+from .handler import Application, set_caps
 from .holdings import Holdings
 from .log import configure
 from .outage import patiently
@@ -47,6 +47,7 @@ def work(
     waiting = partial(line.send_bytes, b"waiting")
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(patiently(open_store, waiting))
+        patiently(partial(set_caps, store, handlers.values()), waiting)  # as this code has them
         id = patiently(partial(store.engine.pools.register, pool), waiting)
         worker = Worker(
             store,

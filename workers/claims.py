@@ -133,6 +133,10 @@ class Claims:
         self._watch.begin(attempt)
         return attempt
 
+    def give_back(self, claim: Claim) -> None:
+        """Have one that was not begun released before the next claim."""
+        self._endings.append((claim.hold, claim.release))
+
     def spare(self, attempt: Attempt) -> None:
         """Watch the handler no longer, because it has ended."""
         self._watch.end(attempt)
@@ -158,7 +162,9 @@ class Claims:
         claim, handler = attempt.claim, attempt.handler
         # What is not given back would be renewed with what else this worker has in work.
         if isinstance(error, Cancelled) or attempt.tenure.lost:
-            log.warning("handler cancelled", queue=claim.queue, delivery=claim.id)
+            log.warning(
+                "handler ended early", queue=claim.queue, delivery=claim.id, error=describe(error)
+            )
             return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
         found = verdict(handler, error, claim.attempt)
         if not found.expected:

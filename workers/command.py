@@ -100,12 +100,14 @@ class Command:
         )
         if ended.code == 0:
             return
-        reason = self._reason(ended)
+        reason = self._reason(ended, ctx)
         log.warning("command failed", queue=self.queue, message=message.id, reason=reason)
         raise Discard(reason) if ended.code == DEAD else Retry(reason=reason)
 
-    def _reason(self, ended: Ended) -> str:
-        if ended.code is None:
+    def _reason(self, ended: Ended, ctx: Context) -> str:
+        if ended.code is None and ctx.lost:
+            reason = "killed: its lease was lost"
+        elif ended.code is None:
             reason = f"killed: not done after {self.timeout:g} s" if self.timeout else "killed"
         elif ended.code < 0:
             reason = f"killed by {_name(-ended.code)}"

@@ -88,7 +88,9 @@ class Context:
         with self._telling():
             asked_ms = self.store.engine.now_ms()
             self._claim.renew(lease)
-        self._tenure.extend(asked_ms + milliseconds(lease, "lease"))
+        # What a transaction of the handler's may still roll back is not believed.
+        if not self.store.engine.in_transaction():
+            self._tenure.extend(asked_ms + milliseconds(lease, "lease"))
         self._check()
 
     @contextmanager

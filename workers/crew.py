@@ -15,6 +15,8 @@ _MAX_DELAY_SECONDS = 1.0
 _HOPELESS_DELAY_SECONDS = 10.0
 _MAX_FALSE_STARTS = 5
 _HEALTHY_SECONDS = 1.0
+# For closing the store, and threads that are about to end.
+_LINGER_SECONDS = 5.0
 
 
 class Crew:
@@ -26,6 +28,7 @@ class Crew:
     Attributes:
         size: How many are wanted.
         failed: There is none, and five in a row could not be started.
+        gave_up: The last that were to be replaced were not: their successors do not start.
         start_at: time.monotonic() from which the next may be started.
     """
 
@@ -33,6 +36,7 @@ class Crew:
         self.role = role
         self.size = size
         self.failed = False
+        self.gave_up = False
         self.start_at = 0.0
         self._members: list[Incarnation] = []
         self._template = template
@@ -40,6 +44,7 @@ class Crew:
         self._false_starts = 0
         self._false_start_at = 0.0
         self._early_deaths = 0
+        self._was_up = False
 
     def __iter__(self) -> Iterator[Incarnation]:
         """All that have not ended yet."""
@@ -57,6 +62,7 @@ class Crew:
 
     def reload(self) -> None:
         """Have each process replaced, one after the other."""
+        self.gave_up = False
         for each in self._members:
             each.outdated = True
 
@@ -78,11 +84,14 @@ class Crew:
             each.leave()
         return started
 
-    def enforce_start(self) -> None:
-        """Kill those that do not come up in time."""
+    def enforce_times(self) -> None:
+        """Kill those that do not come up in time, or have nothing left to do and do not end."""
         now = time.monotonic()
         for each in self._members:
-            if each.waiting:
+            if each.over_at is not None:
+                if each.over_at < now - _LINGER_SECONDS:
+                    each.kill("it did not end: its handlers have left threads behind")
+            elif each.waiting:
                 each.started = now
             elif not each.ready and each.started < now - self._start_seconds:
                 each.kill(f"not up after {self._start_seconds:g} s")
@@ -115,8 +124,10 @@ class Crew:
         self._early_deaths = self._early_deaths + 1 if lived < _HEALTHY_SECONDS else 0
         delay = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (self._early_deaths - 1))
         self.start_at = time.monotonic() + (delay if self._early_deaths > 1 else 0)
+        self._was_up |= each.ready
         idle, young = not end.work.claims, not each.ready or lived < _HEALTHY_SECONDS
-        if end.own_doing and idle and young:
+        # Where none has ever come up a SIGKILL is most likely for the memory that it takes.
+        if (end.own_doing or (end.signal and not self._was_up)) and idle and young:
             self._count_false_start()
 
     def _count_false_start(self) -> None:
@@ -127,6 +138,7 @@ class Crew:
         if any(other.ready for other in self._members):
             log.error("a process does not start; the others go on", role=self.role.name)
             self.start_at = time.monotonic() + _HOPELESS_DELAY_SECONDS
+            self.gave_up = self.renews
             for other in self._members:
                 other.outdated = False
         else:

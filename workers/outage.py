@@ -7,14 +7,21 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..store.errors import FencepostError, StoreBusy, StoreFailed, StoreFull, StoreOpenFailed
+from ..store.errors import (
+    FencepostError,
+    OutcomeUnknown,
+    StoreBusy,
+    StoreFailed,
+    StoreFull,
+    StoreOpenFailed,
+)
 from .log import log
 
 _FIRST_SECONDS = 0.1
 _LAST_SECONDS = 5.0
 
 # What may be over when the store is asked again.
-_PASSING = (StoreBusy, StoreFull, StoreFailed, StoreOpenFailed)
+_PASSING = (OutcomeUnknown, StoreBusy, StoreFull, StoreFailed, StoreOpenFailed)
 
 T = TypeVar("T")
 

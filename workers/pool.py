@@ -74,7 +74,7 @@ def run_pool(
     options: PoolOptions,
     *,
     others: Sequence[Role] = (),
-    on_ready: Callable[[], None] | None = None,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> bool:
     """Run workers, and processes of other roles beside them, until SIGTERM or SIGINT.
 
@@ -116,7 +116,7 @@ def run_pool(
             lease=options.lease,
             grace=options.grace,
             start_seconds=options.start_timeout,
-            done=(lambda: not store.engine.anything_left(names)) if options.drain else None,
+            done=partial(_is_drained, store, names) if options.drain else None,
             on_ready=on_ready,
         )
         try:
@@ -132,6 +132,13 @@ def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:
     if options.workers is not None:
         sizing.look()
     return sizing
+
+
+def _is_drained(store: Store, names: Sequence[str]) -> bool:
+    try:
+        return not store.engine.anything_left(names)
+    except FencepostError:
+        return False  # asked again soon
 
 
 def _end(store: Store, pool: int | None) -> None:

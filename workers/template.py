@@ -17,6 +17,7 @@ import time
 
 from . import forks
 from .birth import be_born
+from .log import log
 from .orphan import die_with_parent
 
 _IMPORTS = ("fencepost", "fencepost.store.sqlite.engine", "fencepost.workers.child")
@@ -54,7 +55,11 @@ class Template:
         if self.line is not None and not self._up and time.monotonic() >= self._give_up_at:
             self.end()
         if self.line is None and time.monotonic() >= self._start_at:
-            self._start()
+            self._start_at = time.monotonic() + _AGAIN_SECONDS
+            try:
+                self._start()
+            except OSError as error:
+                log.warning("no template of processes", error=str(error))
 
     def hear(self) -> None:
         """Take in that it has come up, or that it is gone: it says nothing else unasked."""
@@ -93,11 +98,14 @@ class Template:
 
     def _start(self) -> None:
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with far_end:
-            self.pid = spawn("workers.template", "serve", [far_end.fileno()])
+        try:
+            with far_end:
+                self.pid = spawn("workers.template", "serve", [far_end.fileno()])
+        except BaseException:
+            ours.close()
+            raise
         ours.setblocking(False)
         self.line = ours
-        self._start_at = time.monotonic() + _AGAIN_SECONDS
         self._give_up_at = time.monotonic() + _START_SECONDS
 
 
@@ -106,14 +114,16 @@ def spawn(module: str, function: str, fds: list[int]) -> int:
 
     All signals are blocked in it: a Ctrl-C must not end it with a traceback while it starts.
     """
-    numbers = [os.dup(fd) for fd in fds]
+    numbers: list[int] = []
     try:
-        for number in numbers:
-            os.set_inheritable(number, True)
+        for fd in fds:
+            numbers.append(os.dup(fd))
+            os.set_inheritable(numbers[-1], True)
         code = f"from fencepost.{module} import {function}; {function}({os.getpid()}, {numbers})"
         return os.posix_spawn(
             sys.executable,
-            [sys.executable, "-c", code],
+            # Not with the working folder: what lies there is no part of the standard library.
+            [sys.executable, "-P", "-c", code],
             os.environ,
             setsigmask=signal.valid_signals(),
         )

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import os
 import select
+import time
 from collections.abc import Mapping
 from functools import partial
 
@@ -21,6 +22,7 @@ from .recycle import Age, Recycle
 from .watch import Watch
 
 _IDLE_SECONDS = 1.0
+_RECYCLE_SECONDS = 60.0
 
 
 class Worker:
@@ -48,7 +50,7 @@ class Worker:
         self._line = line
         self._signals = signals
         self._age = Age(recycle)
-        self._recycling = False
+        self._recycle_at = 0.0
         self._quiet = False
         self._stopping = False
         self._pid = os.getpid()
@@ -79,6 +81,8 @@ class Worker:
         self._holdings.say("stopping")
         while self._unfinished:
             self._round()
+        with contextlib.suppress(OSError):
+            self._line.send_bytes(b"ended")
         if self._coroutines is not None:
             self._coroutines.close()
         self._watch.stop()
@@ -92,7 +96,10 @@ class Worker:
         if self._plain and self._claiming:
             plain = claims.next(self._plain)
             for claim in plain:
-                self._handle(claim, work)
+                if self._stopping:
+                    claims.give_back(claim)
+                else:
+                    self._handle(claim, work)
             queues, begun = queues + self._plain, begun + plain
         if claims.unsettled and not self._claiming:
             claims.next([])
@@ -114,7 +121,10 @@ class Worker:
         queues, room = coroutines.room() if self._claiming else ([], 0)
         begun = self._claims.next(queues, room) if queues else []
         for claim in begun:
-            coroutines.begin(claim)
+            if self._stopping:
+                self._claims.give_back(claim)
+            else:
+                coroutines.begin(claim)
         if begun and self._plain:
             coroutines.run(0)  # a plain handler may hold them up for long
             coroutines.settle()
@@ -156,10 +166,11 @@ class Worker:
             self._holdings.say("quiet" if self._quiet else "idle")
 
     def _recycle(self) -> None:
-        if self._recycling:
+        """Ask for a successor, and again from time to time: it may not come up."""
+        if time.monotonic() < self._recycle_at:
             return
         if (why := self._age.why(self._holdings.ended)) is not None:
-            self._recycling = True
+            self._recycle_at = time.monotonic() + _RECYCLE_SECONDS
             with contextlib.suppress(OSError):
                 self._line.send_bytes(b"recycle " + why.encode())
 

@@ -13,7 +13,7 @@ select
   name, ready, leased, done, dead, cancelled, paused, max_leased, (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = name and state = 'ready' and due_at_ms is null
+    where queue = name and state = 'ready' and due_at_ms is null and held = 0
   )
 from fp_queue
 order by name

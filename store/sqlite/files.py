@@ -161,10 +161,10 @@ def sync_folder(path: str) -> None:
 
 
 def identity(path: str) -> tuple[int, int] | None:
-    """Return what tells this file from one put in its place, None when it is gone."""
+    """Return what tells this file from one put in its place, None when it cannot be found."""
     try:
         found = os.stat(path, follow_symlinks=False)
-    except FileNotFoundError:
+    except OSError:
         return None
     return found.st_dev, found.st_ino
 

@@ -1,6 +1,6 @@
 """Keeping a store in order: what has expired goes, and what is wrong is said.
 
-A worker's keeper calls tick() every few seconds. Of all processes one does it: whoever
+The keeper of a pool calls tick() every few seconds. Of all processes one does it: whoever
 holds a certain byte of the -alive file, which the kernel frees when that one ends.
 """
 

@@ -261,3 +261,20 @@ def test_times_of_an_app_may_be_timedeltas(folder: Path) -> None:
     assert run("work", "app.py", "--drain", "--workers", "1", cwd=folder).code == 0
 
     assert results(folder, "mail") == ["sent"]
+
+
+def test_files_beside_the_app_do_not_stand_for_the_standard_library(folder: Path) -> None:
+    for name in ("queue", "secrets", "socket"):
+        (folder / f"{name}.py").write_text("raise ImportError('not that one')")
+    enqueue(folder, mail=1)
+
+    script = Path(sys.executable).with_name("fencepost")  # python -m has them in its path itself
+    ended = subprocess.run(
+        [script, "work", "app.py", "--drain", "--workers", "1"],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+    )
+
+    assert (ended.returncode, results(folder, "mail")) == (0, ["sent"])

@@ -222,7 +222,7 @@ def test_a_command_ends_when_its_lease_is_lost(
     command = script(f"echo $$ > {tmp_path}/pid; exec sleep 1000")
     threading.Timer(0.3, lambda: setattr(ctx, "lost", True)).start()
 
-    with pytest.raises(Retry, match=r"^killed$"):
+    with pytest.raises(Retry, match=r"^killed: its lease was lost$"):
         command(message(), ctx)
 
     assert is_gone(pid_in(tmp_path / "pid"))

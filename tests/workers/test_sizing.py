@@ -86,3 +86,19 @@ def test_two_signals_at_once_count_as_two(store: Store) -> None:
     found.change(-1)
 
     assert (found.size, store.engine.pools.scale()) == (1, 1)
+
+
+def test_what_waits_behind_another_of_its_lane_brings_no_workers(
+    store: Store, clock: FakeClock
+) -> None:
+    queue = store.queue("mail")
+    for _ in range(2):
+        queue.enqueue(b"", lane="one")
+    (head,) = queue.claim(lease=600)
+    clock.advance(60)
+    assert _size(Sizing(store, 2, Autoscaler(2, 8), ["mail"])) == 2
+
+    head.ack()
+
+    assert queue.stats().oldest_ready_age == 60
+    assert _size(Sizing(store, 2, Autoscaler(2, 8), ["mail"])) > 2
