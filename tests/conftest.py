@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from fencepost import Queue, Store, connect
 
 from .clock import FakeClock
 from .sqlite import invariants
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: much of the time a test waits for processes."""
+    return len(os.sched_getaffinity(0)) * 3 // 2
 
 
 @pytest.fixture
