@@ -151,7 +151,7 @@ class _Scaled:
     def limit(self) -> None:
         """Change a limit: nothing is claimed beyond it, also while more is still leased."""
         limit = self._run.random.randint(1, paced.MOST_LEASED)
-        self._store.queue(paced.LIMITED, max_leased=limit)
+        self._store.limit(paced.LIMITED, limit)
         before = self._leased(paced.LIMITED)
         while len(now := self._leased(paced.LIMITED)) > limit:
             begun = now - before
