@@ -144,7 +144,7 @@ class QueueStats:
     Attributes:
         ready: Claimable now.
         scheduled: Ready, but not before a time.
-        oldest_ready_age: Seconds since the oldest claimable one became so, 0.0 when none is.
+        oldest_ready_age: Seconds since the oldest ready one, also behind another of its lane became so, 0.0 when none is.
     """
 
     ready: int = 0

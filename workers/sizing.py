@@ -61,13 +61,8 @@ class Sizing:
     def _own(self) -> int:
         if self._autoscaler is None:
             return self._start
-        stats = self._store.stats()
-        # More workers change nothing for a queue that gives nothing.
-        ages = [
-            found.oldest_ready_age
-            for name, found in stats.items()
-            if name in self._queues
-            and not found.paused
-            and (found.max_leased is None or found.leased < found.max_leased)
-        ]
-        return self._autoscaler.size(time.monotonic(), self.size, max(ages, default=0.0))
+        # More workers change nothing for what nobody may claim.
+        engine = self._store.engine
+        since_ms = engine.waiting_since_ms(self._queues)
+        age = 0.0 if since_ms is None else max(0, engine.now_ms() - since_ms) / 1000
+        return self._autoscaler.size(time.monotonic(), self.size, age)

@@ -151,6 +151,13 @@ class Engine(Protocol):
         """Return when something may be claimable: 0 for now, None when nothing is waiting."""
         ...
 
+    def waiting_since_ms(self, queues: Sequence[str]) -> int | None:
+        """Return when the oldest became ready of what these queues give now, None for nothing.
+
+        What waits behind another of its lane is not given, nor what is over a limit.
+        """
+        ...
+
     def fileno(self) -> int:
         """Return a descriptor that is readable when a message may have come, until `hush`."""
         ...

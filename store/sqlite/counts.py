@@ -13,7 +13,11 @@ select
   name, ready, leased, done, dead, cancelled, paused, max_leased, (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = name and state = 'ready' and due_at_ms is null and held = 0
+    where queue = name and held = 0 and state = 'ready' and due_at_ms is null
+  ), (
+    select min(changed_at_ms)
+    from fp_delivery indexed by fp_delivery_age
+    where queue = name and held = 1 and state = 'ready' and due_at_ms is null
   )
 from fp_queue
 order by name
@@ -52,6 +56,31 @@ select exists (
 )
 """
 
+# The queues that give something now. What is held waits for another of its lane.
+_GIVING = """
+  select name
+  from json_each(:queues) as asked
+  cross join fp_queue on name = asked.value
+  where not paused and (max_leased is null or leased < max_leased)
+"""
+
+_WAITING = f"""
+select min(since)
+from (
+  select (
+    select min(changed_at_ms)
+    from fp_delivery indexed by fp_delivery_age
+    where queue = giving.name and held = 0 and state = 'ready' and due_at_ms is null
+  ) as since
+  from ({_GIVING}) as giving
+  union all
+  select min(due_at_ms)
+  from fp_delivery
+  where state = 'ready' and due_at_ms <= :now and (held = 0 or lane_policy = 'skip')
+    and queue in ({_GIVING})
+)
+"""  # noqa: S608 - a constant
+
 # 0 when something is claimable, else the moment when something will be, else null.
 _NEXT = """
 select case
@@ -84,9 +113,9 @@ def stats(door: Door) -> dict[str, QueueStats]:
     now = door.now_ms()
     due = {queue: (later, first) for queue, later, first in door.read(_DUE, {"now": now})}
     found = {}
-    for queue, ready, leased, done, dead, cancelled, paused, most, oldest in door.read(_STATS):
+    for queue, ready, leased, done, dead, cancelled, paused, most, *oldest in door.read(_STATS):
         later, first = due.get(queue, (0, now))
-        since = min(now if oldest is None else oldest, first)
+        since = min(first, *(at for at in oldest if at is not None), now)
         # The two were read one after the other, and the numbers may have moved between.
         scheduled = min(later, ready)
         found[queue] = QueueStats(
@@ -106,6 +135,13 @@ def stats(door: Door) -> dict[str, QueueStats]:
 def anything_left(door: Door, queues: Sequence[str]) -> bool:
     """True while a delivery of these queues is ready, scheduled or leased."""
     return bool(door.read(_LIVE, {"queues": json.dumps(list(queues))})[0][0])
+
+
+def waiting_since_ms(door: Door, queues: Sequence[str]) -> int | None:
+    """Return when the oldest of what can be claimed became ready, None when there is nothing."""
+    asked = {"queues": json.dumps(list(queues)), "now": door.now_ms()}
+    since: int | None = door.read(_WAITING, asked)[0][0]
+    return since
 
 
 def next_at_ms(door: Door, queues: Sequence[str]) -> int | None:

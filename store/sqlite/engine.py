@@ -168,6 +168,9 @@ class SqliteEngine:
     def next_at_ms(self, queues: Sequence[str]) -> int | None:
         return counts.next_at_ms(self._door, queues)
 
+    def waiting_since_ms(self, queues: Sequence[str]) -> int | None:
+        return counts.waiting_since_ms(self._door, queues)
+
     def fileno(self) -> int:
         self._door.check()
         return self._bell.fileno()

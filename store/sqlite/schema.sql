@@ -81,8 +81,8 @@ create table fp_delivery (
 create unique index fp_delivery_message on fp_delivery (message_id, queue);
 create index fp_delivery_ready on fp_delivery (queue, priority desc, id)
   where state = 'ready' and due_at_ms is null and held = 0;
-create index fp_delivery_age on fp_delivery (queue, changed_at_ms)
-  where state = 'ready' and due_at_ms is null and held = 0;
+create index fp_delivery_age on fp_delivery (queue, held, changed_at_ms)
+  where state = 'ready' and due_at_ms is null;
 create index fp_delivery_due on fp_delivery (due_at_ms)
   where state = 'ready' and due_at_ms is not null;
 create index fp_delivery_lease on fp_delivery (lease_until_ms) where state = 'leased';

@@ -144,7 +144,6 @@ def test_what_would_hold_the_lock_for_long_is_shared_out(
     assert seen == commits_
 
 
-# TRIG-5
 def test_a_receiver_waits_for_a_store_that_it_cannot_use_yet_and_says_so(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +163,7 @@ def test_a_receiver_waits_for_a_store_that_it_cannot_use_yet_and_says_so(
     assert said == ["on_waiting", "on_ready"]
 
 
+# TRIG-5
 def test_one_key_many_times_in_a_moment_is_accepted_once(path: Path) -> None:
     headers = github(key="d-1")
 

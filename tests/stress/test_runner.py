@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from fencepost.stress.canary import Canary
 from fencepost.stress.fleet import Me
@@ -156,10 +157,13 @@ def test_a_canary_is_caught_by_its_own_invariant_or_the_run_fails(
     assert report.ok == (caught and report.results[0].ok)
 
 
-def test_what_a_machine_cannot_run_neither_passes_nor_fails(tmp_path: Path) -> None:
+def test_what_a_machine_cannot_run_is_no_failure_unless_nothing_else_runs(
+    tmp_path: Path,
+) -> None:
     report, _ = _report(tmp_path, _cannot, [_canary("nothing-lost")])
 
-    assert report.ok
+    assert not report.ok
+    assert replace(report, results=[*report.results, Result("other", 1)]).ok
     assert report.results[0].verdict == "not run"
     assert report.results[0].says == "no such machine"
     assert report.canaries[0].verdict == "not run"

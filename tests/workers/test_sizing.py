@@ -100,5 +100,15 @@ def test_what_waits_behind_another_of_its_lane_brings_no_workers(
 
     head.ack()
 
-    assert queue.stats().oldest_ready_age == 60
     assert _size(Sizing(store, 2, Autoscaler(2, 8), ["mail"])) > 2
+
+
+def test_what_has_come_to_its_time_brings_workers_though_nobody_has_claimed_since(
+    store: Store, clock: FakeClock
+) -> None:
+    store.queue("mail").enqueue(b"", delay=5)
+    assert _size(Sizing(store, 0, Autoscaler(0, 8), ["mail"])) == 0
+
+    clock.advance(60)
+
+    assert _size(Sizing(store, 0, Autoscaler(0, 8), ["mail"])) > 0
