@@ -142,9 +142,9 @@ class QueueStats:
     """How many deliveries are in which state.
 
     Attributes:
-        ready: Claimable now.
+        ready: Claimable now, or once those before it in its lane are.
         scheduled: Ready, but not before a time.
-        oldest_ready_age: Seconds since the oldest ready one, also behind another of its lane became so, 0.0 when none is.
+        oldest_ready_age: Seconds since the oldest ready one became so, 0.0 when none is.
     """
 
     ready: int = 0
