@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 from ..store.engine import Engine
@@ -44,8 +45,11 @@ class Rescue:
         # How those ended whose end the store could not be told yet.
         self._untold: dict[int, _Ending] = {}
 
-    def look(self) -> None:
-        """Take back what workers and pools hold whose process is gone without a trace here."""
+    def look(self, known: Collection[int] = ()) -> None:
+        """Take back what workers and pools hold whose process is gone without a trace here.
+
+        `known`: the workers whose end is still to be seen; they may have closed their store.
+        """
         if time.monotonic() < self.due:
             return
         self.due = time.monotonic() + _ROUND_SECONDS
@@ -57,7 +61,7 @@ class Rescue:
             for gone_before in self._untold.keys() - {each.id for each in workers}:
                 del self._untold[gone_before]
             for worker in workers:
-                if worker.state == "lost" and worker.pool not in others:
+                if worker.state == "lost" and worker.pool not in others and worker.id not in known:
                     gone = _Ending(f"worker process {worker.pid} is gone", "killed")
                     ending = self._untold.pop(worker.id, gone)
                     if not self._retire(worker.id, ending):

@@ -133,7 +133,7 @@ class Supervisor:
         if self._steps:
             self._take_steps()
         else:
-            self._rescue.look()
+            self._rescue.look([each.worker for each in self._workers if each.worker])
             self._fit()
             self._announce()
             if self._done is not None and self._done():

@@ -78,6 +78,9 @@ def test_a_worker_of_another_pool_that_lives_is_that_ones_to_mourn(
     Rescue(store.engine, None).look()
     assert [each.state for each in store.workers()] == ["lost"]
 
+    Rescue(store.engine, other).look(known=[store.workers()[0].id])
+    assert [each.state for each in store.workers()] == ["lost"]
+
     Rescue(store.engine, other).look()
     assert store.workers() == []
 
