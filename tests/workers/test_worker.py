@@ -198,21 +198,18 @@ def test_a_process_may_reach_an_age_a_count_and_a_size() -> None:
 def test_what_is_claimed_while_it_is_told_to_stop_is_not_begun(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, stop = store.engine.claim, signal.getsignal(signal.SIGTERM)
+    claim, run_worker = store.engine.claim, Worker.run
+    workers: list[Worker] = []
 
     def late(*arguments: Any, **options: Any) -> Any:
         found = claim(*arguments, **options)
         if found[0]:
-            (worker,) = workers
-            worker.stop()
+            workers[0].stop()
         return found
-
-    workers: list[Worker] = []
-    started = Worker.run
 
     def remembered(self: Worker) -> None:
         workers.append(self)
-        started(self)
+        run_worker(self)
 
     monkeypatch.setattr(Worker, "run", remembered)
     monkeypatch.setattr(store.engine, "claim", late)
@@ -222,7 +219,6 @@ def test_what_is_claimed_while_it_is_told_to_stop_is_not_begun(
 
     (found,) = store.deliveries()
     assert (found.state, found.attempt) == ("ready", 0)
-    assert signal.getsignal(signal.SIGTERM) is stop
 
 
 def test_what_was_believed_lost_is_given_back(run: Run, store: Store) -> None:
