@@ -125,25 +125,35 @@ class Supervisor:
     def _turn(self, signals: Signals) -> None:
         for number in signals.take():
             self._obey(number)
+        for step in (self._bury, self._look_for_others, self._go_on, self._tell):
+            step()
+            self._guard.look(self._workers)  # each may have had to wait for the store
+        self._notifier.pat()
+        self._listen(signals)
+
+    def _bury(self) -> None:
+        """Clear those away that have ended, all the same whether a signal told of it."""
         if self._bereaved or time.monotonic() >= self._clear_at:
             self._bereaved = False
             self._clear_at = time.monotonic() + _CLEAR_SECONDS
             self._clear()
             self._strays.reap([self._template.pid, *(each.pid for each in self._all())])
+
+    def _look_for_others(self) -> None:
+        if not self._steps:
+            self._rescue.look([each.worker for each in self._workers if each.worker])
+
+    def _go_on(self) -> None:
+        """Have as many as are wanted, or come a step nearer to the end."""
         if self._steps:
             self._take_steps()
         else:
-            self._rescue.look([each.worker for each in self._workers if each.worker])
             self._fit()
             self._announce()
             if self._done is not None and self._done():
                 self._stop()
         for crew in self._crews:
             crew.enforce_times()
-        self._guard.look(self._workers)
-        self._tell()
-        self._notifier.pat()
-        self._listen(signals)
 
     def _obey(self, number: int) -> None:
         if number == signal.SIGCHLD:
