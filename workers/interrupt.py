@@ -25,7 +25,8 @@ class Interrupts:
     """Raises in the main thread, and only while a handler's own code runs there.
 
     Never in the worker around it, so nothing escapes the handler; and never in the store
-    below it, whose transactions must not be torn: then it is tried again a little later.
+    below it, whose transactions must not be torn: then it is tried again a little later. So
+    it is where the interpreter has swallowed it, as it does in callbacks of its collector.
     SIGUSR2 cancels what is in work, which is told so once, however often it comes.
 
     Attributes:
@@ -39,12 +40,15 @@ class Interrupts:
         self._work = 0
         self._cancelled = 0
         self._frame: FrameType | None = None
+        self._raised: tuple[int, BaseException] | None = None
+        self._tell = sys.unraisablehook
         self.cancels = 0
 
     def install(self) -> None:
         """Take SIGUSR2 and SIGURG; in the main thread."""
         signal.signal(signal.SIGUSR2, self._cancel)
         signal.signal(_ALARM, lambda _, frame: self._raise_next(frame))
+        self._tell, sys.unraisablehook = sys.unraisablehook, self._swallowed
 
     def begin(self) -> int:
         """Return the number of the next piece of work; what was asked of earlier ones is void."""
@@ -101,7 +105,16 @@ class Interrupts:
         due = self._next()
         if due is not None and self._may_raise(frame):
             self._due.remove(due)
+            self._raised = due
             raise due[1]
+
+    def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
+        """Raise it again later, in place of what is told of others."""
+        if self._raised is not None and what.exc_value is self._raised[1]:
+            self._due.append(self._raised)
+            self._later()
+        else:
+            self._tell(what)
 
     def _may_raise(self, frame: FrameType | None) -> bool:
         """True when the innermost code that is not the standard library's is the handler's."""

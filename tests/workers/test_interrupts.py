@@ -6,8 +6,10 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +27,7 @@ def interrupts() -> Iterator[Interrupts]:
     made, ended = Interrupts(lambda: None), threading.Event()
     numbers = (signal.SIGUSR2, signal.SIGURG)
     before = {number: signal.getsignal(number) for number in numbers}
+    hook = sys.unraisablehook
 
     def nag() -> None:
         while not ended.wait(0.002):
@@ -36,6 +39,7 @@ def interrupts() -> Iterator[Interrupts]:
         yield made
     for number, handler in before.items():
         signal.signal(number, handler)
+    sys.unraisablehook = hook
 
 
 @contextlib.contextmanager
@@ -62,6 +66,35 @@ def test_a_handler_is_interrupted_with_what_was_asked(interrupts: Interrupts) ->
 
     assert not interrupts.pending
     assert interrupts.cancels == 0
+
+
+def test_what_the_interpreter_swallows_is_raised_again(interrupts: Interrupts) -> None:
+    class Thing:
+        pass
+
+    swallowed = False
+
+    def swallow(_: object) -> None:
+        nonlocal swallowed
+        try:
+            _sleep()
+        except SoftTimeout:
+            swallowed = True
+            raise
+
+    def handler() -> None:
+        thing = Thing()
+        watched = weakref.ref(thing, swallow)
+        del thing
+        assert swallowed
+        assert watched() is None
+        _sleep()
+
+    work = interrupts.begin()
+    interrupts.ask(work, SoftTimeout("too long"))
+
+    with pytest.raises(SoftTimeout, match="too long"):
+        interrupts.call(handler)
 
 
 def test_a_signal_from_elsewhere_cancels_what_is_in_work(interrupts: Interrupts) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,7 @@ def run(store: Store, page: Page) -> Iterator[Run]:
     """Runs a worker until `supervise`, which has the other end of the line, returns."""
     numbers = (signal.SIGUSR2, signal.SIGURG)
     before = {number: signal.getsignal(number) for number in numbers}
+    hook = sys.unraisablehook
     app = App(store.engine.path)
 
     @app.task("mail")
@@ -90,6 +92,7 @@ def run(store: Store, page: Page) -> Iterator[Run]:
     yield run
     for number, handler in before.items():
         signal.signal(number, handler)
+    sys.unraisablehook = hook
 
 
 def _enqueue(store: Store, *keys: str) -> None:
