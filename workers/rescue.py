@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 from ..store.engine import Engine
@@ -42,6 +42,7 @@ class Rescue:
         self._engine = engine
         self._pool = pool
         self._killed: dict[int, None] = {}
+        self._at_once: set[int] = set()
         # How those ended whose end the store could not be told yet.
         self._untold: dict[int, _Ending] = {}
 
@@ -70,6 +71,10 @@ class Rescue:
                 if pool.state == "lost":
                     self._engine.pools.end(pool.id, f"supervisor process {pool.pid} is gone")
 
+    def together(self, ends: Sequence[End]) -> None:
+        """Say which ends were seen at once: nobody knows in which order they came."""
+        self._at_once = {end.work.delivery for end in ends if end.signal == signal.SIGKILL}
+
     def take(self, each: Incarnation, end: End, last: Report | None) -> None:
         """Take back what a process had that has just ended, and report its `last`."""
         if each.worker:
@@ -94,7 +99,7 @@ class Rescue:
         if end.signal != signal.SIGKILL:
             return end.own_doing or not end.signal
         hit = end.work.delivery
-        again = next(reversed(self._killed), None) == hit
+        again = next(reversed(self._killed), None) == hit and not self._at_once - {hit, 0}
         known = hit in self._killed
         self._killed.pop(hit, None)
         self._killed[hit] = None

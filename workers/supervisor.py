@@ -244,7 +244,9 @@ class Supervisor:
 
     def _clear(self) -> None:
         for crew in self._crews:
-            for each, end in crew.clear():
+            gone = crew.clear()
+            self._rescue.together([end for _, end in gone])
+            for each, end in gone:
                 self._stacks.pop(each.stacks, None)
                 self._guard.forget(each)
                 self._rescue.take(each, end, self._keeper.last(each, end.work))

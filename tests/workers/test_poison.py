@@ -10,7 +10,7 @@ import pytest
 
 from fencepost.store.message import Delivery
 
-from ..processes import line_of, running, wait_until
+from ..processes import is_gone, line_of, running, wait_until
 from .conftest import Site
 
 POISONS = '''
@@ -119,8 +119,9 @@ def test_kills_from_outside_bury_nothing(site: Site) -> None:
         line_of(pool)
         for attempt in range(1, 5):
             for key in ("a", "b"):
-                begun = partial(site.begun, key, attempt)
-                os.kill(wait_until(begun, "it is begun"), signal.SIGKILL)
+                pid = wait_until(partial(site.begun, key, attempt), "it is begun")
+                os.kill(pid, signal.SIGKILL)
+                wait_until(partial(is_gone, pid), "it is gone")
         (site.folder / "go").touch()
         wait_until(lambda: {site.state(id) for id in ids} == {"done"}, "both to be done")
         pool.send_signal(signal.SIGTERM)

@@ -108,3 +108,17 @@ def test_while_the_store_cannot_be_used_each_end_costs_no_wait(
     rescue.look()
 
     assert store.workers() == []
+
+
+def test_of_kills_that_are_seen_at_once_none_counts_as_the_same_again(
+    store: Store, tmp_path: Path
+) -> None:
+    rescue = Rescue(store.engine, None)
+
+    def killed(*others: int) -> int:
+        ends = [_end(signal.SIGKILL, claims=delivery) for delivery in (1, *others)]
+        rescue.together(ends)
+        rescue.take(_dead(tmp_path), ends[0], None)
+        return _delivery(store).crashes
+
+    assert [killed(), killed(2), killed()] == [1, 1, 2]
