@@ -43,7 +43,7 @@ def test_the_same_seed_gives_the_same_life(tmp_path: Path) -> None:
 
 
 def test_a_few_lives_find_nothing(tiny: Tiny) -> None:
-    size = {**sim.SCENARIO.sizes["canary"], "lives": 3, "steps": 120}
+    size = {**sim.SCENARIO.sizes["canary"], "lives": 3}
 
     result = tiny(sim.SCENARIO, size)
 

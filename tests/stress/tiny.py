@@ -13,15 +13,11 @@ from fencepost.stress.scenario import Scenario
 
 
 class Tiny:
-    """Runs scenarios in this process, each in the test's folder.
-
-    Attributes:
-        nursery: Where their children come from.
-    """
+    """Runs scenarios in this process, each in the test's folder."""
 
     def __init__(self, folder: Path, nursery: Nursery) -> None:
         self._folder = folder
-        self.nursery = nursery
+        self._nursery = nursery
 
     def __call__(
         self,
@@ -39,4 +35,4 @@ class Tiny:
         self, result: Result, size: Mapping[str, float] | None = None, *, canary: str | None = None
     ) -> Run:
         """Return a run that reports to `result`."""
-        return Run(result, self._folder, size or {}, nursery=self.nursery, canary=canary)
+        return Run(result, self._folder, size or {}, nursery=self._nursery, canary=canary)

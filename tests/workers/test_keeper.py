@@ -14,7 +14,7 @@ from fencepost import StoreBusy, connect
 from fencepost.store import Claim, Store
 from fencepost.store.engine import Engine, Hold
 from fencepost.workers.context import Context
-from fencepost.workers.holdings import Holdings
+from fencepost.workers.holdings import Holdings, Tenure
 from fencepost.workers.incarnation import Incarnation
 from fencepost.workers.keeper import Keeper, effective_end
 from fencepost.workers.page import Page
@@ -68,11 +68,16 @@ def _member(store: Store) -> Member:
     return Member(store.engine.pools.register(store.engine.pools.begin(None, 1)))
 
 
-def test_a_lease_is_kept_for_as_long_as_its_handler_works(store: Store, clock: FakeClock) -> None:
+def _kept(store: Store) -> tuple[Member, Holdings, Claim, Tenure]:
+    """Return a worker with a claim that its handler is at."""
     member = _member(store)
-    holdings = Holdings(store.engine, LEASE, member.page)
     claim = _claim(store, member)
-    tenure = holdings.keep(claim.hold, store.engine.now_ms())
+    holdings = Holdings(store.engine, LEASE, member.page)
+    return member, holdings, claim, holdings.keep(claim.hold, store.engine.now_ms())
+
+
+def test_a_lease_is_kept_for_as_long_as_its_handler_works(store: Store, clock: FakeClock) -> None:
+    member, holdings, claim, tenure = _kept(store)
     keeper = _keeper(store, member)
 
     for _ in range(10):
@@ -256,10 +261,7 @@ def test_a_tenure_ends_by_the_clock_of_the_store_which_a_suspended_machine_moves
 def test_a_handler_that_extends_its_lease_is_believed_to_have_it_for_as_long(
     store: Store, clock: FakeClock
 ) -> None:
-    member = _member(store)
-    holdings = Holdings(store.engine, LEASE, member.page)
-    claim = _claim(store, member)
-    tenure = holdings.keep(claim.hold, store.engine.now_ms())
+    member, _, claim, tenure = _kept(store)
 
     Context(claim, store, tenure).extend(10 * LEASE)
 
@@ -275,10 +277,7 @@ def test_a_handler_that_extends_its_lease_is_believed_to_have_it_for_as_long(
 def test_an_extension_that_may_be_rolled_back_is_not_believed(
     store: Store, clock: FakeClock
 ) -> None:
-    member = _member(store)
-    holdings = Holdings(store.engine, LEASE, member.page)
-    claim = _claim(store, member)
-    tenure = holdings.keep(claim.hold, store.engine.now_ms())
+    _, _, claim, tenure = _kept(store)
 
     with contextlib.suppress(ZeroDivisionError), store.transaction():
         Context(claim, store, tenure).extend(10 * LEASE)
