@@ -73,7 +73,11 @@ class Rescue:
 
     def together(self, ends: Sequence[End]) -> None:
         """Say which ends were seen at once: nobody knows in which order they came."""
-        self._at_once = {end.work.delivery for end in ends if end.signal == signal.SIGKILL}
+        self._at_once = {
+            end.work.delivery
+            for end in ends
+            if end.signal == signal.SIGKILL and not end.own_doing  # else it was the supervisor's
+        }
 
     def take(self, each: Incarnation, end: End, last: Report | None) -> None:
         """Take back what a process had that has just ended, and report its `last`."""

@@ -115,10 +115,11 @@ def test_of_kills_that_are_seen_at_once_none_counts_as_the_same_again(
 ) -> None:
     rescue = Rescue(store.engine, None)
 
-    def killed(*others: int) -> int:
-        ends = [_end(signal.SIGKILL, claims=delivery) for delivery in (1, *others)]
+    def killed(*others: int, by_supervisor: bool = False) -> int:
+        ends = [_end(signal.SIGKILL, claims=1)]
+        ends += [_end(signal.SIGKILL, claims=each, own_doing=by_supervisor) for each in others]
         rescue.together(ends)
         rescue.take(_dead(tmp_path), ends[0], None)
         return _delivery(store).crashes
 
-    assert [killed(), killed(2), killed()] == [1, 1, 2]
+    assert [killed(), killed(2), killed(2, by_supervisor=True)] == [1, 1, 2]
