@@ -18,8 +18,10 @@ class Attempt:
     """What is in work.
 
     Attributes:
-        interrupt: Has an error raised in the handler; called in any thread.
+        interrupt: Has an error raised in the handler, if by then it is still wanted; called
+            in any thread.
         soft_at: When it is over its soft timeout, on time.monotonic().
+        warned: It is to be told, or has been, that its lease is lost.
         reason: What it was interrupted with, where the handler cannot be shown that.
     """
 
@@ -27,8 +29,9 @@ class Attempt:
     handler: Handler
     context: Context
     tenure: Tenure
-    interrupt: Callable[[BaseException], None]
+    interrupt: Callable[[BaseException, Callable[[], bool]], None]
     soft_at: float = field(init=False)
+    warned: bool = False
     reason: BaseException | None = None
 
     def __post_init__(self) -> None:

@@ -124,7 +124,9 @@ class Claims:
         wait = random.uniform(0.75, 1.25) * _POLL_SECONDS
         return wait if at is None else min(wait, (at - engine.now_ms()) / 1000)
 
-    def begin(self, claim: Claim, interrupt: Callable[[BaseException], None]) -> Attempt:
+    def begin(
+        self, claim: Claim, interrupt: Callable[[BaseException, Callable[[], bool]], None]
+    ) -> Attempt:
         """Keep the lease and watch the handler, which is called next."""
         handler = self._handlers[claim.queue]
         tenure = self._holdings.keep(claim.hold, self.asked_ms, handler.timeout)

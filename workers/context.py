@@ -54,7 +54,7 @@ class Context:
         idempotency_key: The same for every attempt at this delivery, and for no other while
             its key is remembered.
         completed: Its transaction has committed.
-        told: It has been told that the lease is lost.
+        told: The store has told it that the lease is lost.
     """
 
     def __init__(
@@ -112,8 +112,9 @@ class Context:
     def _telling(self) -> Iterator[None]:
         try:
             yield
-        except LeaseLost:
-            self._tenure.refused = self.told = True
+        except LeaseLost as error:
+            if error.what == self._claim.hold.what:  # not one of the handler's own
+                self._tenure.refused = self.told = True
             raise
 
 

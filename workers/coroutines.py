@@ -59,8 +59,8 @@ class Coroutines:
         self._running[claim.queue] += 1
         attempt: Attempt
 
-        def interrupt(error: BaseException) -> None:
-            self._soon(lambda: self._cancel(attempt, error))
+        def interrupt(error: BaseException, wanted: Callable[[], bool]) -> None:
+            self._soon(lambda: self._cancel(attempt, error) if wanted() else None)
 
         attempt = self._claims.begin(claim, interrupt)
         task = self._loop.create_task(self._call(attempt))

@@ -30,8 +30,7 @@ class Guard:
         self.pause = min(0.25, lease / 12)
         self._engine = engine
         self._last_ms = max(_LAST_MS, round(lease * 1000 * _LAST_SHARE))
-        self._spare_seconds = max(_WAKING_SECONDS, lease / 2)
-        self._spared: dict[int, float] = {}
+        self._waking_seconds = max(_WAKING_SECONDS, lease / 2)
 
     def look(self, workers: Iterable[Incarnation]) -> None:
         """Kill whose time is up, or whose lease runs out."""
@@ -44,16 +43,10 @@ class Guard:
             if work.kill_at_ms and now_ms >= work.kill_at_ms:
                 each.overdue = work.kill_for
                 each.kill("its handler was over its timeout")
-            elif effective_end(work, each.page.renewal) - now_ms <= self._last_ms:
-                if each.is_stopped():
-                    self.spare(each)
-                elif now >= self._spared.get(each.pid, 0):
-                    each.kill("its lease could not be renewed")
-
-    def forget(self, each: Incarnation) -> None:
-        """Drop what was known of a process that has ended."""
-        self._spared.pop(each.pid, None)
-
-    def spare(self, each: Incarnation) -> None:
-        """Give it time to see for itself that its lease is gone: it was stopped, or slept."""
-        self._spared[each.pid] = time.monotonic() + self._spare_seconds
+            elif (
+                effective_end(work, each.page.renewal) - now_ms <= self._last_ms
+                # Who was stopped can only now see for itself that its lease is gone.
+                and not each.is_stopped()
+                and now - each.asleep_at >= self._waking_seconds
+            ):
+                each.kill("its lease could not be renewed")

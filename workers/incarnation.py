@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -81,6 +82,8 @@ class Incarnation:
         over_at: time.monotonic() when it had nothing left to do; None before.
         killed_for: Why the supervisor killed it; empty when it did not.
         overdue: The delivery that it was killed for, 0 for none.
+        asleep_at: time.monotonic() when it was last seen stopped, or has slept with its
+            supervisor until then.
     """
 
     def __init__(self, role: Role, template: Template) -> None:
@@ -98,6 +101,7 @@ class Incarnation:
         self.over_at: float | None = None
         self.killed_for = ""
         self.overdue = 0
+        self.asleep_at = -math.inf
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as theirs:
             self.page = Page()
             undo.callback(self.page.close)
@@ -167,9 +171,12 @@ class Incarnation:
         """True while SIGSTOP or a debugger keeps it from running."""
         try:
             with open(f"/proc/{self.pid}/stat") as file:
-                return file.read().rpartition(")")[2].split()[0] in "Tt"
+                stopped = file.read().rpartition(")")[2].split()[0] in "Tt"
         except (OSError, IndexError):
             return False
+        if stopped:
+            self.asleep_at = time.monotonic()
+        return stopped
 
     def ended(self) -> End | None:
         """Return how it ended, having cleared it away; None while it runs."""

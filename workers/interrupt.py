@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -19,6 +20,15 @@ _RUNNING = f"{__name__.rpartition('.')[0]}.running"
 _ALARM = signal.SIGURG
 
 _HALF_WAY = {"__enter__", "__exit__"}
+
+
+@dataclass(slots=True, eq=False)
+class _Due:
+    """What is to be raised in a piece of work, as long as it is wanted."""
+
+    work: int
+    error: BaseException
+    wanted: Callable[[], bool] = lambda: True
 
 
 class Interrupts:
@@ -36,11 +46,11 @@ class Interrupts:
     def __init__(self, later: Callable[[], None]) -> None:
         """Call `later`, which must be safe in a signal's handler, to have `send` called soon."""
         self._later = later
-        self._due: deque[tuple[int, BaseException]] = deque()
+        self._due: deque[_Due] = deque()
         self._work = 0
         self._cancelled = 0
         self._frame: FrameType | None = None
-        self._raised: tuple[int, BaseException] | None = None
+        self._raised: _Due | None = None
         self._tell = sys.unraisablehook
         self.cancels = 0
 
@@ -56,9 +66,14 @@ class Interrupts:
         self._due.clear()
         return self._work
 
-    def ask(self, work: int, error: BaseException) -> None:
-        """Have an error raised in a piece of work, unless that has ended."""
-        self._due.append((work, error))
+    def ask(
+        self, work: int, error: BaseException, wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Have an error raised in a piece of work, unless by then that has ended.
+
+        Nor when it is no longer `wanted`, which is asked in the main thread or in any other.
+        """
+        self._due.append(_Due(work, error, wanted))
         self._later()
 
     @property
@@ -80,7 +95,7 @@ class Interrupts:
             return
         if threading.current_thread() is threading.main_thread():
             self._due.remove(due)
-            raise due[1]
+            raise due.error
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Call a handler: what runs in there can be interrupted."""
@@ -90,14 +105,15 @@ class Interrupts:
         finally:
             self._frame = None
 
-    def _next(self) -> tuple[int, BaseException] | None:
-        return next((due for due in list(self._due) if due[0] == self._work), None)
+    def _next(self) -> _Due | None:
+        due = (due for due in list(self._due) if due.work == self._work and due.wanted())
+        return next(due, None)
 
     def _cancel(self, _number: int, frame: FrameType | None) -> None:
         self.cancels += 1
         if self._cancelled != self._work:
             self._cancelled = self._work
-            self._due.append((self._work, Cancelled("the worker was told to end")))
+            self._due.append(_Due(self._work, Cancelled("the worker was told to end")))
         self._later()
         self._raise_next(frame)
 
@@ -106,11 +122,11 @@ class Interrupts:
         if due is not None and self._may_raise(frame):
             self._due.remove(due)
             self._raised = due
-            raise due[1]
+            raise due.error
 
     def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
         """Raise it again later, in place of what is told of others."""
-        if self._raised is not None and what.exc_value is self._raised[1]:
+        if self._raised is not None and what.exc_value is self._raised.error:
             self._due.append(self._raised)
             self._later()
         else:

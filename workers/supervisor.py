@@ -248,7 +248,6 @@ class Supervisor:
             self._rescue.together([end for _, end in gone])
             for each, end in gone:
                 self._stacks.pop(each.stacks, None)
-                self._guard.forget(each)
                 self._rescue.take(each, end, self._keeper.last(each, end.work))
 
     def _listen(self, signals: Signals) -> None:
@@ -262,7 +261,7 @@ class Supervisor:
         slept_ms += self._engine.now_ms()
         if slept_ms > (pause + _SLEPT_SECONDS) * 1000:
             for each in self._workers:
-                self._guard.spare(each)
+                each.asleep_at = time.monotonic()
         for event in heard:
             if event in lines:
                 lines[event].hear()

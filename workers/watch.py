@@ -71,7 +71,7 @@ class Watch:
 
     def _due(self, attempt: Attempt) -> float:
         """Return when to interrupt it, on time.monotonic()."""
-        if attempt.context.told:
+        if attempt.warned or attempt.context.told:
             return attempt.soft_at
         if attempt.tenure.refused:
             return -math.inf
@@ -105,9 +105,11 @@ class Watch:
         if attempt.soft_at <= now:
             attempt.soft_at = math.inf
             limit = attempt.handler.soft_timeout or 0
-            attempt.interrupt(SoftTimeout(f"over its soft timeout of {limit:g} s"))
+            over = SoftTimeout(f"over its soft timeout of {limit:g} s")
+            attempt.interrupt(over, lambda: True)
             return
-        attempt.tenure.refused = attempt.context.told = True
-        what = f"delivery {attempt.claim.id}"
-        lost = LeaseLost(what, cause="expired", operation="renew", path=self._engine.path)
-        attempt.interrupt(lost)
+        attempt.tenure.refused = attempt.warned = True
+        what, path = attempt.claim.hold.what, self._engine.path
+        lost = LeaseLost(what, cause="expired", operation="renew", path=path)
+        # What it asks of the store may tell it first: once is enough, while it cleans up.
+        attempt.interrupt(lost, lambda: not attempt.context.told)

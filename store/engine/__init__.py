@@ -31,6 +31,11 @@ class Hold:
     fence: int
     token: str = field(repr=False)
 
+    @property
+    def what(self) -> str:
+        """What it is a hold on, as errors name it."""
+        return f"delivery {self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Leased:

@@ -68,4 +68,4 @@ def lost(write: Write, hold: Hold, operation: str) -> LeaseLost:
         cause = "settled"
     else:
         cause = "revoked"
-    return LeaseLost(f"delivery {hold.id}", cause=cause, operation=operation, path=write.path)
+    return LeaseLost(hold.what, cause=cause, operation=operation, path=write.path)

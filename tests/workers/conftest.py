@@ -48,8 +48,8 @@ def external(message, ctx):
 @app.task("gated")
 def gated(message, ctx):
     """Begins, and ends when there is a file called go."""
-    (here / f"begun-{message.key}-{ctx.attempt}").write_text(str(os.getpid()))
     try:
+        (here / f"begun-{message.key}-{ctx.attempt}").write_text(str(os.getpid()))
         wait_for("go")
         effect(message, ctx)
     except LeaseLost:
