@@ -87,7 +87,7 @@ def is_gone(pid: int) -> bool:
     """True once a process has ended; a zombie that nobody has waited for counts."""
     try:
         return _state(pid) == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, or read
         return True
 
 
