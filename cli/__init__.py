@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
+import io
 import sys
 
 import click
@@ -16,7 +16,7 @@ from ..store.errors import (
     StoreCorrupt,
     StoreOpenFailed,
 )
-from .output import plain
+from .output import give_up_stdout, plain
 
 # What the caller can put right in the command or its environment.
 _WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
@@ -77,6 +77,9 @@ def main() -> None:
     Exits with 0 when it is done, 1 when what was asked about failed, 2 on wrong usage, 130
     after a Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the terminal may not know all of it
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -93,17 +96,12 @@ def main() -> None:
         code = _complain(str(error), 2 if wrong else 1)
     except BrokenPipeError:
         # Whoever read the output has seen enough.
-        code = _give_up_stdout()
+        give_up_stdout()
+        code = 1
     except OSError as error:
-        _give_up_stdout()
+        give_up_stdout()
         code = _complain(str(error), 1)
     sys.exit(code or 0)
-
-
-def _give_up_stdout() -> int:
-    """Keep the interpreter from flushing, at its end, into what takes no more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
 
 
 def _complain(message: str, code: int) -> int:

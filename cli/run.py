@@ -13,6 +13,7 @@ from ..store.errors import InvalidInput
 from ..store.worker import MAX_WORKERS
 from ..workers import Commands, PoolOptions, Role, Target, run_pool
 from ..workers.log import configure
+from .output import give_up_stdout
 
 
 class _Bounds(click.ParamType[tuple[int, int]]):
@@ -251,5 +252,11 @@ def _run(
     ready: str,
     others: Sequence[Role] = (),
 ) -> None:
-    if not run_pool(app, load, options, others=others, on_ready=lambda: click.echo(ready)):
+    def say() -> None:
+        try:
+            click.echo(ready)
+        except OSError:  # nobody reads it, or the disk is full: no reason not to work
+            give_up_stdout()
+
+    if not run_pool(app, load, options, others=others, on_ready=say):
         sys.exit(1)

@@ -62,6 +62,7 @@ def work(
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())
         line.send_bytes(b"ready %d" % id)
         worker.run()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends as it should, told once or twice
 
 
 def _signal_pipe() -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import random
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -139,8 +142,20 @@ class Claims:
         """Have one that was not begun released before the next claim."""
         self._endings.append((claim.hold, claim.release))
 
-    def spare(self, attempt: Attempt) -> None:
-        """Watch the handler no longer, because it has ended."""
+    def spare(self, attempt: Attempt, error: BaseException | None = None) -> None:
+        """Watch the handler no longer, because it has ended, with an error or without.
+
+        One that has left a transaction open ends this process, and is held to have crashed it:
+        as long as that is open nobody can write, here or elsewhere.
+        """
+        if error is not None:
+            _release(error)
+        if self._store.engine.in_transaction():
+            gc.collect()
+            if self._store.engine.in_transaction():
+                what = {"queue": attempt.claim.queue, "delivery": attempt.claim.id}
+                log.error("the handler has left a transaction open: its worker ends", **what)
+                os._exit(1)
         self._watch.end(attempt)
         self._holdings.spare(attempt.claim.hold)
 
@@ -196,6 +211,17 @@ class Claims:
     def _answered(self) -> None:
         self.pause = 0.0
         self._outage.over()
+
+
+def _release(error: BaseException) -> None:
+    """Let go of what the handler's frames hold: the error may live longer than they should."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        if (each := left.pop()) is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            left += [each.__context__, each.__cause__]
 
 
 def _storable(result: object) -> str | None:

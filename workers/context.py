@@ -113,7 +113,8 @@ class Context:
         try:
             yield
         except LeaseLost as error:
-            if error.what == self._claim.hold.what:  # not one of the handler's own
+            # Not of a lease of the handler's own, nor of another store's.
+            if (error.what, error.path) == (self._claim.hold.what, self.store.engine.path):
                 self._tenure.refused = self.told = True
             raise
 

@@ -120,11 +120,11 @@ class Coroutines:
 
     def _done(self, attempt: Attempt, task: asyncio.Task[Any]) -> None:
         del self._tasks[attempt]
-        self._claims.spare(attempt)
         if task.cancelled():
             result, error = None, attempt.reason or asyncio.CancelledError("cancelled itself")
         else:
             result, error = task.result()
+        self._claims.spare(attempt, error)
         self._ended.append((attempt, result, error))
         self._loop.stop()
 
@@ -135,7 +135,8 @@ class Coroutines:
 
     def _cancel_all(self) -> None:
         for attempt in list(self._tasks):
-            self._cancel(attempt, Cancelled("the worker was told to end"))
+            if not isinstance(attempt.reason, Cancelled):  # it may be cleaning up
+                self._cancel(attempt, Cancelled("the worker was told to end"))
 
 
 def _guarded_task(
@@ -157,19 +158,19 @@ def _guard(engine: Engine, coroutine: Any) -> Generator[Any, Any, Any]:
 
     Whatever runs while it waits would be in the same one: the thread has just the one.
     """
-    resume = partial(coroutine.send, None)
+    resume = [partial(coroutine.send, None)]
     while True:
         try:
-            waits_for = resume()
+            waits_for = resume.pop()()  # not kept: an error's traceback has this frame
         except StopIteration as end:
             return end.value
         if engine.in_transaction():
-            error = InvalidInput("await within a transaction: compute first, then write")
-            resume = partial(coroutine.throw, error)
+            wrong = "await within a transaction: compute first, then write"
+            resume.append(partial(coroutine.throw, InvalidInput(wrong)))
             continue
         try:
             answer = yield waits_for
         except BaseException as error:  # noqa: BLE001 - for the coroutine to meet
-            resume = partial(coroutine.throw, error)
+            resume.append(partial(coroutine.throw, error))
         else:
-            resume = partial(coroutine.send, answer)
+            resume.append(partial(coroutine.send, answer))

@@ -122,7 +122,8 @@ class Crew:
             return
         lived = time.monotonic() - each.started
         self._early_deaths = self._early_deaths + 1 if lived < _HEALTHY_SECONDS else 0
-        delay = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (self._early_deaths - 1))
+        doublings = min(self._early_deaths - 1, 9)  # a float has no room for a thousand
+        delay = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2**doublings)
         self.start_at = time.monotonic() + (delay if self._early_deaths > 1 else 0)
         self._was_up |= each.ready
         idle, young = not end.work.claims, not each.ready or lived < _HEALTHY_SECONDS

@@ -95,7 +95,10 @@ class Interrupts:
             return
         if threading.current_thread() is threading.main_thread():
             self._due.remove(due)
-            raise due.error
+            try:
+                raise due.error
+            finally:
+                del due  # its traceback has this frame
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Call a handler: what runs in there can be interrupted."""
@@ -103,7 +106,7 @@ class Interrupts:
         try:
             return function(*arguments)
         finally:
-            self._frame = None
+            self._frame = self._raised = None
 
     def _next(self) -> _Due | None:
         due = (due for due in list(self._due) if due.work == self._work and due.wanted())
@@ -122,7 +125,10 @@ class Interrupts:
         if due is not None and self._may_raise(frame):
             self._due.remove(due)
             self._raised = due
-            raise due.error
+            try:
+                raise due.error
+            finally:
+                del due  # its traceback has this frame
 
     def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
         """Raise it again later, in place of what is told of others."""

@@ -21,7 +21,7 @@ from .rescue import Rescue
 from .signals import Signals, listening
 from .sizing import Sizing
 from .strays import Strays
-from .template import Template
+from .template import MAX_FAILURES, Template
 
 _DONE_SECONDS = 0.1
 _TELL_SECONDS = 30.0
@@ -89,6 +89,7 @@ class Supervisor:
         self._keeper = Keeper(keeping.engine, lease, lambda: list(self._workers))
         self._notifier = Notifier()
         self._strays = Strays()
+        self._slept_seconds = min(_SLEPT_SECONDS, lease / 4)
         self._grace = grace
         self._done = done
         self._on_ready = on_ready
@@ -238,7 +239,10 @@ class Supervisor:
             for each in crew.fit():
                 if self._quiet and crew is self._workers:
                     self._hush(each)  # before it can claim
-        if any(crew.failed for crew in self._crews):
+        hopeless = self._template.failures >= MAX_FAILURES and not any(
+            each.ready for each in self._all()
+        )
+        if hopeless or any(crew.failed for crew in self._crews):
             self._failed = True
             self._stop()
 
@@ -259,7 +263,7 @@ class Supervisor:
         pause, slept_ms = self._pause(now), -self._engine.now_ms()
         heard = wait([*lines, *stacks, *template, signals.fd], pause)
         slept_ms += self._engine.now_ms()
-        if slept_ms > (pause + _SLEPT_SECONDS) * 1000:
+        if slept_ms > (pause + self._slept_seconds) * 1000:
             for each in self._workers:
                 each.asleep_at = time.monotonic()
         for event in heard:

@@ -26,6 +26,8 @@ _FORKS = sys.platform == "linux"
 _ANSWER_SECONDS = 5.0
 _START_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
+_HOPELESS_AGAIN_SECONDS = 10.0
+MAX_FAILURES = 5
 
 
 class Template:
@@ -34,11 +36,13 @@ class Template:
     Attributes:
         line: Readable when the template has come up, or is gone; None when there is none.
         pid: The process; it means nothing when there is none.
+        failures: How many in a row have not come up.
     """
 
     def __init__(self) -> None:
         self.line: socket.socket | None = None
         self.pid = 0
+        self.failures = 0
         self._up = False
         self._start_at = 0.0
         self._give_up_at = 0.0
@@ -49,17 +53,20 @@ class Template:
         return self._up or not _FORKS
 
     def keep_up(self) -> None:
-        """Begin one when there is none, at most one a second."""
+        """Begin one when there is none: at most one a second, and fewer of what never comes up."""
         if not _FORKS:
             return
         if self.line is not None and not self._up and time.monotonic() >= self._give_up_at:
             self.end()
         if self.line is None and time.monotonic() >= self._start_at:
-            self._start_at = time.monotonic() + _AGAIN_SECONDS
+            hopeless = self.failures >= MAX_FAILURES
+            pause = _HOPELESS_AGAIN_SECONDS if hopeless else _AGAIN_SECONDS
+            self._start_at = time.monotonic() + pause
             try:
                 self._start()
             except OSError as error:
                 log.warning("no template of processes", error=str(error))
+                self._count_failure()
 
     def hear(self) -> None:
         """Take in that it has come up, or that it is gone: it says nothing else unasked."""
@@ -69,6 +76,7 @@ class Template:
         except OSError:
             self._up = False
         if self._up:
+            self.failures = 0
             self.line.settimeout(_ANSWER_SECONDS)
         else:
             self.end()
@@ -92,9 +100,16 @@ class Template:
         """End the template; what it has forked goes on."""
         if self.line is not None:
             self.line.close()
+            if not self._up:
+                self._count_failure()
             self.line, self._up = None, False
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
+
+    def _count_failure(self) -> None:
+        self.failures += 1
+        if self.failures == MAX_FAILURES:
+            log.error("the process that workers are forked from does not start")
 
     def _start(self) -> None:
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -15,6 +15,8 @@ from .context import SoftTimeout
 from .interrupt import Interrupts
 
 _AGAIN_SECONDS = 0.02
+# While a machine is suspended the store's clock goes on, and what is waited by stands still.
+_LOOK_SECONDS = 1.0
 
 
 class Watch:
@@ -30,6 +32,7 @@ class Watch:
     def __init__(self, engine: Engine, lease: float, on_cancel: Callable[[], None]) -> None:
         self._engine = engine
         self._spare_ms = round(lease * 1000) // 6
+        self._look_seconds = min(_LOOK_SECONDS, lease / 12)
         self._on_cancel = on_cancel
         self._cancels = 0
         self._watched: set[Attempt] = set()
@@ -91,6 +94,8 @@ class Watch:
                 self._cancels = self.interrupts.cancels
                 self._on_cancel()
             wait = self._wakes_at - time.monotonic()
+            if wait != math.inf:
+                wait = min(wait, self._look_seconds)
             if self.interrupts.pending:
                 if again_at <= time.monotonic():
                     self.interrupts.send()

@@ -179,7 +179,7 @@ class Worker:
         try:
             result = self._call(attempt)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the handler raised it
-            self._claims.spare(attempt)
+            self._claims.spare(attempt, error)
             self._claims.failed(attempt, error)
         else:
             self._claims.spare(attempt)

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from fencepost.workers.crew import Crew
-from fencepost.workers.incarnation import Role
+from fencepost.workers.incarnation import End, Role
 from fencepost.workers.orphan import adopting
+from fencepost.workers.page import Work
 from fencepost.workers.strays import Strays
 from fencepost.workers.template import Template
 
@@ -52,6 +54,44 @@ def test_what_another_thread_has_started_keeps_its_exit_code() -> None:
     thread.join()
 
     assert codes == [7]
+
+
+def test_what_a_thread_that_has_ended_had_started_keeps_its_exit_code() -> None:
+    strays = Strays()
+    begun: list[subprocess.Popen[bytes]] = []
+    seen = threading.Event()
+
+    def work() -> None:
+        code = "import sys; sys.stdin.read(); raise SystemExit(7)"
+        begun.append(subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE))
+        seen.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: begun, "it has begun")
+    strays.reap([])
+    seen.set()
+    thread.join()
+    with begun[0] as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        wait_until(lambda: is_gone(process.pid), "it has ended")
+        strays.reap([])
+        assert process.wait() == 7
+
+
+def test_after_a_thousand_early_deaths_in_a_row_the_next_is_started_all_the_same() -> None:
+    class Member:
+        ready = True
+        leaving = False
+        started = time.monotonic()
+
+    crew = Crew(Role("worker", print), 1, Template(), start_seconds=60)
+    for _ in range(1100):
+        end = End("", signal=9, code=0, own_doing=False, work=Work(claims=1))
+        crew._judge(Member(), end)  # type: ignore[arg-type]
+
+    assert time.monotonic() < crew.start_at <= time.monotonic() + 1
 
 
 def test_who_has_nothing_left_to_do_and_does_not_end_is_killed() -> None:

@@ -247,3 +247,41 @@ def test_a_process_that_does_not_come_up_in_time_is_replaced(site: Site) -> None
         _end(pool)
 
     assert any("not up after 2 s" in str(line.get("why")) for line in _log(site))
+
+
+def test_a_pool_works_though_nobody_reads_that_it_is_ready(site: Site) -> None:
+    site.store.queue("quick").enqueue(b"", key="k")
+
+    with running(site.work("--workers", "1"), cwd=site.folder) as pool:
+        assert pool.stdout is not None
+        pool.stdout.close()
+        wait_until(lambda: site.state(1) == "done", "the message")
+        pool.send_signal(signal.SIGTERM)
+        assert pool.wait(timeout=60) == 0
+
+
+PROGRAM = """
+import sys
+from fencepost import App
+
+app = App("store.db")
+
+@app.task("quick")
+def quick(message, ctx):
+    pass
+
+if __name__ == "__main__":
+    sys.executable = "/bin/false"
+    print(app.work(workers=1))
+"""
+
+
+def test_a_pool_whose_processes_end_before_they_begin_gives_up(site: Site) -> None:
+    (site.folder / "program.py").write_text(PROGRAM)
+
+    with running(["program.py"], cwd=site.folder) as program:
+        assert line_of(program) == "False"
+
+    assert "the process that workers are forked from does not start" in {
+        line["event"] for line in _log(site)
+    }

@@ -62,11 +62,13 @@ class Bench:
         )
 
     def lose(self) -> None:
-        """Have another claim what is in work, and the watch have said what it has to say."""
+        """Have another claim what is in work, and the watch have said what it has to say.
+
+        Nobody nudges the watch: only the store's clock has gone on, as in a suspended machine.
+        """
         self.clock.advance(LEASE)
         with connect(self.path, clock=self.clock) as other:
             assert other.queue("mail").claim()
-        self.watch.look()
         wait_until(lambda: self.claims.begun[0].warned, "the watch to see it")
         self.watch.stop()
 
@@ -92,7 +94,7 @@ def _refused(ctx: Context) -> None:
 
 
 def test_a_handler_that_the_store_has_refused_is_not_interrupted_as_well(bench: Bench) -> None:
-    told = []
+    told: list[bool] = []
 
     @bench.app.task("mail")
     def mail(message: Message, ctx: Context) -> None:
@@ -144,13 +146,43 @@ def test_a_coroutine_that_the_store_has_refused_is_not_cancelled_as_well(bench: 
     assert told == [True]
 
 
+def test_a_coroutine_that_cleans_up_is_not_cancelled_again(bench: Bench) -> None:
+    told: list[str] = []
+
+    @bench.app.task("mail")
+    async def mail(message: Message, ctx: Context) -> None:
+        try:
+            coroutines.cancel()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            coroutines.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            told.append("cleaned up")
+            raise
+
+    bench.claim()
+    coroutines = Coroutines(bench.app.handlers, bench.claims, bench.store.engine)
+    (claim,) = bench.claims.next(["mail"])
+    coroutines.begin(claim)
+    while coroutines.in_work:
+        coroutines.run(0)
+        coroutines.settle()
+    coroutines.close()
+    bench.watch.stop()
+
+    assert told == ["cleaned up"]
+
+
+@pytest.mark.parametrize(("what", "path"), [("'roof'", "store.db"), ("delivery 1", "other.db")])
 def test_a_lease_of_the_handlers_own_that_is_lost_in_its_transaction_is_a_failure_like_any(
-    bench: Bench,
+    bench: Bench, what: str, path: str
 ) -> None:
     @bench.app.task("mail")
     def mail(message: Message, ctx: Context) -> None:
         with ctx.transaction():
-            raise LeaseLost("'roof'", cause="expired", operation="renew")
+            found = str(bench.path.with_name(path))
+            raise LeaseLost(what, cause="expired", operation="renew", path=found)
 
     bench.claim()
     (claim,) = bench.claims.next(["mail"])
@@ -165,4 +197,4 @@ def test_a_lease_of_the_handlers_own_that_is_lost_in_its_transaction_is_a_failur
     found = bench.store.delivery(claim.id)
     assert found is not None
     assert (found.state, found.attempt) == ("ready", 1)
-    assert "'roof'" in (found.error or "")
+    assert what in (found.error or "")
