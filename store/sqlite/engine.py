@@ -101,7 +101,6 @@ class SqliteEngine:
         with self._door.write("set_caps") as write:
             queues.set_caps(write, queue, caps)
 
-    @again_when_full
     def claim(
         self,
         queues: Sequence[str],
@@ -112,19 +111,27 @@ class SqliteEngine:
         limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
     ) -> tuple[list[Leased], list[Hold]]:
+        tried: list[Hold] = []
+
         # A fence must not be known to anybody before the COMMIT that makes it true.
-        with self._door.write("claim", joins=False) as write:
-            refused = settle.ack_each(write, acks)
-            leases, more = claim.claim(
-                write,
-                queues,
-                limit=limit,
-                lease_ms=lease_ms,
-                owner=owner,
-                limits=limits or {},
-            )
-            write.wakes |= more  # whoever heard of it first is busy from now on
-        return leases, refused
+        @again_when_full
+        def transact() -> tuple[list[Leased], list[Hold]]:
+            with self._door.write("claim", joins=False) as write:
+                settle.release_each(write, tried)  # the first COMMIT may be there after all
+                refused = settle.ack_each(write, acks)
+                leases, more = claim.claim(
+                    write,
+                    queues,
+                    limit=limit,
+                    lease_ms=lease_ms,
+                    owner=owner,
+                    limits=limits or {},
+                )
+                tried.extend(each.hold for each in leases)
+                write.wakes |= more  # whoever heard of it first is busy from now on
+            return leases, refused
+
+        return transact()
 
     @again_when_full
     def renew(self, hold: Hold, lease_ms: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from ..engine import Hold
@@ -98,6 +99,13 @@ def release(write: Write, hold: Hold) -> None:
         return
     write.run(_RELEASE, _bind(write, hold))
     moved(write, was, "ready")
+
+
+def release_each(write: Write, holds: Iterable[Hold]) -> None:
+    """Give those back that are held by these leases."""
+    for hold in holds:
+        with contextlib.suppress(LeaseLost):
+            release(write, hold)
 
 
 def bury(write: Write, hold: Hold, error: str) -> None:

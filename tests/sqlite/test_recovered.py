@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
@@ -70,3 +71,19 @@ def test_what_was_done_and_not_synced_is_not_answered_with_not_done(
         with pytest.raises(OutcomeUnknown):
             verb(store)
         here.heal()
+
+
+@pytest.mark.parametrize("for_ever", [False, True])
+def test_a_claim_whose_sync_met_a_full_disk_takes_no_more_than_it_gives(
+    tmp_path: Path, for_ever: bool
+) -> None:
+    with disk() as here, connect(tmp_path / "store.db") as store:
+        queue = store.queue("q")
+        queue.enqueue_many({"body": b""} for _ in range(3))
+        here.inject("sync", 1, "ENOSPC", for_ever=for_ever)
+
+        with pytest.raises(OutcomeUnknown) if for_ever else nullcontext():
+            assert len(queue.claim()) == 1
+        here.heal()
+
+        assert (queue.stats().leased, queue.stats().ready) == (1, 2)
