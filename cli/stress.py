@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -81,6 +82,7 @@ def stress(
         _make(report)
     seed = secrets.randbelow(2**32) if seed is None else seed
     work = Path(tempfile.mkdtemp(prefix="fencepost-stress-", dir=folder))
+    signal.signal(signal.SIGTERM, _end)
     try:
         with display.live(f"seed {seed}, profile {profile}") as watch:
             found = run_all(
@@ -106,6 +108,11 @@ def stress(
         display.print_report(found, kept=None if found.ok else work)
     if not found.ok:
         sys.exit(1)
+
+
+def _end(number: int, _: object) -> None:
+    """Clean up, and exit as shells say of one that a signal has ended."""
+    sys.exit(128 + number)
 
 
 def _make(folder: Path) -> None:

@@ -131,7 +131,8 @@ class Queue:
             except LimitExceeded as error:
                 raise LimitExceeded(f"message {index}: {error}", operation="enqueue") from error
             except (InvalidInput, TypeError) as error:
-                raise InvalidInput(f"message {index}: {error}", operation="enqueue") from error
+                why = str(error).removeprefix("Queue._draft() ")
+                raise InvalidInput(f"message {index}: {why}", operation="enqueue") from error
         return self._engine.enqueue(drafts)
 
     def claim(self, *, limit: int = 1, lease: Duration = DEFAULT_LEASE) -> list[Claim]:

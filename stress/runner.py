@@ -23,6 +23,8 @@ _REFRESH_SECONDS = 0.2
 _LANES_A_CORE = 2
 # What a planted fault does may need two processes to meet.
 _CANARY_CHANCES = 3
+# Some scenarios take seeds in a row, from the one that they are given.
+_NEXT_CHANCE = 1_000
 
 
 class Job:
@@ -94,6 +96,10 @@ class Job:
             )
         self.state = "running"
 
+    def kill(self) -> None:
+        """End it at once; what it has started dies with it."""
+        self._process.kill()
+
     def hear(self) -> None:
         """Take one message of its process."""
         try:
@@ -102,7 +108,7 @@ class Job:
             self._process.join()
             code = self._process.exit_code
             self.result.findings.append(
-                Finding("typed-errors", f"the scenario's process ended with {code}")
+                Finding("runs-through", f"the scenario's process ended with {code}")
             )
             self._end()
             return
@@ -116,7 +122,7 @@ class Job:
         self.line.close()
         self._process.join()
         if self._chances and not self.ok:
-            self.result = Result(self.scenario.name, self.result.seed + 1)
+            self.result = Result(self.scenario.name, self.result.seed + _NEXT_CHANCE)
             self.state = "waiting"
         else:
             self.state, self.done, self.words = "ended", 1.0, self.result.says
@@ -144,10 +150,11 @@ def run_all(
     where = machine(folder)
     options = f" --seed {seed} --profile {profile}"
     options += "".join(f" --{name} {value:g}" for name, value in instead.items())
+    replay = {each.name: f"fencepost stress {each.name}{options}" for each in scenarios}
     jobs = []
     for scenario in scenarios:
         size = {key: instead.get(key, value) for key, value in scenario.sizes[profile].items()}
-        result = Result(scenario.name, seed, replay=f"fencepost stress {scenario.name}{options}")
+        result = Result(scenario.name, seed, replay=replay[scenario.name])
         jobs.append(Job(scenario, size, result, None))
     of = {scenario.name: scenario for scenario in scenarios}
     for canary in canaries:
@@ -164,7 +171,11 @@ def run_all(
         seconds=round(time.monotonic() - began, 1),
         machine=where,
         results=[job.result for job in jobs if job.canary is None],
-        canaries=[_canary_result(job, job.canary) for job in jobs if job.canary is not None],
+        canaries=[
+            _canary_result(job, job.canary, replay[job.scenario.name])
+            for job in jobs
+            if job.canary is not None
+        ],
     )
 
 
@@ -177,21 +188,26 @@ def _run(
     lanes = _LANES_A_CORE * len(os.sched_getaffinity(0))
     waiting = sorted(jobs, key=lambda job: not job.alone)
     running: list[Job] = []
-    while waiting or running:
-        while waiting and len(running) < (1 if waiting[0].alone else lanes):
-            running.append(waiting.pop(0))
-            running[-1].start(folder, nursery)
-            if running[-1].alone:
-                break
-        heard = wait([job.line for job in running], _REFRESH_SECONDS)
-        for job in [job for job in running if job.line in heard]:
-            job.hear()
-        waiting += [job for job in running if job.state == "waiting"]
-        running = [job for job in running if job.state == "running"]
-        watch(jobs)
+    try:
+        while waiting or running:
+            while waiting and len(running) < (1 if waiting[0].alone else lanes):
+                running.append(waiting.pop(0))
+                running[-1].start(folder, nursery)
+                if running[-1].alone:
+                    break
+            heard = wait([job.line for job in running], _REFRESH_SECONDS)
+            for job in [job for job in running if job.line in heard]:
+                job.hear()
+            waiting += [job for job in running if job.state == "waiting"]
+            running = [job for job in running if job.state == "running"]
+            watch(jobs)
+    finally:
+        for job in jobs:
+            if job.state == "running":
+                job.kill()
 
 
-def _canary_result(job: Job, canary: Canary) -> CanaryResult:
+def _canary_result(job: Job, canary: Canary, replay: str) -> CanaryResult:
     return CanaryResult(
         name=canary.name,
         about=canary.about,
@@ -199,6 +215,8 @@ def _canary_result(job: Job, canary: Canary) -> CanaryResult:
         invariant=canary.trips,
         caught=job.caught,
         seconds=round(job.result.seconds, 1),
+        seed=job.result.seed,
         skipped=job.result.skipped,
         instead=[] if job.ok else job.result.findings,
+        replay=replay,
     )

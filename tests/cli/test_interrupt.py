@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from fencepost.cli import cli
 
-from ..processes import PATIENCE_SECONDS, fencepost
+from ..processes import PATIENCE_SECONDS, fencepost, running, wait_until
 from .command import Command, Result
 
 INTERRUPT = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
@@ -65,6 +66,23 @@ def test_an_interrupt_that_no_command_has_caught_is_130(
     ended = command("status")
 
     assert (ended.code, ended.out, ended.err) == (130, "", "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_of_stress_that_is_ended_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    words = fencepost("stress", "leases", "caps", "--seconds", "60", "--folder", "work", "--json")
+    (tmp_path / "work").mkdir()
+
+    with running(words, cwd=tmp_path) as stress:
+        wait_until(lambda: list(tmp_path.glob("work/*/*/history/*")), "its processes to work")
+        stress.send_signal(number)
+        out, _ = stress.communicate(timeout=PATIENCE_SECONDS)
+
+    assert (stress.returncode, out) == (code, "")
+    assert len((tmp_path / "stderr").read_text().strip().splitlines()) == 1  # that it begins
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_a_command_that_is_to_ignore_interrupts_ignores_them(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from fencepost import Keyed, Store, connect
 
 from ..sqlite.inside import ask
-from .command import Command
+from .command import Command, run
 from .test_messages import ISO
 
 HOSTILE = "\x9b31m\u202e\u2028"
@@ -138,6 +138,19 @@ def test_nothing_that_a_terminal_would_obey_is_printed(store: Store, command: Co
         printed = (shown.out + shown.err).replace("\n", "")
         assert printed
         assert not [c for c in printed if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")]
+
+
+def test_what_the_terminal_has_no_characters_for_is_spelled_out(
+    store: Store, path: Path, tmp_path: Path
+) -> None:
+    store.keyed("a", "x").register("ключ", 1)
+
+    shown = run(
+        "keys", "list", "a", "x", "--store", str(path), cwd=tmp_path, PYTHONIOENCODING="ascii"
+    )
+
+    assert (shown.code, shown.err) == (0, "")
+    assert "\\u043a\\u043b\\u044e\\u0447" in shown.out
 
 
 def test_looking_makes_no_file(path: Path, command: Command) -> None:
