@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .invariants import INVARIANTS
-from .report import Report
+from .report import Finding, Report
 from .runner import Job
 
 _VERDICTS = {
@@ -103,10 +103,14 @@ def print_report(report: Report, *, kept: Path | None) -> None:
         if not result.ok:
             console.print(f"  again: {result.replay}", markup=False)
     for canary in report.canaries:
+        if canary.ok:
+            continue
+        console.print(
+            f"canary {canary.name}: {canary.invariant} missed it, seed {canary.seed}", markup=False
+        )
         for finding in canary.instead:
-            console.print(
-                f"canary {canary.name}: {finding.invariant}: {finding.what}", markup=False
-            )
+            console.print(f"  instead: {finding.invariant}: {finding.what}", markup=False)
+        console.print(f"  again: {canary.replay}", markup=False)
     machine = report.machine
     console.print(
         f"{machine.cores} cores, {machine.filesystem}, fdatasync p50 {machine.fdatasync_p50_ms} ms,"
@@ -114,6 +118,8 @@ def print_report(report: Report, *, kept: Path | None) -> None:
     )
     if kept is not None:
         console.print(f"what the failed ones made is in {kept}", markup=False)
+    if report.not_run:
+        console.print(f"not run here: {report.not_run}")
     console.print(_verdict(report.ok))
 
 
@@ -144,9 +150,7 @@ def summary(report: Report) -> dict[str, Any]:
                 "says": result.says,
                 "figures": result.figures,
                 "faults": result.faults,
-                "findings": [
-                    {"invariant": found.invariant, "what": found.what} for found in result.findings
-                ],
+                "findings": _findings(result.findings),
                 "replay": result.replay,
             }
             for result in report.results
@@ -164,7 +168,14 @@ def summary(report: Report) -> dict[str, Any]:
                 "invariant": canary.invariant,
                 "about": canary.about,
                 "seconds": canary.seconds,
+                "seed": canary.seed,
+                "instead": _findings(canary.instead),
+                "replay": canary.replay,
             }
             for canary in report.canaries
         },
     }
+
+
+def _findings(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    return [{"invariant": found.invariant, "what": found.what} for found in findings]

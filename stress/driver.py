@@ -62,7 +62,7 @@ def perform(scenario: Scenario, run: Run) -> None:
     try:
         scenario.run(run)
     except Exception:  # noqa: BLE001 - whatever it is, it is a finding
-        run.broken("typed-errors", f"the scenario ended with\n{traceback.format_exc()}")
+        run.broken("runs-through", f"the scenario ended with\n{traceback.format_exc()}")
     finally:
         for child in run.children:
             _end(run, child)
@@ -75,4 +75,4 @@ def _end(run: Run, child: Child) -> None:
         with suppress(Exception):
             child.kill()
     elif code > 0:
-        run.broken("typed-errors", f"{child.name} ended with {code}: {child.complaint()}")
+        run.broken("runs-through", f"{child.name} ended with {code}: {child.complaint()}")

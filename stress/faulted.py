@@ -6,25 +6,27 @@ The processes share the store so that a lock that is left behind is felt by the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from ..store import Claim, Queue, Store, connect
 from ..store.errors import FencepostError
 from .checker import check
-from .fleet import Me
+from .fleet import Child, Me
 from .history import Call, Recorder, read
-from .patience import PATIENCE_SECONDS
+from .patience import PATIENCE_SECONDS, now_and_then
 from .run import Run
 from .sqlite.inside import Census
 
 # Entered around each call.
 Fault = Callable[[], AbstractContextManager[object]]
 
-BUSY_SECONDS = 3.0
 LEASE_SECONDS = 0.5
+# Who waits for the lock says nothing meanwhile.
+_SILENCE_SECONDS = 2 * PATIENCE_SECONDS
 _QUEUE = "jobs"
+_PAUSE_SECONDS = 0.01
 
 
 def trial(
@@ -35,16 +37,19 @@ def trial(
     Returns what each said once it was through, and the history.
     """
     path = str(run.folder / "store.db")
-    with connect(path) as store:
+    with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
         with store.transaction() as tx:
             tx.execute("create table effects (key text)")
         children = [
             run.start(f"worker-{n}", work, path, times) for n in range(int(run.size["processes"]))
         ]
-        told = [child.heard(4 * PATIENCE_SECONDS) for child in children]
+        told = _listen(children)
         for child in children:
             child.join()
-        _drain(store.queue(_QUEUE), Recorder(run.folder / "history", "drain"))
+        left = _drain(store.queue(_QUEUE), Recorder(run.folder / "history", "drain"))
+    run.check("never-stuck", not left, f"{left} deliveries do not come to their end")
+    if left:  # the checker would take them for lost
+        return told, read(run.folder / "history")
     census = Census(path)
     history = Recorder(run.folder / "history", "census")
     for queue, key, id, state in census.deliveries():
@@ -62,6 +67,18 @@ def trial(
     return told, calls
 
 
+def _listen(children: Sequence[Child]) -> list[dict[str, Any]]:
+    """Return what each says at last, as long as it says now and then that it gets on."""
+    told: list[dict[str, Any]] = []
+    at_work = list(children)
+    while at_work:
+        for child in list(at_work):
+            if facts := child.heard(_SILENCE_SECONDS):
+                told.append(facts)
+                at_work.remove(child)
+    return told
+
+
 class Worker:
     """Enqueues, claims, and ends what it has claimed, one call under a fault at a time."""
 
@@ -70,11 +87,13 @@ class Worker:
         self.store = store
         self.verbs = [self._enqueue, self._claim, self._ack, self._complete, self._retry]
         self._queue = store.queue(_QUEUE)
+        self._gets_on = now_and_then(me.ready)
         self._keys = 0
         self._claims: list[Claim] = []
 
     def step(self, fault: Fault) -> None:
         """Make one call, and raise what it raised."""
+        self._gets_on()
         self.me.random.choice(self.verbs)(fault)
 
     def _enqueue(self, fault: Fault) -> None:
@@ -126,12 +145,16 @@ def _record(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _drain(queue: Queue, history: Recorder) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
+def _drain(queue: Queue, history: Recorder) -> int:
+    """Work off what is left, as long as it becomes less; return how many stay."""
+    left, since = -1, time.monotonic()
+    while True:
         stats = queue.stats()
-        if not stats.ready + stats.scheduled + stats.leased:
-            return
+        before, left = left, stats.ready + stats.scheduled + stats.leased
+        if left != before:
+            since = time.monotonic()
+        if not left or time.monotonic() - since > PATIENCE_SECONDS:
+            return left
         with history.begin("claim", queue=_QUEUE) as call:
             claims = queue.claim(limit=50, lease=30)
             call.ok(claims=[_record(claim) | {"lease_ms": 30_000} for claim in claims])
@@ -140,3 +163,5 @@ def _drain(queue: Queue, history: Recorder) -> None:
                 what = {"id": claim.id, "fence": claim.fence, "key": claim.message.key}
                 with history.begin("ack", **what):
                     claim.ack()
+        if not claims:
+            time.sleep(_PAUSE_SECONDS)

@@ -112,7 +112,7 @@ class Pending:
         outcome: Outcome = "failed" if code in _CHANGED_NOTHING else "unknown"
         facts = {
             name: getattr(error, name)
-            for name in ("waited", "holder", "retry_after", "cause")
+            for name in ("holder", "retry_after", "cause")
             if hasattr(error, name)
         }
         facts = {name: value for name, value in facts.items() if isinstance(value, str | float)}

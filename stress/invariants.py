@@ -42,5 +42,6 @@ INVARIANTS = {
     "left-as-it-was": "what is refused, or only tried, changes no file",
     "all-open": "of many who open a store at once each has it, and soon",
     "never-stuck": "nobody waits for ever",
+    "runs-through": "the scenario and its processes come to the end that they were meant to",
     "reproducible": "the same seed gives the same faults",
 }

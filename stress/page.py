@@ -8,7 +8,7 @@ from typing import Any
 
 from .display import summary
 from .picture import legend, svg
-from .report import Chart, Report, Result
+from .report import CanaryResult, Chart, Finding, Report, Result
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --dim: #5f6b76; --paper: #fbfbfa; --card: #fff;
@@ -51,7 +51,6 @@ _NUMBERS = ("seconds", "checked")
 def render(report: Report) -> str:
     """Return the page."""
     found = summary(report)
-    verdict = _verdict("every invariant held, every canary was caught" if report.ok else "failed")
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -62,7 +61,7 @@ def render(report: Report) -> str:
 </head>
 <body>
 <h1>fencepost stress</h1>
-<p>{verdict}</p>
+<p>{_whole(report)}</p>
 <p class="dim">{escape(_where(report))}</p>
 <h2>Scenarios</h2>
 {_table(("scenario", "verdict", "figures", "faults", "seconds"), map(_scenario, report.results))}
@@ -90,21 +89,19 @@ fails the run.</p>
 {
         _table(
             ("canary", "verdict", "planted fault", "scenario", "caught by"),
-            (
-                (
-                    _word(each.name),
-                    _verdict(each.verdict),
-                    escape(each.about),
-                    escape(each.scenario),
-                    _word(each.invariant),
-                )
-                for each in report.canaries
-            ),
+            map(_canary, report.canaries),
         )
     }
 </body>
 </html>
 """
+
+
+def _whole(report: Report) -> str:
+    ran = " of what ran" if report.not_run else ""
+    words = f"every invariant held, every canary was caught{ran}" if report.ok else "failed"
+    rest = f'; <span class="dim">not run here: {report.not_run}</span>' if ran else ""
+    return f"{_verdict(words)}{rest}"
 
 
 def _faults(report: Report) -> str:
@@ -127,23 +124,39 @@ def _where(report: Report) -> str:
 
 
 def _scenario(result: Result) -> tuple[str, ...]:
-    findings = "".join(
-        f'<p class="bad">{escape(found.invariant)}: {escape(found.what)}</p>'
-        for found in result.findings
-    )
     details = (
         f"<details><summary>all figures, seed and how to run it again</summary>"
-        f"{_list(result.figures)}<p>seed {result.seed}</p><p><code>{escape(result.replay)}</code></p>"
-        "</details>"
+        f"{_list(result.figures)}{_again(result)}</details>"
     )
     faults = ", ".join(f"{count:,} {kind}" for kind, count in result.faults.items()) or "none"
     return (
         _word(result.name),
         _verdict(result.verdict),
-        f"{escape(result.says)}{findings}{details}",
+        f"{escape(result.says)}{_findings(result.findings)}{details}",
         escape(faults),
         _number(round(result.seconds, 1)),
     )
+
+
+def _canary(each: CanaryResult) -> tuple[str, ...]:
+    missed = "" if each.ok else f"{_findings(each.instead)}{_again(each)}"
+    return (
+        _word(each.name),
+        _verdict(each.verdict),
+        f"{escape(each.about)}{missed}",
+        escape(each.scenario),
+        _word(each.invariant),
+    )
+
+
+def _findings(findings: Iterable[Finding]) -> str:
+    return "".join(
+        f'<p class="bad">{escape(found.invariant)}: {escape(found.what)}</p>' for found in findings
+    )
+
+
+def _again(result: Result | CanaryResult) -> str:
+    return f"<p>seed {result.seed}</p><p><code>{escape(result.replay)}</code></p>"
 
 
 def _charts(results: Iterable[Result]) -> str:

@@ -28,3 +28,19 @@ def until(
         if time.monotonic() >= deadline:
             raise TimeoutError(f"not in {seconds:.0f} s: {what}")
         time.sleep(pause)
+
+
+def now_and_then(say: Callable[[], object], *, seconds: float = 1.0) -> Callable[[], None]:
+    """Return what says it when called, but not again for so many seconds.
+
+    For who is waited for as long as it gets on.
+    """
+    said = time.monotonic()
+
+    def again() -> None:
+        nonlocal said
+        if time.monotonic() - said >= seconds:
+            said = time.monotonic()
+            say()
+
+    return again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -69,8 +70,10 @@ class CanaryResult(msgspec.Struct):
     """What became of a fault that was planted: it has to be caught by its invariant.
 
     Attributes:
+        seed: Of its last try, which all else here is of.
         skipped: Why this machine cannot run its scenario, "" when it can.
         instead: What was found in its place.
+        replay: Makes the same tries, beside the scenario itself.
     """
 
     name: str
@@ -79,8 +82,10 @@ class CanaryResult(msgspec.Struct):
     invariant: str
     caught: bool
     seconds: float
+    seed: int
     skipped: str = ""
     instead: list[Finding] = []
+    replay: str = ""
 
     @property
     def ok(self) -> bool:
@@ -128,4 +133,17 @@ class Report(msgspec.Struct):
             all(result.ok for result in self.results)
             and all(canary.ok for canary in self.canaries)
             and not all(result.skipped for result in self.results)
+        )
+
+    @property
+    def not_run(self) -> str:
+        """How many scenarios and canaries this machine could not run, in words; "" of none."""
+        verdicts: dict[str, Sequence[str]] = {
+            "scenarios": [result.verdict for result in self.results],
+            "canaries": [canary.verdict for canary in self.canaries],
+        }
+        return " and ".join(
+            f"{each.count('not run')} of {len(each)} {what}"
+            for what, each in verdicts.items()
+            if "not run" in each
         )

@@ -12,7 +12,7 @@ from .invariants import INVARIANTS
 from .nursery import Nursery
 from .report import Chart, Finding, Result
 
-_MOST_FINDINGS = 20
+_MOST_FINDINGS_OF_EACH = 5
 
 
 class Run:
@@ -69,10 +69,11 @@ class Run:
         self._result.checked[invariant] = self._result.checked.get(invariant, 0) + times
 
     def broken(self, invariant: str, what: str) -> None:
-        """Report that an invariant does not hold."""
+        """Report that an invariant does not hold; of each, only the first few are kept."""
         assert invariant in INVARIANTS, invariant
-        if len(self._result.findings) < _MOST_FINDINGS:
-            self._result.findings.append(Finding(invariant, what))
+        findings = self._result.findings
+        if sum(found.invariant == invariant for found in findings) < _MOST_FINDINGS_OF_EACH:
+            findings.append(Finding(invariant, what))
 
     def check(self, invariant: str, holds: bool, what: str) -> None:
         """Look at an invariant once; `what` says what was seen when it does not hold."""

@@ -111,8 +111,8 @@ def _write(me: Me, path: str, cell: int) -> None:
                     waited = time.monotonic() - asked
                     tx.execute("insert into writes values (?, ?)", (me.name, _BODY))
                 me.history.seen("waited", cell=cell, ms=waited * 1000)
-            except StoreBusy as error:
-                me.history.seen("gave up", cell=cell, ms=error.waited * 1000)
+            except StoreBusy:
+                me.history.seen("gave up", cell=cell, ms=(time.monotonic() - asked) * 1000)
 
 
 def _write_bare(me: Me, path: str, cell: int) -> None:

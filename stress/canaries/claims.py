@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
-from ...store.engine import Hold
+from ...store.engine import Hold, Leased
 from ...store.engine.keyed import Item, Space
 from ...store.message import Draft, Receipt
 from ...store.sqlite import claim, keyed_entries, settle
@@ -66,6 +67,20 @@ def _effect_before_ack() -> None:
     SqliteEngine.completion = completion  # type: ignore[method-assign]
 
 
+def _takes_another() -> None:
+    was = SqliteEngine.claim
+
+    def claim(
+        self: SqliteEngine, queues: Sequence[str], *, limit: int, **options: Any
+    ) -> tuple[list[Leased], list[Hold]]:
+        leases, refused = was(self, queues, limit=limit + 1, **options)
+        if len(leases) > limit:
+            self.ack(leases.pop().hold, None)
+        return leases, refused
+
+    SqliteEngine.claim = claim  # type: ignore[method-assign]
+
+
 CANARIES = (
     Canary(
         "dedupe-before",
@@ -94,5 +109,12 @@ CANARIES = (
         scenario="claims",
         trips="effects-once",
         plant=_effect_before_ack,
+    ),
+    Canary(
+        "done-by-nobody",
+        "a claim takes one more than it gives, and marks it done",
+        scenario="claims",
+        trips="nothing-lost",
+        plant=_takes_another,
     ),
 )

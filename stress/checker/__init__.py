@@ -14,7 +14,7 @@ the arguments, -> the answer), all of it JSON:
                     name, fence, ttl_ms: a named lease is renewed, released, or a
                     transaction is committed under it
 
-Any of them may have busy_timeout, in seconds, among its arguments. And of what is only seen:
+And of what is only seen:
 
     final           queue, key, id, state: a delivery, when all has come to rest
     effect          key, count: what the handlers' transactions wrote, at that time

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from ..history import Call
 from .verdict import Verdict
 
-# The store counts its wait in other ticks than the history does.
-_SLACK_SECONDS = 0.001
-
 
 def check(calls: Sequence[Call], verdict: Verdict) -> None:
     """Check errors, snapshots and what independent looks at the file said."""
@@ -32,10 +29,3 @@ def _error(call: Call, verdict: Verdict) -> None:
         not error.startswith("untyped "),
         f"{call.process}: {call.op} raised {error}: {call.answer.get('says')}",
     )
-    if error == "store_busy" and "busy_timeout" in call.what:
-        waited, stated = call.answer["waited"], call.what["busy_timeout"]
-        verdict.check(
-            "busy-in-time",
-            waited >= stated - _SLACK_SECONDS,
-            f"{call.process}: {call.op} gave up after {waited:.3f} s of {stated} s",
-        )

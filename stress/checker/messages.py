@@ -1,4 +1,4 @@
-"""Every message: once accepted, never lost, its effect there once; and keys won once."""
+"""Every message: once accepted, ended by somebody, its effect there once; and keys won once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from ..history import Call
 from .verdict import Verdict
 
-_ENDS = ("done", "dead", "cancelled")
+# What is at its end, and which calls bring it there.
+_ENDS = {"done": {"ack", "complete"}, "dead": {"bury", "retry"}, "cancelled": {"cancel"}}
 
 
 def check(calls: Sequence[Call], verdict: Verdict) -> None:
@@ -29,6 +30,8 @@ def check(calls: Sequence[Call], verdict: Verdict) -> None:
     }
     if final:
         _lost_or_unexpected(enqueues, final, verdict)
+    if any(call.op in ("ack", "complete") for call in calls):
+        _ended_by_somebody(calls, final, verdict)
     if any(call.op == "effect" for call in calls):
         _effects(calls, enqueues, final, verdict)
 
@@ -75,6 +78,24 @@ def _lost_or_unexpected(
             any(call.outcome != "failed" for call in tries),
             f"{queue}/{key} is there, and all {len(tries)} who enqueued it were refused",
         )
+
+
+def _ended_by_somebody(
+    calls: Sequence[Call], final: dict[tuple[str, str], Call], verdict: Verdict
+) -> None:
+    """Check, where handlers noted what they did, that all that is at its end was brought there."""
+    brought = defaultdict(set)
+    for call in calls:
+        if "key" in call.what and call.outcome != "failed":
+            brought[call.what["key"]].add(call.op)
+    for (queue, key), there in final.items():
+        state = there.answer["state"]
+        if state in _ENDS:
+            verdict.check(
+                "nothing-lost",
+                bool(brought[key] & _ENDS[state]),
+                f"{queue}/{key} is {state}, and nobody has brought it there",
+            )
 
 
 def _effects(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from pathlib import Path
 
 from ...store import connect
 from ...store.errors import QueueFull
-from ...workers.orphan import die_with_parent
 from ..fleet import Me
+from ..forked import forked
 from ..history import Recorder
+from ..patience import PATIENCE_SECONDS
 from .app import QUEUE, order
 from .processes import name_of
 
@@ -24,23 +26,17 @@ def produce(me: Me, folder: Path, slot: int) -> None:
     """Have a producer at work until it is enough; a dead one is followed by another."""
     generation = 0
     while me.going:
-        parent = os.getpid()
-        seed = me.random.random()
-        producer = os.fork()
-        if producer == 0:
-            try:
-                die_with_parent(parent)
-                _enqueue(me, folder, slot, generation, random.Random(seed))
-            finally:
-                os._exit(0)
-        os.waitpid(producer, 0)
+        chance = random.Random(me.random.random())
+        code = forked(_enqueue, me, folder, slot, generation, chance)
+        if code not in (0, -signal.SIGKILL):
+            raise RuntimeError(f"a producer ended with {code}")
         generation += 1
 
 
 def _enqueue(me: Me, folder: Path, slot: int, generation: int, chance: random.Random) -> None:
     """Enqueue new keys, and now and then one that others have or will have enqueued."""
     history = Recorder(folder / "history", f"producer-{name_of(os.getpid())}")
-    with connect(folder / "store.db") as store:
+    with connect(folder / "store.db", busy_timeout=PATIENCE_SECONDS) as store:
         queue = store.queue(QUEUE)
         number = 0
         while me.going:

@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ...ingest import App
-from ...store import Message
+from ...store import Message, Transaction
 from ...workers import Context, Retry
 from .environment import plant_canary
 
 QUEUE = "tally"
 
-TABLE = "create table tally (handled integer)"
-BEGIN = "insert into tally values (0)"
-HANDLED = "select handled from tally"
-_COUNT = "update tally set handled = handled + 1"
+TABLE = "create table tally (messages integer, ids integer, squares integer)"
+BEGIN = "insert into tally values (0, 0, 0)"
+HANDLED = "select messages, ids, squares from tally"
+
+# Of a day's ids the squares sum to more than an integer of SQLite holds. With this modulus no
+# step does while ids are below 2**31: ten million is as far as a day comes.
+_MODULUS = 2**62
 
 _RETRIED = 20
 _RETRY_SECONDS = 0.05
 
 app = App("store.db")
+
+
+class Tally(NamedTuple):
+    """How many messages, and sums of their ids: one lost and another doubled do not cancel out.
+
+    Attributes:
+        squares: Modulo 2**62.
+    """
+
+    messages: int = 0
+    ids: int = 0
+    squares: int = 0
+
+    def plus(self, other: Tally) -> Tally:
+        """Return the tally of both."""
+        return Tally(
+            self.messages + other.messages,
+            self.ids + other.ids,
+            (self.squares + other.squares) % _MODULUS,
+        )
+
+
+def one(id: int) -> Tally:
+    """Return the tally of a single message."""
+    return Tally(1, id, id * id % _MODULUS)
+
+
+_COUNT = """
+update tally
+set messages = messages + 1, ids = ids + :id, squares = (squares + :id * :id) % :modulus
+"""
+
+
+def count(tx: Transaction, id: int) -> None:
+    """Add a message to the store's own tally."""
+    tx.execute(_COUNT, {"id": id, "modulus": _MODULUS})
 
 
 # No number of kills makes a message a dead letter.
@@ -27,7 +68,7 @@ def tally(message: Message, ctx: Context) -> None:
     if message.id % _RETRIED == 0 and ctx.attempt == 1:
         raise Retry(_RETRY_SECONDS)
     with ctx.transaction() as tx:
-        tx.execute(_COUNT)
+        count(tx, message.id)
 
 
 plant_canary()

@@ -16,6 +16,7 @@ from ...store.errors import LeaseLost
 from ..checker import check
 from ..fleet import Me
 from ..history import Call, now_ns, read
+from ..patience import PATIENCE_SECONDS
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
@@ -39,7 +40,7 @@ def run(run: Run) -> None:
         folder.mkdir(mode=0o700)
         path = folder / "store.db"
         connect(path).close()  # which moves the tables out of the WAL
-        with connect(path) as store:
+        with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
             lease = store.leases.acquire("operator", ttl=_LEASE_SECONDS)
             writers = [
                 run.start(f"{number}-writer-{n}", _write, path)
@@ -116,7 +117,7 @@ class _Copy:
         self._run.check("private", mode == 0o600, f"the backup has mode {mode:o}")
         os.rename(self.folder / name, self._path)
         ids, states = self._compare()
-        with connect(self._path, create=False) as restored:
+        with connect(self._path, create=False, busy_timeout=PATIENCE_SECONDS) as restored:
             self._refuses(restored, lease)
             self._forgets_nothing(restored)
             self._drain(restored)
@@ -217,7 +218,7 @@ def _write(me: Me, path: Path) -> None:
     """Enqueue, claim, and settle or hold on to what was claimed, until it is enough."""
     held: list[Claim] = []
     number = 0
-    with connect(path, create=False) as store:
+    with connect(path, create=False, busy_timeout=PATIENCE_SECONDS) as store:
         queue = store.queue(_QUEUE)
         me.ready()
         while me.going:

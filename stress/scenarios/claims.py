@@ -60,7 +60,7 @@ class _Round:
 
     def run(self) -> int:
         """Let all run to the end; return how many were killed."""
-        with connect(self._path) as store:
+        with connect(self._path, busy_timeout=PATIENCE_SECONDS) as store:
             with store.transaction() as tx:
                 tx.execute("create table effects (key text, fence integer)")
             count = int(self._run.size["processes"])
@@ -137,13 +137,14 @@ class _Round:
             self._nemesis.seen("final", queue=queue, key=key, id=id, state=state)
         for key, count in census.rows("select key, count(*) from effects group by key"):
             self._nemesis.seen("effect", key=key, count=count)
+        self._nemesis.seen("integrity", says=census.verdict())
         census.close()
 
 
 def _produce(me: Me, path: str, count: int, order: str) -> None:
     keys = [f"key-{n}" for n in range(count)]
     random.Random(order).shuffle(keys)
-    with connect(path) as store:
+    with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
         queue, won = store.queue(_QUEUE), store.keyed("stress", _NAMESPACE)
         me.ready()
         me.wait()
@@ -177,7 +178,7 @@ def _register(me: Me, won: Keyed, key: str) -> None:
 
 
 def _consume(me: Me, path: str, late_each: int) -> None:
-    with connect(path) as store:
+    with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
         queue = store.queue(_QUEUE)
         while claims := _claim(me, queue) or me.going:
             if claims is True:

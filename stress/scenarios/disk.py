@@ -13,8 +13,9 @@ from ...store import Claim, Queue, connect
 from ...store.errors import FencepostError
 from ..checker import check
 from ..drain import note_final
-from ..fleet import Me
+from ..fleet import Child, Me
 from ..history import Recorder, read
+from ..patience import now_and_then
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
@@ -47,7 +48,7 @@ def run(run: Run) -> None:
     ]
     stored: list[tuple[float, float]] = []
     for number in range(disks):
-        facts = children[number % lanes].heard()
+        facts = _told(children[number % lanes])
         run.progress((number + 1) / disks, f"{facts['stored']} on {facts['mb']:.1f} MB")
         _judge(run, number, facts)
         stored.append((facts["mb"], facts["stored"]))
@@ -62,6 +63,13 @@ def run(run: Run) -> None:
     points: list[tuple[float | str, float]] = [(f"{mb:.1f}", n) for mb, n in sorted(stored)[:40]]
     run.chart(Chart("Stored until the disk was full", "bars", "MB", "messages", {"": points}))
     run.says(f"{disks} disks {kind}, {total} messages stored and worked off")
+
+
+def _told(child: Child) -> dict[str, Any]:
+    """Return what it says of a disk, as long as it says now and then that it gets on."""
+    while not (facts := child.heard()):
+        pass
+    return facts
 
 
 def _judge(run: Run, number: int, facts: dict[str, Any]) -> None:
@@ -102,6 +110,7 @@ class _Filling:
         self, me: Me, folder: Path, disk: Disk, history: Recorder, least_body: int
     ) -> None:
         self._random = me.random
+        self._gets_on = now_and_then(me.ready)
         self._path = folder / "store.db"
         self._stranger = folder / "stranger"
         self._disk = disk
@@ -152,6 +161,7 @@ class _Filling:
         return {**facts, "after": after, "ballast": ballast or not ample}
 
     def _enqueue(self, queue: Queue) -> str:
+        self._gets_on()
         key = f"{self._keys}"
         self._keys += 1
         try:
@@ -183,6 +193,7 @@ class _Filling:
         return worked
 
     def _end(self, claim: Claim) -> None:
+        self._gets_on()
         ending = self._ending
         if ending == "retry" and claim.attempt > 1:
             ending = "ack"

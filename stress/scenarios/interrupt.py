@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from ...store import Lease, Store, connect
-from ...store.errors import FencepostError
-from ..faulted import BUSY_SECONDS, LEASE_SECONDS, Fault, Worker, trial
+from ...store.errors import FencepostError, StoreBusy
+from ..faulted import LEASE_SECONDS, Fault, Worker, trial
 from ..fleet import Me
+from ..patience import PATIENCE_SECONDS
 from ..run import Run
 from ..scenario import Scenario
 
@@ -51,13 +52,15 @@ def _work(me: Me, path: str, times: float) -> None:
         return nullcontext()
 
     signal.signal(signal.SIGALRM, _interrupt)
-    with connect(path, busy_timeout=BUSY_SECONDS) as store:
+    with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
         worker = _Worker(me, store)
         while interrupts < times:
             try:
                 worker.step(sometimes)
             except Interrupted:
                 interrupts += 1
+            except StoreBusy:
+                break  # the history has it; whoever comes next would wait as long
             except FencepostError:
                 continue
             else:

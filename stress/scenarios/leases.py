@@ -11,6 +11,7 @@ from ...store.errors import LeaseHeld, LeaseLost
 from ..checker import check
 from ..fleet import Child, Me
 from ..history import Call, Recorder, read
+from ..patience import PATIENCE_SECONDS
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite import inside
@@ -26,7 +27,7 @@ _STOP_SECONDS = (0.02, 0.6)
 def run(run: Run) -> None:
     """Stop, continue and kill at random, then judge the history and what was written."""
     path = str(run.folder / "store.db")
-    with connect(path) as store:
+    with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
         prepare(store)
     nemesis = Recorder(run.folder / "history", "nemesis")
     children = [
@@ -55,6 +56,8 @@ def run(run: Run) -> None:
     run.add(*check(calls))
     believed(run, calls)
     rows = _ledger(run, path)
+    says = inside.integrity(path)
+    run.check("integrity", says == "ok", f"the database is not whole: {says}")
     held = [call.answer["fence"] for call in calls if call.op == "acquire" and call.outcome == "ok"]
     refused = [call for call in calls if call.answer.get("error") == "lease_lost"]
     run.figure("leases", len(held))
@@ -86,7 +89,7 @@ def _stop(run: Run, nemesis: Recorder, child: Child) -> None:
 
 
 def _work(me: Me, path: str, names: int) -> None:
-    with connect(path) as store:
+    with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
         contend(me, store, names)
 
 

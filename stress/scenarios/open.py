@@ -17,6 +17,7 @@ from ..checker import check
 from ..drain import drain, note_final
 from ..fleet import Child, Me
 from ..history import Recorder, read
+from ..patience import PATIENCE_SECONDS
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
@@ -83,7 +84,7 @@ def _make_and_die(me: Me, work: str, kills: int, half: list[int]) -> None:
         deaths.kill_at(at, _make_one, folder / "store.db")
         error, found = None, []
         try:
-            with connect(folder / "store.db") as store:
+            with connect(folder / "store.db", busy_timeout=PATIENCE_SECONDS) as store:
                 store.queue("mail").enqueue(b"first", key="first")
             found = inside.tables(folder / "store.db")
         except FencepostError as refused:
@@ -113,7 +114,7 @@ def _open_each(me: Me, work: str, rounds: int) -> None:
         me.wait()
         began, error = time.monotonic(), None
         try:
-            with connect(folder / "store.db") as store:
+            with connect(folder / "store.db", busy_timeout=PATIENCE_SECONDS) as store:
                 took = time.monotonic() - began
                 with history.begin("enqueue", queue="mail", key="the same") as call:
                     receipt = store.queue("mail").enqueue(b"hello", key="the same")
@@ -136,7 +137,7 @@ def _round(run: Run, openers: list[Child], number: int) -> list[float]:
         run.check("all-open", answer["error"] is None, f"{opener.name}: {answer['error']}")
     history = Recorder(run.folder / f"history-{number}", "scenario")
     if not any(answer["error"] for answer in answers):
-        with connect(path) as store:
+        with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
             drain(store, history, "mail")
             note_final(store, history)
         history.seen("integrity", says=inside.integrity(path))
@@ -167,7 +168,7 @@ def _crash(run: Run, number: int) -> None:
 def _write(me: Me, path: str, wal_mb: float) -> None:
     number = Path(path).parent.name
     history = Recorder(me.folder / f"history-{number}", me.name)
-    store = connect(path)
+    store = connect(path, busy_timeout=PATIENCE_SECONDS)
     reader = Reader(path)
     reader.begin()
     queue = store.queue("mail")

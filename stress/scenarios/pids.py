@@ -49,6 +49,7 @@ def run(run: Run) -> None:
     times = int(run.size["reuses"])
     path = run.folder / "store.db"
     child = run.start("namespace", _reuse_each, str(path), times)
+    answers = wrong = 0
     for number in range(times):
         facts = child.heard(5 * PATIENCE_SECONDS)  # it waits for others itself
         if "refused" in facts:
@@ -58,6 +59,12 @@ def run(run: Run) -> None:
         run.fault("pid given to another")
         for held, words in facts["verdicts"]:
             run.check("dead-is-dead", held, f"{facts['where']}: {words}")
+            answers += 1
+            wrong += not held
+        run.says(
+            f"{number + 1} dead workers' pids given to others,"
+            f" {wrong} of {answers} answers about them wrong"
+        )
         if run.canary and run.has_findings:
             return
     child.join()
@@ -69,7 +76,6 @@ def run(run: Run) -> None:
     history.close()
     run.add(*check(read(run.folder / "history")))
     run.figure("pids", times)
-    run.says(f"{times} dead workers' pids given to others, none taken for alive")
 
 
 def _reuse_each(me: Me, path: str, times: int) -> None:

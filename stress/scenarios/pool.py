@@ -39,7 +39,8 @@ _CHILD_PAUSE_SECONDS = 0.6
 _SHORT_LEASE_SECONDS = 2.0
 # Longer than that, and than idle workers wait before they look for what has expired.
 _LONG_HANDLER_SECONDS = 4.5
-_MOST_ZOMBIE_SECONDS = 3.0
+# Before a supervisor looks it may wait for the store, for 5 s.
+_MOST_ZOMBIE_SECONDS = 10.0
 _CHILDREN = ("worker killed",) * 7 + ("template killed",)
 
 
@@ -57,13 +58,13 @@ def run(run: Run) -> None:
         found, gaps = site.judge() if run.canary else (0, [])
         if not (run.canary and run.has_findings):
             site.begin()
-            for kind in _plan(run.random, int(run.size["kills"])):
+            for kind in _plan(site.chance, int(run.size["kills"])):
                 site.strike(kind)
                 faults += 1
                 run.progress((number + 0.5) / rounds, f"{faults} killed or stopped")
             until = time.monotonic() + run.size["seconds"] / rounds
             while time.monotonic() < until:
-                site.strike(run.random.choice(_CHILDREN), _CHILD_PAUSE_SECONDS)
+                site.strike(site.chance.choice(_CHILDREN), _CHILD_PAUSE_SECONDS)
                 faults += 1
                 run.progress((number + 0.7) / rounds, f"{faults} killed or stopped")
             site.drain()
@@ -89,6 +90,8 @@ class _Site:
     """A round's store, with the pools and the producers that work on it.
 
     Attributes:
+        chance: Decides what is done and when. To whom is decided by another: that is drawn
+            until there is one, so how often is a matter of time.
         lone: Seconds until what a worker held was tried again that was killed alone.
     """
 
@@ -100,6 +103,7 @@ class _Site:
         with self._store.transaction() as tx:
             tx.execute(EFFECTS)
         self._run = run
+        self.chance = random.Random(f"{run.seed}/pool/{number}")
         self._name = f"{number}"
         self._history = Recorder(self.folder / "history", "scenario")
         self._pools: list[Pool] = []
@@ -119,7 +123,7 @@ class _Site:
 
     def strike(self, kind: str, pause: float = _KILL_PAUSE_SECONDS) -> None:
         """Kill or stop one of a kind after a while, and start again what is gone."""
-        time.sleep(self._run.random.uniform(0, pause))
+        time.sleep(self.chance.uniform(0, pause))
         strike = {
             "producer killed": self._kill_producer,
             "worker killed": self._kill_worker,
@@ -138,12 +142,17 @@ class _Site:
         for producer in self._producers:
             producer.join()
         self._producers = []
-        began = time.monotonic()
-        while (left := self._left()) and (waited := time.monotonic() - began) < PATIENCE_SECONDS:
+        began = changed = time.monotonic()
+        left = self._left()
+        while left and time.monotonic() - changed < PATIENCE_SECONDS:
+            waited = time.monotonic() - began
             if self._run.canary and waited > self._run.size["again"] and not self._left("ready"):
                 break  # what is left is held by nobody who lives
             self._restart()
             time.sleep(0.02)
+            before, left = left, self._left()
+            if left != before:
+                changed = time.monotonic()
         self._run.check("never-stuck", not left, f"{left} messages are not at their end")
         while self._look_for_zombies():
             time.sleep(0.02)
@@ -295,12 +304,16 @@ class _Site:
 
 
 def _plan(chance: random.Random, kills: int) -> list[str]:
-    """Return what is done to whom, in a random order: for `kills` kills, and some stops."""
+    """Return what is done to whom, in a random order: for `kills` kills, and some stops.
+
+    The last is a template, whose supervisor then lives long enough to be seen to clear it away.
+    """
     few, workers = max(1, kills // 50), kills // 4
-    plan = ["supervisor killed"] * few + ["template killed"] * few + ["worker killed"] * workers
-    plan += ["producer killed"] * (kills - len(plan)) + ["pool stopped"] * few
+    plan = ["supervisor killed"] * few + ["worker killed"] * workers
+    plan += ["template killed"] * (few - 1)
+    plan += ["producer killed"] * (kills - 1 - len(plan)) + ["pool stopped"] * few
     chance.shuffle(plan)
-    return plan
+    return [*plan, "template killed"]
 
 
 SCENARIO = Scenario(

@@ -40,18 +40,23 @@ _MORE_MIB = {"supervisor": 4.0, "template": 4.0, "workers": 100.0}
 def run(run: Run) -> None:
     """Recycle for each reason, and look all the while."""
     recycles = int(run.size["recycles"])
+    pools: list[_Pool] = []
     for number, by in enumerate(("handled", "memory", "age")):
         pool = _Pool(run, by)
+        pools.append(pool)
         while not pool.has_recycled(recycles // 3):
             pool.work_off()
             done = min(1.0, pool.recycled * 3 / recycles)
             run.progress((number + done) / 3, f"by {by}: {pool.recycled}")
+            run.says(
+                f"{sum(each.recycled for each in pools)} workers replaced, too few at work in"
+                f" {sum(each.short for each in pools)} of {sum(each.looks for each in pools)} looks"
+            )
             if run.canary and run.has_findings:
                 return
         pool.end()
         if run.has_findings:
             break
-    run.says(f"{recycles} workers replaced, none before its successor was ready")
 
 
 class _Pool:
@@ -59,10 +64,12 @@ class _Pool:
 
     Attributes:
         recycled: How many workers have been replaced.
+        looks: How often its workers were counted.
+        short: In how many of these looks too few were at work.
     """
 
     def __init__(self, run: Run, by: str) -> None:
-        self.recycled = 0
+        self.recycled = self.looks = self.short = 0
         self._run = run
         self._by = by
         self._folder = run.folder / by
@@ -147,6 +154,8 @@ class _Pool:
             len(working) >= _WORKERS,
             f"by {self._by}: of {_WORKERS} workers there were {len(working)}",
         )
+        self.looks += 1
+        self.short += len(working) < _WORKERS
         self.recycled += len(working - self._known)
         self._known |= working
         return len(workers) == _WORKERS

@@ -67,8 +67,10 @@ def run(run: Run) -> None:
             "lines",
             "rounds",
             "s",
-            {way: [*enumerate(took)] for way, took in scaled.took.items()},
-            _GOAL_SECONDS,
+            {
+                **{way: [*enumerate(took)] for way, took in scaled.took.items()},
+                **{f"bound {way}": [*enumerate(most)] for way, most in scaled.bounds.items()},
+            },
         )
     )
     slowest = {way: max(took, default=0.0) for way, took in scaled.took.items()}
@@ -80,12 +82,14 @@ class _Scaled:
 
     Attributes:
         took: Seconds until it had the size that it was told.
+        bounds: The most that each of these may be, by how slow all was meanwhile.
         slowest: The greatest slowness there was.
         snapshots: How often the leased deliveries were looked at.
     """
 
     def __init__(self, run: Run) -> None:
         self.took: dict[str, list[float]] = {"up": [], "down": []}
+        self.bounds: dict[str, list[float]] = {"up": [], "down": []}
         self.slowest = 1.0
         self.snapshots = 0
         self._run = run
@@ -191,6 +195,7 @@ class _Scaled:
         self._run.fault(f"scaled {way}")
         self._run.check("scales-in-time", is_done, f"not {size} workers after {bound:.1f} s")
         self.took[way].append(seconds)
+        self.bounds[way].append(bound)
         self.slowest = max(self.slowest, sum(slow) / len(slow))
 
     def _look_for(self, seconds: float) -> None:

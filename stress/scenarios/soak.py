@@ -15,7 +15,7 @@ from pathlib import Path
 from ...store import Store, connect
 from ...store.errors import LeaseHeld
 from ..fleet import Child, Me
-from ..patience import until
+from ..patience import PATIENCE_SECONDS, until
 from ..pools import tally
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..pools.processes import kill, workers_of
@@ -36,7 +36,7 @@ _SAMPLES = 400
 def run(run: Run) -> None:
     """Let all work, look at what they use, kill a worker now and then; then count."""
     path = run.folder / "store.db"
-    with connect(path) as store:
+    with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
         with store.transaction() as tx:
             tx.execute(tally.TABLE)
             tx.execute(tally.BEGIN)
@@ -52,13 +52,16 @@ def run(run: Run) -> None:
         _let_work(run, pool, use)
         for child in (*producers, operator):
             child.enough()
-        accepted = sum(int(child.heard()["accepted"]) for child in producers)
+        accepted = tally.Tally()
+        for child in producers:
+            accepted = accepted.plus(child.heard()["accepted"])
         until(lambda: not store.engine.anything_left([tally.QUEUE]), "all is handled")
-        _end(run, store, pool, accepted)
+        _end(run, pool)
+        judge(run, store, accepted)
     use.judge(run)
     for chart in use.charts():
         run.chart(chart)
-    run.says(f"{accepted} messages, {use.says()}")
+    run.says(f"{accepted.messages} messages, {use.says()}")
 
 
 def _let_work(run: Run, pool: Child, use: Usage) -> None:
@@ -79,34 +82,40 @@ def _let_work(run: Run, pool: Child, use: Usage) -> None:
         time.sleep(max(0.0, min(sample_at, kill_at) - time.monotonic()))
 
 
-def _end(run: Run, store: Store, pool: Child, accepted: int) -> None:
-    """Stop the pool, and hold what was handled against what was accepted."""
+def _end(run: Run, pool: Child) -> None:
+    """Stop the pool."""
     os.kill(pool.pid, signal.SIGTERM)
     pool.join()
     run.check("typed-errors", pool.exit_code == 0, f"the pool ended with {pool.exit_code}")
     for line in complaints(run.folder):
         run.broken("typed-errors", f"the pool said: {line}")
+
+
+def judge(run: Run, store: Store, accepted: tally.Tally) -> None:
+    """Hold what was handled against what was accepted, and look at the file."""
     with store.transaction() as tx:
-        ((handled,),) = tx.execute(tally.HANDLED)
-    run.figure("messages", accepted)
-    run.checked("effects-once", accepted)
+        ((messages, ids, squares),) = tx.execute(tally.HANDLED)
+    handled = tally.Tally(messages, ids, squares)
+    run.figure("messages", accepted.messages)
+    run.checked("effects-once", accepted.messages)
     if handled != accepted:
-        run.broken("effects-once", f"{accepted} were accepted, {handled} effects are there")
+        run.broken("effects-once", f"accepted were {accepted}, effects are there of {handled}")
     says = inside.integrity(store.engine.path)
     run.check("integrity", says == "ok", says)
 
 
 def _produce(me: Me, path: Path) -> None:
     """Put a bit of everything into the store, until it is enough."""
-    accepted = number = 0
-    with connect(path, create=False) as store:
+    accepted, number = tally.Tally(), 0
+    with connect(path, create=False, busy_timeout=PATIENCE_SECONDS) as store:
         queue = store.queue(tally.QUEUE)
         entries = store.keyed("soak", "entries", max_entries=200, ttl=_KEEP_SECONDS)
         while me.going:
             number += 1
             key = f"{me.name}-{number - (me.random.random() < 0.1)}"
             receipt = queue.enqueue(key.encode(), key=key, keep_for=_KEEP_SECONDS)
-            accepted += receipt.status == "accepted"
+            if receipt.status == "accepted":
+                accepted = accepted.plus(tally.one(receipt.message_id))
             match me.random.randrange(8):
                 case 0:
                     entries.register(key, {"number": number})
@@ -124,7 +133,7 @@ def _produce(me: Me, path: Path) -> None:
 def _operate(me: Me, path: Path) -> None:
     """Look at the store as its operators do, and back it up, until it is enough."""
     copy = me.folder / "copy.db"
-    with connect(path, create=False) as store:
+    with connect(path, create=False, busy_timeout=PATIENCE_SECONDS) as store:
         while me.going:
             store.stats()
             store.deliveries(limit=100)

@@ -18,6 +18,7 @@ from ..checker import check
 from ..fleet import Child, Me
 from ..history import Recorder, read
 from ..holdings import VERBS, Holding
+from ..patience import PATIENCE_SECONDS
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite import inside
@@ -32,9 +33,8 @@ TAKEN = ("taken", "ended", "again")
 FATES = (*TAKEN, "expired", "live")
 
 _OWNER = "the holder"
-_BUSY_SECONDS = 0.1
+_BUSY_SECONDS = 0.1  # who waits longer waits for the holder, which is stopped
 _BETWEEN_RENEWALS_SECONDS = 0.005
-_TAKEN_WITHIN_SECONDS = 20.0
 _BEFORE_STOP_SECONDS = 0.06
 _AFTER_EXPIRY_SECONDS = 0.05
 
@@ -48,7 +48,9 @@ def run(run: Run) -> None:
     with connect(path, busy_timeout=_BUSY_SECONDS) as store:
         with store.transaction() as tx:
             tx.execute(holdings.LEDGER)
-        rival = _Rival(run, store, run.start("holder", _hold, path, stops))
+        holder = run.start("holder", _hold, path, stops)
+        holder.heard()  # it has opened the store, and keeps nobody out
+        rival = _Rival(run, store, holder)
         for stop in range(stops):
             run.progress(0.6 * stop / stops, f"stop {stop + 1} of {stops}")
             rival.meet(stop)
@@ -122,7 +124,7 @@ class _Rival:
     def _take(self, fate: str, stop: int) -> list[Holding]:
         place, owner = _place(fate, stop), _OWNER if fate == "again" else "the rival"
         found: list[Holding] = []
-        deadline = time.monotonic() + _TAKEN_WITHIN_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(found) < len(VERBS["claim"]) and time.monotonic() < deadline:
             found += self._past(
                 lambda: holdings.claim(self._history, self._store, place, LONG_SECONDS)
@@ -173,7 +175,8 @@ class _Rival:
 
 
 def _hold(me: Me, path: str, stops: int) -> None:
-    with connect(path) as store:
+    with connect(path, busy_timeout=PATIENCE_SECONDS) as store:
+        me.ready()
         for stop in range(stops):
             me.wait()
             held = [each for fate in FATES for each in _take_first(me, store, fate, stop)]

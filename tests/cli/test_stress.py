@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fencepost.stress.canary import Canary
 from fencepost.stress.run import Run
 from fencepost.stress.scenario import Scenario
 
@@ -80,6 +81,27 @@ def test_a_finding_is_exit_1_with_what_it_is_and_how_to_see_it_again(
     assert str(kept) in result.out.replace("\n", "")
 
 
+def test_a_missed_canary_is_said_with_what_was_found_instead_and_how_to_see_it_again(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A name that exists, because each process plants it by its name; here it does no harm.
+    canary = Canary("gives-up-early", "of no matter", "lost", "fences-rise", lambda: None)
+    monkeypatch.setattr(importlib.import_module("fencepost.cli.stress"), "CANARIES", {"": canary})
+
+    told = command("stress", "lost", "--seed", "5")
+    found = json.loads(command("stress", "lost", "--seed", "5", "--json").out)["canaries"]
+
+    seed = found["gives-up-early"]["seed"]
+    assert f"canary gives-up-early: fences-rise missed it, seed {seed}" in told.out
+    assert "  instead: nothing-lost: one is [red]gone[/red]" in told.out
+    assert told.out.count("again: fencepost stress lost --seed 5 --profile ci\n") == 2
+    assert not found["gives-up-early"]["caught"]
+    assert found["gives-up-early"]["instead"] == [
+        {"invariant": "nothing-lost", "what": "one is [red]gone[/red]"}
+    ]
+    assert found["gives-up-early"]["replay"] == "fencepost stress lost --seed 5 --profile ci"
+
+
 def test_a_run_without_a_seed_takes_one_and_says_it(command: Command, tmp_path: Path) -> None:
     seeds = {json.loads(command("stress", "fine", "--json").out)["seed"] for _ in range(2)}
 
@@ -119,7 +141,9 @@ def test_wrong_usage_is_one_line_and_exit_2(command: Command, words: tuple[str, 
 
 def test_a_run_of_which_nothing_can_run_here_fails(command: Command) -> None:
     assert command("stress", "cannot").code == 1
-    assert command("stress", "cannot", "fine").code == 0
+    some = command("stress", "cannot", "fine")
+    assert some.code == 0
+    assert "not run here: 1 of 2 scenarios" in some.out
 
 
 def test_an_option_that_changes_nothing_is_said_to(command: Command) -> None:

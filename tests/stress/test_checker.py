@@ -57,7 +57,7 @@ def _lease(op: str, at: float, fence: int, answer: Any = None, *, by: str = "a")
 
 _ACCEPTED = {"status": "accepted", "message_id": 1}
 _DUPLICATE = {"status": "duplicate", "message_id": 1}
-_BUSY = {"error": "store_busy", "waited": 5.0, "says": "busy"}
+_BUSY = {"error": "store_busy", "says": "busy"}
 _LOST = {"error": "lease_lost", "cause": "superseded"}
 _HELD = {"error": "lease_held", "holder": "a"}
 _FINAL: dict[str, Any] = {"queue": "q", "key": "k", "id": 1, "state": "done"}
@@ -86,6 +86,14 @@ GOOD: dict[str, list[Call]] = {
         _seen("final", **_FINAL),
         _seen("effect", key="other", count=0),
         _enqueue(2, None, "other"),
+    ],
+    "messages that were retried for the last time, and that a dead process may have acked": [
+        _enqueue(0, _ACCEPTED, "k1"),
+        _enqueue(0, _ACCEPTED | {"message_id": 2}, "k2"),
+        _use("retry", 5, 1, 1),
+        _call("ack", 5, {"id": 2, "fence": 2, "key": "k2"}, None),
+        _seen("final", **_FINAL | {"key": "k1", "state": "dead"}),
+        _seen("final", **_FINAL | {"key": "k2", "id": 2}),
     ],
     "a takeover after expiry, and a refusal": [
         _claim(0, 1, 1),
@@ -146,6 +154,17 @@ BAD: dict[str, list[Call]] = {
         _enqueue(0, _ACCEPTED),
         _seen("final", **_FINAL | {"state": "ready"}),
     ],
+    "nothing-lost: done by nobody": [
+        _enqueue(0, _ACCEPTED, "k1"),
+        _use("ack", 5, 1, 1, _LOST),
+        _use("ack", 5, 2, 2),
+        _seen("final", **_FINAL | {"key": "k1"}),
+    ],
+    "nothing-lost: buried by nobody": [
+        _enqueue(0, _ACCEPTED, "k1"),
+        _use("ack", 5, 2, 2),
+        _seen("final", **_FINAL | {"key": "k1", "state": "dead"}),
+    ],
     "nothing-unexpected: refused, and there": [_enqueue(0, _BUSY), _seen("final", **_FINAL)],
     "nothing-unexpected: an effect of nothing": [_seen("effect", key="x", count=1)],
     "accepted-once: twice": [_enqueue(0, _ACCEPTED), _enqueue(5, _ACCEPTED)],
@@ -173,6 +192,7 @@ BAD: dict[str, list[Call]] = {
     "effects-once: refused, and there": [
         _enqueue(0, _ACCEPTED),
         _call("complete", 5, {"id": 1, "fence": 1, "key": "k"}, _LOST),
+        _call("ack", 6, {"id": 1, "fence": 2, "key": "k"}, {}),
         _seen("final", **_FINAL),
         _seen("effect", key="k", count=1),
     ],
@@ -219,11 +239,6 @@ BAD: dict[str, list[Call]] = {
     "caps-hold: over": [_seen("snapshot", of="q", rows=6, cap=5)],
     "integrity: not": [_seen("integrity", says="row 5 missing")],
     "typed-errors: not": [_enqueue(0, {"error": "untyped BusyError"})],
-    "busy-in-time: early": [
-        _call(
-            "enqueue", 0, {"queue": "q", "key": "k", "busy_timeout": 5.0}, _BUSY | {"waited": 0.1}
-        )
-    ],
 }
 
 

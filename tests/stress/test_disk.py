@@ -9,6 +9,8 @@ import pytest
 
 from fencepost import OutcomeUnknown, StoreFull, connect
 from fencepost.store.sqlite import space
+from fencepost.stress.fleet import Me
+from fencepost.stress.report import Result
 from fencepost.stress.scenarios import disk
 from fencepost.stress.sqlite.quota import quota
 
@@ -24,6 +26,21 @@ def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
 
     assert result.findings == []
     assert result.figures["stored_messages"] > 10
+
+
+def _say(me: Me) -> None:
+    me.ready()
+    me.ready(stored=1)
+    me.ready(stored=2)
+
+
+def test_a_disk_is_waited_for_as_long_as_its_filler_gets_on(tiny: Tiny) -> None:
+    child = tiny.run(Result("disk", seed=1)).start("filler", _say)
+
+    told = [disk._told(child), disk._told(child)]
+    child.join()
+
+    assert told == [{"stored": 1}, {"stored": 2}]
 
 
 def test_a_folder_under_a_quota_is_full_when_its_files_take_it_up(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_what_was_called_comes_back_with_its_answer_in_the_order_of_beginning(
             "failed",
             {"error": "lease_lost", "cause": "superseded"},
         ),
-        (StoreBusy(operation="ack", path="p", waited=5.5), "failed", {"waited": 5.5}),
+        (StoreBusy(operation="ack", path="p", waited=5.5), "failed", {"error": "store_busy"}),
         (OutcomeUnknown("COMMIT"), "unknown", {"error": "outcome_unknown"}),
         (ZeroDivisionError(), "unknown", {"error": "untyped ZeroDivisionError"}),
     ],

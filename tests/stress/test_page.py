@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from msgspec.structs import replace
+
 from fencepost.stress.page import render
 from fencepost.stress.picture import svg
 from fencepost.stress.report import CanaryResult, Chart, Finding, Machine, Report, Result
@@ -29,7 +31,17 @@ def _report() -> Report:
         replay="fencepost stress busy --seed 5",
     )
     machine = Machine(2, "3.11", "3.54", _EVIL, "ext4", 0.2, 0.9)
-    canary = CanaryResult("no-gate", _EVIL, "busy", "shares-fair", False, 1.0)
+    canary = CanaryResult(
+        "no-gate",
+        _EVIL,
+        "busy",
+        "shares-fair",
+        False,
+        1.0,
+        seed=2005,
+        instead=[Finding("waits-bounded", "it waited")],
+        replay="fencepost stress busy --seed 5 --profile ci",
+    )
     return Report(5, "ci", "2026-01-02T03:04:05Z", 60.0, machine, [result], [canary])
 
 
@@ -54,6 +66,26 @@ def test_what_was_found_is_on_it() -> None:
 
     for words in ("failed", "12,345", "1,200 kill", "fencepost stress busy --seed 5", "missed"):
         assert words in page
+
+
+def test_a_canary_that_was_missed_says_why_and_how_to_see_it_again() -> None:
+    page = render(_report())
+
+    for words in ("waits-bounded: it waited", "seed 2005", "busy --seed 5 --profile ci"):
+        assert words in page
+
+
+def test_what_was_not_run_is_not_said_to_have_held() -> None:
+    report = _report()
+    ran, caught = Result("fine", 5), replace(report.canaries[0], caught=True)
+    skipped = Result("cannot", 5, skipped="no such machine")
+    whole = replace(report, results=[ran], canaries=[caught])
+    part = replace(report, results=[ran, skipped], canaries=[caught, replace(caught, skipped="no")])
+
+    assert "every invariant held, every canary was caught</span></p>" in render(whole)
+    assert "every canary was caught of what ran</span>" in render(part)
+    assert "not run here: 1 of 2 scenarios and 1 of 2 canaries" in render(part)
+    assert "not run here" not in render(whole)
 
 
 def test_a_value_of_zero_or_a_single_point_can_be_drawn() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.stress.scenarios.poison import SCENARIO
+from fencepost.stress.scenarios.poison import SCENARIO, share
 
 from .tiny import Tiny
 
@@ -24,3 +24,9 @@ def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
     assert result.findings == []
     assert result.checked["poison-is-buried"] == 6
     assert result.faults["innocent's worker killed"] == 4
+
+
+def test_a_window_in_which_nothing_was_handled_is_judged_as_well() -> None:
+    assert share(2, 4) == 0.5
+    assert share(0, 0) == 0
+    assert share(1, 0) > 1

@@ -7,12 +7,18 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from fencepost import connect
 from fencepost.stress.history import Call
+from fencepost.stress.patience import PATIENCE_SECONDS
 from fencepost.stress.pools.processes import children, kill, name_of
 from fencepost.stress.pools.tries import repeats
+from fencepost.stress.report import Result
+from fencepost.stress.scenarios import pool
 from fencepost.stress.scenarios.pool import SCENARIO
 from fencepost.stress.sqlite.inside import Census
 
@@ -94,3 +100,26 @@ def test_a_wrong_count_is_seen(tmp_path: Path) -> None:
             write.run("update fp_queue set ready = ready + 1")
 
         assert (before, census.verdict()) == ("ok", "queue mail has 1 live deliveries, and says 2")
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_the_end_is_waited_for_as_long_as_less_is_left(
+    works: bool, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, now = Result("pool", seed=1), [0.0]
+    site = pool._Site(tiny.run(found, _TINY), 0)
+    for _ in range(10):
+        site._queue.enqueue(b"")
+
+    def sleep(seconds: float) -> None:
+        now[0] += PATIENCE_SECONDS / 3
+        for claim in site._queue.claim() if works else ():
+            claim.ack()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
+        site.drain()
+    site._store.close()
+
+    assert [each.invariant for each in found.findings] == ([] if works else ["never-stuck"])
+    assert now[0] == pytest.approx(PATIENCE_SECONDS * (10 / 3 if works else 1))

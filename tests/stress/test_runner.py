@@ -157,6 +157,32 @@ def test_a_canary_is_caught_by_its_own_invariant_or_the_run_fails(
     assert report.ok == (caught and report.results[0].ok)
 
 
+def test_a_canary_that_is_missed_says_what_was_found_its_seed_and_its_replay(
+    tmp_path: Path,
+) -> None:
+    report, _ = _report(tmp_path, _lost, [_canary("fences-rise")])
+
+    (canary,) = report.canaries
+    assert [found.what for found in canary.instead] == ["one is gone"]
+    assert canary.seed > 3  # the last of its tries
+    assert canary.replay == "fencepost stress any --seed 3 --profile ci"
+
+
+def test_findings_are_kept_of_each_invariant_in_the_order_of_their_occurrence(tiny: Tiny) -> None:
+    result = Result("any", 1)
+    run = tiny.run(result)
+
+    for number in range(30):
+        run.broken("nothing-lost", f"{number} is gone")
+    run.broken("fences-rise", "a fence fell")
+    run.broken("nothing-lost", "another is gone")
+
+    assert [found.what for found in result.findings] == [
+        *(f"{number} is gone" for number in range(5)),
+        "a fence fell",
+    ]
+
+
 def test_what_a_machine_cannot_run_is_no_failure_unless_nothing_else_runs(
     tmp_path: Path,
 ) -> None:

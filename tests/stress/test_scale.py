@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from fencepost.stress.scenarios import scale
 from fencepost.stress.scenarios.scale import SCENARIO
 from fencepost.stress.slowness import slowness
 
@@ -15,6 +18,22 @@ def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
     assert result.checked["scales-in-time"] == 2
     assert result.checked["caps-hold"] > 20
     assert result.faults["SIGTTIN"] == 2
+
+
+def test_the_bounds_that_are_drawn_are_those_that_are_judged(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scale, "_TIMES", 0.0)
+
+    result = tiny(SCENARIO, {"rounds": 1, "few": 1, "many": 3})
+
+    assert [found.what for found in result.findings] == [
+        "not 3 workers after 0.0 s",
+        "not 1 workers after 0.0 s",
+    ]
+    (chart,) = result.charts
+    assert (chart.lines["bound up"], chart.lines["bound down"]) == ([(0, 0.0)], [(0, 0.0)])
+    assert chart.bound is None
 
 
 def test_nothing_takes_less_time_than_by_itself() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
 from fencepost import connect
 from fencepost.stress import usage
+from fencepost.stress.pools import tally
 from fencepost.stress.report import Result
-from fencepost.stress.scenarios.soak import SCENARIO
+from fencepost.stress.scenarios.soak import SCENARIO, judge
 from fencepost.stress.usage import Usage
 
 from .tiny import Tiny
@@ -22,6 +25,38 @@ def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
     assert result.findings == []
     assert result.checked["effects-once"] > 0
     assert result.figures["descriptors_most"] > 3
+
+
+def _judged(tiny: Tiny, path: Path, accepted: Sequence[int], handled: Sequence[int]) -> Result:
+    result = Result("soak", seed=1)
+    with connect(path) as store:
+        with store.transaction() as tx:
+            tx.execute(tally.TABLE)
+            tx.execute(tally.BEGIN)
+            for id in handled:
+                tally.count(tx, id)
+        judge(tiny.run(result), store, reduce(tally.Tally.plus, map(tally.one, accepted)))
+    return result
+
+
+@pytest.mark.parametrize(
+    "handled", [(1, 2, 3), (1, 2, 3, 4, 4), (1, 2, 2, 4), (2, 2, 3, 3)], ids=str
+)
+def test_lost_and_doubled_messages_do_not_cancel_out(
+    tmp_path: Path, tiny: Tiny, handled: tuple[int, ...]
+) -> None:
+    result = _judged(tiny, tmp_path / "store.db", (1, 2, 3, 4), handled)
+
+    assert [found.invariant for found in result.findings] == ["effects-once"]
+
+
+def test_ids_of_any_order_and_of_a_long_run_are_counted_exactly(tmp_path: Path, tiny: Tiny) -> None:
+    ids = [*range(1, 20), *range(2**31 - 20, 2**31)]
+
+    result = _judged(tiny, tmp_path / "store.db", ids, ids[::-1])
+
+    assert result.findings == []
+    assert result.checked["effects-once"] == len(ids)
 
 
 def _usage(tmp_path: Path) -> Usage:
