@@ -131,15 +131,30 @@ def shared_folder(path: str) -> bool:
     return bool(os.stat(os.path.dirname(path)).st_mode & 0o022)
 
 
-def restrict(path: str) -> None:
-    """Take group and others their access to the database and its sidecars."""
-    for name in exposed(path):
+def restrict(path: str) -> bool:
+    """Take group and others their access to the database and its sidecars, and give us ours.
+
+    Returns True when a sidecar was not ours to write: what has it open cannot write to it.
+    """
+    withheld = _withheld(path)
+    for name in (*exposed(path), *withheld):
         try:
             os.chmod(name, 0o600)
         except FileNotFoundError:
             continue  # a sidecar that is gone has no mode
         except PermissionError as error:
-            raise _refuse(path, f"{name} is open to others and not ours to change") from error
+            raise _refuse(path, f"{name} has a mode that is not ours to change") from error
+    return bool(withheld) and not _withheld(path)
+
+
+def _withheld(path: str) -> list[str]:
+    """Return the sidecars that have less of a mode than the database: it had as little once."""
+    found = []
+    for suffix in SIDECARS:
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_mode & ~os.lstat(path + suffix).st_mode & 0o600:
+                found.append(path + suffix)
+    return found
 
 
 @contextlib.contextmanager

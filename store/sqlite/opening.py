@@ -139,7 +139,9 @@ def connect(
             return connect(path, durability=durability, deadline=deadline, checksums=True)
         schema.is_current(connection, path)
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-        files.restrict(path)
+        if files.restrict(path):
+            connection.close()
+            return connect(path, durability=durability, deadline=deadline, checksums=checksums)
         if mode != "wal":
             _switch_to_wal(connection, path, deadline)
         connection.pragma("synchronous", {"full": 2, "normal": 1}[durability])

@@ -26,7 +26,7 @@ def _lets_others_read() -> None:
         return True
 
     files.create = create
-    files.restrict = lambda path: None
+    files.restrict = lambda path: False
 
 
 def _uses_after_fork() -> None:

@@ -52,6 +52,20 @@ def test_a_store_that_others_could_read_is_closed_to_them(tmp_path: Path) -> Non
     first.close()
 
 
+def test_sidecars_of_a_store_that_could_not_be_written_for_a_while_can_be_again(
+    tmp_path: Path,
+) -> None:
+    first = connect(tmp_path / "store.db")
+    for path in tmp_path.iterdir():
+        path.chmod(0o400)
+    (tmp_path / "store.db").chmod(0o600)
+
+    connect(tmp_path / "store.db").close()
+
+    assert _modes(tmp_path)["store.db-shm"] == _modes(tmp_path)["store.db-wal"] == 0o600
+    first.close()
+
+
 # P17
 @pytest.mark.usefixtures("umask")
 def test_sidecars_made_for_a_store_that_others_could_read_are_closed_too(tmp_path: Path) -> None:
