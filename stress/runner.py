@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,7 +86,7 @@ class Job:
         """Begin, in a folder of its own below this one."""
         self._chances -= 1
         self.line, far_end = Pipe()
-        with far_end:
+        with far_end, _undisturbed():
             self._process = nursery.start(
                 drive,
                 self.scenario,
@@ -94,7 +96,7 @@ class Job:
                 None if self.canary is None else self.canary.name,
                 fds=(far_end.fileno(),),
             )
-        self.state = "running"
+            self.state = "running"
 
     def kill(self) -> None:
         """End it at once; what it has started dies with it."""
@@ -126,6 +128,16 @@ class Job:
             self.state = "waiting"
         else:
             self.state, self.done, self.words = "ended", 1.0, self.result.says
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait: a process that nobody knows of yet is killed by nobody."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_all(

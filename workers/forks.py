@@ -38,10 +38,14 @@ def serve(line: socket.socket, live: Callable[[list[int]], None]) -> None:
     It returns in the child too, when `live` has.
     """
     while True:
-        message, given, _, _ = socket.recv_fds(line, 16, _MOST_FDS)
-        if not message:
-            return
-        if _fork(line):
+        try:
+            message, given, _, _ = socket.recv_fds(line, 16, _MOST_FDS)
+            if not message:
+                return
+            born = _fork(line)
+        except ConnectionError:
+            return  # who asked was killed, with an answer unread
+        if born:
             line.close()
             live(given)
             return
