@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from fencepost import Queue, Store, connect
 
 from .clock import FakeClock
 from .sqlite import invariants
+
+
+def pytest_configure() -> None:
+    """Have the processes of tests hear Ctrl-C, also where this one runs under nohup."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:
