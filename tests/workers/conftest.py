@@ -9,7 +9,7 @@ import pytest
 
 from fencepost import Store, connect
 
-from ..processes import fencepost
+from ..processes import fencepost, running
 
 APP = '''
 import asyncio, os, signal, time
@@ -248,6 +248,13 @@ class Site:
     def work(self, *options: str) -> list[str]:
         """The arguments that run a pool on the app."""
         return fencepost("work", str(self.folder / "app.py"), *options)
+
+    def drain(self) -> str:
+        """Work everything off with one worker; return what was logged."""
+        with running(self.work("--drain", "--workers", "1"), cwd=self.folder) as pool:
+            code, log = pool.wait(timeout=90), (self.folder / "stderr").read_text()
+        assert code == 0, log
+        return log
 
     def effects(self) -> list[tuple[str, int, int]]:
         """What handlers wrote: key, attempt, pid."""

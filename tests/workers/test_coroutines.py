@@ -91,11 +91,6 @@ def _app(site: Site) -> None:
     (site.folder / "app.py").write_text(APP)
 
 
-def _drain(site: Site) -> None:
-    with running(site.work("--drain", "--workers", "1"), cwd=site.folder) as pool:
-        assert pool.wait(timeout=90) == 0, (site.folder / "stderr").read_text()
-
-
 def _result(site: Site, queue: str) -> object:
     """What became of the delivery with the key `k`."""
     return site.store.queue(queue).enqueue(b"", key="k").result
@@ -126,7 +121,7 @@ def test_one_thread_of_a_worker_claims_handles_and_settles(site: Site) -> None:
     for name in ("threads", "async-threads"):
         site.store.queue(name).enqueue(b"", key="k")
 
-    _drain(site)
+    site.drain()
 
     for name in ("threads", "async-threads"):
         assert _result(site, name) == ["MainThread", "watch"]
@@ -147,7 +142,7 @@ def test_a_plain_handler_may_run_a_loop_of_its_own(site: Site) -> None:
     site.store.queue("own-loop").enqueue(b"", key="k")
     site.store.queue("brief").enqueue_many({"body": b""} for _ in range(20))
 
-    _drain(site)
+    site.drain()
 
     assert _result(site, "own-loop") == "from a loop of its own"
 
@@ -156,7 +151,7 @@ def test_a_task_that_leaves_takes_its_handler_with_it_and_not_the_worker(site: S
     site.store.queue("part-leaving").enqueue(b"")
     site.store.queue("brief").enqueue_many({"body": b""} for _ in range(20))
 
-    _drain(site)
+    site.drain()
 
     (dead,) = site.store.deliveries(state="dead")
     assert (dead.error or "").startswith("SystemExit: 3")
@@ -168,7 +163,7 @@ def test_a_failure_that_the_store_cannot_be_told_is_told_again(site: Site, queue
     site.store.queue(queue).enqueue(b"")
     site.store.queue("brief").enqueue_many({"body": b""} for _ in range(20))
 
-    _drain(site)
+    site.drain()
 
     (dead,) = site.store.deliveries(state="dead")
     assert (dead.error or "").startswith("RuntimeError: boom")

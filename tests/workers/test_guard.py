@@ -8,12 +8,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import pytest
 
-from fencepost import Store, connect
+from fencepost import Store
 from fencepost.store.engine import Hold
 from fencepost.workers.guard import Guard
 from fencepost.workers.holdings import Holdings
@@ -42,19 +41,6 @@ class Member:
     def kill(self, why: str) -> None:
         """Leave it alive."""
         self.kills.append(why)
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """A clock that stands still."""
-    return FakeClock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
-    """A store on it."""
-    with connect(tmp_path / "store.db", clock=clock) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 
 import pytest
 
-from fencepost import StoreBusy, connect
+from fencepost import StoreBusy
 from fencepost.store import Claim, Store
 from fencepost.store.engine import Engine, Hold
 from fencepost.workers.context import Context
@@ -37,19 +35,6 @@ class Member:
     def is_stopped(self) -> bool:
         """As told."""
         return self.stopped
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    """A clock that stands still."""
-    return FakeClock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: FakeClock) -> Iterator[Store]:
-    """A store on it."""
-    with connect(tmp_path / "store.db", clock=clock) as opened:
-        yield opened
 
 
 def _keeper(store: Store, *members: Member) -> Keeper:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ..processes import running
 from .conftest import Site
 
 APP = """
@@ -58,13 +57,6 @@ def _app(site: Site) -> None:
     (site.folder / "app.py").write_text(APP)
 
 
-def _drain(site: Site) -> str:
-    """Work everything off, and return what was logged."""
-    with running(site.work("--drain", "--workers", "1"), cwd=site.folder) as pool:
-        assert pool.wait(timeout=90) == 0
-    return (site.folder / "stderr").read_text()
-
-
 @pytest.mark.parametrize(
     ("queue", "error"), [("streaming", "SoftTimeout: "), ("async-streaming", "ValueError")]
 )
@@ -74,7 +66,7 @@ def test_a_transaction_in_a_generator_of_an_ended_handler_has_ended_too(
     site.store.queue(queue).enqueue(b"")
     site.store.queue("quick").enqueue_many({"body": b""} for _ in range(20))
 
-    assert "left a transaction open" not in _drain(site)
+    assert "left a transaction open" not in site.drain()
 
     (dead,) = site.store.deliveries(state="dead")
     assert (dead.error or "").startswith(error)
@@ -88,7 +80,7 @@ def test_a_handler_that_leaves_a_transaction_open_is_held_to_have_crashed_its_wo
     site.store.queue(queue).enqueue(b"")
     site.store.queue("quick").enqueue_many({"body": b""} for _ in range(20))
 
-    assert _drain(site).count("left a transaction open") == 2
+    assert site.drain().count("left a transaction open") == 2
 
     (dead,) = site.store.deliveries(state="dead")
     assert "exited with 1" in (dead.error or "")
