@@ -10,8 +10,8 @@ from ..store import connect
 from ..store.worker import MAX_WORKERS, Pool
 from .output import plain, the_store
 
-# A name that was mistyped shows.
-_NEW = "; nothing was known of it before"
+# So that a mistyped name shows.
+_NEW = "; the queue did not exist and was created"
 
 # What click hands to a callback of a parameter.
 _Convert = Callable[[click.Context, click.Parameter, str], int | None]
@@ -55,7 +55,7 @@ def pause(queue: str, store: str) -> None:
     """
     with connect(store, create=False) as opened:
         known = opened.pause(queue)
-    click.echo(f"paused {queue}{_NEW * (not known)}")
+    click.echo(f"paused {queue}{(_NEW + ' as paused') * (not known)}")
 
 
 @click.command()

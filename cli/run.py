@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from ..store.connect import make_folder
 from ..store.errors import InvalidInput
 from ..store.worker import MAX_WORKERS
 from ..workers import Commands, PoolOptions, Role, Target, run_pool
@@ -123,6 +124,13 @@ _port = click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 picks one."
 )
 
+_folder = click.option(
+    "--make-folder",
+    is_flag=True,
+    help="Make the store's folder, 0700, where it is missing; where others may write in it, make"
+    " a folder in it for the store.",
+)
+
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
@@ -141,27 +149,29 @@ def _commands(command: _Command) -> _Command:
 @click.command()
 @click.argument("target")
 @_pool
+@_folder
 @_host
 @_port
-def up(target: str, host: str, port: int, **pool: Any) -> None:
+def up(target: str, make_folder: bool, host: str, port: int, **pool: Any) -> None:
     """Run the receiver and the worker pool of TARGET together.
 
     Example: fencepost up hooks.py --workers 4 --port 8000
     """
-    load, app = _load(target)
+    load, app = _load(target, make_folder)
     _receive(load, app, host, port, PoolOptions(**pool))
 
 
 @click.command()
 @click.argument("target")
+@_folder
 @_host
 @_port
-def serve(target: str, host: str, port: int) -> None:
+def serve(target: str, make_folder: bool, host: str, port: int) -> None:
     """Run the receiver of TARGET alone.
 
     Example: fencepost serve hooks.py --port 8000
     """
-    load, app = _load(target)
+    load, app = _load(target, make_folder)
     _receive(load, app, host, port, PoolOptions(workers=None))
 
 
@@ -170,9 +180,11 @@ def serve(target: str, host: str, port: int) -> None:
 @_pool
 @click.option("--queue", "queues", multiple=True, metavar="Q", help="Only this one; repeatable.")
 @click.option("--drain", is_flag=True, help="Exit when nothing is left to do.")
+@_folder
 @_commands
 def work(
     target: str | None,
+    make_folder: bool,
     queues: tuple[str, ...],
     command: str | None,
     store: str | None,
@@ -195,7 +207,7 @@ def work(
     load: Target | Commands
     if command is None:
         _refuse_without_exec()
-        load, app = _load(target or "")
+        load, app = _load(target or "", make_folder)
     else:
         if target is not None:
             raise click.UsageError("give TARGET or --exec, not both")
@@ -204,6 +216,7 @@ def work(
         configure()
         load = Commands(store, command, queues, timeout, max_attempts)
         app = load()
+        _prepare(store, make_folder)
     options = PoolOptions(queues=queues or None, **pool)
     many = "{}:{}".format(*options.autoscale) if options.autoscale else options.workers
     ready = f"working on {', '.join(queues or app.handlers)} with {many} workers"
@@ -221,7 +234,7 @@ def _refuse_without_exec() -> None:
             raise click.UsageError(f"{parameter.opts[0]} is for --exec")
 
 
-def _load(text: str) -> tuple[Target, Any]:
+def _load(text: str, make_folder: bool) -> tuple[Target, Any]:
     """Return where the app is, and the app; each process loads it for itself again."""
     from ..ingest import App
 
@@ -231,7 +244,14 @@ def _load(text: str) -> tuple[Target, Any]:
     if not isinstance(app, App):
         raise InvalidInput(f"{text} is a {type(app).__name__}, not a fencepost.App")
     app.check()
+    _prepare(app.store, make_folder)
     return load, app
+
+
+def _prepare(store: str, wanted: bool) -> None:
+    """Have the store's folder made; every process finds it from then on."""
+    if wanted:
+        make_folder(store)
 
 
 def _receive(load: Target, app: Any, host: str, port: int, options: PoolOptions) -> None:

@@ -57,6 +57,20 @@ def connect(
     return Store(engine)
 
 
+def make_folder(target: str | os.PathLike[str]) -> str:
+    """Make a folder for a store, 0700, where the path has none that is safe; return its path.
+
+    A folder that is missing is made. In one where others may write, as in a volume of
+    Kubernetes, a folder `fencepost` is made, and whoever opens the store by the path in
+    the outer folder is led to it from then on. A folder that is safe is left as it is.
+
+    Raises:
+        InvalidInput: The target makes no sense.
+        StoreOpenFailed: It cannot be made, or something else has its name.
+    """
+    return sqlite.make_folder(_path(target))
+
+
 def migrate(target: str | os.PathLike[str], *, dry_run: bool) -> Migration:
     """Bring a store to the newest schema, as connect() does; a dry run tries it on a copy.
 

@@ -258,20 +258,21 @@ class Store:
         return self.engine.cancel([validate.id(id) for id in validate.each(ids, "ids")])
 
     def pause(self, queue: str) -> bool:
-        """Have nothing of a queue claimed until it is resumed; what is leased goes on.
+        """Stop claiming from a queue until it is resumed; handlers that run finish.
 
-        Returns False when nothing was known of the queue yet; it then starts paused.
+        Returns False when the queue did not exist; it is then created as paused.
         """
         return self.engine.pause(validate.name(queue, "queue"), True)
 
     def resume(self, queue: str) -> bool:
-        """Have a paused queue claimed from again; False when nothing is known of it."""
+        """Claim from a paused queue again; False when the queue does not exist."""
         return self.engine.pause(validate.name(queue, "queue"), False)
 
     def limit(self, queue: str, most: int | None) -> bool:
         """Have at most so many deliveries of a queue leased, whatever max_leased it is given.
 
-        None: as max_leased says again. Returns False when nothing was known of the queue.
+        None: as max_leased says again. Returns False when the queue did not exist; it is
+        then created with this limit.
         """
         if most is not None:
             validate.cap(most, "most")

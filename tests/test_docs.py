@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import subprocess
@@ -9,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from fencepost.workers import PoolOptions
 
 from .cli.command import commands
 
@@ -55,3 +58,17 @@ def test_every_command_is_documented() -> None:
 
     for words, is_group in commands():
         assert is_group or f"`{' '.join(('fencepost', *words))}" in text
+
+
+# OPS-6
+def test_the_systemd_unit_is_one_for_systemd_252() -> None:
+    (text,) = re.findall(r"```ini\n(.*?)```", (ROOT / "docs/operating.md").read_text(), re.DOTALL)
+    unit = configparser.ConfigParser()
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(text)
+    service = unit["Service"]
+
+    assert service["Type"] == "notify"  # older ones ignore "notify-reload" of 253
+    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert service["KillMode"] == "mixed"
+    assert int(service["TimeoutStopSec"]) > PoolOptions().grace + 3

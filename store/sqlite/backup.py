@@ -42,7 +42,7 @@ def backup(door: Door, dest: str) -> str:
         StoreFull, StoreFailed: It could not be written; nothing is left at `dest`.
         StoreCorrupt: The copy fails its check; nothing is left at `dest`.
     """
-    real = files.locate(dest)
+    real = files.locate(dest, follow=False)
     for name in (real, *(real + suffix for suffix in (*files.SIDECARS, "-journal"))):
         if os.path.lexists(name):
             raise StoreOpenFailed(

@@ -10,6 +10,7 @@ import os
 import stat
 
 from ..errors import StoreOpenFailed
+from . import files
 
 
 class Bell:
@@ -23,6 +24,7 @@ class Bell:
         if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
             os.close(self._fd)
             raise StoreOpenFailed(f"{path} is not a FIFO", operation="open", path=path)
+        files.give_to_owner(self._fd, path.removesuffix("-bell"))
 
     def ring(self) -> None:
         """Wake the waiting; a FIFO that is full has woken them, one that fails costs a poll."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import InvalidInput, StoreOpenFailed
+from . import folders
 
 SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast")
 
@@ -36,13 +37,43 @@ _NETWORK = {
 }
 
 
-def locate(path: str) -> str:
+def locate(path: str, *, follow: bool = True) -> str:
     """Return the real, absolute path of a database that may be opened or made there.
+
+    `follow`: in a folder where others may write that is a path in its private folder, if
+    it has one; see folders.py.
 
     Raises:
         InvalidInput: It names no file.
         StoreOpenFailed: The folder or the file is not safe to use.
     """
+    folder, name = _split(path)
+    real = str(folder / name)
+    if follow:
+        folder = folders.resolve(folder, real)
+        real = str(folder / name)
+    else:
+        folders.refuse_shared(folder, real)
+    if kind := network_filesystem(str(folder)):
+        raise _refuse(real, f"it lies on {kind}, and the store needs a local disk")
+    _check_file(real)
+    return real
+
+
+def make_folder(path: str) -> str:
+    """Make the folder that a database at this path needs; return the path that it will have.
+
+    Raises:
+        InvalidInput: The path names no file.
+        StoreOpenFailed: The folder cannot be made.
+    """
+    folder, name = _split(path)
+    folders.make(folder, str(folder / name))
+    return locate(path)
+
+
+def _split(path: str) -> tuple[Path, str]:
+    """Return the real folder and the name of a file."""
     if not path or "\0" in path or path == ":memory:" or path.startswith("file:"):
         raise InvalidInput(f"a store needs a path on disk, not {path!r}", operation="open")
     given = Path(path).absolute()
@@ -54,18 +85,7 @@ def locate(path: str) -> str:
         raise InvalidInput(f"{real!r} is not valid Unicode", operation="open") from error
     if not given.name or given.name == "..":
         raise _refuse(real, "it names no file")
-    try:
-        mode = folder.stat().st_mode
-    except OSError as error:
-        raise _refuse(real, f"there is no folder {folder} for us: {error.strerror}") from error
-    if not stat.S_ISDIR(mode):
-        raise _refuse(real, f"{folder} is no folder")
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise _refuse(real, f"anyone may write in {folder}; use a folder of your own")
-    if kind := network_filesystem(str(folder)):
-        raise _refuse(real, f"it lies on {kind}, and the store needs a local disk")
-    _check_file(real)
-    return real
+    return folder, given.name
 
 
 def require(path: str, *, create: bool) -> None:
@@ -111,19 +131,37 @@ def exposed(path: str) -> tuple[str, ...]:
 
 
 def foreign(path: str) -> tuple[str, ...]:
-    """Return which of the folder, the database and its sidecars are another account's.
+    """Return which of the folder, the database and its sidecars belong to another account.
 
-    Root's folder is as good as our own: it could do anything anyhow.
+    Root may look at anybody's store, so for root the account is the database's owner.
+    A folder of root's is as good as our own: root could do anything anyhow.
     """
+    account = os.geteuid() or os.lstat(path).st_uid
     found = []
     for name in (path, *(path + suffix for suffix in SIDECARS)):
         with contextlib.suppress(FileNotFoundError):
-            if os.lstat(name).st_uid != os.geteuid():
+            if os.lstat(name).st_uid != account:
                 found.append(name)
     folder = os.path.dirname(path)
-    if os.stat(folder).st_uid not in (0, os.geteuid()):
+    if os.stat(folder).st_uid not in (0, account):
         found.append(folder)
     return tuple(found)
+
+
+def give_to_owner(fd: int, path: str) -> None:
+    """Give a sidecar that root has made to the account that owns the database.
+
+    A service could not open a file of root's beside its own database. SQLite does the same
+    for the files that it makes (robustFchown in its os_unix.c).
+    """
+    if os.geteuid() != 0:
+        return
+    try:
+        owner = os.lstat(path)
+    except FileNotFoundError:
+        return  # the database is made next, by us
+    if owner.st_uid != 0 and os.fstat(fd).st_uid == 0:
+        os.fchown(fd, owner.st_uid, owner.st_gid)
 
 
 def shared_folder(path: str) -> bool:

@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from . import bytelocks
+from . import bytelocks, files
 
 # How long one may come back before it has to get in line: some twenty commits on a fast
 # disk. Among n busy writers a wait is n - 1 times as long: 0.15 s at 16.
@@ -64,6 +64,7 @@ class Gate:
         except FileExistsError:
             self._fd = os.open(path, _FLAGS)
             self._made = False
+        files.give_to_owner(self._fd, path.removesuffix("-gate"))
         self.leave: Callable[[], object] = functools.partial(fcntl.flock, self._fd, fcntl.LOCK_UN)
         try:
             self._line = _Line(path, self._fd)

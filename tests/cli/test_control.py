@@ -70,13 +70,17 @@ def test_a_queue_is_paused_and_resumed(store: Store, command: Command) -> None:
     assert len(queue.claim()) == 1
 
 
+# OPS-5
 def test_a_queue_that_is_new_starts_paused_and_that_is_said(store: Store, command: Command) -> None:
     unknown = command("resume", "mail")
     paused = command("pause", "mail")
 
     assert unknown.complains(1)
     assert "no queue mail" in unknown.err
-    assert (paused.code, paused.out) == (0, "paused mail; nothing was known of it before\n")
+    assert (paused.code, paused.out) == (
+        0,
+        "paused mail; the queue did not exist and was created as paused\n",
+    )
     assert store.stats()["mail"].paused
 
 
@@ -89,7 +93,9 @@ def test_a_queue_has_a_limit_until_it_has_none(store: Store, command: Command) -
     assert (limited.code, limited.out) == (0, "mail: at most 1 in work at a time\n")
     assert len(queue.claim(limit=3)) == 1
     assert command("status", "--json").json()["queues"]["mail"]["max_leased"] == 1
-    assert command("limit", "maill", "1").out.endswith("; nothing was known of it before\n")
+    assert command("limit", "maill", "1").out.endswith(
+        "; the queue did not exist and was created\n"
+    )
     lifted = command("limit", "mail", "none")
     assert (lifted.code, lifted.out) == (0, "mail: no limit\n")
     assert len(queue.claim(limit=3)) == 2
