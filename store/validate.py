@@ -134,6 +134,6 @@ def error_text(error: object) -> str:
     """Return what an error says, in a form that can be stored: nothing of it raises."""
     try:
         said = str(error)
-    except Exception as unspeakable:  # noqa: BLE001 - an error class of others may raise anything
+    except BaseException as unspeakable:  # noqa: BLE001 - a class of others may raise anything
         said = f"{type(error).__name__}, whose message raises {type(unspeakable).__name__}"
     return said.encode(errors="backslashreplace").decode()[:_MAX_ERROR]

@@ -50,7 +50,7 @@ def be_born(parent: int, fds: list[int]) -> None:
         signal.signal(number, signal.SIG_IGN)
     faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    sys.stdin = open(os.devnull)  # noqa: SIM115 - until the process ends
+    _read_nothing()
     with open(description, "rb") as file:
         preparation, call = ForkingPickler.loads(file.read())
     # As in multiprocess: a main module that starts processes while it is imported is refused.
@@ -62,3 +62,12 @@ def be_born(parent: int, fds: list[int]) -> None:
     finally:
         del current._inheriting
     entry(Connection(line), Page(page), parent, *arguments, *others)
+
+
+def _read_nothing() -> None:
+    """Have stdin end at once, here and in the programs that handlers start."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if nothing != 0:
+        os.close(nothing)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - until the process ends

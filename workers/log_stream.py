@@ -1,0 +1,111 @@
+"""Where the lines of the log go: to stderr as it was when the log was configured."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import os
+import select
+import sys
+import time
+
+# Above what programs use by number, so that closing "all" up to 64 or a dup2 leaves it alone.
+_LEAST_FD = 200
+# Then a line that nobody reads is dropped.
+_MOST_SECONDS = 5.0
+
+
+class LogStream:
+    """Writes whole lines, each with one call where the kernel takes it, and never raises.
+
+    It has a descriptor of its own, so that no sys.stderr of an app's is asked. Where that has
+    been closed, and its number may be another file's by now, it is opened anew from stderr's.
+    Before `open`, and where stderr has no descriptor, lines go to sys.stderr as it is.
+
+    Attributes:
+        is_terminal: People read it.
+    """
+
+    def __init__(self) -> None:
+        self._fd = -1
+        self._identity: tuple[int, int] | None = None
+        self._torn = False
+        self.is_terminal = False
+
+    def open(self) -> None:
+        """Take stderr as it is now."""
+        self._close()
+        try:
+            fd = sys.stderr.fileno()
+            self._identity = _identity(fd)
+            self._fd = _duplicate(fd)
+            self.is_terminal = os.isatty(fd)
+        except (OSError, ValueError, AttributeError):
+            self._identity, self.is_terminal = None, False
+        atexit.unregister(_give_up_unread)
+        atexit.register(_give_up_unread)
+
+    def write(self, line: str) -> None:
+        """Write a line; one that cannot be written is dropped."""
+        data = line.encode(errors="backslashreplace") + b"\n"
+        if self._torn:  # the line before was, and should not take this one with it
+            data = b"\n" + data
+        with contextlib.suppress(Exception):
+            if self._identity is None:
+                print(line, file=sys.stderr, flush=True)
+            elif (fd := self._usable()) is not None:
+                self._torn = not _write(fd, data)
+
+    def _usable(self) -> int | None:
+        """Return a descriptor that is still what stderr was."""
+        for fd in (self._fd, 2):
+            with contextlib.suppress(OSError):
+                if _identity(fd) == self._identity:
+                    if fd != self._fd:
+                        self._fd = _duplicate(fd)
+                    return fd
+        return None
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._identity is not None and _identity(self._fd) == self._identity:
+                os.close(self._fd)
+        self._fd = -1
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def _duplicate(fd: int) -> int:
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LEAST_FD)
+    except OSError:  # so many are not allowed
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _write(fd: int, data: bytes) -> bool:
+    """Return False when only a part was written, because nobody reads it."""
+    give_up_at = time.monotonic() + _MOST_SECONDS
+    left = memoryview(data)
+    while left:
+        try:
+            left = left[os.write(fd, left) :]
+        except BlockingIOError:  # others have made it so, and who reads it is slow
+            poll = select.poll()
+            poll.register(fd, select.POLLOUT)
+            if not poll.poll(max(0.0, give_up_at - time.monotonic()) * 1000):
+                return len(left) == len(data)
+    return True
+
+
+def _give_up_unread() -> None:
+    """Drop what nobody reads: the interpreter's own last flush would fail, and exit with 120."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    except (ValueError, AttributeError):
+        pass  # closed, or none at all
