@@ -1,5 +1,6 @@
 """The receiver: lets signed webhooks in, once each."""
 
+from .answer import Answer
 from .app import App
 
-__all__ = ["App"]
+__all__ = ["Answer", "App"]

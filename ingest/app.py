@@ -16,6 +16,8 @@ from ..store.validate import lane_policy as checked_lane_policy
 from ..workers.handler import Function, Handler, Settings, make_handler
 from ..workers.log import configure
 from ..workers.pool import PoolOptions, run_pool
+from .embedding import Embedding
+from .opened import Opened
 from .schemes import KEEP_MS, Scheme, build
 
 F = TypeVar("F", bound=Function)
@@ -56,7 +58,7 @@ class Route:
         )
 
 
-class App:
+class App(Embedding):
     """What to receive and how to handle it, for one store.
 
     Args:
@@ -83,6 +85,7 @@ class App:
         self.sources: dict[str, Source] = {}
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []
+        self._opened = Opened(self)
 
     def source(
         self,

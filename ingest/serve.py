@@ -64,7 +64,6 @@ def _serve(
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     receiver = Receiver(
         load(),
-        create=False,
         on_ready=lambda: line.send_bytes(b"ready 0"),
         on_waiting=lambda: line.send_bytes(b"waiting"),
     )

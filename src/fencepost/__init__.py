@@ -1,7 +1,7 @@
 """Webhooks handled once: a durable inbox, fenced leases, a pool of worker processes."""
 
 from . import _interrupt  # noqa: F401 - before what takes its time
-from .ingest import App
+from .ingest import Answer, App
 from .store import (
     NULL,
     Claim,
@@ -44,6 +44,7 @@ from .store.errors import (
 from .workers import Cancelled, Context, Discard, Retry, SoftTimeout
 
 __all__ = [
+    "Answer",
     "App",
     "Cancelled",
     "Claim",

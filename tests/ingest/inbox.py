@@ -47,7 +47,7 @@ class Inbox:
 
     def __init__(self, app: App, **options: Callable[[], None]) -> None:
         connect(app.store).close()  # as the supervisor does before it starts a receiver
-        self.receiver = Receiver(app, **options)  # type: ignore[arg-type]
+        self.receiver = Receiver(app, **options)
         self._runner = asyncio.Runner()
         self._lifespan: asyncio.Queue[Event] = asyncio.Queue()
         self._said: asyncio.Queue[Event] = asyncio.Queue()

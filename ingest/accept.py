@@ -1,0 +1,126 @@
+"""What becomes of a request: checked in a fixed order, then a draft to store or an answer.
+
+Every way in goes through here: the receiver, `App.accept`, `App.asgi` and `App.wsgi`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..store import Message
+from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
+from ..store.message import Draft, Receipt
+from ..workers.log import log
+from .answer import Answer, Headers, document, error, unavailable
+from .declared import Declared
+from .opened import Opened
+from .request import Event, Handshake, Malformed, Request, Verdict
+
+if TYPE_CHECKING:
+    from .app import Source
+
+# Never kept: they are the sender's credentials, not the message.
+_SECRET_HEADERS = {b"authorization", b"cookie", b"proxy-authorization"}
+
+
+@dataclass(frozen=True, slots=True)
+class Genuine:
+    """A request that is a message: what to store of it."""
+
+    source: str
+    draft: Draft
+    silent: bool
+
+
+def accept(app: Declared, opened: Opened, source: Source, request: Request) -> Answer:
+    """Answer a request, storing what is to be stored in a transaction of its own."""
+    found = read(app, source, request)
+    return found if isinstance(found, Answer) else settle(found, opened.commit(found.draft))
+
+
+async def accept_async(app: Declared, opened: Opened, source: Source, request: Request) -> Answer:
+    """Answer a request, sharing a transaction with the others of this moment."""
+    found = read(app, source, request)
+    if isinstance(found, Answer):
+        return found
+    return settle(found, await opened.commit_async(found.draft))
+
+
+def no_source() -> Answer:
+    """Return the answer to a request for a source that the app does not have."""
+    return error(404, "no such source")
+
+
+def too_large(source: Source) -> Answer:
+    """Return the answer to a body over the source's cap."""
+    return error(413, f"the body is over {source.max_body} bytes")
+
+
+def read(app: Declared, source: Source, request: Request) -> Genuine | Answer:
+    """Return what to store of a request, or the answer to one that is not stored."""
+    if len(request.body) > source.max_body:
+        return too_large(source)
+    if (early := source.scheme.early(request)) is not None:
+        return _handshake(early)
+    verdict = source.scheme.verify(request, time.time())
+    if verdict is not Verdict.GENUINE:
+        log.warning("refused", source=source.name, signature=verdict.value)
+        return error(401, "signature not accepted")
+    try:
+        event = source.scheme.read(request)
+    except Malformed as malformed:
+        return error(400, str(malformed))
+    if isinstance(event, Handshake):
+        return _handshake(event)
+    if event.key is None and source.require_key:
+        return error(400, "no usable key that tells this message from others")
+    return Genuine(source.name, _draft(app, source, request, event), event.silent)
+
+
+def settle(genuine: Genuine, outcome: Receipt | FencepostError) -> Answer:
+    """Return the answer to a message that was stored, or could not be."""
+    if isinstance(outcome, StoreBusy):
+        return unavailable("the store is busy")
+    if isinstance(outcome, QueueFull):
+        return unavailable(f"queue {outcome.queue} is full", outcome.retry_after)
+    if isinstance(outcome, LimitExceeded):
+        return error(413, str(outcome))
+    if isinstance(outcome, FencepostError):
+        # With an unknown outcome too: the sender tries again, under the same key.
+        log.error("not stored", source=genuine.source, code=outcome.code, error=str(outcome))
+        return unavailable("the store cannot take it")
+    if outcome.status == "conflict":
+        log.warning(
+            "same key, other body: the first is kept",
+            source=genuine.source,
+            key=genuine.draft.key,
+        )
+    if genuine.silent:
+        return Answer(200)
+    return document(200, {"id": outcome.message_id, "status": outcome.status})
+
+
+def _handshake(handshake: Handshake) -> Answer:
+    kind = handshake.content_type.decode("latin-1") if handshake.body else None
+    return Answer(200, Headers({"content-type": kind} if kind else {}), handshake.body)
+
+
+def _draft(app: Declared, source: Source, request: Request, event: Event) -> Draft:
+    headers = {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in request.headers
+        if name not in _SECRET_HEADERS
+    }
+    message = Message(0, source.name, event.key, event.event, headers, request.body, time.time())
+    return Draft(
+        scope=source.name,
+        source=source.name,
+        key=event.key,
+        event=event.event,
+        headers=headers,
+        body=request.body,
+        addresses=app.addresses(message),
+        keep_ms=source.keep_ms,
+    )

@@ -1,0 +1,63 @@
+"""What a request is answered, whichever way it came in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+class Headers(dict[str, str]):
+    """Headers of an answer: a dict that finds a name in any case."""
+
+    def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__({name.lower(): value for name, value in dict(pairs).items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a header's value, `default` when it is not there."""
+        return super().get(name.lower(), default)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered.
+
+    Attributes:
+        headers: Without Content-Length, which whoever sends it adds; names in lower case,
+            found in any.
+    """
+
+    status: int
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+
+def document(status: int, value: object, **headers: str) -> Answer:
+    """Return an answer in JSON; `retry_after="1"` is the header retry-after."""
+    found = {name.replace("_", "-"): text for name, text in headers.items()}
+    found["content-type"] = "application/json"
+    return Answer(status, Headers(found), msgspec.json.encode(value))
+
+
+def error(status: int, why: str, **headers: str) -> Answer:
+    """Return an answer that says what is wrong."""
+    return document(status, {"error": why}, **headers)
+
+
+def unavailable(why: str, retry_after: float = 1) -> Answer:
+    """Return an answer after which the sender tries again."""
+    return error(503, why, retry_after=str(math.ceil(retry_after)))
+
+
+def wrong_method(allowed: str) -> Answer:
+    """Return the answer to a method that is not for this path."""
+    return error(405, "method not allowed", allow=allowed)

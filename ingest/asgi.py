@@ -1,0 +1,113 @@
+"""The app as an ASGI application, to be mounted or to be run by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..store.errors import FencepostError, StoreBusy
+from .accept import accept_async, too_large
+from .answer import Answer, Headers, document, error, unavailable
+from .declared import Declared
+from .opened import Opened
+from .paths import READY, route
+from .reading import Receive, Scope, Send, TooLarge, Unfinished, read_body
+from .request import Request
+
+if TYPE_CHECKING:
+    from .app import Source
+
+_MOST_AT_ONCE = 1000
+
+
+class Asgi:
+    """POST /in/<source>, GET /healthz, GET /readyz, below scope["root_path"].
+
+    The store is opened at the startup where a server or framework tells of it, else at the
+    first request.
+    """
+
+    def __init__(self, app: Declared, opened: Opened) -> None:
+        self.app = app
+        self.opened = opened
+        self._at_once = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.live(receive, send)
+        elif scope["type"] == "http":
+            await _send(scope, send, await self._answer(scope, receive))
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})
+
+    async def live(self, receive: Receive, send: Send) -> None:
+        """Open the store at the startup, and close it at the shutdown."""
+        await receive()
+        try:
+            await asyncio.to_thread(self.opened.store)
+        except StoreBusy:
+            pass  # the first request tries again
+        except FencepostError as failure:
+            await send({"type": "lifespan.startup.failed", "message": str(failure)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await self.end(receive, send)
+
+    async def end(self, receive: Receive, send: Send) -> None:
+        """Close the store at the shutdown, once all that waits is in it."""
+        await receive()
+        await self.opened.finish()
+        self.opened.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        found = route(
+            self.app.sources, scope["method"], scope["path"], scope.get("root_path") or ""
+        )
+        if isinstance(found, Answer):
+            return found
+        if isinstance(found, str):
+            return await self._ready() if found == READY else document(200, {"ok": True})
+        if self._at_once >= _MOST_AT_ONCE:
+            return unavailable("too many requests at once")
+        self._at_once += 1
+        try:
+            return await self._receive(found, scope, receive)
+        finally:
+            self._at_once -= 1
+
+    async def _receive(self, source: Source, scope: Scope, receive: Receive) -> Answer:
+        try:
+            body = await read_body(scope, receive, source.max_body)
+        except TooLarge:
+            return _closing(scope, too_large(source))
+        except Unfinished as unfinished:
+            return _closing(scope, error(408, str(unfinished)))
+        return await accept_async(self.app, self.opened, source, Request(scope["headers"], body))
+
+    async def _ready(self) -> Answer:
+        try:
+            # In a thread: while a commit waits for the write lock, a read waits for the commit.
+            await asyncio.to_thread(lambda: self.opened.store().engine.ping())
+        except FencepostError as failure:
+            return unavailable(failure.code)
+        return document(200, {"ok": True})
+
+
+def _closing(scope: Scope, answer: Answer) -> Answer:
+    """Have the server close the connection, in which the rest of a body may be."""
+    if not scope.get("http_version", "1.1").startswith("1"):
+        return answer  # HTTP/2 has no such header
+    return replace(answer, headers=Headers({**answer.headers, "connection": "close"}))
+
+
+async def _send(scope: Scope, send: Send, answer: Answer) -> None:
+    headers = [
+        (b"content-length", b"%d" % len(answer.body)),
+        *((name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()),
+    ]
+    body = b"" if scope["method"] == "HEAD" else answer.body
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

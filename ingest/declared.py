@@ -1,0 +1,34 @@
+"""What the ways in need to know of an app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..store import Message
+from ..store.message import Address
+from ..workers.handler import Handler
+
+if TYPE_CHECKING:
+    from .app import Source
+
+
+class Declared(Protocol):
+    """What an app declares of the ways in."""
+
+    store: str
+    store_options: dict[str, Any]
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """Its sources by name."""
+        ...
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """Its handlers by name."""
+        ...
+
+    def addresses(self, message: Message) -> Sequence[Address]:
+        """Return where a message goes."""
+        ...

@@ -1,0 +1,164 @@
+"""The app's own store in this process: opened at the first request, closed at the exit."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import threading
+import weakref
+from typing import Any
+
+from ..store import Store, connect
+from ..store.errors import FencepostError
+from ..store.message import Draft, Receipt
+from ..workers.handler import set_caps
+from .committer import Committer
+from .declared import Declared
+
+# The strictest sender waits 3 s for an answer (docs.slack.dev/apis/events-api), and a request
+# may have to sit through two commits: the one under way, and its own.
+BUSY_SECONDS = 1.2
+
+# How long a fork waits for an opening that another thread is at.
+_FORK_SECONDS = 10.0
+
+_all: weakref.WeakSet[Opened] = weakref.WeakSet()
+
+
+class Opened:
+    """A store that opens by itself; threads and event loops share it, processes do not.
+
+    A process that was forked opens its own: no connection crosses a fork.
+    """
+
+    def __init__(self, app: Declared, create: bool = True) -> None:
+        self._app = app
+        self._create = create
+        self._store: Store | None = None
+        self._pid = 0
+        self._lock = threading.Lock()
+        self._locked = False
+        self._committers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Committer] = (
+            weakref.WeakKeyDictionary()
+        )
+        _all.add(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Opened, (self._app, self._create)
+
+    @property
+    def is_open(self) -> bool:
+        """True when nothing has to be waited for."""
+        return self._store is not None and self._pid == os.getpid()
+
+    def store(self) -> Store:
+        """Return the open store; every failure to open it is tried again by the next call.
+
+        Raises:
+            FencepostError: It cannot be opened now.
+        """
+        store = self._store
+        if store is not None and self._pid == os.getpid():
+            return store
+        with self._lock:
+            if self._store is None or self._pid != os.getpid():
+                self._open()
+            assert self._store is not None
+            return self._store
+
+    def commit(self, draft: Draft) -> Receipt | FencepostError:
+        """Store a message in a transaction of its own; return what became of it."""
+        try:
+            (outcome,) = self.store().engine.enqueue_each([draft])
+        except FencepostError as error:
+            return error
+        return outcome
+
+    async def commit_async(self, draft: Draft) -> Receipt | FencepostError:
+        """Store a message together with the others of this event loop's moment."""
+        try:
+            return await (await self.committer()).commit(draft)
+        except FencepostError as error:
+            return error
+
+    async def committer(self) -> Committer:
+        """Return the committer of the running event loop.
+
+        Raises:
+            FencepostError: The store cannot be opened now.
+        """
+        if not self.is_open:
+            await asyncio.to_thread(self.store)
+        store, loop = self.store(), asyncio.get_running_loop()
+        committer = self._committers.get(loop)
+        if committer is None:
+            committer = self._committers[loop] = Committer(store.engine)
+        return committer
+
+    async def finish(self) -> None:
+        """Store what is waiting in this event loop."""
+        committer = self._committers.pop(asyncio.get_running_loop(), None)
+        if committer is not None:
+            await committer.close()
+
+    def close(self) -> None:
+        """Close the store; the next request opens it anew."""
+        with self._lock:
+            store, self._store = self._store, None
+            if self._pid == os.getpid():
+                self._committers.clear()
+                if store is not None:
+                    store.close()
+
+    def prepare(self) -> None:
+        """Let no other thread be in the middle of opening it when this one forks."""
+        self._locked = self._lock.acquire(timeout=_FORK_SECONDS)
+
+    def resume(self) -> None:
+        """Go on after a fork."""
+        if self._locked:
+            self._lock.release()
+
+    def abandon(self) -> None:
+        """Let go, in a forked child, of what is the parent's."""
+        self._lock = threading.Lock()
+        self._store = None
+        self._committers = weakref.WeakKeyDictionary()
+
+    def _open(self) -> None:
+        self._committers = weakref.WeakKeyDictionary()
+        options = {**self._app.store_options, "busy_timeout": BUSY_SECONDS}
+        store = connect(self._app.store, create=self._create, **options)
+        try:
+            set_caps(store, self._app.handlers.values())
+        except BaseException:
+            store.close()
+            raise
+        self._store, self._pid = store, os.getpid()
+
+
+def _prepare() -> None:
+    for opened in list(_all):
+        opened.prepare()
+
+
+def _resume() -> None:
+    for opened in list(_all):
+        opened.resume()
+
+
+def _abandon() -> None:
+    for opened in list(_all):
+        opened.abandon()
+
+
+def _close_all() -> None:
+    for opened in list(_all):
+        with contextlib.suppress(FencepostError):
+            opened.close()
+
+
+os.register_at_fork(before=_prepare, after_in_parent=_resume, after_in_child=_abandon)
+atexit.register(_close_all)

@@ -1,0 +1,115 @@
+"""The app as a WSGI application, to be mounted or to be run by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from ..store.errors import FencepostError
+from .accept import accept, too_large
+from .answer import Answer, document, error, unavailable
+from .declared import Declared
+from .headers import pairs
+from .opened import Opened
+from .paths import READY, route
+from .reading import TooLarge, Unfinished, read_stream
+from .request import Request
+
+if TYPE_CHECKING:
+    from .app import Source
+
+Environment = dict[str, Any]
+
+# What PEP 3333 puts beside the names that begin with HTTP_.
+_UNPREFIXED = ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+
+class Wsgi:
+    """POST /in/<source>, GET /healthz, GET /readyz, below SCRIPT_NAME.
+
+    The store is opened at the first request of each process.
+    """
+
+    def __init__(self, app: Declared, opened: Opened) -> None:
+        self._app = app
+        self._opened = opened
+
+    def __call__(
+        self, environ: Environment, start_response: Callable[..., object]
+    ) -> Iterable[bytes]:
+        answer = self._answer(environ)
+        start_response(
+            f"{answer.status} {HTTPStatus(answer.status).phrase}",
+            [("content-length", str(len(answer.body))), *answer.headers.items()],
+        )
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+    def _answer(self, environ: Environment) -> Answer:
+        found = route(
+            self._app.sources,
+            environ["REQUEST_METHOD"],
+            _text(environ.get("PATH_INFO", "")),
+            _text(environ.get("SCRIPT_NAME", "")),
+        )
+        if isinstance(found, Answer):
+            return found
+        if isinstance(found, str):
+            return self._ready() if found == READY else document(200, {"ok": True})
+        return self._receive(found, environ)
+
+    def _receive(self, source: Source, environ: Environment) -> Answer:
+        try:
+            length = _length(environ)
+        except ValueError:
+            return error(400, "Content-Length is not a number of bytes")
+        except LookupError:
+            return error(411, "Content-Length is needed")
+        try:
+            asks = "HTTP_EXPECT" in environ
+            body = read_stream(environ["wsgi.input"], length, source.max_body, asks=asks)
+        except TooLarge:
+            return too_large(source)
+        except Unfinished as unfinished:
+            return error(408, str(unfinished))
+        return accept(self._app, self._opened, source, Request(_headers(environ), body))
+
+    def _ready(self) -> Answer:
+        try:
+            self._opened.store().engine.ping()
+        except FencepostError as failure:
+            return unavailable(failure.code)
+        return document(200, {"ok": True})
+
+
+def _length(environ: Environment) -> int | None:
+    """Return how much may be read, None for all that comes.
+
+    Raises:
+        ValueError: The sender's number is none.
+        LookupError: The sender gives none, and the server does not end the stream.
+    """
+    if text := environ.get("CONTENT_LENGTH", "").strip():
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError(text)
+        return int(text)
+    if environ.get("wsgi.input_terminated"):
+        return None
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        raise LookupError
+    return 0
+
+
+def _headers(environ: Environment) -> list[tuple[bytes, bytes]]:
+    """Return the headers; two of one name have been joined by the server, with a comma."""
+    return pairs(
+        (name.removeprefix("HTTP_").replace("_", "-"), value)
+        for name, value in environ.items()
+        if (name in _UNPREFIXED and value)
+        or (name.startswith("HTTP_") and name.removeprefix("HTTP_") not in _UNPREFIXED)
+    )
+
+
+def _text(path: str) -> str:
+    """Return a path as text, of which WSGI has the bytes."""
+    return path.encode("latin-1", "replace").decode("utf-8", "replace")
