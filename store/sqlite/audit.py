@@ -16,6 +16,7 @@ left join (
   select
     queue,
     count(*) filter (where state = 'ready') as ready,
+    count(*) filter (where state = 'ready' and due_at_ms is not null) as scheduled,
     count(*) filter (where state = 'leased') as leased,
     count(*) filter (where state = 'done') as done,
     count(*) filter (where state = 'dead') as dead,
@@ -25,6 +26,7 @@ left join (
   group by queue
 ) as counted on counted.queue = fp_queue.name
 where fp_queue.ready <> coalesce(counted.ready, 0)
+  or fp_queue.scheduled <> coalesce(counted.scheduled, 0)
   or fp_queue.leased <> coalesce(counted.leased, 0)
   or fp_queue.done <> coalesce(counted.done, 0)
   or fp_queue.dead <> coalesce(counted.dead, 0)

@@ -8,9 +8,18 @@ from collections.abc import Sequence
 from ..message import QueueStats
 from .door import Door
 
+# Those whose time has come, and that no claim has taken note of yet, are counted among the ready.
 _STATS = """
 select
-  name, ready, leased, done, dead, cancelled, paused, max_leased, (
+  name, ready, scheduled, leased, done, dead, cancelled, paused, max_leased, (
+    select count(*)
+    from fp_delivery indexed by fp_delivery_scheduled
+    where queue = name and state = 'ready' and due_at_ms <= :now
+  ), (
+    select min(due_at_ms)
+    from fp_delivery indexed by fp_delivery_scheduled
+    where queue = name and state = 'ready' and due_at_ms <= :now
+  ), (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
     where queue = name and held = 0 and state = 'ready' and due_at_ms is null
@@ -23,39 +32,16 @@ from fp_queue
 order by name
 """
 
-# Those whose time has come are few: each claim makes them ready.
-_DUE = """
-select queue, count(*) filter (where due_at_ms > :now), min(due_at_ms)
-from fp_delivery indexed by fp_delivery_due
-where state = 'ready' and due_at_ms is not null
-group by queue
-"""
-
-# "cross" keeps SQLite from trading the two sides for a scan when somebody has run ANALYZE.
-# A part for each of the indexes that leave the tombstones out.
-_LIVE = """
+_LEFT = """
 select exists (
   select 1
   from json_each(:queues) as asked
-  cross join fp_delivery indexed by fp_delivery_ready on queue = asked.value
-  where state = 'ready' and due_at_ms is null and held = 0
-) or exists (
-  select 1
-  from json_each(:queues) as asked
-  cross join fp_delivery on queue = asked.value
-  where lane is not null and state in ('ready', 'leased')
-) or exists (
-  select 1
-  from fp_delivery
-  where state = 'ready' and due_at_ms is not null
-    and queue in (select value from json_each(:queues))
-) or exists (
-  select 1
-  from fp_delivery
-  where state = 'leased' and queue in (select value from json_each(:queues))
+  cross join fp_queue on name = asked.value
+  where ready + leased > 0
 )
 """
 
+# "cross" keeps SQLite from trading the two sides for a scan when somebody has run ANALYZE.
 # The queues that give something now. What is held waits for another of its lane.
 _GIVING = """
   select name
@@ -74,10 +60,15 @@ from (
   ) as since
   from ({_GIVING}) as giving
   union all
-  select min(due_at_ms)
-  from fp_delivery
-  where state = 'ready' and due_at_ms <= :now and (held = 0 or lane_policy = 'skip')
-    and queue in ({_GIVING})
+  select (
+    select due_at_ms
+    from fp_delivery indexed by fp_delivery_scheduled
+    where queue = giving.name and state = 'ready' and due_at_ms <= :now
+      and (held = 0 or lane_policy = 'skip')
+    order by due_at_ms
+    limit 1
+  ) as since
+  from ({_GIVING}) as giving
 )
 """  # noqa: S608 - a constant
 
@@ -111,21 +102,19 @@ end
 def stats(door: Door) -> dict[str, QueueStats]:
     """Return the counts of every queue that has had a delivery, by name."""
     now = door.now_ms()
-    due = {queue: (later, first) for queue, later, first in door.read(_DUE, {"now": now})}
     found = {}
-    for queue, ready, leased, done, dead, cancelled, paused, most, *oldest in door.read(_STATS):
-        later, first = due.get(queue, (0, now))
-        since = min(first, *(at for at in oldest if at is not None), now)
-        # The two were read one after the other, and the numbers may have moved between.
-        scheduled = min(later, ready)
-        found[queue] = QueueStats(
-            ready=ready - scheduled,
-            scheduled=scheduled,
+    for name, ready, waiting, leased, done, dead, cancelled, paused, most, due, *since in door.read(
+        _STATS, {"now": now}
+    ):
+        oldest = min((at for at in since if at is not None), default=now)
+        found[name] = QueueStats(
+            ready=ready - waiting + due,
+            scheduled=waiting - due,
             leased=leased,
             done=done,
             dead=dead,
             cancelled=cancelled,
-            oldest_ready_age=max(0, now - since) / 1000,
+            oldest_ready_age=max(0, now - oldest) / 1000,
             paused=bool(paused),
             max_leased=most,
         )
@@ -134,7 +123,7 @@ def stats(door: Door) -> dict[str, QueueStats]:
 
 def anything_left(door: Door, queues: Sequence[str]) -> bool:
     """True while a delivery of these queues is ready, scheduled or leased."""
-    return bool(door.read(_LIVE, {"queues": json.dumps(list(queues))})[0][0])
+    return bool(door.read(_LEFT, {"queues": json.dumps(list(queues))})[0][0])
 
 
 def waiting_since_ms(door: Door, queues: Sequence[str]) -> int | None:

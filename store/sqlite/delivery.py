@@ -15,7 +15,7 @@ from .queues import LIVE
 COLUMNS = """
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
   attempt >= max_attempts and :now >= created_at_ms + retry_for_ms,
-  coalesce(lease_until_ms <= :now, 0)
+  coalesce(lease_until_ms <= :now, 0), state = 'ready' and due_at_ms is not null
 """
 
 
@@ -25,6 +25,7 @@ class Standing(NamedTuple):
     Attributes:
         exhausted: Its attempts are used up, and it is as old as it has to be for that.
         lapsed: Its lease is over, though nobody may be there to take it back.
+        scheduled: It is ready, and waits for its time.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Standing(NamedTuple):
     attempt: int
     exhausted: int
     lapsed: int
+    scheduled: int
 
 
 # The first of the deliveries of a message to end does not end it.
@@ -65,15 +67,20 @@ where message_id = :message and not exists (
 _RETURN = "update fp_message set expires_at_ms = null where id = :message"
 
 
-def moved(write: Write, was: Standing, state: str, *, stands_aside: bool = False) -> None:
+def moved(
+    write: Write, was: Standing, state: str, *, due: bool = False, stands_aside: bool = False
+) -> None:
     """Follow up on a delivery that has just been given another state.
 
     Args:
         was: The delivery as it stood before.
+        due: It is ready, and waits for its time.
         stands_aside: It let go of the head of its lane, to wait behind the others.
     """
     if was.state != state:
         queues.moved(write, was.queue, was.state, state, was.bytes)
+    if was.scheduled != due:
+        queues.scheduled(write, was.queue, due - was.scheduled)
     write.wakes |= state == "ready"
     ended = state not in LIVE
     if ended:

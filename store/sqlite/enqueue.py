@@ -141,7 +141,8 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
             "now": write.now_ms,
         },
     )
-    queues.arrived(write, address.queue, state, bytes)
+    waits = state == "ready" and due is not None
+    queues.arrived(write, address.queue, state, bytes, due=waits)
     write.wakes |= state == "ready"
 
 

@@ -63,11 +63,13 @@ _MOVE = {
 
 _ARRIVE = {
     state: (
-        f"update fp_queue set {state} = {state} + 1, bytes = bytes + :bytes"  # noqa: S608
-        " where name = :queue returning 1"
+        f"update fp_queue set {state} = {state} + 1, scheduled = scheduled + :due,"  # noqa: S608
+        " bytes = bytes + :bytes where name = :queue returning 1"
     )
     for state in ("ready", "dead")
 }
+
+_SCHEDULED = "update fp_queue set scheduled = scheduled + :more where name = :queue"
 
 _LEAVE = {
     state: f"update fp_queue set {state} = {state} - :count where name = :queue"  # noqa: S608
@@ -129,13 +131,13 @@ def require_room(write: Write, queue: str, bytes: int) -> None:
         raise QueueFull(queue, f"{used} bytes", operation="enqueue", path=write.path)
 
 
-def arrived(write: Write, queue: str, state: str, bytes: int) -> None:
-    """Count a new delivery."""
-    weight = bytes if state in LIVE else 0
-    if write.run(_ARRIVE[state], {"queue": queue, "bytes": weight}):
+def arrived(write: Write, queue: str, state: str, bytes: int, *, due: bool = False) -> None:
+    """Count a new delivery; `due` when it waits for its time."""
+    new = {"queue": queue, "bytes": bytes if state in LIVE else 0, "due": int(due)}
+    if write.run(_ARRIVE[state], new):
         return
     write.run(_BEGIN, {"queue": queue})
-    write.run(_ARRIVE[state], {"queue": queue, "bytes": weight})
+    write.run(_ARRIVE[state], new)
 
 
 def moved(write: Write, queue: str, old: str, new: str, bytes: int, count: int = 1) -> None:
@@ -144,6 +146,11 @@ def moved(write: Write, queue: str, old: str, new: str, bytes: int, count: int =
     for (freed,) in write.run(_MOVE[old, new], {"queue": queue, "count": count, "bytes": weight}):
         if freed:
             write.freed.add(queue)
+
+
+def scheduled(write: Write, queue: str, more: int) -> None:
+    """Count those that wait for their time: so many more than before."""
+    write.run(_SCHEDULED, {"queue": queue, "more": more})
 
 
 def left(write: Write, queue: str, state: str, count: int) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
 
 from ..validate import error_text
-from . import lanes
+from . import lanes, queues
 from .delivery import COLUMNS, Standing, moved
 from .door import Write
 
@@ -46,8 +47,8 @@ _MOST_DOUBLINGS = 6
 # What nobody has heard of, or another has ended, was no attempt.
 _UNDO = """
 update fp_delivery
-set state = 'ready', attempt = attempt - 1, token = null, lease_until_ms = null,
-    changed_at_ms = :now
+set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null,
+    lease_until_ms = null, changed_at_ms = :now
 where id = :id
 """
 
@@ -131,10 +132,14 @@ def disown(write: Write, owner: int, keep: Collection[int]) -> int:
 
 def promote_due(write: Write) -> None:
     """Let deliveries be claimed whose time has come, in the place their age gives them."""
+    promoted: Counter[str] = Counter()
     for (id,) in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
         for queue, lane, held in write.run(_PROMOTE, {"id": id}):
+            promoted[queue] += 1
             if held:
                 lanes.advance(write, queue, lane)
+    for queue, count in promoted.items():
+        queues.scheduled(write, queue, -count)
 
 
 def _take_back(
@@ -147,7 +152,7 @@ def _take_back(
         return "dead"
     aside = was.lane is not None and lanes.stands_aside(was.lane_policy, due)
     write.run(_RETURN, {**told, "due": due, "held": int(aside)})
-    moved(write, was, "ready", stands_aside=aside)
+    moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return "ready"
 
 

@@ -1,6 +1,6 @@
 -- fp_store       one row: the store's clock, and the last fence given out
 -- fp_message     the ledger: one row for each dedupe key, kept after its work is done
--- fp_body        what messages carry, until every delivery is done
+-- fp_body        what messages carry, until every delivery is done and keep_body_for is over
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
 -- fp_pool        one row for each living pool of workers; see alive.py
@@ -36,11 +36,17 @@ create table fp_message (
   body_sha256 blob not null,
   received_at_ms integer not null,
   keep_ms integer not null,
-  expires_at_ms integer -- when the key is forgotten; null while a delivery has not ended
+  keep_body_ms integer not null default 0 check (keep_body_ms >= 0), -- once all is done
+  expires_at_ms integer, -- when the key is forgotten; null while a delivery has not ended
+  body_until_ms integer, -- when the body goes; null: with the message, or it is gone
+  copy_of integer -- fp_message.id, which may be gone before it; null: it is no copy
 ) strict;
 
-create unique index fp_message_key on fp_message (scope, key) where key is not null;
+-- The key first, so that a message is also found without knowing its scope.
+create unique index fp_message_key on fp_message (key, scope) where key is not null;
 create index fp_message_expiry on fp_message (expires_at_ms) where expires_at_ms is not null;
+create index fp_message_body on fp_message (body_until_ms) where body_until_ms is not null;
+create index fp_message_copy on fp_message (copy_of) where copy_of is not null;
 
 -- Apart from its message, so that what is left of one when its body goes is small.
 create table fp_body (
@@ -53,6 +59,7 @@ create table fp_delivery (
   id integer primary key autoincrement,
   message_id integer not null references fp_message (id),
   queue text not null,
+  origin text, -- the queue it was first put in, should it have been moved; null: this one
   lane text,
   lane_policy text not null default 'strict' check (lane_policy in ('strict', 'skip', 'park')),
   held integer not null default 0 check (held in (0, 1)), -- behind another one of its lane
@@ -85,6 +92,8 @@ create index fp_delivery_age on fp_delivery (queue, held, changed_at_ms)
   where state = 'ready' and due_at_ms is null;
 create index fp_delivery_due on fp_delivery (due_at_ms)
   where state = 'ready' and due_at_ms is not null;
+create index fp_delivery_scheduled on fp_delivery (queue, due_at_ms)
+  where state = 'ready' and due_at_ms is not null;
 create index fp_delivery_lease on fp_delivery (lease_until_ms) where state = 'leased';
 create index fp_delivery_owner on fp_delivery (owner) where state = 'leased';
 create index fp_delivery_lane on fp_delivery (queue, lane, id)
@@ -92,7 +101,11 @@ create index fp_delivery_lane on fp_delivery (queue, lane, id)
 -- At most one of a lane can be claimed; the rest is held behind it.
 create unique index fp_delivery_head on fp_delivery (queue, lane)
   where lane is not null and held = 0 and (state in ('ready', 'leased') or parked = 1);
-create index fp_delivery_dead on fp_delivery (queue, id) where state = 'dead';
+-- For lists, newest first. What is done is most of a store, and found without an index of its own.
+create index fp_delivery_queue on fp_delivery (queue, id);
+create index fp_delivery_live on fp_delivery (queue, id) where state in ('ready', 'leased');
+create index fp_delivery_ended on fp_delivery (queue, state, id)
+  where state in ('dead', 'cancelled');
 
 create table fp_queue (
   name text primary key,
@@ -102,8 +115,10 @@ create table fp_queue (
   told_max_leased integer check (told_max_leased >= 1), -- as operators say: that goes first
   max_leased integer generated always as (coalesce(told_max_leased, own_max_leased)) virtual,
   paused integer not null default 0 check (paused in (0, 1)), -- nothing of it is claimed
+  keep_body_ms integer not null default 0 check (keep_body_ms >= 0), -- of what is done
   bytes integer not null default 0 check (bytes >= 0), -- of ready and leased ones
   ready integer not null default 0 check (ready >= 0), -- scheduled ones included
+  scheduled integer not null default 0 check (scheduled >= 0), -- ready, with a due_at_ms
   leased integer not null default 0 check (leased >= 0),
   done integer not null default 0 check (done >= 0),
   dead integer not null default 0 check (dead >= 0),

@@ -28,8 +28,8 @@ where id = :id
 
 _RELEASE = """
 update fp_delivery
-set state = 'ready', attempt = attempt - 1, token = null, settled_token = :token,
-    lease_until_ms = null, changed_at_ms = :now
+set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null,
+    settled_token = :token, lease_until_ms = null, changed_at_ms = :now
 where id = :id
 """
 
@@ -43,7 +43,8 @@ where id = :id
 
 _RENEW = """
 update fp_delivery
-set state = 'leased', lease_until_ms = max(coalesce(lease_until_ms, 0), :until)
+set state = 'leased', due_at_ms = null,
+    lease_until_ms = max(coalesce(lease_until_ms, 0), :until)
 where id = :id
 returning lease_until_ms
 """
@@ -86,7 +87,7 @@ def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
     due = write.now_ms + delay_ms if delay_ms else None
     aside = was.lane is not None and stands_aside(was.lane_policy, due)
     write.run(_RETRY, _bind(write, hold, due=due, held=int(aside), error=error))
-    moved(write, was, "ready", stands_aside=aside)
+    moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return True
 
 

@@ -19,9 +19,10 @@ insert into fp_digest select id, body_sha256 from fp_message;
     """
 create table fp_place (queue text primary key, rows integer not null) strict, without rowid;
 insert into fp_place select name, ready + done from fp_queue;
-drop index fp_delivery_dead;
+drop index fp_delivery_ended;
 alter table fp_delivery add column weight integer not null default 0 check (weight >= 0);
-create index fp_delivery_dead on fp_delivery (queue, id, weight) where state = 'dead';
+create index fp_delivery_ended on fp_delivery (queue, state, id, weight)
+  where state in ('dead', 'cancelled');
 update fp_delivery set weight = id;
 """,
 )

@@ -51,6 +51,22 @@ def traced(store: Store) -> Iterator[list[str]]:
 
 
 @contextmanager
+def counted_steps(store: Store) -> Iterator[list[int]]:
+    """Count the instructions that SQLite runs for the store, each ten of them as one."""
+    steps = [0]
+
+    def note() -> bool:
+        steps[0] += 1
+        return False
+
+    connection(store).set_progress_handler(note, 10)
+    try:
+        yield steps
+    finally:
+        connection(store).set_progress_handler(None)
+
+
+@contextmanager
 def held_gate(path: str | Path) -> Iterator[Gate]:
     """Stand in the gate, as another process would: its lock belongs to this opening."""
     gate = Gate(f"{path}-gate")

@@ -14,14 +14,15 @@ RULES = {
         left join (
           select
             queue, sum(state = 'ready') as ready, sum(state = 'leased') as leased,
+            sum(state = 'ready' and due_at_ms is not null) as scheduled,
             sum(state = 'done') as done, sum(state = 'dead') as dead,
             sum(state = 'cancelled') as cancelled,
             sum(bytes * (state in ('ready', 'leased'))) as bytes
           from fp_delivery
           group by queue
         ) as d on d.queue = q.name
-        where (q.ready, q.leased, q.done, q.dead, q.cancelled, q.bytes) <> (
-          coalesce(d.ready, 0), coalesce(d.leased, 0), coalesce(d.done, 0),
+        where (q.ready, q.scheduled, q.leased, q.done, q.dead, q.cancelled, q.bytes) <> (
+          coalesce(d.ready, 0), coalesce(d.scheduled, 0), coalesce(d.leased, 0), coalesce(d.done, 0),
           coalesce(d.dead, 0), coalesce(d.cancelled, 0), coalesce(d.bytes, 0)
         )
     """,
