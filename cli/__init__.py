@@ -24,6 +24,7 @@ _WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
 
 # The module of each, imported when it is asked for: a pool starts without the harness.
 _COMMANDS = {
+    "adopt": "restore",
     "backup": "backup",
     "doctor": "doctor",
     "keys": "keys",
@@ -32,6 +33,7 @@ _COMMANDS = {
     "messages": "messages",
     "migrate": "migrate",
     "pause": "control",
+    "restore": "restore",
     "resume": "control",
     "scale": "control",
     "serve": "run",

@@ -6,7 +6,7 @@ import os
 
 from . import sqlite, validate
 from .clock import Clock, SystemClock
-from .engine.upkeep import Migration
+from .engine.upkeep import Adopted, Migration, Restored
 from .errors import InvalidInput
 from .store import Store
 from .validate import Duration
@@ -91,6 +91,36 @@ def quarantine(target: str | os.PathLike[str]) -> str:
         StoreOpenFailed, StoreBusy: Somebody has it open; nothing was moved.
     """
     return sqlite.quarantine(_path(target), SystemClock())
+
+
+def restore(backup: str | os.PathLike[str], target: str | os.PathLike[str]) -> Restored:
+    """Put a copy of a backup in the place of a store that nobody has open.
+
+    The store that was there is kept beside it under another name. All leases in the new
+    one are ended. Its fences go on after those of the backup and of the store it replaces.
+
+    Raises:
+        InvalidInput: An argument makes no sense.
+        StoreOpenFailed: Somebody has the store open, or the backup cannot be used; nothing
+            was changed.
+        StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: It cannot be
+            done; nothing was changed.
+    """
+    return sqlite.restore(validate.path(backup, "backup"), _path(target), SystemClock())
+
+
+def adopt(target: str | os.PathLike[str]) -> Adopted:
+    """Make a copy that other tools made, such as a volume snapshot, a store of its own.
+
+    All leases in it are ended, and its fences go on 2**40 later, so that nobody who worked
+    with the first store can change anything here.
+
+    Raises:
+        InvalidInput: An argument makes no sense.
+        StoreOpenFailed: Somebody has the copy open; nothing was changed.
+        StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: It cannot be done.
+    """
+    return sqlite.adopt(_path(target), SystemClock())
 
 
 def _path(target: str | os.PathLike[str]) -> str:

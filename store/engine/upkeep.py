@@ -40,6 +40,34 @@ class Migration:
     steps: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A store that was made from a backup.
+
+    Attributes:
+        aside: Where the store is now that was at the path before; None when none was.
+        fence: Every fence that the store gives out from now on is greater.
+    """
+
+    path: str
+    aside: str | None
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A copy that has become a store of its own.
+
+    Attributes:
+        leases: How many leases were ended.
+        fence: Every fence that the store gives out from now on is greater.
+    """
+
+    path: str
+    leases: int
+    fence: int
+
+
 class Upkeep(Protocol):
     """What a database does about itself."""
 

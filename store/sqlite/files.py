@@ -204,6 +204,15 @@ def beside(path: str) -> Iterator[None]:
         raise _refuse(path, str(error)) from error
 
 
+def sync(path: str) -> None:
+    """Make what is in a file durable that no connection has open."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def sync_folder(path: str) -> None:
     """Make a new file's name durable."""
     fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

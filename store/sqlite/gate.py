@@ -44,6 +44,8 @@ _LAST_PAUSE_SECONDS = 0.000_5
 _STUCK_SECONDS = 0.5
 _PAST_SECONDS = 5.0
 
+_NOTE_BYTES = 128
+
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -94,6 +96,16 @@ class Gate:
         except BaseException:
             self.leave()
             raise
+
+    def note(self) -> bytes:
+        """Return what is kept in the file, with NULs behind it."""
+        return os.pread(self._fd, _NOTE_BYTES, 0)
+
+    def set_note(self, text: bytes, *, sync: bool) -> None:
+        """Keep a text in the file in place of what is there; `sync`: on disk when this returns."""
+        os.pwrite(self._fd, text.ljust(_NOTE_BYTES, b"\0"), 0)
+        if sync:
+            os.fdatasync(self._fd)
 
     def remove_if_made(self) -> None:
         """Leave nothing behind beside a file that turned out to be no store."""

@@ -10,7 +10,7 @@ import apsw
 
 from ..engine.upkeep import Migration
 from ..errors import SchemaUnsupported, StoreBusy, StoreCorrupt
-from . import checksums, files, locks, opening, schema
+from . import checksums, files, locks, opening, schema, wal_owner
 from .copying import copy, private_copy
 from .faults import translate
 from .gate import Gate
@@ -37,6 +37,7 @@ def migrate(path: str, *, dry_run: bool) -> Migration:
                 holders=locks.writers(path),
             )
         try:
+            wal_owner.look(path, gate)
             return _migrate(path, deadline, dry_run=dry_run)
         except (SchemaUnsupported, StoreCorrupt):
             gate.remove_if_made()

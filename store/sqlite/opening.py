@@ -12,7 +12,7 @@ import apsw
 from ..clock import Clock
 from ..errors import StoreBusy, StoreFailed, StoreOpenFailed
 from ..validate import MAX_BODY_BYTES
-from . import anchor, files, locks, schema, space
+from . import anchor, files, locks, schema, space, wal_owner
 from . import checksums as page_checksums
 from .anchor import Anchor
 from .faults import translate
@@ -80,11 +80,13 @@ def open_database(
         )
     try:
         made = files.create(path)
+        found = wal_owner.look(path, gate)
         exposed = files.exposed(path)
         space.drop_ballast_when_exhausted(path)  # the shared memory of a WAL takes room too
         connection = connect(path, durability=durability, deadline=deadline, checksums=checksums)
         try:
-            dropped = _settle(connection, path, clock)
+            dropped = settle(connection, path, clock)
+            wal_owner.settle(connection, gate, found)
         except BaseException:
             connection.close()
             raise
@@ -202,7 +204,8 @@ def _switch_to_wal(connection: apsw.Connection, path: str, deadline: float) -> N
         return
 
 
-def _settle(connection: apsw.Connection, path: str, clock: Clock) -> Anchor:
+def settle(connection: apsw.Connection, path: str, clock: Clock) -> Anchor:
+    """Bring a connection's database to the newest schema and to this boot; under the gate."""
     if not schema.is_current(connection, path):
         schema.bring_up_to_date(connection, path)
     dropped = anchor.drop(connection, clock)

@@ -7,17 +7,14 @@ delivered again is handled again.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..clock import Clock
-from ..errors import InvalidInput, SchemaUnsupported, StoreBusy, StoreCorrupt, StoreOpenFailed
-from . import files, locks, space
+from ..errors import InvalidInput, SchemaUnsupported, StoreCorrupt, StoreOpenFailed
+from . import files, space
 from .engine import SqliteEngine
-from .gate import Gate
+from .exclusive import behind_gate, open_nowhere
 from .schema import ForeignDatabase
 
 _PATIENCE_SECONDS = 5.0
@@ -42,22 +39,14 @@ def quarantine(path: str, clock: Clock) -> str:
         raise InvalidInput(f"{path} is well; nothing was moved", operation="quarantine", path=path)
     moment = datetime.fromtimestamp(clock.wall_ms() / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     aside = f"{path}.quarantined-{moment}"
-    with contextlib.closing(Gate(path + "-gate")) as gate:
-        if not gate.enter(time.monotonic() + _PATIENCE_SECONDS):
-            raise StoreBusy(
-                operation="quarantine",
-                path=path,
-                waited=_PATIENCE_SECONDS,
-                holders=locks.writers(path),
-            )
-        with _open_nowhere(path):
-            if any(os.path.lexists(aside + suffix) for suffix in _MOVED):
-                raise StoreOpenFailed(f"{aside} exists", operation="quarantine", path=path)
-            for suffix in _MOVED:
-                with contextlib.suppress(FileNotFoundError):
-                    os.rename(path + suffix, aside + suffix)
-            space.drop_ballast(path)
-            files.sync_folder(path)
+    with behind_gate(path, "quarantine"), open_nowhere(path, "quarantine"):
+        if any(os.path.lexists(aside + suffix) for suffix in _MOVED):
+            raise StoreOpenFailed(f"{aside} exists", operation="quarantine", path=path)
+        for suffix in _MOVED:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path + suffix, aside + suffix)
+        space.drop_ballast(path)
+        files.sync_folder(path)
     return aside
 
 
@@ -72,28 +61,3 @@ def _is_damaged(path: str, clock: Clock) -> bool:
         return True
     with contextlib.closing(engine):
         return not engine.integrity().ok
-
-
-@contextlib.contextmanager
-def _open_nowhere(path: str) -> Iterator[None]:
-    """Hold every lock that a connection would need, or say who has one.
-
-    POSIX locks of this very process would not be in the way, and closing the file drops
-    them; so it must have no connection of its own.
-    """
-    with contextlib.ExitStack() as stack:
-        pids = locks.users(path)
-        for name in () if os.getpid() in pids else (path, path + "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-                stack.callback(os.close, fd)
-                try:
-                    fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except (BlockingIOError, PermissionError):
-                    pids = pids or [0]
-        if pids:
-            who = locks.said([pid for pid in pids if pid])
-            raise StoreOpenFailed(
-                f"{who} has {path} open; stop it first", operation="quarantine", path=path
-            )
-        yield

@@ -19,6 +19,7 @@
 
 create table fp_store (
   one integer primary key check (one = 1),
+  store_id text not null check (store_id like 'store-%'), -- this table stays the first; wal_owner.py
   boot_id text not null,
   boot_offset_ms integer not null,
   last_fence integer not null check (last_fence >= 0),

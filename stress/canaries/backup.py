@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from ...store.sqlite import backup
+from ...store.sqlite import backup, files, lineage
 from ...store.sqlite.door import Door
 from ..canary import Canary
 
@@ -20,21 +20,21 @@ def _main_file_alone() -> None:
 
 
 def _fences_go_on() -> None:
-    backup._RAISE_FENCE = "update fp_store set last_fence = last_fence + 0"
+    lineage.FENCE_EPOCH = 0
 
 
 def _leases_go_on() -> None:
-    backup._END_LEASES = ("select 1", "select 1", "select 1", "select 1")
+    lineage._END_LEASES = ("select 1", "select 1", "select 1", "select 1")
 
 
 def _for_all_to_read() -> None:
-    was = backup._sync
+    was = files.sync
 
-    def _sync(name: str) -> None:
-        os.chmod(name, 0o644)
-        was(name)
+    def sync(path: str) -> None:
+        os.chmod(path, 0o644)
+        was(path)
 
-    backup._sync = _sync
+    files.sync = sync
 
 
 CANARIES = (

@@ -21,7 +21,7 @@ from fencepost import (
     StoreOpenFailed,
     connect,
 )
-from fencepost.store.sqlite.backup import FENCE_EPOCH
+from fencepost.store.sqlite.lineage import FENCE_EPOCH
 from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock
@@ -41,10 +41,10 @@ with connect(sys.argv[1]) as store:
 _BACKUP = """
 import os, sys
 from fencepost import connect
-from fencepost.store.sqlite import backup
-def die(*_):
+from fencepost.store.sqlite import files, lineage
+def die(*_, **__):
     os.kill(os.getpid(), 9)
-setattr(backup, sys.argv[3], die)
+setattr({"begin_anew": lineage, "sync": files}[sys.argv[3]], sys.argv[3], die)
 connect(sys.argv[1]).backup(sys.argv[2])
 """
 
@@ -207,7 +207,7 @@ def test_a_symbolic_link_is_not_followed(store: Store, dest: Path, tmp_path: Pat
     assert not (tmp_path / "victim").exists()
 
 
-@pytest.mark.parametrize("at", ["_fence_off", "_sync"])
+@pytest.mark.parametrize("at", ["begin_anew", "sync"])
 def test_a_backup_killed_in_its_middle_leaves_nothing_under_its_name(
     tmp_path: Path, address: str, dest: Path, at: str
 ) -> None:

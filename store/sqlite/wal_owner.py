@@ -1,0 +1,164 @@
+"""Telling whether the WAL beside a database was written for it.
+
+SQLite takes any sound WAL that lies beside a database for the database's own. When a file
+is put in the place of a store whose processes were killed, and the old WAL stays, the pages
+of two databases are mixed. So each store has an id, a backup or a restored store gets a new
+one, and the gate's file keeps a note of the database that the WAL belongs to: its id, and
+SQLite's file change counter, which never goes back.
+
+The database is read here without SQLite, which would apply the WAL. That is done before any
+connection of any process has the file open: see files.py for what closing a file does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
+
+import apsw
+
+from ..errors import StoreOpenFailed
+from . import locks, schema
+from .gate import Gate
+
+T = TypeVar("T")
+
+Found = Literal["known", "unknown", "replaced"]
+
+_PAGE = 4096
+
+# Of the database's header; sqlite.org/fileformat2.html 1.3.
+_MAGIC = b"SQLite format 3\0"
+_PAGE_SIZE = slice(16, 18)
+_COUNTER = slice(24, 28)
+
+# fp_store is the first table of the schema, so its root is page 2: a leaf with one cell.
+_LEAF = 13
+_ID = re.compile(rb"store-[0-9a-f]{32}")
+_MOST_CELL = 512
+
+_NOTE = re.compile(rb"([0-9]{10})((?: store-[0-9a-f]{32}){1,2})\n")
+
+_READ = "select store_id from fp_store"
+
+_SET_ID = "update fp_store set store_id = :id"
+
+
+class Base(NamedTuple):
+    """A database file as it is without its WAL."""
+
+    store_id: str
+    counter: int
+
+
+class Note(NamedTuple):
+    """What the gate's file says; two ids while the store gets a new one."""
+
+    store_ids: tuple[str, ...]
+    counter: int
+
+
+def new_id() -> str:
+    """Return an id that no other store has."""
+    return f"store-{secrets.token_hex(16)}"
+
+
+def look(path: str, gate: Gate) -> Found:
+    """Compare the database with the note; under the gate, before it is opened.
+
+    Returns "known" for the database of the note or one that others have open, "unknown"
+    without a note, and "replaced" for another database that has no WAL.
+
+    Raises:
+        StoreOpenFailed: It has a WAL that was written for another; nothing was changed.
+    """
+    if sys.platform != "linux" or locks.users(path):
+        return "known"  # who has it open has looked
+    base, note = _base(path), _read_note(gate)
+    if base is None or note is None:
+        return "unknown"
+    same = base.store_id in note.store_ids and base.counter >= note.counter
+    if not same and _has_frames(path + "-wal"):
+        raise StoreOpenFailed(
+            f"cannot open {path}: {path}-wal was written for another database than the one that"
+            " is here now, as when a backup is put in the place of a store; nothing was changed."
+            " Put the store back and use `fencepost restore`, or move the -wal and -shm files away"
+            " if only what is in the backup is wanted",
+            operation="open",
+            path=path,
+        )
+    if same and base.counter > note.counter:
+        _write_note(gate, Note(note.store_ids, base.counter))
+    return "known" if same else "replaced"
+
+
+def settle(connection: apsw.Connection, gate: Gate, found: Found) -> None:
+    """Have the note say which database this is; one put in another's place gets an id of its own."""
+    if found == "replaced":
+        rename(connection, gate, partial(_set_id, connection))
+    elif found == "unknown":
+        expect(gate, connection.execute(_READ).get)
+
+
+def rename(connection: apsw.Connection, gate: Gate, change: Callable[[str], T]) -> T:
+    """Have `change` commit a new id for the store, under the gate; return what it returns."""
+    old, new = connection.execute(_READ).get, new_id()
+    # Until the new id is in the database itself, either may be found there.
+    _write_note(gate, Note((old, new), 0), sync=True)
+    result = change(new)
+    pages, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    if pages == moved:
+        _write_note(gate, Note((new,), 0))
+    return result
+
+
+def expect(gate: Gate, store_id: str) -> None:
+    """Note a database that is about to be put in place."""
+    _write_note(gate, Note((store_id,), 0), sync=True)
+
+
+def _set_id(connection: apsw.Connection, store_id: str) -> None:
+    with schema.whole(connection):
+        connection.execute(_SET_ID, {"id": store_id})
+
+
+def _base(path: str) -> Base | None:
+    """Return what the file itself says; None for one that is no store, or damaged."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        head, page = os.pread(fd, _PAGE, 0), os.pread(fd, _PAGE, _PAGE)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    if not head.startswith(_MAGIC) or int.from_bytes(head[_PAGE_SIZE]) != _PAGE:
+        return None
+    if len(page) < _PAGE or page[0] != _LEAF or int.from_bytes(page[3:5]) != 1:
+        return None
+    cell = int.from_bytes(page[8:10])
+    found = _ID.search(page[cell : cell + _MOST_CELL])
+    return found and Base(found[0].decode(), int.from_bytes(head[_COUNTER]))
+
+
+def _has_frames(wal: str) -> bool:
+    with contextlib.suppress(OSError):
+        return os.lstat(wal).st_size > 0
+    return False
+
+
+def _read_note(gate: Gate) -> Note | None:
+    found = _NOTE.match(gate.note())
+    return found and Note(tuple(found[2].decode().split()), int(found[1]))
+
+
+def _write_note(gate: Gate, note: Note, *, sync: bool = False) -> None:
+    gate.set_note(b"%010d %s\n" % (note.counter, " ".join(note.store_ids).encode()), sync=sync)
