@@ -67,6 +67,26 @@ class StoreOpenFailed(FencepostError):
     code = "store_open_failed"
 
 
+class StoreInUse(StoreOpenFailed):
+    """Another SQLite library, or open(), was to open a store that this process has open.
+
+    At its close the kernel would drop the locks that this process holds on the file, and
+    the store would be damaged; nothing was opened.
+    """
+
+    code = "store_in_use"
+
+    def __init__(self, path: str, operation: str) -> None:
+        super().__init__(
+            f"{operation} was refused: this process has {path} open as a store, and a second"
+            " SQLite library or file handle that closes the file would drop the store's locks"
+            " and damage it; read with store.read(...) or `fencepost sql`, write with"
+            " store.transaction(), or use a separate process",
+            operation=operation,
+            path=path,
+        )
+
+
 class SchemaUnsupported(FencepostError):
     """The file is of another program or a newer Fencepost; it was left untouched."""
 

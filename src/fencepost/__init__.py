@@ -39,6 +39,7 @@ from .store.errors import (
     StoreCorrupt,
     StoreFailed,
     StoreFull,
+    StoreInUse,
     StoreOpenFailed,
 )
 from .workers import Cancelled, Context, Discard, Retry, SoftTimeout
@@ -83,6 +84,7 @@ __all__ = [
     "StoreCorrupt",
     "StoreFailed",
     "StoreFull",
+    "StoreInUse",
     "StoreOpenFailed",
     "Transaction",
     "connect",

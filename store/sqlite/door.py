@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..transaction import Parameters, Row
 from . import checksums as page_checksums
-from . import copying, faults, files, forks, opening, space
+from . import copying, faults, files, forks, libraries, opening, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
@@ -85,6 +85,7 @@ class Door:
         self._warden = Warden(self._connection)
         self._checkpointer = Checkpointer(self._connection, space.due_pages(path))
         self.place = Place(path)
+        self._shared: libraries.OpenStore | None = libraries.share(path)
         self._closed = False
         self.on_wake: Callable[[], None] = lambda: None
         forks.watch(self)
@@ -224,6 +225,7 @@ class Door:
             if not self._closed and not self._broken:
                 self._close_connection()
             self._closed = True
+            self._shared = None  # from here on anybody may open the file
             self._gate.close()
 
     def prepare(self) -> None:
@@ -363,6 +365,7 @@ class Door:
         self._warden = Warden(self._connection)
         self._checkpointer = Checkpointer(self._connection, space.due_pages(self.path))
         self.place.take_wal()
+        self._shared = libraries.share(self.path)
         self._broken = False
 
     def _run(self, operation: str, work: Callable[[], Any]) -> Any:

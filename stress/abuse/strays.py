@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,30 +13,30 @@ from ..fleet import Me
 from ..history import Recorder
 from ..run import Run
 from ..sqlite import inside
+from . import unseen
 
 _FILES = ("", "-wal", "-shm")
 
 
 def _read_one(path: Path) -> None:
-    path.read_bytes()
+    unseen.touch(path)
 
 
 def _copy_one(path: Path) -> None:
-    shutil.copy(path, path.with_name("copy.db"))
+    unseen.copy(path, path.with_name("copy.db"))
 
 
 def _copy_all(path: Path) -> None:
     for suffix in _FILES:
-        shutil.copy(f"{path}{suffix}", path.with_name(f"copy.db{suffix}"))
+        unseen.copy(f"{path}{suffix}", path.with_name(f"copy.db{suffix}"))
 
 
 def _read_shared_memory(path: Path) -> None:
-    Path(f"{path}-shm").read_bytes()
+    unseen.touch(f"{path}-shm")
 
 
 def _other_sqlite(path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("select count(*) from sqlite_schema").fetchall()
+    unseen.query(path, "select count(*) from sqlite_schema")
 
 
 WAYS: dict[str, Callable[[Path], None]] = {

@@ -12,11 +12,12 @@ from .inside import ask
 _STRAY = """
 import sys
 from fencepost import FencepostError, connect
+from fencepost.stress.abuse import unseen
 path = sys.argv[1]
 
 def stray():
     for suffix in ("", "-wal", "-shm"):
-        open(path + suffix, "rb").close()
+        unseen.touch(path + suffix)
     print("strayed", flush=True)
     sys.stdin.readline()
 
