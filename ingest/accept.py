@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .app import Source
 
 # Never kept: they are the sender's credentials, not the message.
-_SECRET_HEADERS = {b"authorization", b"cookie", b"proxy-authorization"}
+_SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def read(app: Declared, source: Source, request: Request) -> Genuine | Answer:
         log.warning("refused", source=source.name, signature=verdict.value)
         return error(401, "signature not accepted")
     try:
-        event = source.scheme.read(request)
+        event = source.read(request)
     except Malformed as malformed:
-        return error(400, str(malformed))
+        return error(malformed.status, str(malformed))
     if isinstance(event, Handshake):
         return _handshake(event)
     if event.key is None and source.require_key:
@@ -109,9 +109,7 @@ def _handshake(handshake: Handshake) -> Answer:
 
 def _draft(app: Declared, source: Source, request: Request, event: Event) -> Draft:
     headers = {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in request.headers
-        if name not in _SECRET_HEADERS
+        name: value for name, value in request.fields().items() if name not in _SECRET_HEADERS
     }
     message = Message(0, source.name, event.key, event.event, headers, request.body, time.time())
     return Draft(

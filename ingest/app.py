@@ -10,20 +10,28 @@ from typing import Any, TypeVar, Unpack
 
 from ..store import Message
 from ..store.errors import InvalidInput
-from ..store.message import Address, LanePolicy
-from ..store.validate import MAX_BODY_BYTES, Duration, count, error_text, key, milliseconds, name
+from ..store.message import MAX_BODY_BYTES, Address, LanePolicy
+from ..store.validate import Duration, count, error_text, key, milliseconds, name
 from ..store.validate import lane_policy as checked_lane_policy
 from ..workers.handler import Function, Handler, Settings, make_handler
 from ..workers.log import configure
 from ..workers.pool import PoolOptions, run_pool
 from .embedding import Embedding
 from .opened import Opened
-from .schemes import KEEP_MS, Scheme, build
+from .request import Event, Handshake, Request
+from .schemes import KEEP_MS, UNKEYED, Options, Scheme, SchemeName, build
 
 F = TypeVar("F", bound=Function)
 Lane = Callable[[Message], str | int | None]
 
 DEFAULT_MAX_BODY = 1024 * 1024
+
+NO_KEY = (
+    "scheme {scheme!r} defines no id that tells a new message from one that is sent again, so "
+    'say where it is: key="header:NAME" for an id that stays the same when the sender tries '
+    'again, key="json:/pointer" for such an id in the body, or key="body" to take equal bodies '
+    "for the same message (require_key=False for none: then each request is a new message)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,15 @@ class Source:
     max_body: int
     require_key: bool
     keep_ms: int
+
+    def read(self, request: Request) -> Event | Handshake:
+        """Name the message in a request that was found GENUINE.
+
+        Raises:
+            Malformed: It cannot be read, or its body is over the cap once decompressed.
+        """
+        request.plain(self.max_body)
+        return self.scheme.read(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +108,31 @@ class App(Embedding):
         self,
         source: str,
         *,
-        scheme: str,
+        scheme: SchemeName,
         secret: str | None = None,
         secrets: Sequence[str] = (),
         max_body: int = DEFAULT_MAX_BODY,
         require_key: bool = True,
         keep_for: Duration | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         """Accept what a sender posts to /in/<source>.
 
         Args:
             scheme: "github", "stripe", "slack", "standard" or "hmac".
             secret: What proves the sender; `secrets=[new, old]` while it is rotated.
-            max_body: Bytes; a larger request is answered 413.
+            max_body: Bytes; a larger request is answered 413, also when it is larger only
+                once it is decompressed.
             require_key: False also stores requests without a usable dedupe key, each of
                 them as a new message.
             keep_for: Seconds that a key is kept after the work has ended; by default longer
                 than the provider goes on to redeliver.
+            key: Where the dedupe key is: "header:NAME", "json:/pointer", or "body" for the
+                body's SHA-256. Scheme "hmac" needs it, the others know their provider's.
             options: The scheme's own; see docs/sources.md.
 
         Raises:
-            InvalidInput: Something of it cannot be used.
+            InvalidInput: Something of it cannot be used, or nothing says where the key is.
         """
         name(source, "a source's name")
         if source in self.sources:
@@ -120,6 +140,12 @@ class App(Embedding):
         if secret is not None and secrets:
             raise InvalidInput("give secret= or secrets=, not both")
         given = secrets if secret is None else [secret]
+        if secret is None and isinstance(secrets, list | tuple) and not secrets:
+            raise InvalidInput(
+                f"source {source!r}: no secret was given; is its environment variable set?"
+            )
+        if scheme in UNKEYED and options.get("key") is None and require_key:
+            raise InvalidInput(f"source {source!r}: {NO_KEY.format(scheme=scheme)}")
         try:
             built = build(scheme, given, **options)
         except ValueError as error:

@@ -10,7 +10,7 @@ from . import validate
 from .backoff import backoff_ms
 from .engine import Engine, Hold, Leased
 from .errors import InvalidInput, LimitExceeded
-from .message import Message
+from .message import MAX_BODY_BYTES, Message
 from .transaction import Transaction
 from .validate import Duration
 
@@ -131,9 +131,9 @@ def encode_result(result: Any, operation: str = "ack") -> str | None:
         encoded = json.dumps(result, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"a result must be JSON: {error}", operation=operation) from error
-    if len(encoded) > validate.MAX_BODY_BYTES:
+    if len(encoded) > MAX_BODY_BYTES:
         raise LimitExceeded(
-            f"a result of {len(encoded)} bytes is over the {validate.MAX_BODY_BYTES} allowed",
+            f"a result of {len(encoded)} bytes is over the {MAX_BODY_BYTES} allowed",
             operation=operation,
         )
     return encoded

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
+
+from . import payload
 
 Status = Literal["accepted", "duplicate", "conflict"]
 State = Literal["ready", "leased", "done", "dead", "cancelled"]
@@ -15,6 +16,7 @@ STATES: tuple[State, ...] = ("ready", "leased", "done", "dead", "cancelled")
 
 DEFAULT_MAX_ATTEMPTS = 8
 DEFAULT_MAX_CRASHES = 3
+MAX_BODY_BYTES = 25 * 1024 * 1024  # the largest payload GitHub sends; docs.github.com/webhooks
 # Longer than the longest automatic and manual redelivery of any provider known
 # (PayPal resends by hand after its 3 days; Stripe's CLI resends for 30 days).
 DEFAULT_KEEP_MS = 35 * 86_400_000
@@ -27,7 +29,8 @@ class Message:
     Attributes:
         source: None for a job that came through a queue.
         key: The dedupe key, None when it was enqueued without one.
-        headers: Names in lower case.
+        headers: Names in lower case; the values of one that came twice are joined by ", ".
+        body: The bytes as they came, compressed if they came so.
         received_at: Unix seconds on the store's clock.
     """
 
@@ -40,12 +43,24 @@ class Message:
     received_at: float
 
     def json(self) -> Any:
-        """Return the body read as JSON.
+        """Return what the body says, read as the receiver read it for the key and the event.
+
+        That is its JSON; the JSON in the `payload` field of a form; or the fields of a form
+        as a dict of str, with a list of str for a repeated field. A body in gzip or deflate
+        is decompressed, and text is decoded by its byte order mark or declared charset.
 
         Raises:
-            ValueError: It is not JSON.
+            ValueError: It is none of these.
         """
-        return json.loads(self.body)
+        return payload.parsed(self.body, self.headers, MAX_BODY_BYTES)
+
+    def text(self) -> str:
+        """Return the body decompressed and decoded, as `json` reads it.
+
+        Raises:
+            ValueError: It is not in its declared encoding.
+        """
+        return payload.text(self.body, self.headers, MAX_BODY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec import UNSET, UnsetType
 
 from .errors import InvalidInput, LimitExceeded
-from .message import LANE_POLICIES, LanePolicy
+from .message import LANE_POLICIES, MAX_BODY_BYTES, LanePolicy
 
 # Names become queue columns and URL segments, never file names.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -19,7 +19,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 MAX_KEY_BYTES = 512
 _MAX_ERROR = 4000  # room for what went wrong; the traceback belongs in a log
-MAX_BODY_BYTES = 25 * 1024 * 1024  # the largest payload GitHub sends; docs.github.com/webhooks
 _MAX_SECONDS = 100 * 365 * 86_400
 
 Duration = float | timedelta

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Any, Literal, Protocol, TypedDict
 
 from ...store.message import DEFAULT_KEEP_MS
 from ..request import Event, Handshake, Request, Verdict
@@ -38,6 +39,21 @@ class Scheme(Protocol):
         ...
 
 
+SchemeName = Literal["github", "hmac", "slack", "standard", "stripe"]
+
+
+class Options(TypedDict, total=False):
+    """What a source may say besides its secrets; docs/sources.md has which scheme takes what."""
+
+    key: str | None
+    event: str | None
+    tolerance: float | timedelta
+    header: str
+    encoding: Literal["base64", "hex"]
+    prefix: str
+    algorithm: Literal["sha1", "sha256", "sha384", "sha512"]
+
+
 SCHEMES: Mapping[str, Callable[..., Scheme]] = {
     "github": github.build,
     "hmac": generic.build,
@@ -46,6 +62,9 @@ SCHEMES: Mapping[str, Callable[..., Scheme]] = {
     "stripe": stripe.build,
 }
 
+
+# Schemes whose senders are many, each with an id of its own or with none.
+UNKEYED = frozenset({"hmac"})
 
 _DAY_MS = 86_400_000
 

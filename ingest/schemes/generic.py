@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from ..request import Event, Request, Verdict
-from .body import is_json, parse
 from .forms import Decode, from_base64, from_hex
 from .mac import Mac
 from .options import usable_choice, usable_header, usable_prefix
@@ -17,17 +14,6 @@ from .recipe import FirstOf, Header, Pointer, Recipes
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
 ENCODINGS: Mapping[str, Decode] = {"base64": from_base64, "hex": from_hex}
 
-KEY = FirstOf(
-    (
-        Header(b"webhook-id"),
-        Header(b"x-webhook-id"),
-        Header(b"x-event-id"),
-        Header(b"x-delivery-id"),
-        Header(b"x-request-id"),
-        Header(b"idempotency-key"),
-        Pointer(("id",)),
-    )
-)
 EVENT = FirstOf(
     (
         Header(b"x-event-type"),
@@ -65,8 +51,8 @@ class Generic:
         return Verdict.GENUINE if genuine else Verdict.MISMATCH
 
     def read(self, request: Request) -> Event:
-        if is_json(request):
-            parse(request.body, msgspec.Raw)
+        if request.is_json():
+            request.json()
         return self.recipes.over(request, Event(None, ""))
 
 
@@ -83,14 +69,15 @@ def build(
     """Return the scheme of a sender that signs the raw body.
 
     `prefix` stands in front of the signature in its header, as in "sha256=".
-    Without recipes the key and the event are the first found in KEY and EVENT.
+    No key is known unless `key` says where it is: what looks like an id may be new for
+    each try, or the same for two events. Without `event` it is the first found in EVENT.
     """
     usable_choice(algorithm, option="algorithm", allowed=ALGORITHMS)
     usable_choice(encoding, option="encoding", allowed=ENCODINGS)
     spelled = Recipes.spelled(key=key, event=event)
     return Generic(
         Mac.under(secrets, algorithm=algorithm),
-        Recipes(spelled.key or KEY, spelled.event or EVENT),
+        Recipes(spelled.key, spelled.event or EVENT),
         usable_header(header, option="header"),
         usable_prefix(prefix),
         ENCODINGS[encoding],

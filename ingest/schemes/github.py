@@ -6,20 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
+from ...store.payload import FormFields
 from ..request import Event, Malformed, Request, Verdict
-from .body import form, is_form, parse, string
+from .body import document, string
 from .forms import from_hex
 from .mac import Mac
 from .naming import named
 from .recipe import Recipes, decoded
 
 _DELIVERY = re.compile(rb"[\x20-\x7e]{1,512}")
-
-
-class _Payload(msgspec.Struct):
-    action: msgspec.Raw = msgspec.Raw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,10 @@ class GitHub:
         return Verdict.GENUINE if genuine else Verdict.MISMATCH
 
     def read(self, request: Request) -> Event:
-        action = string(parse(_json(request), _Payload).action)
+        body = document(request)
+        if isinstance(body, FormFields):
+            raise Malformed("The form has no payload field with JSON.")
+        action = string(body, "action")
         event = decoded(request.header(b"x-github-event"))
         if event and action:
             event = f"{event}.{action}"
@@ -58,15 +56,6 @@ class GitHub:
 def build(secrets: Sequence[str], *, key: str | None = None, event: str | None = None) -> GitHub:
     """Return the scheme of GitHub's webhooks."""
     return GitHub(Mac.under(secrets), Recipes.spelled(key=key, event=event))
-
-
-def _json(request: Request) -> bytes | str:
-    if not is_form(request):
-        return request.body
-    payload = form(request.body).get("payload")
-    if payload is None:
-        raise Malformed("The form has no payload field.")
-    return payload
 
 
 def _delivery(request: Request) -> str | None:

@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+# Whitespace around a secret, an invisible byte order mark, a control character anywhere.
+_STRAY = re.compile(r"\A[\s\ufeff\u200b]|[\s\ufeff\u200b]\Z|[\x00-\x1f\x7f-\x9f]")
+
 # Source: RFC 9110, section 5.6.2 (token)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -19,6 +22,11 @@ def usable_secrets(secrets: Sequence[str]) -> tuple[str, ...]:
         isinstance(secret, str) and secret.strip() and _encodes(secret) for secret in secrets
     ):
         raise ValueError("Each secret is a string that is not empty and encodes as UTF-8.")
+    if any(_STRAY.search(secret) for secret in secrets):
+        raise ValueError(
+            "A secret begins or ends with whitespace, or has a control character in it. "
+            "No signature would match: strip the line end that a file or a variable ends with."
+        )
     return tuple(secrets)
 
 

@@ -7,19 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import msgspec
-
-from ..request import Event, Malformed, Request
-from .body import parse, string
+from ..request import Event, Request, Unparsable
 from .naming import named
 from .options import usable_header
 
 # Source: RFC 6901, sections 3 and 4
 _POINTER = re.compile(r"(?:/(?:[^/~]|~[01])*)+")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
-
-_INTEGER = re.compile(rb"-?[0-9]{1,512}")
-_MEMBERS: Any = dict[str, msgspec.Raw] | list[msgspec.Raw]
 
 
 class Recipe(Protocol):
@@ -40,29 +34,34 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """The string or whole number at a place in the JSON body."""
+    """The string or whole number at a place in the body, as the message's `json()` has it.
+
+    A whole number is its digits, and so the same key as a string of them.
+    """
 
     path: tuple[str, ...]
 
     def find(self, request: Request) -> str | None:
         try:
-            value = parse(request.body, msgspec.Raw)
-        except Malformed:
+            value = request.json()
+        except Unparsable:
             return None
         for name in self.path:
-            inner = _member(value, name)
-            if inner is None:
-                return None
-            value = inner
-        return bytes(value).decode("ascii") if _INTEGER.fullmatch(value) else string(value)
+            value = _member(value, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return str(value) if whole or isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)
 class BodyHash:
-    """The SHA-256 of the body, in hex: the same bytes are the same message."""
+    """The SHA-256 of the body, in hex: the same bytes are the same message.
+
+    Compression is undone first: a sender that compresses each try anew, with the time in
+    the header of the gzip, sends the same message.
+    """
 
     def find(self, request: Request) -> str | None:
-        return hashlib.sha256(request.body).hexdigest()
+        return hashlib.sha256(request.plain()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +121,9 @@ def _spelled(text: str, *, option: str) -> Recipe:
     raise ValueError(f'{option} is "header:NAME", "json:/json/pointer"{also}.')
 
 
-def _member(value: msgspec.Raw, name: str) -> msgspec.Raw | None:
-    try:
-        members: dict[str, msgspec.Raw] | list[msgspec.Raw] = msgspec.json.decode(
-            value, type=_MEMBERS
-        )
-    except msgspec.DecodeError:
-        return None
-    if isinstance(members, dict):
-        return members.get(name)
-    if _INDEX.fullmatch(name) and int(name) < len(members):
-        return members[int(name)]
+def _member(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(name)
+    if isinstance(value, list) and _INDEX.fullmatch(name) and int(name) < len(value):
+        return value[int(name)]
     return None

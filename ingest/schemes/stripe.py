@@ -6,20 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import msgspec
-
 from ..request import Event, Request, Verdict
-from .body import parse, string
+from .body import document, string
 from .forms import from_hex, from_seconds
 from .mac import Mac
 from .naming import named
 from .options import usable_tolerance
 from .recipe import Recipes
-
-
-class _Body(msgspec.Struct):
-    id: msgspec.Raw = msgspec.Raw()
-    type: msgspec.Raw = msgspec.Raw()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +46,8 @@ class Stripe:
         return Verdict.GENUINE if signed_at >= now - self.tolerance else Verdict.STALE
 
     def read(self, request: Request) -> Event:
-        body = parse(request.body, _Body)
-        return self.recipes.over(request, named(string(body.id), string(body.type)))
+        body = document(request)
+        return self.recipes.over(request, named(string(body, "id"), string(body, "type")))
 
 
 def build(

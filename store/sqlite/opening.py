@@ -11,7 +11,7 @@ import apsw
 
 from ..clock import Clock
 from ..errors import StoreBusy, StoreFailed, StoreOpenFailed
-from ..validate import MAX_BODY_BYTES
+from ..message import MAX_BODY_BYTES
 from . import anchor, files, locks, schema, space, wal_owner
 from . import checksums as page_checksums
 from .anchor import Anchor

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, InvalidInput, Message, connect
-from fencepost.ingest.schemes import SCHEMES
+from fencepost.ingest.schemes import SCHEMES, Options, SchemeName
 
 from .inbox import SECRET, Inbox, github, nothing
 
@@ -166,10 +166,12 @@ def test_the_greater_priority_is_claimed_first(app: App) -> None:
 
 # DEDUPE-10, DEDUPE-13
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_key_is_kept_longer_than_its_sender_redelivers(scheme: str, tmp_path: Path) -> None:
+def test_a_key_is_kept_longer_than_its_sender_redelivers(
+    scheme: SchemeName, tmp_path: Path
+) -> None:
     days = {"github": 30, "stripe": 30, "slack": 1 / 24, "standard": 76 / 24, "hmac": 30}
     app = App(tmp_path / "hooks.db")
-    options: dict[str, Any] = {"header": "x-signature"} if scheme == "hmac" else {}
+    options = Options(header="x-signature", key="body") if scheme == "hmac" else Options()
     app.source("plain", scheme=scheme, secret="c2VjcmV0c2VjcmV0c2VjcmV0c2Vj", **options)
     app.source("given", scheme=scheme, secret="c2VjcmV0c2VjcmV0c2VjcmV0c2Vj", keep_for=5, **options)
 

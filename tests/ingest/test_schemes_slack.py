@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from urllib.parse import urlencode
 
@@ -80,9 +81,19 @@ def test_an_interaction_is_read_from_its_payload() -> None:
     assert event == Event("12466734323.1395872398", "block_actions", silent=True)
 
 
+# KEY-4
+def test_an_interaction_without_a_trigger_has_its_bodys_hash_as_its_key() -> None:
+    payload = json.dumps({"type": "view_closed", "view": {"id": "V1", "hash": "1.x"}})
+
+    event = read_form(payload=payload)
+
+    hashed = hashlib.sha256(urlencode({"payload": payload}).encode()).hexdigest()
+    assert event == Event(hashed, "view_closed", silent=True)
+
+
+# KEY-4
 def test_a_form_that_names_nothing_has_no_key() -> None:
     assert read_form(text="x") == Event(None, "", silent=True)
-    assert read_form(payload='{"type": 1}') == Event(None, "", silent=True)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def note(message, ctx):
 """
 
 VENDOR_SOURCES = "\n".join(
-    f"app.source({name!r}, scheme={vendor.scheme!r}, secret={vendor.secret!r})"
+    f"app.source({name!r}, scheme={vendor.scheme!r}, secret={vendor.secret!r}, **{vendor.options})"
     for name, vendor in VENDORS.items()
     if name != "github"
 )

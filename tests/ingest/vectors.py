@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import standardwebhooks
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from slack_sdk.signature import SignatureVerifier
 
 from fencepost.ingest.request import Request
+from fencepost.ingest.schemes import Options, SchemeName
 
 NOW = 1_795_000_000
 
@@ -28,7 +29,7 @@ Sign = Callable[[str, str, int], Headers]
 class Vendor:
     """A provider: `sign` takes secret, body and unix seconds; `signed` headers are covered."""
 
-    scheme: str
+    scheme: SchemeName
     secret: str
     other_secret: str
     sign: Sign
@@ -36,6 +37,7 @@ class Vendor:
     body: str
     key: str | None
     event: str
+    options: Options = field(default_factory=Options)
 
     def request(self, *, body: str | None = None, secret: str | None = None) -> Request:
         text = self.body if body is None else body
@@ -177,6 +179,14 @@ VENDORS = {
         "standard", WHPK, OTHER_WHPK, sign_ed25519, _STANDARD, _TYPED, "msg_1", "user.created"
     ),
     "hmac": Vendor(
-        "hmac", "hush-hush", "another", sign_hmac, ("x-signature",), _TYPED, "e-1", "user.created"
+        "hmac",
+        "hush-hush",
+        "another",
+        sign_hmac,
+        ("x-signature",),
+        _TYPED,
+        "e-1",
+        "user.created",
+        Options(key="header:X-Event-Id"),
     ),
 }

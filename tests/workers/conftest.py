@@ -19,7 +19,7 @@ from fencepost import App, Discard, LeaseLost, Retry
 
 here = Path(__file__).parent
 app = App(str(here / "store.db"))
-app.source("hooks", scheme="hmac", secret="s")
+app.source("hooks", scheme="hmac", secret="s", key="body")
 
 
 def effect(message, ctx):
