@@ -63,9 +63,8 @@ class Asgi:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        found = route(
-            self.app.sources, scope["method"], scope["path"], scope.get("root_path") or ""
-        )
+        mount = scope.get("root_path") or ""
+        found = route(self.app.sources, scope["method"], _path(scope), mount)
         if isinstance(found, Answer):
             return found
         if isinstance(found, str):
@@ -94,6 +93,13 @@ class Asgi:
         except FencepostError as failure:
             return unavailable(failure.code)
         return document(200, {"ok": True})
+
+
+def _path(scope: Scope) -> str:
+    """Return the path as it was sent: Litestar adds a slash where one mounts."""
+    path: str = scope["path"]
+    sent: bytes = scope.get("raw_path") or b"/"
+    return path if sent.endswith(b"/") else path.removesuffix("/")
 
 
 def _closing(scope: Scope, answer: Answer) -> Answer:

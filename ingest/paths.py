@@ -35,9 +35,11 @@ def route(
 
 
 def _below(mount: str, path: str) -> str:
-    inner = path.removeprefix(mount)
-    return inner if mount and path.startswith(mount) and _is_ours(inner) else path
-
-
-def _is_ours(path: str) -> bool:
-    return path in (HEALTH, READY) or path.startswith("/in/")
+    """Return a path without the mount, or without the part of it that was left in."""
+    while mount:
+        inner = path.removeprefix(mount)
+        if inner != path and (inner in (HEALTH, READY) or inner.startswith("/in/")):
+            return inner
+        _, _, mount = mount[1:].partition("/")
+        mount = mount and f"/{mount}"
+    return path
