@@ -180,7 +180,8 @@ _WHY = {
     "completed": "it is done",
     "already_cancelled": "it is cancelled",
     "not_found": "there is no such delivery",
-    "unrecoverable": "its body is gone",
+    "unrecoverable": "it is done and its body is gone (keep_body_for= on a source, handler or"
+    " queue keeps bodies)",
 }
 
 

@@ -121,4 +121,5 @@ def _draft(app: Declared, source: Source, request: Request, event: Event) -> Dra
         body=request.body,
         addresses=app.addresses(message),
         keep_ms=source.keep_ms,
+        keep_body_ms=source.keep_body_ms,
     )

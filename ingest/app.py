@@ -43,6 +43,7 @@ class Source:
     max_body: int
     require_key: bool
     keep_ms: int
+    keep_body_ms: int = 0
 
     def read(self, request: Request) -> Event | Handshake:
         """Name the message in a request that was found GENUINE.
@@ -114,6 +115,7 @@ class App(Embedding):
         max_body: int = DEFAULT_MAX_BODY,
         require_key: bool = True,
         keep_for: Duration | None = None,
+        keep_body_for: Duration = 0,
         **options: Unpack[Options],
     ) -> None:
         """Accept what a sender posts to /in/<source>.
@@ -127,6 +129,8 @@ class App(Embedding):
                 them as a new message.
             keep_for: Seconds that a key is kept after the work has ended; by default longer
                 than the provider goes on to redeliver.
+            keep_body_for: Seconds that a message's body is kept once all its deliveries are
+                done, so that `fencepost messages replay` can have it handled again.
             key: Where the dedupe key is: "header:NAME", "json:/pointer", or "body" for the
                 body's SHA-256. Scheme "hmac" needs it, the others know their provider's.
             options: The scheme's own; see docs/sources.md.
@@ -156,6 +160,7 @@ class App(Embedding):
             max_body=count(max_body, "max_body", most=MAX_BODY_BYTES),
             require_key=require_key,
             keep_ms=KEEP_MS[scheme] if keep_for is None else milliseconds(keep_for, "keep_for"),
+            keep_body_ms=milliseconds(keep_body_for, "keep_body_for"),
         )
 
     def on(
@@ -224,6 +229,8 @@ class App(Embedding):
             max_leased: How many are in work at a time in all workers of all pools.
             max_rows, max_bytes: The caps of the queue, as in `Store.queue`; while it is at
                 one, the sender is answered 503 and nothing is stored.
+            keep_body_for: Seconds that a message's body is kept once all its deliveries are
+                done (0); of its handlers' and its source's the longest counts.
 
         Raises:
             InvalidInput: Something of it cannot be used.

@@ -24,16 +24,18 @@ class Claim:
     Attributes:
         attempt: 1 for the first.
         fence: Greater than that of every claim before it, of any delivery of the store.
+        origin: The queue that it was first put in; another one than `queue` once moved.
         expires_at: Unix seconds on the store's clock.
     """
 
-    __slots__ = ("_engine", "_hold", "attempt", "expires_at", "message", "queue")
+    __slots__ = ("_engine", "_hold", "attempt", "expires_at", "message", "origin", "queue")
 
     def __init__(self, engine: Engine, leased: Leased) -> None:
         self._engine = engine
         self._hold = leased.hold
         self.message: Message = leased.message
         self.queue = leased.queue
+        self.origin = leased.origin or leased.queue
         self.attempt = leased.attempt
         self.expires_at = leased.until_ms / 1000
 

@@ -32,6 +32,7 @@ class Message:
         headers: Names in lower case; the values of one that came twice are joined by ", ".
         body: The bytes as they came, compressed if they came so.
         received_at: Unix seconds on the store's clock.
+        copy_of: The id of the message that an operator has had handled again by this one.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Message:
     headers: Mapping[str, str]
     body: bytes
     received_at: float
+    copy_of: int | None = None
 
     def json(self) -> Any:
         """Return what the body says, read as the receiver read it for the key and the event.
@@ -104,11 +106,13 @@ class Caps(NamedTuple):
     Attributes:
         max_rows, max_bytes: Of its ready, scheduled and leased deliveries, and their bodies.
         max_leased: Of those leased at a time, unless operators have said otherwise.
+        keep_body_ms: No bound: how long bodies are kept once all is done.
     """
 
     max_rows: int | None = None
     max_bytes: int | None = None
     max_leased: int | None = None
+    keep_body_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class Draft:
 
     Attributes:
         scope: Within which the key is unique: the source's name, or `queue_scope`.
+        keep_body_ms: The body is kept so long once all is done, or as long as a queue says.
     """
 
     scope: str
@@ -127,6 +132,7 @@ class Draft:
     body: bytes
     addresses: Sequence[Address]
     keep_ms: int = DEFAULT_KEEP_MS
+    keep_body_ms: int = 0
 
 
 def queue_scope(queue: str) -> str:
@@ -208,12 +214,16 @@ class Content:
     """What a delivery carries, and what its handler returned.
 
     Attributes:
-        body: None once every delivery of the message is done.
+        body: None once every delivery of the message is done and `keep_body_for` is over.
+        copy_of: The id of the message that this one is a copy of.
+        copies: The ids of the copies that were made of it.
     """
 
     headers: Mapping[str, str]
     body: bytes | None
     result: Any
+    copy_of: int | None = None
+    copies: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +231,16 @@ class Outcome:
     """What became of an operator's wish; true when it was fulfilled.
 
     Attributes:
-        kind: "replayed" or "cancelled"; else why nothing was changed. "claimed": a process
-            holds it. "active": it waits to be claimed. "completed", "already_cancelled",
-            "not_found". "unrecoverable": it has no body any more.
+        kind: "replayed", "copied" or "cancelled"; else why nothing was changed. "claimed": a
+            process holds it. "active": it waits to be claimed. "completed",
+            "already_cancelled", "not_found". "unrecoverable": its body is gone.
         holder: The pid of the process that holds it, when "claimed".
+        delivery, message: The ids of what is new, when "copied".
     """
 
     kind: Literal[
         "replayed",
+        "copied",
         "cancelled",
         "claimed",
         "active",
@@ -238,6 +250,8 @@ class Outcome:
         "unrecoverable",
     ]
     holder: int | None = None
+    delivery: int | None = None
+    message: int | None = None
 
     def __bool__(self) -> bool:
-        return self.kind in ("replayed", "cancelled")
+        return self.kind in ("replayed", "copied", "cancelled")

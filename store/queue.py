@@ -38,8 +38,11 @@ class Queue:
         max_rows: int | UnsetType | None = UNSET,
         max_bytes: int | UnsetType | None = UNSET,
         max_leased: int | UnsetType | None = UNSET,
+        keep_body_for: Duration | UnsetType = UNSET,
     ) -> None:
         """Bound what waits here and what is leased of it from now on; None is no bound.
+
+        `keep_body_for` is how long the body of what is done is kept.
 
         Raises:
             InvalidInput: Nothing was changed.
@@ -48,8 +51,11 @@ class Queue:
             "max_rows": validate.cap(max_rows, "max_rows"),
             "max_bytes": validate.cap(max_bytes, "max_bytes"),
             "max_leased": validate.cap(max_leased, "max_leased"),
+            "keep_body_ms": keep_body_for
+            if keep_body_for is UNSET
+            else validate.milliseconds(keep_body_for, "keep_body_for"),
         }
-        changes = {name: cap for name, cap in given.items() if cap is not UNSET}
+        changes: dict[str, Any] = {name: cap for name, cap in given.items() if cap is not UNSET}
         if not changes:
             return
         now = self._engine.caps(self.name)

@@ -65,6 +65,7 @@ class Store:
         max_rows: int | UnsetType | None = UNSET,
         max_bytes: int | UnsetType | None = UNSET,
         max_leased: int | UnsetType | None = UNSET,
+        keep_body_for: Duration | UnsetType = UNSET,
     ) -> Queue:
         """Open a queue by its name, which is its handler's.
 
@@ -74,9 +75,12 @@ class Store:
                 What is left out stays as it is.
             max_leased: At most so many of its deliveries are leased at a time, by whomever,
                 unless `limit` says otherwise.
+            keep_body_for: Seconds that a message's body is kept once all its deliveries are
+                done, so that it can be replayed; 0 at first. Of its queues' and its source's
+                the longest counts.
         """
         queue = Queue(self.engine, name)
-        queue.set_caps(max_rows, max_bytes, max_leased)
+        queue.set_caps(max_rows, max_bytes, max_leased, keep_body_for)
         return queue
 
     def keyed(
@@ -235,9 +239,14 @@ class Store:
         return self.engine.content(validate.id(id))
 
     def replay(self, id: int) -> Outcome:
-        """Make a dead or cancelled delivery ready again.
+        """Have a delivery handled again.
 
-        Its attempts are counted anew. A worker that still believes to hold it is refused.
+        A dead or cancelled one is ready again, its attempts counted anew; a worker that
+        still believes to hold it is refused. Of one that is done a copy is made, while its
+        body is kept (`keep_body_for`): a new message with one delivery to the same queue.
+
+        Raises:
+            OutcomeUnknown: Look before you call it again: a copy may have been made.
         """
         return self.replay_many([id])[0]
 

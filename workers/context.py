@@ -121,6 +121,8 @@ class Context:
 
 def _idempotency_key(claim: Claim) -> str:
     message = claim.message
-    key = f"id:{message.id}" if message.key is None else f"key:{message.key}"
-    parts = "\0".join((claim.queue, message.source or "", key))
+    # A copy is to be handled again, and what was moved is still the same.
+    its_own = message.key is None or message.copy_of is not None
+    key = f"id:{message.id}" if its_own else f"key:{message.key}"
+    parts = "\0".join((claim.origin, message.source or "", key))
     return hashlib.sha256(parts.encode()).hexdigest()

@@ -38,6 +38,7 @@ class Settings(TypedDict, total=False):
     max_leased: int | None
     max_rows: int | None
     max_bytes: int | None
+    keep_body_for: Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Handler:
     max_rows: int | UnsetType | None = UNSET
     max_bytes: int | UnsetType | None = UNSET
     max_leased: int | UnsetType | None = UNSET
+    keep_body_for: Duration | UnsetType = UNSET
 
     @property
     def is_async(self) -> bool:
@@ -106,6 +108,7 @@ def make_handler(
     max_leased: int | UnsetType | None = UNSET,
     max_rows: int | UnsetType | None = UNSET,
     max_bytes: int | UnsetType | None = UNSET,
+    keep_body_for: Duration | UnsetType = UNSET,
 ) -> Handler:
     """Return a handler, named after its function when `queue` is None.
 
@@ -147,6 +150,7 @@ def make_handler(
         max_rows=cap(max_rows, "max_rows"),
         max_bytes=cap(max_bytes, "max_bytes"),
         max_leased=cap(max_leased, "max_leased"),
+        keep_body_for=_kept(keep_body_for),
     )
 
 
@@ -207,6 +211,12 @@ def _seconds(timeout: Duration | None, what: str) -> float | None:
     return None if timeout is None else milliseconds(timeout, what, least=1) / 1000
 
 
+def _kept(keep_body_for: Duration | UnsetType) -> Duration | UnsetType:
+    if keep_body_for is UNSET:
+        return UNSET
+    return milliseconds(keep_body_for, "keep_body_for") / 1000
+
+
 def _or(given: int | None, default: int) -> int:
     return default if given is None else given
 
@@ -219,4 +229,5 @@ def set_caps(store: Store, handlers: Iterable[Handler]) -> None:
             max_rows=handler.max_rows,
             max_bytes=handler.max_bytes,
             max_leased=handler.max_leased,
+            keep_body_for=handler.keep_body_for,
         )

@@ -39,13 +39,18 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A delivery as claimed: the message, and what proves the lease."""
+    """A delivery as claimed: the message, and what proves the lease.
+
+    Attributes:
+        origin: The queue that it was first put in, should it have been moved since.
+    """
 
     hold: Hold
     queue: str
     message: Message
     attempt: int
     until_ms: int
+    origin: str | None = None
 
 
 class Engine(Protocol):

@@ -39,7 +39,9 @@ where id = :id
 """
 
 _MESSAGE = """
-select id, source, key, event, cast(headers as blob), body, compressed, body_sha256, received_at_ms
+select
+  id, source, key, event, cast(headers as blob), body, compressed, body_sha256, received_at_ms,
+  copy_of
 from fp_message
 left join fp_body on message_id = id
 where id = :id
@@ -91,7 +93,7 @@ def claim(
                 "now": write.now_ms,
             },
         )
-        leases.append(Leased(hold, row.queue, message, row.attempt + 1, until))
+        leases.append(Leased(hold, row.queue, message, row.attempt + 1, until, row.origin))
     for queue, count in Counter(row.queue for row, _ in found).items():
         queues.moved(write, queue, "ready", "leased", 0, count)
         write.freed.discard(queue)  # taken again; if that was not all, there is more
@@ -118,8 +120,8 @@ def _read(write: Write, row: Standing) -> Message | None:
 
 
 def _message(write: Write, id: int) -> Message:
-    ((number, source, key, event, headers, body, compressed, sha256, received),) = write.run(
-        _MESSAGE, {"id": id}
+    ((number, source, key, event, headers, body, compressed, sha256, received, copied),) = (
+        write.run(_MESSAGE, {"id": id})
     )
     return Message(
         id=number,
@@ -129,4 +131,5 @@ def _message(write: Write, id: int) -> Message:
         headers=stored.headers(headers, operation="claim", path=write.path),
         body=bodies.unpack(body, compressed, sha256),
         received_at=received / 1000,
+        copy_of=copied,
     )

@@ -15,7 +15,7 @@ from .queues import LIVE
 COLUMNS = """
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
   attempt >= max_attempts and :now >= created_at_ms + retry_for_ms,
-  coalesce(lease_until_ms <= :now, 0), state = 'ready' and due_at_ms is not null
+  coalesce(lease_until_ms <= :now, 0), state = 'ready' and due_at_ms is not null, origin
 """
 
 
@@ -26,6 +26,7 @@ class Standing(NamedTuple):
         exhausted: Its attempts are used up, and it is as old as it has to be for that.
         lapsed: Its lease is over, though nobody may be there to take it back.
         scheduled: It is ready, and waits for its time.
+        origin: The queue that it was first put in, should it have been moved.
     """
 
     id: int
@@ -40,18 +41,32 @@ class Standing(NamedTuple):
     exhausted: int
     lapsed: int
     scheduled: int
+    origin: str | None
 
 
-# The first of the deliveries of a message to end does not end it.
+# The first of the deliveries of a message to end does not end it. What is dead or cancelled
+# keeps the body as long as the key.
 _END = """
 update fp_message
-set expires_at_ms = :now + keep_ms
+set (expires_at_ms, body_until_ms) = (
+  select
+    :now + max(
+      fp_message.keep_ms, fp_message.keep_body_ms, coalesce(max(fp_queue.keep_body_ms), 0)
+    ),
+    case
+      when total(state in ('dead', 'cancelled')) = 0
+      then :now + nullif(max(fp_message.keep_body_ms, coalesce(max(fp_queue.keep_body_ms), 0)), 0)
+    end
+  from fp_delivery
+  cross join fp_queue on name = queue
+  where message_id = :message
+)
 where id = :message and not exists (
   select 1
   from fp_delivery
   where message_id = :message and (state in ('ready', 'leased') or parked = 1)
 )
-returning 1
+returning body_until_ms
 """
 
 # What is dead or cancelled may be replayed.
@@ -64,7 +79,7 @@ where message_id = :message and not exists (
 )
 """
 
-_RETURN = "update fp_message set expires_at_ms = null where id = :message"
+_RETURN = "update fp_message set expires_at_ms = null, body_until_ms = null where id = :message"
 
 
 def moved(
@@ -93,5 +108,6 @@ def moved(
 
 def end_message(write: Write, message: int) -> None:
     """Let the retention of a message's key begin, once none of its deliveries goes on."""
-    if write.run(_END, {"message": message, "now": write.now_ms}):
-        write.run(_DROP_BODY, {"message": message})
+    for (body_until,) in write.run(_END, {"message": message, "now": write.now_ms}):
+        if body_until is None:
+            write.run(_DROP_BODY, {"message": message})

@@ -20,9 +20,9 @@ where scope = :scope and key = :key
 
 _INSERT_MESSAGE = """
 insert into fp_message (
-  scope, source, key, event, headers, body_sha256, received_at_ms, keep_ms
+  scope, source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms
 )
-values (:scope, :source, :key, :event, :headers, :sha256, :now, :keep)
+values (:scope, :source, :key, :event, :headers, :sha256, :now, :keep, :keep_body)
 """
 
 _INSERT_BODY = """
@@ -102,6 +102,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
             "sha256": prepared.sha256,
             "now": write.now_ms,
             "keep": draft.keep_ms,
+            "keep_body": draft.keep_body_ms,
         },
     )
     message = write.last_id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ..message import Content, Delivery
 from ..transaction import Row
 from . import bodies, stored
@@ -34,7 +36,9 @@ _NO_END = 2**63 - 1
 _ONE = _ROWS + "where d.id = :id"
 
 _CONTENT = """
-select cast(m.headers as blob), b.body, b.compressed, m.body_sha256, cast(d.result as blob)
+select
+  cast(m.headers as blob), b.body, b.compressed, m.body_sha256, cast(d.result as blob), m.copy_of,
+  (select json_group_array(id) from fp_message where copy_of = m.id)
 from fp_delivery as d
 join fp_message as m on m.id = d.message_id
 left join fp_body as b on b.message_id = m.id
@@ -60,12 +64,16 @@ def delivery(door: Door, id: int) -> Delivery | None:
 
 def content(door: Door, id: int) -> Content | None:
     """Return what a delivery carries and what came of it."""
-    for headers, packed, compressed, sha256, result in door.read(_CONTENT, {"id": id}):
+    for headers, packed, compressed, sha256, result, copy_of, copies in door.read(
+        _CONTENT, {"id": id}
+    ):
         where = {"operation": "content", "path": door.path}
         return Content(
             headers=stored.headers(headers, **where),
             body=None if packed is None else bodies.unpack(packed, compressed, sha256),
             result=stored.result(result, **where),
+            copy_of=copy_of,
+            copies=tuple(json.loads(copies)),
         )
     return None
 

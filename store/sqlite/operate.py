@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..message import Outcome
+from . import queues
 from .delivery import COLUMNS, Standing, moved
 from .door import Write
 from .lanes import is_held
@@ -21,6 +22,39 @@ set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, s
 where id = :id
 """
 
+# Its scope is a new one's alone, so that the key stays with the original.
+_COPY_MESSAGE = """
+insert into fp_message (
+  scope, source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms, copy_of
+)
+select
+  'copy/' || :id, source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms,
+  id
+from fp_message
+where id = :id
+"""
+
+_OWN_SCOPE = "update fp_message set scope = 'copy/' || id where id = :copy"
+
+_COPY_BODY = """
+insert into fp_body (message_id, body, compressed)
+select :copy, body, compressed
+from fp_body
+where message_id = :id
+"""
+
+_COPY_DELIVERY = """
+insert into fp_delivery (
+  message_id, queue, origin, lane, lane_policy, held, priority, state, max_attempts, retry_for_ms,
+  max_crashes, bytes, created_at_ms, changed_at_ms
+)
+select
+  :copy, queue, origin, lane, lane_policy, :held, priority, 'ready', max_attempts, retry_for_ms,
+  max_crashes, bytes, :now, :now
+from fp_delivery
+where id = :id
+"""
+
 # A lease that is over counts as none, though nobody may be there to take it back.
 _CANCEL = """
 update fp_delivery
@@ -31,16 +65,19 @@ where id = :id
 
 
 def replay(write: Write, id: int) -> Outcome:
-    """Make a dead or cancelled delivery ready again, its attempts counted anew."""
+    """Make a dead or cancelled delivery ready again, its attempts counted anew.
+
+    What is done stays so: a copy of the message goes to the same queue.
+    """
     was = _find(write, id)
     if was is None:
         return Outcome("not_found")
-    if was.state == "done":
-        return Outcome("completed")
     if was.state in LIVE:
         return _claimed(write, id) if was.state == "leased" else Outcome("active")
     if not write.run(_HAS_BODY, {"id": was.message_id}):
         return Outcome("unrecoverable")
+    if was.state == "done":
+        return _copy(write, was)
     # One that is parked is still the head of its lane.
     held = not was.parked and is_held(write, was.queue, was.lane, stands_aside=False)
     write.run(_REPLAY, {"id": id, "held": int(held), "now": write.now_ms})
@@ -62,6 +99,20 @@ def cancel(write: Write, id: int) -> Outcome:
     write.run(_CANCEL, {"id": id, "now": write.now_ms})
     moved(write, was, "cancelled")
     return Outcome("cancelled")
+
+
+def _copy(write: Write, was: Standing) -> Outcome:
+    write.run(_COPY_MESSAGE, {"id": was.message_id})
+    copy = write.last_id
+    write.run(_OWN_SCOPE, {"copy": copy})
+    write.run(_COPY_BODY, {"id": was.message_id, "copy": copy})
+    held = is_held(write, was.queue, was.lane, stands_aside=False)
+    new = {"id": was.id, "copy": copy, "held": int(held), "now": write.now_ms}
+    write.run(_COPY_DELIVERY, new)
+    delivery = write.last_id
+    queues.arrived(write, was.queue, "ready", was.bytes)
+    write.wakes = True
+    return Outcome("copied", delivery=delivery, message=copy)
 
 
 def _claimed(write: Write, id: int) -> Outcome:

@@ -11,7 +11,7 @@ from ..message import Caps
 from .door import Door, Write
 
 _CAPS = """
-select max_rows, max_bytes, own_max_leased, ready + leased, bytes
+select max_rows, max_bytes, own_max_leased, keep_body_ms, ready + leased, bytes
 from fp_queue
 where name = :queue
 """
@@ -20,7 +20,8 @@ _BEGIN = "insert into fp_queue (name) values (:queue) on conflict do nothing"
 
 _SET_CAPS = """
 update fp_queue
-set max_rows = :max_rows, max_bytes = :max_bytes, own_max_leased = :max_leased
+set max_rows = :max_rows, max_bytes = :max_bytes, own_max_leased = :max_leased,
+    keep_body_ms = :keep_body_ms
 where name = :queue
 """
 
@@ -86,8 +87,8 @@ def set_caps(write: Write, queue: str, caps: Caps) -> None:
 
 def caps(door: Door, queue: str) -> Caps:
     """Return the caps of a queue."""
-    for max_rows, max_bytes, own_max_leased, *_ in door.read(_CAPS, {"queue": queue}):
-        return Caps(max_rows, max_bytes, own_max_leased)
+    for max_rows, max_bytes, own_max_leased, keep_body, *_ in door.read(_CAPS, {"queue": queue}):
+        return Caps(max_rows, max_bytes, own_max_leased, keep_body)
     return Caps()
 
 
@@ -118,7 +119,7 @@ def require_room(write: Write, queue: str, bytes: int) -> None:
     found = write.run(_CAPS, {"queue": queue})
     if not found:
         return
-    max_rows, max_bytes, _, rows, used = found[0]
+    max_rows, max_bytes, _, _, rows, used = found[0]
     if max_bytes is not None and bytes > max_bytes:
         raise LimitExceeded(
             f"a body of {bytes} bytes is over the {max_bytes} that queue {queue} may hold",

@@ -21,7 +21,7 @@ where id in (
 returning queue, state
 """
 
-# Those of deliveries that were done are gone already.
+# Those of deliveries that were done are gone already, unless they are kept.
 _DELETE_EXPIRED_BODIES = """
 delete from fp_body
 where message_id in (
@@ -47,6 +47,30 @@ where id in (
 returning id
 """
 
+_DELETE_KEPT_BODIES = """
+delete from fp_body
+where message_id in (
+  select id
+  from fp_message
+  where body_until_ms <= :now
+  order by body_until_ms
+  limit :limit
+)
+"""
+
+_KEEP_NO_BODIES = """
+update fp_message
+set body_until_ms = null
+where id in (
+  select id
+  from fp_message
+  where body_until_ms <= :now
+  order by body_until_ms
+  limit :limit
+)
+returning 1
+"""
+
 _DELETE_DELIVERIES = "delete from fp_delivery where message_id = :message returning queue, state"
 
 _DELETE_BODY = "delete from fp_body where message_id = :message"
@@ -61,6 +85,13 @@ def sweep(write: Write, limit: int) -> int:
     left = {"now": write.now_ms, "limit": limit - len(gone)}
     write.run(_DELETE_EXPIRED_BODIES, left)
     return len(gone) + len(write.run(_DELETE_EXPIRED, left))
+
+
+def sweep_bodies(write: Write, limit: int) -> int:
+    """Delete at most `limit` bodies that were kept for their time; return how many."""
+    over = {"now": write.now_ms, "limit": limit}
+    write.run(_DELETE_KEPT_BODIES, over)
+    return len(write.run(_KEEP_NO_BODIES, over))
 
 
 def forget(write: Write, message: int) -> None:

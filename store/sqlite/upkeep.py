@@ -23,6 +23,7 @@ Sweeper = Callable[[Write, int], int]
 
 SWEEPERS: dict[str, Sweeper] = {
     "messages": retention.sweep,
+    "bodies": retention.sweep_bodies,
     "entries": keyed_namespaces.sweep,
     "keys": once.sweep,
     "leases": leases.sweep,

@@ -49,6 +49,7 @@ def test_a_route_takes_what_a_task_takes() -> None:
         "max_leased": 4,
         "max_rows": 100,
         "max_bytes": 1000,
+        "keep_body_for": timedelta(days=7),
     }
     app.on("github", "push", **settings)(work)
     app.on("github", "push", name="later", concurrency=50)(later)

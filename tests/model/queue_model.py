@@ -63,6 +63,8 @@ class Job:
     until: int | None = None
     parked: bool = False
     forgotten_at: int | None = None
+    body_until: int | None = None  # of what is done and has a body
+    copy_of: Job | None = None
     gone: bool = False
     error: str | None = None
     result: Any = None
@@ -116,7 +118,7 @@ class Queues:
             if known.forgotten_at is None or known.forgotten_at > now:
                 return ("duplicate" if known.draft.body == draft.body else "conflict"), known
             self._forget(known)
-        max_rows, max_bytes, _ = self.caps.get(draft.queue, Caps())
+        max_rows, max_bytes, *_ = self.caps.get(draft.queue, Caps())
         live = [job for job in self.of(draft.queue) if job.state in LIVE]
         size = len(draft.body)
         if max_bytes is not None and size > max_bytes:
@@ -238,16 +240,24 @@ class Queues:
 
     # operators
 
-    def replay(self, job: Job, now: int) -> str:
-        if job.state == "done":
-            return "completed"
+    def replay(self, job: Job, now: int) -> str | Job:
+        """Return what became of it, or the copy that is to be handled in its place."""
         if job.state in LIVE:
             return "claimed" if job.state == "leased" else "active"
+        if job.state == "done":
+            return "unrecoverable" if job.body_until is None else self._copy(job, now)
         job.state, job.attempt, job.parked = "ready", 0, False
         job.created = job.changed = now
         job.settled = job.forgotten_at = job.holder = None
         self._fill(job.lane)
         return "replayed"
+
+    def _copy(self, job: Job, now: int) -> Job:
+        copy = Job(job.draft, received=job.received, created=now, changed=now, copy_of=job)
+        copy.max_attempts, copy.retry_for = job.max_attempts, job.retry_for
+        self.jobs.append(copy)
+        self._fill(copy.lane)
+        return copy
 
     def cancel(self, job: Job, now: int) -> str:
         if job.state == "leased" and job.until is not None and job.until > now:
@@ -263,7 +273,11 @@ class Queues:
         forgotten = [job for job in over if (job.forgotten_at or 0) <= now]
         for job in forgotten:
             self._forget(job)
-        return 2 * len(forgotten)  # the message and the delivery
+        over = [job for job in self.jobs if job.body_until is not None]
+        bodies = [job for job in over if (job.body_until or 0) <= now]
+        for job in bodies:
+            job.body_until = None
+        return 2 * len(forgotten) + len(bodies)  # the message and the delivery
 
     def reboot(self) -> None:
         for job in self.jobs:
@@ -276,11 +290,19 @@ class Queues:
         return [job for job in self.jobs if job.draft.queue == queue]
 
     def known(self, queue: str, key: str | None) -> Job | None:
-        same = [job for job in self.of(queue) if key is not None and job.draft.key == key]
+        same = [
+            job
+            for job in self.of(queue)
+            if key is not None and job.draft.key == key and job.copy_of is None
+        ]
         return same[0] if same else None
 
     def moments(self) -> list[int]:
-        at = [moment for job in self.jobs for moment in (job.due, job.until, job.forgotten_at)]
+        at = [
+            moment
+            for job in self.jobs
+            for moment in (job.due, job.until, job.forgotten_at, job.body_until)
+        ]
         ages = [job.created + job.retry_for for job in self.jobs if job.retry_for]
         return [moment for moment in at if moment is not None] + ages
 
@@ -318,7 +340,9 @@ class Queues:
         job.state = state
         job.due = job.until = job.holder = None
         job.parked = state == "dead" and job.lane is not None and job.draft.policy == "park"
-        job.forgotten_at = None if job.parked else now + job.draft.keep
+        keep_body = self.caps.get(job.draft.queue, Caps()).keep_body_ms
+        job.forgotten_at = None if job.parked else now + max(job.draft.keep, keep_body)
+        job.body_until = now + keep_body if state == "done" and keep_body else None
         if not job.parked:
             self._leave(job)
 

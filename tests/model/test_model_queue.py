@@ -122,11 +122,15 @@ class QueueMachine(StoreMachine):
                 "max_rows": st.sampled_from([None, 1, 2, 4]),
                 "max_bytes": st.sampled_from([None, 3, 6, 700]),
                 "max_leased": st.sampled_from([None, 1, 2, 4]),
+                "keep_body_ms": st.sampled_from([0, 5_000, 30_000]),
             },
         ),
     )
-    def set_caps(self, which: int, name: str, caps: dict[str, int | None]) -> None:
+    def set_caps(self, which: int, name: str, caps: dict[str, Any]) -> None:
         self.model.caps[name] = self.model.caps.get(name, Caps())._replace(**caps)
+        if "keep_body_ms" in caps:
+            caps = {**caps, "keep_body_for": caps["keep_body_ms"] / 1000}
+            del caps["keep_body_ms"]
         self.stores[which].queue(name, **caps)
 
     @rule(which=OPENINGS, name=queues)
@@ -286,7 +290,14 @@ class QueueMachine(StoreMachine):
         jobs = self._picked(back)
         wanted = [self._moved().replay(job, self.now) for job in jobs]
         outcomes = self.stores[which].replay_many([job.id for job in jobs])
-        assert [outcome.kind for outcome in outcomes] == wanted
+        for kind, outcome in zip(wanted, outcomes, strict=True):
+            if isinstance(kind, Job):
+                assert outcome.kind == "copied"
+                assert outcome.delivery is not None
+                assert outcome.message is not None
+                kind.id, kind.message_id = outcome.delivery, outcome.message
+            else:
+                assert outcome.kind == kind
 
     @rule(which=OPENINGS, back=picks)
     def cancel(self, which: int, back: list[int]) -> None:
@@ -310,7 +321,11 @@ class QueueMachine(StoreMachine):
             assert content is not None
             assert content.headers == job.draft.headers
             assert content.result == job.result
-            assert content.body == (None if job.state == "done" else job.draft.body)
+            gone = job.state == "done" and job.body_until is None
+            assert content.body == (None if gone else job.draft.body)
+            assert content.copy_of == (None if job.copy_of is None else job.copy_of.message_id)
+            copies = [copy.message_id for copy in self.model.jobs if copy.copy_of is job]
+            assert list(content.copies) == copies
             self._same(store, job)
         assert store.delivery(10**9) is None
         assert store.content(10**9) is None
@@ -402,6 +417,7 @@ class QueueMachine(StoreMachine):
             assert (claim.message.key, claim.message.body) == (job.draft.key, job.draft.body)
             assert claim.message.headers == job.draft.headers
             assert claim.message.received_at == job.received / 1000
+            assert claim.message.copy_of == (job.copy_of and job.copy_of.message_id)
         return multiple(*zip(wanted, claims, strict=True))
 
     def _used(self, which: int, pair: tuple[Held, Claim]) -> tuple[Held, Claim]:

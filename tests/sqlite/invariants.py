@@ -58,10 +58,17 @@ RULES = {
           select 1 from fp_delivery where message_id = fp_message.id and state <> 'done'
         )
     """,
-    "a message that is done has no body": """
+    "a body is kept beyond the end for a time that is set, and its message is not gone before": """
         select id
         from fp_message
-        where id in (select message_id from fp_body) and exists (
+        where body_until_ms > coalesce(expires_at_ms, 0) or body_until_ms is not null and exists (
+          select 1 from fp_delivery where message_id = fp_message.id and state <> 'done'
+        )
+    """,
+    "a message that is done has no body, unless it is kept": """
+        select id
+        from fp_message
+        where body_until_ms is null and id in (select message_id from fp_body) and exists (
           select 1 from fp_delivery where message_id = fp_message.id
         ) and not exists (
           select 1 from fp_delivery where message_id = fp_message.id and state <> 'done'

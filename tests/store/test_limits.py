@@ -109,7 +109,7 @@ def test_a_limit_may_be_changed_and_lifted(full: Queue, store: Store) -> None:
     assert full.claim() == []
     store.queue("mail", max_leased=None)
     assert len(full.claim(limit=5)) == 3
-    assert store.engine.caps("mail") == (100, None, None)
+    assert store.engine.caps("mail") == (100, None, None, 0)
 
 
 def test_a_limit_of_operators_goes_before_that_of_the_handler(full: Queue, store: Store) -> None:

@@ -104,7 +104,7 @@ def test_an_outcome_says_what_stood_in_the_way(queue: Queue, store: Store) -> No
         *("cancelled", "already_cancelled", "not_found"),
     ]
     assert replayed == [
-        *("completed", "replayed", "claimed"),
+        *("unrecoverable", "replayed", "claimed"),
         *("replayed", "active", "not_found"),
     ]
 

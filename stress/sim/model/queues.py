@@ -252,7 +252,7 @@ class Queues:
         if job is None:
             return "not_found"
         if job.state == "done":
-            return "completed"
+            return "unrecoverable"  # nothing says keep_body_for
         if job.state in LIVE:
             return "claimed" if job.state == "leased" else "active"
         self._fill(job.lane, now)
