@@ -1,0 +1,212 @@
+"""Every Python example of the documents, killed at each of its steps, has the right outcome."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fencepost import App, Message, Store, connect
+from fencepost.store.message import Draft
+
+from ..processes import PATIENCE_SECONDS, fencepost
+from ..sqlite.inside import ask
+from ..test_docs import EXAMPLES, ROOT
+
+CODE = {str(each.id): str(each.values[0]) for each in EXAMPLES}
+
+# More than any example has steps; the test says so when that is no longer true.
+_MESSAGES = 40
+
+_APP = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.examples.killer import load
+app = load({example!r}, {killed!r})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """An example with an app: what is delivered to it, and what has come of it in the end."""
+
+    store: str
+    source: str | None
+    event: str
+    body: Callable[[int], Any]
+    check: Callable[[Path, Store], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An example that is run: what is true in its folder after it was run to its end.
+
+    Attributes:
+        leases: How long the leases are that a killed run leaves, as the example spells it.
+    """
+
+    check: str
+    leases: str = ""
+
+
+def _pushes(path: Path, _: Store) -> None:
+    rows = ask(path, "select delivery, count(*) from pushes group by delivery")
+    assert sorted(rows) == sorted((f"kill-{n}", 1) for n in range(1, _MESSAGES + 1))
+
+
+def _shipped(path: Path, store: Store) -> None:
+    rows = ask(path, "select order_id, count(*) from shipped group by order_id")
+    assert sorted(rows) == sorted((f"order-{n}", 1) for n in range(1, _MESSAGES + 1))
+    assert store.stats()["mail"].done == _MESSAGES  # every order has its mail
+
+
+def _all_done(_: Path, store: Store) -> None:
+    assert sum(stats.done for stats in store.stats().values()) == _MESSAGES
+
+
+HANDLING = {
+    "README.md-0": Handling(
+        "hooks.db", "github", "push", lambda n: {"repository": {"full_name": "a/b"}}, _pushes
+    ),
+    "handlers.md-0": Handling(
+        "hooks.db", "shop", "order", lambda n: {"order": f"order-{n}"}, _shipped
+    ),
+    "handlers.md-1": Handling("hooks.db", None, "orders", lambda n: {}, _all_done),
+}
+
+PROGRAMS = {
+    "frameworks.md-0": Program("pass"),  # stores nothing: the request is not signed
+    "handlers.md-2": Program(
+        """
+import fencepost
+with fencepost.connect("jobs.db") as store:
+    with store.transaction() as tx:
+        assert tx.execute("select key from sent") == [("greeting-7",)]
+    assert store.stats()["mail"].done == 1
+""",
+        leases="lease=30",
+    ),
+    "keyed.md-0": Program(
+        """
+import fencepost
+with fencepost.connect("hooks.db") as store:
+    assert store.keyed("shop", "seen").lookup("evt_1") is True
+    assert store.keyed("shop", "counts").lookup("orders") == 10
+""",
+    ),
+    "leases.md-0": Program(
+        """
+import fencepost
+with fencepost.connect("hooks.db") as store:
+    assert store.leases.try_acquire("deploy", ttl=1) is not None
+    with store.transaction() as tx:
+        assert tx.execute("select distinct n from deploys") == [(1,)]
+""",
+        leases="ttl=30",
+    ),
+    "once.md-0": Program(
+        """
+import fencepost
+with fencepost.connect("hooks.db") as store:
+    assert store.once("stripe", "evt_1").result == {"ok": True}
+    assert store.once("orders", "7").result == {"charged": 3}
+""",
+        leases="lease=30",
+    ),
+    "once.md-1": Program(
+        """
+import fencepost
+with fencepost.connect("hooks.db") as store:
+    with store.transaction() as tx:
+        assert tx.execute("select id from orders") == [("7",)]
+    assert store.once("orders", "7").done
+""",
+        leases='"7"',
+    ),
+}
+
+
+def test_every_example_is_killed_here() -> None:
+    assert set(CODE) == HANDLING.keys() | PROGRAMS.keys()
+
+
+# EXAMPLE-1
+@pytest.mark.parametrize("name", HANDLING)
+def test_a_handler_killed_at_any_step_has_the_right_outcome(name: str, tmp_path: Path) -> None:
+    of = HANDLING[name]
+    example, killed, store = tmp_path / "example.py", tmp_path / "killed", tmp_path / of.store
+    killed.mkdir()
+    example.write_text(CODE[name])
+    target = tmp_path / "target.py"
+    target.write_text(_APP.format(root=str(ROOT), example=str(example), killed=str(killed)))
+    _deliver(of, CODE[name], store)
+
+    ended = subprocess.run(
+        [sys.executable, *fencepost("work", "target.py", "--workers", "4", "--drain")],
+        cwd=tmp_path,
+        env={**os.environ, "GITHUB_WEBHOOK_SECRET": "s"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    with connect(store) as opened:
+        of.check(store, opened)
+    kills = sorted(int(mark.name.removeprefix("kill-")) for mark in killed.iterdir())
+    assert kills == list(range(1, len(kills) + 1))
+    assert 3 < len(kills) < _MESSAGES
+
+
+# EXAMPLE-2
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_killed_at_any_step_has_the_right_outcome(name: str, tmp_path: Path) -> None:
+    of = PROGRAMS[name]
+    example, code = tmp_path / "example.py", CODE[name]
+    if of.leases:
+        assert of.leases in code
+    example.write_text(_shorter(code, of.leases))
+    driver = Path(__file__).with_name("program.py")
+
+    ended = subprocess.run(
+        [sys.executable, str(driver), str(example), str(tmp_path), of.check],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_SECONDS,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout.split()[-1]) > 4
+
+
+def _shorter(code: str, leases: str) -> str:
+    """Return an example whose leases end within a second: the dead hold theirs as long."""
+    if leases.endswith("=30"):
+        return code.replace(leases, leases.replace("30", "1"))
+    return code.replace(leases, f"{leases}, lease=1") if leases else code
+
+
+def _deliver(of: Handling, code: str, store: Path) -> None:
+    os.environ.setdefault("GITHUB_WEBHOOK_SECRET", "s")
+    names: dict[str, Any] = {}
+    exec(compile(code, "example", "exec"), names)  # noqa: S102 - an example of ours
+    app: App = names["app"]
+    with connect(store) as opened:
+        for n in range(1, _MESSAGES + 1):
+            body = json.dumps(of.body(n)).encode()
+            if of.source is None:
+                opened.queue(of.event).enqueue(body, key=f"kill-{n}")
+                continue
+            message = Message(0, of.source, f"kill-{n}", of.event, {}, body, 0.0)
+            addresses = app.addresses(message)
+            draft = Draft(of.source, of.source, message.key, of.event, {}, body, addresses)
+            opened.engine.enqueue([draft])
