@@ -1,6 +1,7 @@
-"""Locks on single bytes of a file, each held by one opening of it and freed by the kernel.
+"""Locks on single bytes of a file, held by openings of it and freed by the kernel.
 
-They are in nobody's way who locks the whole file with flock.
+They are in nobody's way who locks the whole file with flock. A byte is locked by one opening
+alone, or shared by some.
 """
 
 from __future__ import annotations
@@ -41,6 +42,14 @@ if sys.platform == "linux":
         answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, request)
         return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
+    def share(fd: int, byte: int) -> bool:
+        """Lock a byte beside others who share it; False when one has it alone."""
+        request = _FLOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, byte, 1, 0)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, request)
+            return True
+        return False
+
 else:  # locks of the whole process, so one process sees only the others'
 
     def take(fd: int, byte: int, *, wait: bool = False) -> bool:
@@ -64,3 +73,10 @@ else:  # locks of the whole process, so one process sees only the others'
         if free:
             give(fd, byte)
         return not free
+
+    def share(fd: int, byte: int) -> bool:
+        """Lock a byte beside others who share it; False when one has it alone."""
+        with contextlib.suppress(BlockingIOError):
+            fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, byte)
+            return True
+        return False

@@ -6,6 +6,7 @@ runs behind the gate, where no writer of the store can be in its way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import apsw
@@ -32,10 +33,21 @@ class Report:
 
 
 class Checkpointer:
-    """Counts the pages in the WAL at each commit of one connection."""
+    """Counts the pages in the WAL at each commit of one connection.
 
-    def __init__(self, connection: apsw.Connection, due_pages: int = DUE_PAGES) -> None:
+    `write_again` is for commits that only the sync of a checkpoint puts on the disk. When that
+    sync has failed the next one would succeed and do nothing (recovery.py).
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        due_pages: int = DUE_PAGES,
+        write_again: Callable[[], None] | None = None,
+    ) -> None:
         self._connection = connection
+        self._write_again = write_again
+        self._doubtful = False
         self._pages = 0
         self._every = due_pages
         self._due = due_pages
@@ -75,7 +87,14 @@ class Checkpointer:
             self._patient_from = 2 * self._pages
 
     def _checkpoint(self, mode: int) -> Report:
-        return Report(*self._connection.wal_checkpoint(mode=mode))
+        if self._doubtful and self._write_again:
+            self._write_again()
+            self._doubtful = False
+        try:
+            return Report(*self._connection.wal_checkpoint(mode=mode))
+        except (apsw.IOError, apsw.FullError):
+            self._doubtful = True
+            raise
 
     def _committed(self, connection: apsw.Connection, database: str, pages: int) -> int:
         if pages < self._pages:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import apsw
@@ -28,7 +29,7 @@ from ..errors import (
 )
 from ..transaction import Parameters, Row
 from . import checksums as page_checksums
-from . import copying, faults, files, forks, libraries, opening, space
+from . import copying, faults, files, forks, libraries, opening, recovery, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
@@ -83,7 +84,7 @@ class Door:
             self._gate.close()
             raise
         self._warden = Warden(self._connection)
-        self._checkpointer = Checkpointer(self._connection, space.due_pages(path))
+        self._checkpointer = self._new_checkpointer()
         self.place = Place(path)
         self._shared: libraries.OpenStore | None = libraries.share(path)
         self._closed = False
@@ -151,7 +152,7 @@ class Door:
         with self._mutex:
             self.check()
             self.place.require("read")
-            self._mend("read")
+            self._mend_alone("read")
             rows: list[Row] = self._run(
                 "read", lambda: self._connection.execute(sql, parameters).fetchall()
             )
@@ -169,17 +170,12 @@ class Door:
         self.check()
         with self._mutex:
             self.check()
-            self._mend("checkpoint")
-            started = time.monotonic()
-            if not self._gate.enter(started + (patience or self._busy_seconds)):
-                raise faults.busy("checkpoint", self.path, started)
-            try:
+            with self._within_gate("checkpoint", patience or self._busy_seconds):
+                self._mend("checkpoint")
                 report: Report = self._run(
                     "checkpoint", lambda: self._checkpointer.run(patient=patient)
                 )
                 return report
-            finally:
-                self._gate.leave()
 
     def copy_to(self, target: apsw.Connection) -> None:
         """Copy all that is committed, as of one moment; threads that share this door wait."""
@@ -189,7 +185,7 @@ class Door:
             if self.writing is not None:
                 raise InvalidInput("backup cannot be part of a transaction", operation="backup")
             self.place.require("backup")
-            self._mend("backup")
+            self._mend_alone("backup")
             copying.copy(self._connection, target)
 
     def has_checksums(self) -> bool:
@@ -197,7 +193,7 @@ class Door:
         self.check()
         with self._mutex:
             self.check()
-            self._mend("backup")
+            self._mend_alone("backup")
             return page_checksums.has(self._connection)
 
     def has_moved(self) -> bool:
@@ -206,7 +202,7 @@ class Door:
         self.check()
         with self._mutex:
             self.check()
-            self._mend("probe")
+            self._mend_alone("probe")
             self._connection.file_control(
                 "main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(answer)
             )
@@ -339,11 +335,13 @@ class Door:
         self.place.leave_wal()
         with suppress(apsw.Error):  # it is closed all the same
             self._connection.close(True)
+        self._gate.part()
 
     def _close_connection(self) -> None:
         # Who takes itself for the last wrongly (place.py) meets no transaction in here.
         entered = self._gate.enter(time.monotonic() + _CLOSE_SECONDS)
         try:
+            self._gate.part()  # first: what is left then is another one's to make durable
             if not entered or not self.place.has_wal():
                 self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             with suppress(apsw.Error):  # its checkpoint failed; it is closed all the same
@@ -352,21 +350,46 @@ class Door:
             if entered:
                 self._gate.leave()
 
+    def _mend_alone(self, operation: str) -> None:
+        if self._broken:
+            with self._within_gate(operation, self._busy_seconds):
+                self._mend(operation)
+
+    @contextmanager
+    def _within_gate(self, operation: str, patience: float) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            if not self._gate.enter(started + patience):
+                raise faults.busy(operation, self.path, started)
+            yield
+        finally:
+            self._gate.leave()
+
     def _mend(self, operation: str) -> None:
-        """Open a new connection in the place of a broken one."""
+        """Open a new connection in the place of a broken one; call it in the gate."""
         if not self._broken:
             return
         self.place.require(operation)
         deadline = time.monotonic() + self._busy_seconds
         self._connection = self._run(
             operation,
-            lambda: opening.connect(self.path, durability=self._durability, deadline=deadline),
+            lambda: opening.connect(
+                self.path, durability=self._durability, deadline=deadline, gate=self._gate
+            ),
         )
         self._warden = Warden(self._connection)
-        self._checkpointer = Checkpointer(self._connection, space.due_pages(self.path))
+        self._checkpointer = self._new_checkpointer()
         self.place.take_wal()
         self._shared = libraries.share(self.path)
         self._broken = False
+
+    def _new_checkpointer(self) -> Checkpointer:
+        write_again = partial(recovery.write_again, self._connection, self.path)
+        return Checkpointer(
+            self._connection,
+            space.due_pages(self.path),
+            write_again if self._durability == "normal" else None,
+        )
 
     def _run(self, operation: str, work: Callable[[], Any]) -> Any:
         try:

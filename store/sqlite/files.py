@@ -17,7 +17,7 @@ from pathlib import Path
 from ..errors import InvalidInput, StoreOpenFailed
 from . import folders
 
-SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast")
+SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast", "-recovered")
 
 # WAL needs memory shared by all who open the file, so all must be on one host
 # (sqlite.org/wal.html). Magic numbers: linux/magic.h and the file systems' sources.
@@ -174,18 +174,18 @@ def restrict(path: str) -> bool:
 
     Returns True when a sidecar was not ours to write: what has it open cannot write to it.
     """
-    withheld = _withheld(path)
-    for name in (*exposed(path), *withheld):
+    lacking = withheld(path)
+    for name in (*exposed(path), *lacking):
         try:
             os.chmod(name, 0o600)
         except FileNotFoundError:
             continue  # a sidecar that is gone has no mode
         except PermissionError as error:
             raise _refuse(path, f"{name} has a mode that is not ours to change") from error
-    return bool(withheld) and not _withheld(path)
+    return bool(lacking) and not withheld(path)
 
 
-def _withheld(path: str) -> list[str]:
+def withheld(path: str) -> list[str]:
     """Return the sidecars that have less of a mode than the database: it had as little once."""
     found = []
     for suffix in SIDECARS:
@@ -211,6 +211,12 @@ def sync(path: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def replace(path: str, target: str) -> None:
+    """Give a file the name of another one of its folder, for good."""
+    os.replace(path, target)
+    sync_folder(target)
 
 
 def sync_folder(path: str) -> None:

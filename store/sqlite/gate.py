@@ -46,6 +46,9 @@ _PAST_SECONDS = 5.0
 
 _NOTE_BYTES = 128
 
+# The byte of the file that each has locked who has the database open; the line's is 0.
+_OPEN = 1
+
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -106,6 +109,24 @@ class Gate:
         os.pwrite(self._fd, text.ljust(_NOTE_BYTES, b"\0"), 0)
         if sync:
             os.fdatasync(self._fd)
+
+    def is_alone(self) -> bool:
+        """True when no other opening of the store has the database open.
+
+        Until `join`, none can open it: it has to share a byte that this one has alone.
+        """
+        return bytelocks.take(self._fd, _OPEN)
+
+    def join(self) -> bool:
+        """Say that this one has the database open; False while another one is alone.
+
+        Kept until `part` or `close`, and freed by the kernel with the process.
+        """
+        return bytelocks.share(self._fd, _OPEN)
+
+    def part(self) -> None:
+        """Say that this one has it open no longer."""
+        bytelocks.give(self._fd, _OPEN)
 
     def remove_if_made(self) -> None:
         """Leave nothing behind beside a file that turned out to be no store."""

@@ -38,7 +38,7 @@ def migrate(path: str, *, dry_run: bool) -> Migration:
             )
         try:
             wal_owner.look(path, gate)
-            return _migrate(path, deadline, dry_run=dry_run)
+            return _migrate(path, gate, deadline, dry_run=dry_run)
         except (SchemaUnsupported, StoreCorrupt):
             gate.remove_if_made()
             raise
@@ -46,8 +46,10 @@ def migrate(path: str, *, dry_run: bool) -> Migration:
             raise translate(error, "migrate", path) from error
 
 
-def _migrate(path: str, deadline: float, *, dry_run: bool) -> Migration:
-    with closing(opening.connect(path, durability="full", deadline=deadline)) as connection:
+def _migrate(path: str, gate: Gate, deadline: float, *, dry_run: bool) -> Migration:
+    with closing(
+        opening.connect(path, durability="full", deadline=deadline, gate=gate)
+    ) as connection:
         found: int = connection.pragma("user_version")
         if schema.is_current(connection, path):
             return Migration(path, found, found, ())

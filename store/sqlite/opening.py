@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import time
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import apsw
 from ..clock import Clock
 from ..errors import StoreBusy, StoreFailed, StoreOpenFailed
 from ..message import MAX_BODY_BYTES
-from . import anchor, files, locks, schema, space, wal_owner
+from . import anchor, files, locks, recovery, schema, space, wal_owner
 from . import checksums as page_checksums
 from .anchor import Anchor
 from .faults import translate
@@ -66,7 +67,9 @@ def open_database(
     """Return a connection to a database with the newest schema, anchored to this boot.
 
     The gate is held throughout, so that of many first openers one creates and the
-    others find it done.
+    others find it done. What has to be behind it: creating, migrating and anchoring; finding
+    out that nobody else has the database open, and then making durable what a WAL holds that
+    was left (recovery.py). Who is not alone may be sure that the first has done all of it.
 
     Raises:
         StoreOpenFailed, StoreBusy, StoreCorrupt, SchemaUnsupported: Nothing was changed,
@@ -83,7 +86,9 @@ def open_database(
         found = wal_owner.look(path, gate)
         exposed = files.exposed(path)
         space.drop_ballast_when_exhausted(path)  # the shared memory of a WAL takes room too
-        connection = connect(path, durability=durability, deadline=deadline, checksums=checksums)
+        connection = connect(
+            path, durability=durability, deadline=deadline, checksums=checksums, gate=gate
+        )
         try:
             dropped = settle(connection, path, clock)
             wal_owner.settle(connection, gate, found)
@@ -105,12 +110,27 @@ def open_database(
 
 
 def connect(
-    path: str, *, durability: str, deadline: float, checksums: bool = False
+    path: str, *, durability: str, deadline: float, checksums: bool = False, gate: Gate
 ) -> apsw.Connection:
     """Return a hardened connection in WAL mode to a store of any version, or a new one.
 
-    One with page checksums is told by its file; `checksums` is for making a new one.
+    The caller is in the gate. A store with page checksums is told by its file; `checksums` is
+    for making a new one.
     """
+    alone = gate.is_alone()
+    try:
+        connection = _connect(path, durability, deadline, checksums=checksums, recovers=alone)
+    except BaseException:
+        gate.part()
+        raise
+    gate.join()
+    return connection
+
+
+def _connect(
+    path: str, durability: str, deadline: float, *, checksums: bool, recovers: bool
+) -> apsw.Connection:
+    again = functools.partial(_connect, path, durability, deadline)
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
     if checksums:
         page_checksums.load(path)
@@ -138,12 +158,18 @@ def connect(
                     f"{path} was made without checksums", operation="open", path=path
                 )
             connection.close()
-            return connect(path, durability=durability, deadline=deadline, checksums=True)
+            return again(checksums=True, recovers=recovers)
         schema.is_current(connection, path)
+        if recovers and recovery.is_due(path) and not files.withheld(path):
+            connection.close()
+            recovery.make_durable(path)
+            connection = again(checksums=checksums, recovers=False)
+            _sync_recovered(connection)
+            return connection
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         if files.restrict(path):
             connection.close()
-            return connect(path, durability=durability, deadline=deadline, checksums=checksums)
+            return again(checksums=checksums, recovers=recovers)
         if mode != "wal":
             _switch_to_wal(connection, path, deadline)
         connection.pragma("synchronous", {"full": 2, "normal": 1}[durability])
@@ -153,7 +179,6 @@ def connect(
         # A claim's sub-select spills to a file otherwise, at 120 microseconds each.
         connection.pragma("temp_store", 2)
         connection.pragma("cell_size_check", 1)
-        _sync_recovered(connection)
     except BaseException:
         connection.close()
         raise
@@ -161,11 +186,10 @@ def connect(
 
 
 def _sync_recovered(connection: apsw.Connection) -> None:
-    """Make durable what is in the WAL, before anybody is told of it.
+    """Sync what is in the WAL, and move it into the database, before anybody is told of it.
 
-    The first to open a database finds commits there whose process was killed before their
-    sync. Whoever asks for them again writes nothing, so nothing else would sync them. A
-    checkpoint begins with a sync of the WAL.
+    Where another program was the first to open the database, nothing else has synced the
+    commits of a process that was killed: whoever asks for them again writes nothing.
     """
     # Busy: another one is at it. Full: there is no room in the database, and the sync is done.
     with contextlib.suppress(apsw.BusyError, apsw.FullError):

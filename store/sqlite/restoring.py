@@ -87,7 +87,9 @@ def adopt(path: str, clock: Clock) -> Adopted:
         wal_owner.look(path, gate)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         try:
-            with closing(opening.connect(path, durability="full", deadline=deadline)) as connection:
+            with closing(
+                opening.connect(path, durability="full", deadline=deadline, gate=gate)
+            ) as connection:
                 opening.settle(connection, path, clock)
                 leases: int = connection.execute(_LEASES).get
                 begin = partial(lineage.begin_anew, connection, path, operation="adopt")
@@ -163,7 +165,9 @@ def _last_fence(path: str, gate: Gate) -> int:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with contextlib.suppress(FencepostError, apsw.Error):
         wal_owner.look(path, gate)
-        with closing(opening.connect(path, durability="full", deadline=deadline)) as connection:
+        with closing(
+            opening.connect(path, durability="full", deadline=deadline, gate=gate)
+        ) as connection:
             if schema.is_current(connection, path):
                 fence: int = connection.execute(_FENCE).get
                 return fence

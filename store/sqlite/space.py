@@ -17,7 +17,7 @@ from typing import ParamSpec, TypeVar
 
 import apsw
 
-from ..errors import OutcomeUnknown, StoreFull
+from ..errors import OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
 from . import checkpoint, files
 
 P = ParamSpec("P")
@@ -120,7 +120,14 @@ def _again(
         except met as error:
             if not isinstance(error.__cause__, apsw.FullError):
                 raise
-        return verb(*args, **kwargs)
+            first = error
+        try:
+            return verb(*args, **kwargs)
+        except (StoreFull, StoreFailed, StoreBusy):
+            # They say that nothing was changed, which is true of the second call alone.
+            if isinstance(first, OutcomeUnknown):
+                raise first from first.__cause__
+            raise
 
     return call
 

@@ -22,7 +22,7 @@ FIRST_WALL_MS = 1_800_000_000_000
 DISK_BYTES = 4 * 1024 * 1024
 _BLOCK = 4096
 
-_LOCK_TYPE = struct.Struct("h")
+_LOCK = struct.Struct("hhq")  # how struct flock begins: l_type, l_whence, l_start
 # Who polls for a lock sleeps for as long, at least: time costs nothing here.
 _LEAST_SLEEP_MS = 25
 
@@ -155,9 +155,9 @@ class Machine:
 
     def _fcntl(self, fd: int, command: int, argument: Any = 0) -> Any:
         """The line before the gate: who is in it cannot be overtaken."""
-        if command != fcntl.F_OFD_SETLK:
+        kind, _, byte = _LOCK.unpack_from(argument) if command == fcntl.F_OFD_SETLK else (0, 0, 1)
+        if byte:
             return self._real["fcntl"](fd, command, argument)
-        (kind,) = _LOCK_TYPE.unpack_from(argument)
         if kind == fcntl.F_WRLCK and not self._in_line:
             self.before_lock()
         answer = self._real["fcntl"](fd, command, argument)

@@ -2,7 +2,7 @@
 
 What is written goes to the real files at once, and beside them it is worked out what a
 power loss would leave. Syncs are noted and not done: nothing here has to outlive the
-machine. It sees what SQLite does with databases, journals and WALs, and nothing else.
+machine. It sees what SQLite does with databases, journals and WALs, and how a WAL is replaced.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Literal
 
 import apsw
 
+from ...store.sqlite import files
 from .platter import Image, Op, Platter
 
 Kind = Literal["write", "sync", "truncate", "read", "open", "delete"]
@@ -166,6 +167,18 @@ class Disk(apsw.VFS):
         if inode is not None:
             self.note(Op("delete", filename, inode, folder=syncdir))
 
+    def replaced(self, path: str, target: str) -> None:
+        """Do what the store does to a file of its own: rename it, and sync the folder."""
+        if self._muted:
+            return
+        self.meet("delete", target)
+        inode = self._platter.inode(path)
+        assert inode is not None
+        os.replace(path, target)
+        self.note(Op("rename", target, inode, was=path))
+        self.meet("sync", target)
+        self.note(Op("sync", target, inode, folder=True))
+
     # what its files call
 
     def opened(self, path: str, contents: Callable[[], bytes]) -> int:
@@ -305,9 +318,11 @@ class _File(apsw.VFSFile):
 def disk(*, recording: bool = False) -> Iterator[Disk]:
     """Put every database that is opened in the block on a disk of its own."""
     here = Disk("disk", recording=recording)
+    replace, files.replace = files.replace, here.replaced
     try:
         yield here
     finally:
+        files.replace = replace
         here.heal()
         apsw.set_default_vfs("unix")
         here.unregister()

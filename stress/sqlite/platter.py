@@ -34,14 +34,16 @@ class Op(NamedTuple):
         inode: Which file; one that is made anew under an old name is another.
         offset: Of a truncate the new size.
         folder: The folder was synced with it.
+        was: Of a rename the old name; `path` is the new one.
     """
 
-    kind: Literal["create", "write", "truncate", "sync", "failed sync", "delete"]
+    kind: Literal["create", "write", "truncate", "sync", "failed sync", "delete", "rename"]
     path: str
     inode: int
     offset: int = 0
     data: bytes = b""
     folder: bool = False
+    was: str = ""
 
 
 class _Unsynced:
@@ -93,11 +95,11 @@ class Platter:
 
     def inode(self, path: str) -> int | None:
         """Return which file has a name, as those see it who use the disk."""
-        found = self._names.get(path)
+        names = {name: inode for name, inode in self._names.items() if name == path}
         for each in self._entries:
-            if each.op.path == path:
-                found = each.op.inode if each.op.kind == "create" else None
-        return found
+            if path in (each.op.path, each.op.was):
+                _enter(names, each.op)
+        return names.get(path)
 
     def paths(self) -> set[str]:
         """Return the names of all files, those included that may be gone."""
@@ -113,7 +115,7 @@ class Platter:
         else:
             each = _Unsynced(op)
             self._unsynced[each] = None
-            if op.kind in ("create", "delete"):
+            if op.kind in ("create", "delete", "rename"):
                 self._entries.append(each)
             else:
                 self._files[op.inode].since.append(each)
@@ -162,10 +164,7 @@ class Platter:
         names = dict(self._names)
         for each in self._entries:
             if each in kept:
-                if each.op.kind == "create":
-                    names[each.op.path] = each.op.inode
-                else:
-                    names.pop(each.op.path, None)
+                _enter(names, each.op)
         image = {}
         for path, inode in names.items():
             file = self._files[inode]
@@ -207,12 +206,21 @@ class Platter:
         for each in [each for each in self._entries if os.path.dirname(each.op.path) == folder]:
             self._entries.remove(each)
             self._unsynced.pop(each, None)
-            if each.op.kind == "create":
-                self._names[each.op.path] = each.op.inode
-            else:
-                self._names.pop(each.op.path, None)
-                for gone in self._files[each.op.inode].since:
+            inode = self._names.get(each.op.path)
+            _enter(self._names, each.op)
+            if each.op.kind != "create" and inode is not None:
+                for gone in self._files[inode].since:  # of the file that has no name now
                     self._unsynced.pop(gone, None)
+
+
+def _enter(names: dict[str, int], op: Op) -> None:
+    """Have a folder's names changed by an operation."""
+    if op.kind == "delete":
+        names.pop(op.path, None)
+        return
+    if op.kind == "rename":
+        names.pop(op.was, None)
+    names[op.path] = op.inode
 
 
 def _all_subsets(unsynced: Sequence[_Unsynced], *, newest: bool) -> Iterator[Sequence[_Unsynced]]:

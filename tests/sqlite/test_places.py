@@ -12,7 +12,7 @@ import pytest
 from fencepost import FencepostError, InvalidInput, StoreOpenFailed, connect
 from fencepost.store.sqlite import files
 
-SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast")
+SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast", "-recovered")
 
 
 def _refused(path: str | Path, kind: type[FencepostError] = StoreOpenFailed) -> FencepostError:
