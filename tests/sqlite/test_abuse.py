@@ -27,9 +27,9 @@ def watch(event, arguments):
             seen.append(arguments[0])
 
 from fencepost import connect
-connect(path).close()  # which makes the file, before any connection
-sys.addaudithook(watch)
-with connect(path) as store, connect(path) as other:
+with connect(path) as store:  # what looks at the file before, does so before any connection
+    sys.addaudithook(watch)
+    other = connect(path)
     queue = store.queue("mail")
     queue.enqueue_many([{"body": b"x" * 5000} for _ in range(2000)])
     queue.ack_many(queue.claim(limit=100))
