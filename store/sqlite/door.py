@@ -336,6 +336,7 @@ class Door:
         with suppress(apsw.Error):  # it is closed all the same
             self._connection.close(True)
         self._gate.part()
+        self._shared = None
 
     def _close_connection(self) -> None:
         # Who takes itself for the last wrongly (place.py) meets no transaction in here.
