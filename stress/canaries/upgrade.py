@@ -9,6 +9,7 @@ from typing import Any
 from ...store.engine.upkeep import Migration
 from ...store.errors import SchemaUnsupported
 from ...store.sqlite import migration, schema
+from ...store.sqlite.gate import Gate
 from ..canary import Canary
 
 
@@ -37,8 +38,8 @@ def _takes_newer() -> None:
 def _no_dry_run() -> None:
     was = migration._migrate
 
-    def migrate(path: str, deadline: float, *, dry_run: bool) -> Migration:
-        return was(path, deadline, dry_run=False)
+    def migrate(path: str, gate: Gate, deadline: float, *, dry_run: bool) -> Migration:
+        return was(path, gate, deadline, dry_run=False)
 
     migration._migrate = migrate
 
