@@ -36,6 +36,7 @@ _COMMANDS = {
     "restore": "restore",
     "resume": "control",
     "scale": "control",
+    "send": "send",
     "serve": "run",
     "status": "status",
     "stress": "stress",

@@ -5,16 +5,25 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Any, ClassVar, Literal, Protocol, TypedDict
 
 from ...store.message import DEFAULT_KEEP_MS
 from ..request import Event, Handshake, Request, Verdict
 from . import generic, github, slack, standard, stripe
 from .options import listed, usable_secrets
+from .outgoing import Outgoing
+from .recipe import Recipes
 
 
 class Scheme(Protocol):
     """How one provider signs its requests and names its messages."""
+
+    example: ClassVar[str]  # an event that it sends
+
+    @property
+    def recipes(self) -> Recipes:
+        """What is read in place of the provider's own key and event."""
+        ...
 
     def early(self, request: Request) -> Handshake | None:
         """Return the answer to a request that the provider sends unsigned, else None.
@@ -35,6 +44,26 @@ class Scheme(Protocol):
 
         Raises:
             Malformed: The body is not what the provider sends.
+        """
+        ...
+
+    def sample(self, event: str, now: float) -> Any:
+        """Return a small body of an event, as the provider's documentation shows it."""
+        ...
+
+    def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
+        """Put key and event where the provider puts them; None is one of its choice.
+
+        Raises:
+            Unsignable: They cannot be put into this body.
+        """
+        ...
+
+    def sign(self, outgoing: Outgoing, now: float) -> None:
+        """Add the signature of `now` as the provider makes it, under the newest secret.
+
+        Raises:
+            Unsignable: There is no secret that signs.
         """
         ...
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 
 Decode = Callable[[bytes, int], bytes | None]
+Encode = Callable[[bytes], str]
 
 _HEX = re.compile(rb"(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+")
 _SECONDS = re.compile(rb"[0-9]{1,12}")
@@ -37,6 +38,11 @@ def from_base64(value: bytes, size: int | None = None) -> bytes | None:
     if base64.b64encode(decoded) != value or size not in (None, len(decoded)):
         return None
     return decoded
+
+
+def to_base64(value: bytes) -> str:
+    """Return bytes in padded base64."""
+    return base64.b64encode(value).decode("ascii")
 
 
 def from_seconds(value: bytes) -> int | None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from ..request import Event, Request, Verdict
-from .forms import Decode, from_base64, from_hex
+from .forms import Decode, Encode, from_base64, from_hex, to_base64
 from .mac import Mac
 from .options import usable_choice, usable_header, usable_prefix
+from .outgoing import Outgoing, Unsignable, new_id
 from .recipe import FirstOf, Header, Pointer, Recipes
 
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
-ENCODINGS: Mapping[str, Decode] = {"base64": from_base64, "hex": from_hex}
+ENCODINGS: Mapping[str, tuple[Decode, Encode]] = {
+    "base64": (from_base64, to_base64),
+    "hex": (from_hex, bytes.hex),
+}
 
 EVENT = FirstOf(
     (
@@ -29,11 +34,14 @@ EVENT = FirstOf(
 class Generic:
     """Only the body is signed: a key from the body cannot be changed by a replay."""
 
+    example: ClassVar[str] = "example"
+
     mac: Mac
     recipes: Recipes
     header: bytes
     prefix: bytes
     decode: Decode
+    encode: Encode
 
     def early(self, request: Request) -> None:
         return None
@@ -54,6 +62,17 @@ class Generic:
         if request.is_json():
             request.json()
         return self.recipes.over(request, Event(None, ""))
+
+    def sample(self, event: str, now: float) -> Any:
+        return {"id": new_id(), "type": event, "data": {"name": "hello"}}
+
+    def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
+        if key is not None:
+            raise Unsignable("it has no key: its requests are a new message each")
+
+    def sign(self, outgoing: Outgoing, now: float) -> None:
+        signature = self.encode(self.mac.sign(outgoing.body))
+        outgoing.default(self.header.decode("ascii"), self.prefix.decode("ascii") + signature)
 
 
 def build(
@@ -80,5 +99,5 @@ def build(
         Recipes(spelled.key, spelled.event or EVENT),
         usable_header(header, option="header"),
         usable_prefix(prefix),
-        ENCODINGS[encoding],
+        *ENCODINGS[encoding],
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from ...store.payload import FormFields
 from ..request import Event, Malformed, Request, Verdict
@@ -12,6 +14,7 @@ from .body import document, string
 from .forms import from_hex
 from .mac import Mac
 from .naming import named
+from .outgoing import Outgoing, new_id
 from .recipe import Recipes, decoded
 
 _DELIVERY = re.compile(rb"[\x20-\x7e]{1,512}")
@@ -23,6 +26,8 @@ class GitHub:
 
     Source: docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
     """
+
+    example: ClassVar[str] = "push"
 
     mac: Mac
     recipes: Recipes
@@ -51,6 +56,30 @@ class GitHub:
         if event and action:
             event = f"{event}.{action}"
         return self.recipes.over(request, named(_delivery(request), event))
+
+    def sample(self, event: str, now: float) -> Any:
+        repository = {"id": 1, "name": "hello", "full_name": "octocat/hello", "node_id": new_id()}
+        body = {"repository": repository, "sender": {"id": 1, "login": "octocat"}}
+        if event != "push":
+            return body
+        commit = {"id": "1" * 40, "message": "Say hello", "added": ["hello.txt"]}
+        push = {"ref": "refs/heads/main", "before": "0" * 40, "after": "1" * 40}
+        return {**push, "commits": [commit], "head_commit": commit, **body}
+
+    def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
+        name, _, action = (event or "").partition(".")
+        if action:
+            outgoing.put(("action",), action)
+        if name:
+            outgoing.set("x-github-event", name)
+        if key is not None:
+            outgoing.set("x-github-delivery", key)
+        outgoing.default("x-github-event", "push")
+        outgoing.default("x-github-delivery", str(uuid.uuid4()))
+
+    def sign(self, outgoing: Outgoing, now: float) -> None:
+        signature = self.mac.sign(outgoing.body).hex()
+        outgoing.default("x-hub-signature-256", f"sha256={signature}")
 
 
 def build(secrets: Sequence[str], *, key: str | None = None, event: str | None = None) -> GitHub:

@@ -7,6 +7,8 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from .outgoing import Unsignable
+
 
 @dataclass(frozen=True, slots=True)
 class Mac:
@@ -24,6 +26,16 @@ class Mac:
     def size(self) -> int:
         """Count the bytes of a signature."""
         return hashlib.new(self.algorithm).digest_size
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the raw signature under the newest secret.
+
+        Raises:
+            Unsignable: There is none that signs.
+        """
+        if not self.secrets:
+            raise Unsignable("a public key can only check: its sender alone can sign")
+        return hmac.digest(self.secrets[0], message, self.algorithm)
 
     def signed(self, message: bytes, signatures: Sequence[bytes]) -> bool:
         """Say whether one of the raw signatures is right under one of the secrets."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ..request import Event, Request, Unparsable
 from .naming import named
 from .options import usable_header
+from .outgoing import Outgoing, Unsignable, new_id
 
 # Source: RFC 6901, sections 3 and 4
 _POINTER = re.compile(r"(?:/(?:[^/~]|~[01])*)+")
@@ -21,6 +22,14 @@ class Recipe(Protocol):
         """Return the text at this place, None when there is none."""
         ...
 
+    def place(self, outgoing: Outgoing, text: str) -> None:
+        """Put a text at this place of a request that is to be sent.
+
+        Raises:
+            Unsignable: It cannot be put there.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -30,6 +39,9 @@ class Header:
 
     def find(self, request: Request) -> str | None:
         return decoded(request.header(self.name))
+
+    def place(self, outgoing: Outgoing, text: str) -> None:
+        outgoing.set(self.name.decode("ascii"), text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,9 @@ class Pointer:
         whole = isinstance(value, int) and not isinstance(value, bool)
         return str(value) if whole or isinstance(value, str) else None
 
+    def place(self, outgoing: Outgoing, text: str) -> None:
+        outgoing.put(self.path, text)
+
 
 @dataclass(frozen=True, slots=True)
 class BodyHash:
@@ -63,6 +78,9 @@ class BodyHash:
     def find(self, request: Request) -> str | None:
         return hashlib.sha256(request.plain()).hexdigest()
 
+    def place(self, outgoing: Outgoing, text: str) -> None:
+        raise Unsignable("its key is the hash of the body, so no other key can be given")
+
 
 @dataclass(frozen=True, slots=True)
 class FirstOf:
@@ -72,6 +90,9 @@ class FirstOf:
 
     def find(self, request: Request) -> str | None:
         return next((text for place in self.places if (text := place.find(request))), None)
+
+    def place(self, outgoing: Outgoing, text: str) -> None:
+        self.places[0].place(outgoing, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +120,18 @@ class Recipes:
         event = own.event if self.event is None else self.event.find(request)
         return named(key, event, silent=own.silent)
 
+    def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
+        """Put key and event where the recipes find them; a key that is missing is made up.
+
+        Raises:
+            Unsignable: They cannot be put there.
+        """
+        _place(self.event, outgoing, event)
+        if key is None and (isinstance(self.key, Header) or outgoing.is_new):
+            missing = self.key is not None and self.key.find(outgoing.request()) is None
+            key = new_id() if missing else None
+        _place(self.key, outgoing, key)
+
 
 def decoded(value: bytes | None) -> str | None:
     """Return the text of a header, None when it is empty or not UTF-8."""
@@ -106,6 +139,11 @@ def decoded(value: bytes | None) -> str | None:
         return value.decode() if value else None
     except UnicodeDecodeError:
         return None
+
+
+def _place(recipe: Recipe | None, outgoing: Outgoing, text: str | None) -> None:
+    if recipe is not None and text is not None and recipe.find(outgoing.request()) != text:
+        recipe.place(outgoing, text)
 
 
 def _spelled(text: str, *, option: str) -> Recipe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -16,7 +16,22 @@ from .forms import from_hex, from_seconds
 from .mac import Mac
 from .naming import named
 from .options import usable_tolerance
+from .outgoing import Outgoing, new_id
 from .recipe import BodyHash, Recipes
+
+_SIGNATURE = b"x-slack-signature"
+_TIMESTAMP = b"x-slack-request-timestamp"
+_COMMAND = "command:"
+_INTERACTIONS = {
+    "block_actions",
+    "block_suggestion",
+    "dialog_submission",
+    "interactive_message",
+    "message_action",
+    "shortcut",
+    "view_closed",
+    "view_submission",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,8 @@ class Slack:
 
     Source: docs.slack.dev/authentication/verifying-requests-from-slack
     """
+
+    example: ClassVar[str] = "app_mention"
 
     mac: Mac
     recipes: Recipes
@@ -37,8 +54,8 @@ class Slack:
         return None
 
     def verify(self, request: Request, now: float) -> Verdict:
-        header = request.header(b"x-slack-signature")
-        timestamp = request.header(b"x-slack-request-timestamp")
+        header = request.header(_SIGNATURE)
+        timestamp = request.header(_TIMESTAMP)
         if header is None or timestamp is None:
             return Verdict.MISSING
         signed_at = from_seconds(timestamp)
@@ -55,6 +72,41 @@ class Slack:
         body = document(request)
         found = _from_form(body, request) if request.is_form() else _from_json(body)
         return found if isinstance(found, Handshake) else self.recipes.over(request, found)
+
+    def sample(self, event: str, now: float) -> Any:
+        team = {"id": "T0001", "domain": "example"}
+        user = {"id": "U0001", "name": "mona"}
+        if event.startswith(_COMMAND):
+            return {"team_id": "T0001", "user_id": "U0001", "user_name": "mona", "text": "hello"}
+        if event in _INTERACTIONS:
+            return {"team": team, "user": user}
+        said = {"user": "U0001", "channel": "C0001", "text": "hello", "ts": f"{now:.6f}"}
+        return {"team_id": "T0001", "api_app_id": "A0001", "event": said, "event_time": int(now)}
+
+    def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
+        """Make a form of a command ("command:/name") and of an interaction ("view_closed")."""
+        if event and event.startswith(_COMMAND):
+            outgoing.as_form(fields=True)
+            outgoing.put(("command",), event.removeprefix(_COMMAND))
+        elif event in _INTERACTIONS:
+            outgoing.as_form(fields=False)
+            outgoing.put(("type",), event or "")
+        if outgoing.request().is_form():
+            key_at, new_key = "trigger_id", new_id()
+        else:
+            key_at, new_key = "event_id", new_id("Ev")
+            if event:
+                outgoing.put(("event", "type"), event)
+            outgoing.fill("type", "event_callback")
+        if key is not None:
+            outgoing.put((key_at,), key)
+        outgoing.fill(key_at, new_key)
+
+    def sign(self, outgoing: Outgoing, now: float) -> None:
+        outgoing.default(_TIMESTAMP.decode("ascii"), str(int(now)))
+        time = outgoing.header(_TIMESTAMP.decode("ascii"))
+        signature = self.mac.sign(b"v0:" + time + b":" + outgoing.body).hex()
+        outgoing.default(_SIGNATURE.decode("ascii"), f"v0={signature}")
 
 
 def build(
@@ -89,6 +141,6 @@ def _from_form(body: dict[str, Any], request: Request) -> Event:
     key = string(body, "trigger_id")
     if isinstance(body, FormFields):
         command = string(body, "command")
-        return named(key, command and f"command:{command}", silent=True)
+        return named(key, command and f"{_COMMAND}{command}", silent=True)
     # A view that was closed and the old dialogs have no trigger. Slack sends them once.
     return named(key or BodyHash().find(request), string(body, "type"), silent=True)

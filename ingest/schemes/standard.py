@@ -7,16 +7,17 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, NamedTuple
 
 from ..request import Event, Request, Unparsable, Verdict
 from .body import string
 from .ed25519 import KEY_SIZE, SIGNATURE_SIZE, Ed25519
-from .forms import from_base64, from_seconds
+from .forms import from_base64, from_seconds, to_base64
 from .mac import Mac
 from .naming import named
 from .options import usable_tolerance
+from .outgoing import Outgoing, new_id
 from .recipe import Recipes, decoded
 
 _LETTERS = re.compile(r"[A-Za-z0-9+/]*")
@@ -35,6 +36,8 @@ class Standard:
 
     Source: github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md
     """
+
+    example: ClassVar[str] = "example.created"
 
     mac: Mac
     ed25519: Ed25519
@@ -62,6 +65,24 @@ class Standard:
         headers = _headers(request)
         key = None if headers is None else decoded(headers.id)
         return self.recipes.over(request, named(key, _event(request)))
+
+    def sample(self, event: str, now: float) -> Any:
+        moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+        return {"timestamp": moment, "data": {"id": new_id("obj_")}}
+
+    def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
+        if key is not None:
+            outgoing.set(f"{_family(outgoing)}-id", key)
+        if event is not None:
+            outgoing.put(("type",), event)
+        outgoing.default(f"{_family(outgoing)}-id", new_id("msg_"))
+
+    def sign(self, outgoing: Outgoing, now: float) -> None:
+        family = _family(outgoing)
+        outgoing.default(f"{family}-timestamp", str(int(now)))
+        signed = (outgoing.header(f"{family}-id"), outgoing.header(f"{family}-timestamp"))
+        signature = self.mac.sign(b".".join((*signed, outgoing.body)))
+        outgoing.default(f"{family}-signature", f"v1,{to_base64(signature)}")
 
 
 def build(
@@ -119,6 +140,12 @@ def _headers(request: Request) -> _Headers | None:
         if all(values):
             return _Headers(*(value for value in values if value))
     return None
+
+
+def _family(outgoing: Outgoing) -> str:
+    """Return svix for one who began with its headers."""
+    svix = any(name.startswith("svix-") for name in outgoing.headers)
+    return "svix" if svix else "webhook"
 
 
 def _items(header: bytes, version: bytes, size: int) -> list[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, ClassVar
 
 from ..request import Event, Request, Verdict
 from .body import document, string
@@ -12,6 +13,7 @@ from .forms import from_hex, from_seconds
 from .mac import Mac
 from .naming import named
 from .options import usable_tolerance
+from .outgoing import Outgoing, new_id
 from .recipe import Recipes
 
 
@@ -21,6 +23,8 @@ class Stripe:
 
     Source: docs.stripe.com/webhooks
     """
+
+    example: ClassVar[str] = "invoice.paid"
 
     mac: Mac
     recipes: Recipes
@@ -48,6 +52,28 @@ class Stripe:
     def read(self, request: Request) -> Event:
         body = document(request)
         return self.recipes.over(request, named(string(body, "id"), string(body, "type")))
+
+    def sample(self, event: str, now: float) -> Any:
+        kind = event.rpartition(".")[0]
+        subject = {"id": "obj_1", "object": kind, "livemode": False}
+        return {
+            "object": "event",
+            "created": int(now),
+            "livemode": False,
+            "data": {"object": subject},
+        }
+
+    def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
+        if key is not None:
+            outgoing.put(("id",), key)
+        if event is not None:
+            outgoing.put(("type",), event)
+        outgoing.fill("id", new_id("evt_"))
+
+    def sign(self, outgoing: Outgoing, now: float) -> None:
+        time = str(int(now))
+        signature = self.mac.sign(f"{time}.".encode() + outgoing.body).hex()
+        outgoing.default("stripe-signature", f"t={time},v1={signature}")
 
 
 def build(

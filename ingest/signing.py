@@ -1,0 +1,93 @@
+"""Requests signed as a provider signs them, with the secret that the app has for it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..store.errors import InvalidInput
+from .answer import Headers
+from .app import App, Route, Source
+from .headers import Given, pairs
+from .schemes.outgoing import Outgoing, Unsignable, new_id
+from .schemes.recipe import Header, Pointer
+
+Body = bytes | bytearray | memoryview | str | Mapping[str, Any] | Sequence[Any] | None
+
+
+class Signed(NamedTuple):
+    """A request that the receiver will take for genuine."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+def signed(
+    source: Source,
+    *,
+    event: str | None = None,
+    key: str | None = None,
+    body: Body = None,
+    headers: Given = (),
+    at: float | None = None,
+) -> Signed:
+    """Return headers and body of a request as the source's provider would send it.
+
+    Args:
+        event: The event that the receiver will read; put where the source reads it.
+        key: Its dedupe key likewise; a new one when the provider sends one and none is given.
+        body: Bytes and text are sent as they are, unless an event or a key has to be put in
+            them; a dict or list is sent as JSON. A small plausible one when left out.
+        headers: Further ones, which replace those that would be made.
+        at: Unix seconds of the signature; now when left out.
+
+    Raises:
+        InvalidInput: The app has no secret of this source that signs, or the source reads
+            the event or the key where it cannot be put.
+    """
+    now = time.time() if at is None else at
+    scheme = source.scheme
+    if event is None and body is None:
+        event = scheme.example
+    given = Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in pairs(headers)])
+    try:
+        outgoing = _outgoing(given, body, scheme.sample(event or "", now))
+        recipes = scheme.recipes
+        if key is None and body is None and isinstance(recipes.key, Header | Pointer):
+            key = new_id()
+        scheme.place(outgoing, None if recipes.key else key, None if recipes.event else event)
+        recipes.place(outgoing, key, event)
+        readable = outgoing.document is not None or not outgoing.body
+        outgoing.default("content-type", "application/json" if readable else "text/plain")
+        scheme.sign(outgoing, now)
+    except Unsignable as error:
+        raise InvalidInput(f"source {source.name!r}: {error}", operation="sign") from error
+    return Signed(outgoing.headers, outgoing.body)
+
+
+def handled_event(app: App, source: str) -> str | None:
+    """Return an event of the source that a handler of the app is for, None when any will do."""
+    return next(filter(None, (_event(route, source) for route in app.routes)), None)
+
+
+def _event(route: Route, source: str) -> str | None:
+    if route.source != source or route.pattern == "*" or any(c in route.pattern for c in "?["):
+        return None
+    return route.pattern.replace("*", "created")
+
+
+def _outgoing(headers: Headers, body: Body, sample: Any) -> Outgoing:
+    if body is None:
+        return Outgoing(headers, None, sample)
+    if isinstance(body, str):
+        body = body.encode()
+    if isinstance(body, bytes | bytearray | memoryview):
+        return Outgoing(headers, bytes(body))
+    try:
+        return Outgoing(headers, None, json.loads(json.dumps(body)))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"a body must be bytes, str or JSON: {error}", operation="sign"
+        ) from None
