@@ -38,6 +38,7 @@ _COMMANDS = {
     "scale": "control",
     "send": "send",
     "serve": "run",
+    "sql": "sql",
     "status": "status",
     "stress": "stress",
     "sweep": "sweep",

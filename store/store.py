@@ -20,7 +20,7 @@ from .message import STATES, Content, Delivery, Outcome, QueueStats
 from .once import Once, idempotent
 from .probe import ProbeReport
 from .queue import Queue
-from .transaction import Transaction
+from .transaction import Parameters, Row, Transaction
 from .validate import Duration
 from .worker import MAX_WORKERS, Event, Pool, Worker
 
@@ -208,6 +208,29 @@ class Store:
         if not isinstance(fence, Lease):
             raise InvalidInput(f"fence must be a Lease, not {type(fence).__name__}")
         return fence.fencing(self.engine)
+
+    def read(self, sql: str, parameters: Parameters = (), *, timeout: Duration = 60) -> list[Row]:
+        """Run one statement that only reads, and return all of its rows.
+
+        It takes no write lock and waits for no transaction of another thread or process;
+        it sees what is committed. Within a transaction of the same thread it is a part of
+        that, and sees what was written there. The store's own tables may be read, but their
+        columns may change with any version.
+
+        Args:
+            parameters: A sequence for ?, a mapping for :name.
+            timeout: Seconds after which the statement is stopped. While it runs, the WAL
+                grows with each write and cannot begin anew.
+
+        Raises:
+            InvalidInput: The arguments are not of these kinds.
+            SqlError: It failed, would change something, or took too long.
+        """
+        return self.engine.read(
+            validate.statement(sql),
+            validate.parameters(parameters),
+            timeout_ms=validate.milliseconds(timeout, "timeout", least=1),
+        ).rows
 
     def stats(self) -> dict[str, QueueStats]:
         """Count deliveries by state, for every queue that has had one."""

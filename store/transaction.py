@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Row = tuple[Any, ...]
 Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Table(NamedTuple):
+    """What a statement that reads has answered.
+
+    Attributes:
+        more: There are rows beyond the ones asked for.
+    """
+
+    columns: list[str]
+    rows: list[Row]
+    more: bool
 
 
 class Transaction(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from .errors import InvalidInput, LimitExceeded
 from .message import LANE_POLICIES, MAX_BODY_BYTES, LanePolicy
+from .transaction import Parameters
 
 # Names become queue columns and URL segments, never file names.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -127,6 +128,23 @@ def body(value: object) -> bytes:
     if size > MAX_BODY_BYTES:
         raise LimitExceeded(f"body of {size} bytes is over the {MAX_BODY_BYTES} allowed")
     return bytes(value)
+
+
+def statement(value: object) -> str:
+    """Return SQL."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"sql must be a str, not {type(value).__name__}", operation="read")
+    return value
+
+
+def parameters(value: object) -> Parameters:
+    """Return a statement's parameters; over a text one would go by letters."""
+    if isinstance(value, str | bytes | bytearray) or not isinstance(value, Sequence | Mapping):
+        raise InvalidInput(
+            f"parameters must be a sequence or a mapping, not {type(value).__name__}",
+            operation="read",
+        )
+    return value
 
 
 def error_text(error: object) -> str:

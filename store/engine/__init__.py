@@ -15,7 +15,7 @@ from typing import Protocol
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..message import Caps, Content, Delivery, Draft, Limits, Message, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
-from ..transaction import Transaction
+from ..transaction import Parameters, Table, Transaction
 from .keyed import KeyedEngine
 from .leases import NamedLeases
 from .once import KeyClaims
@@ -226,6 +226,15 @@ class Engine(Protocol):
 
     def transaction(self, operation: str = "transaction") -> AbstractContextManager[Transaction]:
         """Hold a transaction; calls of the same thread within it are part of it."""
+        ...
+
+    def read(
+        self, sql: str, parameters: Parameters, *, timeout_ms: int, most: int | None = None
+    ) -> Table:
+        """Return at most `most` rows of a statement that only reads; waits for no transaction.
+
+        Within a transaction of the calling thread it is a part of that.
+        """
         ...
 
     def in_transaction(self) -> bool:

@@ -27,13 +27,14 @@ from ..errors import (
     StoreFailed,
     StoreFull,
 )
-from ..transaction import Parameters, Row
+from ..transaction import Parameters, Row, Table
 from . import checksums as page_checksums
 from . import copying, faults, files, forks, libraries, opening, recovery, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
 from .place import Place
+from .readers import Readers
 from .warden import Warden
 from .write import Block, Write, end_if_left
 
@@ -87,6 +88,7 @@ class Door:
         self._checkpointer = self._new_checkpointer()
         self.place = Place(path)
         self._shared: libraries.OpenStore | None = libraries.share(path)
+        self._readers = Readers(path, checksums=page_checksums.has(self._connection))
         self._closed = False
         self.on_wake: Callable[[], None] = lambda: None
         forks.watch(self)
@@ -147,16 +149,55 @@ class Door:
                 self._mutex.release()
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Return all rows of one statement, seen as of one moment."""
-        self.check()
-        with self._mutex:
-            self.check()
-            self.place.require("read")
-            self._mend_alone("read")
+        """Return all rows of one statement, seen as of one moment; waits for no writer."""
+        with self._reading("read", alone=False) as warden:
             rows: list[Row] = self._run(
-                "read", lambda: self._connection.execute(sql, parameters).fetchall()
+                "read", lambda: warden.connection.execute(sql, parameters).fetchall()
             )
             return rows
+
+    def query(
+        self, sql: str, parameters: Parameters, *, seconds: float, most: int | None = None
+    ) -> Table:
+        """Return what a statement of the caller's answers, which may only read.
+
+        Within a transaction of this thread it is a part of that; it waits for no other.
+        """
+        with self._reading("read", alone=True) as warden:
+            return warden.read(sql, parameters, self.path, seconds=seconds, most=most)
+
+    @contextmanager
+    def _reading(self, operation: str, *, alone: bool) -> Iterator[Warden]:
+        """Have the connection of this thread's transaction, or one that waits for nobody's.
+
+        `alone` is for what may take long: another connection than the one that writes.
+        """
+        self.check()
+        writing = self.writing
+        if writing is not None and writing.thread == threading.get_ident():
+            self.place.require(operation)
+            yield self._warden
+            return
+        held: list[bool] = []
+        try:
+            if self._broken or not alone:
+                held.extend(map(self._mutex.acquire, [self._broken]))
+            if True in held:
+                self.check()
+                self.place.require(operation)
+                self._mend_alone(operation)
+                if not alone:
+                    yield self._warden
+                    return
+        finally:
+            if True in held:
+                self._mutex.release()
+        self.place.require(operation)
+        try:
+            with self._readers.one() as warden:
+                yield warden
+        except apsw.Error as error:
+            raise translate(error, operation, self.path) from error
 
     def now_ms(self) -> int:
         """Milliseconds on the store's clock, for what needs no lock."""
@@ -218,6 +259,7 @@ class Door:
                 raise InvalidInput(
                     f"{self.path} cannot be closed within a transaction", path=self.path
                 )
+            self._readers.close()
             if not self._closed and not self._broken:
                 self._close_connection()
             self._closed = True
@@ -227,9 +269,11 @@ class Door:
     def prepare(self) -> None:
         """Let no other thread be in the middle of something when this one forks."""
         self._at_rest = self._mutex.acquire(timeout=self._busy_seconds)
+        self._readers.prepare()
 
     def resume(self) -> None:
         """Go on after a fork."""
+        self._readers.resume()
         if self._at_rest:
             self._mutex.release()
 
@@ -241,6 +285,7 @@ class Door:
         """
         at_rest = self._at_rest and self.writing is None
         self.resume()
+        self._readers.abandon()
         self._gate.abandon()
         if self._closed or self._broken:
             return
@@ -333,6 +378,7 @@ class Door:
         """Close a connection that can no longer be believed."""
         self._broken = True
         self.place.leave_wal()
+        self._readers.expire()
         with suppress(apsw.Error):  # it is closed all the same
             self._connection.close(True)
         self._gate.part()

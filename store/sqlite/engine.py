@@ -12,6 +12,7 @@ from ..engine import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..message import Caps, Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
+from ..transaction import Parameters, Table
 from . import (
     claim,
     counts,
@@ -222,6 +223,11 @@ class SqliteEngine:
     def limit(self, queue: str, most: int | None) -> bool:
         with self._door.write("limit") as write:
             return queues.limit(write, queue, most)
+
+    def read(
+        self, sql: str, parameters: Parameters, *, timeout_ms: int, most: int | None = None
+    ) -> Table:
+        return self._door.query(sql, parameters, seconds=timeout_ms / 1000, most=most)
 
     @contextmanager
     def transaction(self, operation: str = "transaction") -> Iterator[Write]:

@@ -142,9 +142,7 @@ def _connect(
     )
     try:
         connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
-        for option, value in _HARDENING:
-            connection.config(option, value)
-        connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_BODY_BYTES + 1024 * 1024)
+        harden(connection)
         # Whose file it is, before anything is changed: closing a stranger's must not fold
         # a WAL that it left behind.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -194,6 +192,13 @@ def _sync_recovered(connection: apsw.Connection) -> None:
     # Busy: another one is at it. Full: there is no room in the database, and the sync is done.
     with contextlib.suppress(apsw.BusyError, apsw.FullError):
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def harden(connection: apsw.Connection) -> None:
+    """Set what suits a file that others could have written."""
+    for option, value in _HARDENING:
+        connection.config(option, value)
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_BODY_BYTES + 1024 * 1024)
 
 
 def check_sqlite(version: str) -> None:

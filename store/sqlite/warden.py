@@ -1,11 +1,14 @@
-"""What a user's statements may do inside a write transaction."""
+"""What a user's statements may do, inside a write transaction and when they only read."""
 
 from __future__ import annotations
+
+import time
+from itertools import islice
 
 import apsw
 
 from ..errors import SqlError
-from ..transaction import Parameters, Row
+from ..transaction import Parameters, Row, Table
 from .faults import translate
 
 _TABLE_WRITES = {
@@ -33,16 +36,46 @@ _NEVER = {
 }
 
 
+_READS = {
+    apsw.SQLITE_SELECT,
+    apsw.SQLITE_READ,
+    apsw.SQLITE_FUNCTION,
+    apsw.SQLITE_RECURSIVE,
+}
+
+# Pragmas that tell something, whatever they are given.
+_TELLING = {
+    *("table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo"),
+    *("foreign_key_list", "foreign_key_check", "integrity_check", "quick_check"),
+    *("database_list", "collation_list", "function_list", "compile_options"),
+}
+# Those that change something when they are given a value.
+_TELLING_ALONE = {
+    *("user_version", "schema_version", "application_id", "data_version", "encoding"),
+    *("page_count", "page_size", "freelist_count", "journal_mode", "synchronous"),
+}
+
+# What apsw raises for a parameter that is missing or cannot be one.
+_UNBOUND = (TypeError, ValueError, OverflowError, KeyError)
+
+# So many steps of SQLite's machine are taken between two looks at the time.
+_STEPS = 100_000
+
+
 class Warden:
     """Runs a user's SQL under an authorizer that keeps it to tables of its own.
 
     The authorizer is asked when a statement is compiled, so a user's are compiled
     anew each time and never shared with the store's.
+
+    Attributes:
+        connection: The one that it watches.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._guarding = False
+        self._reading = False
         self._refused = ""
         self._dropping = False
         connection.set_authorizer(self._authorize)
@@ -55,7 +88,7 @@ class Warden:
         """
         self._guarding, self._refused, self._dropping = True, "", False
         try:
-            return self._connection.execute(sql, parameters, can_cache=False).fetchall()
+            return self.connection.execute(sql, parameters, can_cache=False).fetchall()
         except apsw.Error as error:
             if self._refused:
                 raise SqlError(
@@ -64,10 +97,71 @@ class Warden:
                     path=path,
                 ) from error
             raise translate(error, "execute", path) from error
-        except (TypeError, ValueError, OverflowError) as error:
-            raise SqlError(str(error), operation="execute", path=path) from error
+        except _UNBOUND as error:
+            raise SqlError(_unbound(error), operation="execute", path=path) from error
         finally:
             self._guarding = False
+
+    def read(
+        self, sql: str, parameters: Parameters, path: str, *, seconds: float, most: int | None
+    ) -> Table:
+        """Run one statement of a user's that only reads; return at most `most` of its rows.
+
+        Raises:
+            SqlError: It failed, would change something, or took longer than `seconds`.
+        """
+        ends_at = time.monotonic() + seconds
+        columns: list[str] = []
+
+        def begin(cursor: apsw.Cursor, *_: object) -> bool:
+            found = [column[0] for column in cursor.get_description()]
+            if columns and found:  # a comment has none
+                raise SqlError("one statement at a time", operation="read", path=path)
+            columns.extend(found)
+            return True
+
+        self._guarding, self._reading, self._refused = True, True, ""
+        cursor = self.connection.cursor()
+        cursor.exec_trace = begin
+        try:
+            self.connection.set_progress_handler(lambda: time.monotonic() > ends_at, _STEPS)
+            found = cursor.execute(sql, parameters, can_cache=False)
+            rows = found.fetchall() if most is None else list(islice(found, most + 1))
+            cursor.close(True)
+        except apsw.InterruptError as error:
+            raise SqlError(
+                f"the statement took longer than {seconds:g} s and was stopped",
+                operation="read",
+                path=path,
+            ) from error
+        except apsw.Error as error:
+            if self._refused:
+                raise SqlError(
+                    f"{self._refused} is refused: this only reads; write with store.transaction()",
+                    operation="read",
+                    path=path,
+                ) from error
+            raise translate(error, "read", path) from error
+        except _UNBOUND as error:
+            raise SqlError(_unbound(error), operation="read", path=path) from error
+        finally:
+            self.connection.set_progress_handler(None)
+            self._guarding = self._reading = False
+            cursor.close(True)
+        if not columns:
+            raise SqlError("there is no statement", operation="read", path=path)
+        return Table(columns, rows[:most], most is not None and len(rows) > most)
+
+    def _authorize_read(self, action: int, first: str | None, second: str | None) -> int:
+        name = (first or "").lower()
+        if action in _READS or (
+            action == apsw.SQLITE_PRAGMA
+            and (name in _TELLING or (name in _TELLING_ALONE and second is None))
+        ):
+            return apsw.SQLITE_OK
+        what = str(apsw.mapping_authorizer_function[action]).removeprefix("SQLITE_")
+        self._refused = f"PRAGMA {first}" if what == "PRAGMA" else what.replace("_", " ")
+        return apsw.SQLITE_DENY
 
     def _authorize(
         self,
@@ -79,6 +173,8 @@ class Warden:
     ) -> int:
         if not self._guarding:
             return apsw.SQLITE_OK
+        if self._reading:
+            return self._authorize_read(action, first, second)
         if action in _NEVER:
             self._refused = _NEVER[action]
             return apsw.SQLITE_DENY
@@ -108,3 +204,7 @@ class Warden:
         elif action in _TABLE_WRITES and table == "sqlite_sequence":
             return not self._dropping
         return False
+
+
+def _unbound(error: Exception) -> str:
+    return f"no value for :{error.args[0]}" if isinstance(error, KeyError) else str(error)

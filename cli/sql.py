@@ -1,0 +1,69 @@
+"""fencepost sql: ask the store's tables, without a way to change them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import click
+
+from ..store import connect
+from ..store.errors import SqlError
+from .output import as_json, print_json, print_table, the_store
+
+_SECONDS = 60
+
+
+@click.command()
+@the_store
+@click.argument("statement")
+@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="Rows.")
+@as_json
+def sql(store: str, statement: str, limit: int, as_json: bool) -> None:
+    """Run one statement that only reads, and print its rows.
+
+    It waits for no transaction and takes no lock that a writer needs. What would change
+    something is refused, with exit code 2. A statement is stopped after 60 s.
+
+    Example: fencepost sql "select queue, count(*) from fp_delivery group by queue"
+    """
+    with connect(store, create=False) as opened:
+        try:
+            table = opened.engine.read(statement, (), timeout_ms=_SECONDS * 1000, most=limit)
+        except SqlError as error:
+            raise click.UsageError(str(error)) from error
+    if as_json:
+        names = _distinct(table.columns)
+        print_json([dict(zip(names, map(_jsonable, row), strict=True)) for row in table.rows])
+    else:
+        print_table(table.columns, [[_readable(value) for value in row] for row in table.rows])
+    if table.more:
+        click.echo(f"stopped at {limit} rows; there are more (--limit)", err=True)
+
+
+def _distinct(columns: Sequence[str]) -> list[str]:
+    """Return names of which none stands twice: a, a, b are a, a_2, b."""
+    names: list[str] = []
+    for column in columns:
+        name, number = column, 1
+        while name in names:
+            number += 1
+            name = f"{column}_{number}"
+        names.append(name)
+    return names
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return _readable(value)
+
+
+def _readable(value: object) -> object:
+    """Return bytes as the text that they are, or as SQL writes them."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"x'{value.hex()}'"
