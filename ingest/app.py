@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,20 @@ from typing import Any, TypeVar, Unpack
 from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.message import MAX_BODY_BYTES, Address, LanePolicy
-from ..store.validate import Duration, count, error_text, key, milliseconds, name
+from ..store.validate import Duration, count, milliseconds, name
 from ..store.validate import lane_policy as checked_lane_policy
+from ..workers.command import command_handler
 from ..workers.handler import Function, Handler, Settings, make_handler
 from ..workers.log import configure
 from ..workers.pool import PoolOptions, run_pool
+from ..workers.running import Runner
 from .embedding import Embedding
 from .opened import Opened
 from .request import Event, Handshake, Request
+from .route import Lane, Route
 from .schemes import KEEP_MS, UNKEYED, Options, Scheme, SchemeName, build
 
 F = TypeVar("F", bound=Function)
-Lane = Callable[[Message], str | int | None]
 
 DEFAULT_MAX_BODY = 1024 * 1024
 
@@ -55,27 +56,6 @@ class Source:
         return self.scheme.read(request)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Which messages go to a handler."""
-
-    source: str
-    pattern: str
-    queue: str
-    lane: Lane | None
-    lane_policy: LanePolicy
-    priority: int
-
-    def matches(self, message: Message) -> bool:
-        """True for an event that the pattern names, or that lies below it after a dot."""
-        if message.source != self.source:
-            return False
-        return any(
-            fnmatch.fnmatchcase(message.event, pattern)
-            for pattern in (self.pattern, f"{self.pattern}.*")
-        )
-
-
 class App(Embedding):
     """What to receive and how to handle it, for one store.
 
@@ -103,6 +83,7 @@ class App(Embedding):
         self.sources: dict[str, Source] = {}
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []
+        self._runner = Runner()
         self._opened = Opened(self)
 
     def source(
@@ -207,6 +188,46 @@ class App(Embedding):
 
         return register
 
+    def command(
+        self,
+        source: str,
+        event: str,
+        command: str | Sequence[str],
+        *,
+        name: str | None = None,
+        lane: Lane | None = None,
+        lane_policy: LanePolicy = "strict",
+        priority: int = 0,
+        **settings: Unpack[Settings],
+    ) -> None:
+        """Handle events as `on` does, by a program: the body is on its stdin.
+
+        It exits with 0 when the message is done, with 100 when it is dead at once;
+        anything else is tried again. See docs/handlers.md, "Commands".
+
+        Args:
+            command: The program and its arguments, or one line of them that is split as a
+                shell would; no shell runs it. A relative path is relative to where the
+                command line is run, as the store's is.
+            name: Of the queue; the program's own by default, without its folders.
+            settings: Those of `task`; after `timeout` the program is killed, with all that
+                it has started.
+
+        Raises:
+            InvalidInput: There is no such program, or something else cannot be used.
+        """
+        function, own = command_handler(command, name, settings, self._runner)
+        register = self.on(
+            source,
+            event,
+            name=function.queue,
+            lane=lane,
+            lane_policy=lane_policy,
+            priority=priority,
+            **own,
+        )
+        register(function)
+
     def task(self, queue: str, **settings: Unpack[Settings]) -> Callable[[F], F]:
         """Handle what is put in a queue by `store.queue(queue).enqueue(...)`.
 
@@ -255,7 +276,8 @@ class App(Embedding):
         found: dict[str, Address] = {}
         for route in self.routes:
             if route.queue not in found and route.matches(message):
-                found[route.queue] = self._address(route, message)
+                limits = self.handlers[route.queue].limits
+                found[route.queue] = route.address(message, limits)
         return list(found.values())
 
     def work(self, *, workers: int = 4, drain: bool = False) -> bool:
@@ -276,22 +298,3 @@ class App(Embedding):
         if known != handler:
             raise InvalidInput(f"two handlers are called {handler.name!r}; give one a name=")
         return handler
-
-    def _address(self, route: Route, message: Message) -> Address:
-        lane, refused = None, None
-        if route.lane is not None:
-            try:
-                chosen = route.lane(message)
-                lane = None if chosen is None else key(str(chosen), "lane")
-            except BaseException as error:  # noqa: BLE001 - kept with its error, for an operator
-                refused = f"no lane: {type(error).__name__}: {error_text(error)}"
-        limits = self.handlers[route.queue].limits
-        return Address(
-            queue=route.queue,
-            priority=route.priority,
-            max_attempts=limits.max_attempts,
-            retry_for_ms=limits.retry_for_ms,
-            lane=lane,
-            lane_policy=route.lane_policy,
-            refused=refused,
-        )

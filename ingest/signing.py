@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from ..store.errors import InvalidInput
 from .answer import Headers
-from .app import App, Route, Source
+from .app import App, Source
 from .headers import Given, pairs
+from .route import Route
 from .schemes.outgoing import Outgoing, Unsignable, new_id
 from .schemes.recipe import Header, Pointer
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..store import Message
 from ..store.errors import InvalidInput
+from ..store.validate import milliseconds
 from .context import Context, Discard, Retry
-from .handler import Handler, make_handler
+from .handler import Handler, Settings, make_handler
 from .log import log
 from .running import Ended, Runner
 
@@ -116,6 +117,28 @@ class Command:
         return f"{reason}: {ended.said}" if ended.said else reason
 
 
+def command_handler(
+    command: str | Sequence[str], queue: str | None, settings: Settings, runner: Runner
+) -> tuple[Command, Settings]:
+    """Return a command as a function that handles, and the settings of its handler.
+
+    Args:
+        queue: None for one that is named after the program.
+
+    Raises:
+        InvalidInput: There is no such program, or something else makes no sense.
+    """
+    words = _words(command)
+    program = _program(words[0])
+    name = os.path.basename(words[0]) if queue is None else queue
+    timeout = settings.get("timeout")
+    if timeout is None:
+        return Command(name, program, words, None, runner), settings
+    seconds = milliseconds(timeout, "timeout", least=1) / 1000
+    settings = {**settings, "timeout": seconds + _MARGIN_SECONDS}
+    return Command(name, program, words, seconds, runner), settings
+
+
 def variables(queue: str, message: Message, ctx: Context) -> dict[str, str]:
     """Return what a command is told in its environment.
 
@@ -123,6 +146,7 @@ def variables(queue: str, message: Message, ctx: Context) -> dict[str, str]:
     whose name has other characters than letters, digits and hyphens.
     """
     found = {
+        "STORE": ctx.store.engine.path,
         "QUEUE": queue,
         "MESSAGE_ID": str(message.id),
         "KEY": message.key,
@@ -153,14 +177,16 @@ def _inherited() -> dict[str, str]:
     }
 
 
-def _words(command: str) -> list[str]:
+def _words(command: str | Sequence[str]) -> tuple[str, ...]:
     try:
-        words = shlex.split(command)
-    except ValueError as error:
+        words = tuple(shlex.split(command) if isinstance(command, str) else command)
+    except (TypeError, ValueError) as error:
         raise InvalidInput(f"the command cannot be split into words: {error}") from error
-    if not words:
+    if not all(isinstance(word, str) for word in words):
+        raise InvalidInput(f"the words of a command must be str, not {words!r}")
+    if not words or not words[0]:
         raise InvalidInput("the command is empty")
-    if "\0" in command:
+    if any("\0" in word for word in (command, *words)):
         raise InvalidInput("the command has a NUL in it")
     return words
 

@@ -49,6 +49,9 @@ class Runner:
         self._line: socket.socket | None = None
         self._pid = 0
 
+    def __reduce__(self) -> tuple[type[Runner], tuple[()]]:
+        return Runner, ()  # another process starts its own
+
     def run(
         self,
         program: str,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,7 +27,7 @@ def environment(name: str) -> Path:
     """Return the folder of the programs of a framework's environment."""
     FOLDER.mkdir(exist_ok=True)
     place, ready = FOLDER / name, FOLDER / f"{name}.ready"
-    wanted = "\n".join([sys.version, *REQUIREMENTS[name], (ROOT / "pyproject.toml").read_text()])
+    wanted = "\n".join([sys.version, *REQUIREMENTS[name], *_dependencies()])
     with (FOLDER / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists() or ready.read_text() != wanted:
@@ -36,6 +37,11 @@ def environment(name: str) -> Path:
             _run("pip", "--python", python, "install", "-q", "-e", str(ROOT), *REQUIREMENTS[name])
             ready.write_text(wanted)
     return place / "bin"
+
+
+def _dependencies() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [str(each) for each in project["dependencies"]]
 
 
 def _run(*arguments: str) -> None:

@@ -48,7 +48,7 @@ Case = Callable[[Post], Iterable[Answered]]
 CASES: dict[str, Case] = {
     "accepted": lambda post: [post("github", b"{}", github(key="1"))],
     "duplicate": lambda post: [post("github", b"{}", github(key="1")) for _ in range(2)],
-    "conflict": lambda post: [post("github", b, github(b, key="1")) for b in (b"{}", b"[]")],
+    "conflict": lambda post: [post("github", b, github(b, key="1")) for b in (b"{}", b'{"n": 1}')],
     "two": lambda post: [post("github", b"{}", github(key=key)) for key in "12"],
     "unrouted": lambda post: [post("github", b"{}", github(key="1", event="ping"))],
     "full": lambda post: [post("github", b"{}", github(key=key, event="full")) for key in "12"],

@@ -35,7 +35,8 @@ def message(body: bytes = b"", **fields: Any) -> Message:
 
 
 def context(**fields: Any) -> Any:
-    given = {"attempt": 2, "fence": 41, "idempotency_key": "ab" * 32, "lost": False}
+    store = SimpleNamespace(engine=SimpleNamespace(path="/srv/hooks.db"))
+    given = {"attempt": 2, "fence": 41, "idempotency_key": "ab" * 32, "lost": False, "store": store}
     return SimpleNamespace(**{**given, **fields})
 
 
@@ -87,11 +88,12 @@ def test_a_command_need_not_read_a_large_body(script: Callable[..., Command]) ->
     script("exit 0")(message(b"x" * 20_000_000), context())
 
 
+# COMMAND-3
 def test_what_is_known_of_the_message_is_in_its_environment(
     shown: Callable[[Message], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FENCEPOST_HEADER_X_LEFT", "of another message")
-    monkeypatch.setenv("FENCEPOST_STORE", "hooks.db")
+    monkeypatch.setenv("FENCEPOST_STORE", "other.db")
 
     found = {
         name: value
@@ -101,7 +103,7 @@ def test_what_is_known_of_the_message_is_in_its_environment(
 
     assert json.loads(found.pop("FENCEPOST_HEADERS")) == {"x-github-event": "pus\u00e9"}
     assert found == {
-        "FENCEPOST_STORE": "hooks.db",
+        "FENCEPOST_STORE": "/srv/hooks.db",
         "FENCEPOST_QUEUE": "mail",
         "FENCEPOST_MESSAGE_ID": "7",
         "FENCEPOST_KEY": "order-7",

@@ -1,0 +1,53 @@
+"""A route: which messages go to a handler, and how they stand in its queue."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..store import Message
+from ..store.message import Address, LanePolicy, Limits
+from ..store.validate import error_text, key
+
+Lane = Callable[[Message], str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which messages go to a handler."""
+
+    source: str
+    pattern: str
+    queue: str
+    lane: Lane | None
+    lane_policy: LanePolicy
+    priority: int
+
+    def matches(self, message: Message) -> bool:
+        """True for an event that the pattern names, or that lies below it after a dot."""
+        if message.source != self.source:
+            return False
+        return any(
+            fnmatch.fnmatchcase(message.event, pattern)
+            for pattern in (self.pattern, f"{self.pattern}.*")
+        )
+
+    def address(self, message: Message, limits: Limits) -> Address:
+        """Return where a message that matches goes; without a lane when that cannot be had."""
+        lane, refused = None, None
+        if self.lane is not None:
+            try:
+                chosen = self.lane(message)
+                lane = None if chosen is None else key(str(chosen), "lane")
+            except BaseException as error:  # noqa: BLE001 - kept with its error, for an operator
+                refused = f"no lane: {type(error).__name__}: {error_text(error)}"
+        return Address(
+            queue=self.queue,
+            priority=self.priority,
+            max_attempts=limits.max_attempts,
+            retry_for_ms=limits.retry_for_ms,
+            lane=lane,
+            lane_policy=self.lane_policy,
+            refused=refused,
+        )
