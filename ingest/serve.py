@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from typing import cast
 
 import uvicorn
 from multiprocess.connection import Connection
@@ -14,6 +15,7 @@ from ..store.errors import InvalidInput
 from ..workers.incarnation import Role
 from ..workers.log import configure
 from ..workers.page import Page
+from ..workers.preload import app_of
 from .app import App
 from .receiver import Receiver
 from .wire import Wire
@@ -63,7 +65,7 @@ def _serve(
     # handler that was there before it: this one.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     receiver = Receiver(
-        load(),
+        cast(App, app_of(load)),
         on_ready=lambda: line.send_bytes(b"ready 0"),
         on_waiting=lambda: line.send_bytes(b"waiting"),
     )

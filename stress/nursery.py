@@ -127,7 +127,7 @@ def _serve(parent: int, line: socket.socket) -> None:
     forks.serve(line, _live)
 
 
-def _live(fds: list[int]) -> None:
+def _live(_what: bytes, fds: list[int]) -> None:
     call, *others = fds
     with open(call, "rb") as file:
         parent, entry, arguments = ForkingPickler.loads(file.read())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -27,8 +28,7 @@ def describe(
 
     `main`: the arguments may need what the program's own main module defines.
     """
-    preparation = spawn.get_preparation_data(name)
-    del preparation["authkey"]  # not to be written anywhere, and nobody listens
+    preparation = {**_preparation(), "name": name}
     if not main:
         preparation = {
             key: value for key, value in preparation.items() if not key.startswith("init_main")
@@ -38,7 +38,18 @@ def describe(
     return bytes(ForkingPickler.dumps((preparation, call)))
 
 
-def be_born(parent: int, fds: list[int]) -> None:
+_prepared: dict[str, Any] = {}
+
+
+def _preparation() -> dict[str, Any]:
+    """Return what this process is like; what it was like while its folder is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        _prepared.update(spawn.get_preparation_data(""))
+        del _prepared["authkey"]  # not to be written anywhere, and nobody listens
+    return _prepared
+
+
+def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
     """Be the process that the descriptors make it, until it ends.
 
     They are: a file with the description, the line to the supervisor, the page, where
@@ -46,22 +57,37 @@ def be_born(parent: int, fds: list[int]) -> None:
     """
     die_with_parent(parent)
     description, line, page, stacks, *others = fds
+    faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
+    calm()
+    entry, arguments = understand(description, prepared=prepared)
+    entry(Connection(line), Page(page), parent, *arguments, *others)
+
+
+def calm() -> None:
+    """Leave a terminal's signals to the supervisor, hear the others, and read nothing."""
     for number in _NOT_FOR_US:
         signal.signal(number, signal.SIG_IGN)
-    faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _read_nothing()
+
+
+def understand(
+    description: int, *, prepared: bool = False
+) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    """Return the call that was described, in a process made like the one that described it."""
     with open(description, "rb") as file:
         preparation, call = ForkingPickler.loads(file.read())
     # As in multiprocess: a main module that starts processes while it is imported is refused.
     current: Any = process.current_process()
     current._inheriting = True
     try:
+        if prepared:
+            preparation = {"name": preparation["name"]}
         spawn.prepare(preparation)
         entry, arguments = ForkingPickler.loads(call)
     finally:
         del current._inheriting
-    entry(Connection(line), Page(page), parent, *arguments, *others)
+    return entry, arguments
 
 
 def _read_nothing() -> None:

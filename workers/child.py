@@ -16,6 +16,7 @@ from .holdings import Holdings
 from .log import configure
 from .outage import patiently
 from .page import Page
+from .preload import app_of
 from .recycle import Recycle
 from .worker import Worker
 
@@ -38,7 +39,7 @@ def work(
     """
     configure()
     signals = _signal_pipe()
-    app = load()
+    app = app_of(load)
     handlers = {
         name: handler for name, handler in app.handlers.items() if queues is None or name in queues
     }

@@ -73,6 +73,9 @@ class CommandApp:
     store_options: Mapping[str, Any]
     handlers: Mapping[str, Handler]
 
+    def check(self) -> None:
+        """Accept it: its commands were checked when it was made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:

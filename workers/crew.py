@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from .code import Code
 from .incarnation import End, Incarnation, Role
 from .log import log
-from .template import Template
 
 _FIRST_DELAY_SECONDS = 0.1
 _MAX_DELAY_SECONDS = 1.0
 # Between tries while others of the crew do their work.
 _HOPELESS_DELAY_SECONDS = 10.0
+# While other crews do theirs.
+_MAX_HOPELESS_DELAY_SECONDS = 60.0
 _MAX_FALSE_STARTS = 5
 _HEALTHY_SECONDS = 1.0
 # For closing the store, and threads that are about to end.
@@ -27,24 +29,29 @@ class Crew:
 
     Attributes:
         size: How many are wanted.
-        failed: There is none, and five in a row could not be started.
-        gave_up: The last that were to be replaced were not: their successors do not start.
+        failed: There is none, and five in a row could not be started. One that is not vital
+            is tried on, less and less often.
+        gave_up: Processes of the code that is on trial do not start.
         start_at: time.monotonic() from which the next may be started.
     """
 
-    def __init__(self, role: Role, size: int, template: Template, *, start_seconds: float) -> None:
+    def __init__(
+        self, role: Role, size: int, code: Code, *, start_seconds: float, vital: bool = True
+    ) -> None:
         self.role = role
         self.size = size
         self.failed = False
         self.gave_up = False
         self.start_at = 0.0
         self._members: list[Incarnation] = []
-        self._template = template
+        self._code = code
+        self._vital = vital
         self._start_seconds = start_seconds
         self._false_starts = 0
         self._false_start_at = 0.0
         self._early_deaths = 0
         self._was_up = False
+        self._rounds = 0
 
     def __iter__(self) -> Iterator[Incarnation]:
         """All that have not ended yet."""
@@ -54,6 +61,11 @@ class Crew:
     def complete(self) -> bool:
         """As many as are wanted are up."""
         return sum(each.ready for each in self._staying()) >= self.size
+
+    @property
+    def settled(self) -> bool:
+        """It is complete, or others need not wait until it is."""
+        return self.complete or (not self._vital and self._rounds > 0)
 
     @property
     def short(self) -> bool:
@@ -66,12 +78,19 @@ class Crew:
         for each in self._members:
             each.outdated = True
 
+    def go_back(self) -> None:
+        """Go on with the processes and the code from before a reload."""
+        self.gave_up = False
+        self._false_starts, self.start_at = 0, 0.0
+        for each in self._members:
+            each.outdated = False
+
     def fit(self) -> list[Incarnation]:
         """Start those that are missing, tell those to leave that are too many; return new ones."""
         started = []
-        while self.short and time.monotonic() >= self.start_at and self._template.is_up:
+        while self.short and time.monotonic() >= self.start_at and self._code.is_up:
             try:
-                started.append(Incarnation(self.role, self._template))
+                started.append(Incarnation(self.role, self._code))
             except OSError as error:
                 log.warning("no process", role=self.role.name, error=str(error))
                 self.start_at = time.monotonic() + _MAX_DELAY_SECONDS
@@ -96,7 +115,7 @@ class Crew:
             elif not each.ready and each.started < now - self._start_seconds:
                 each.kill(f"not up after {self._start_seconds:g} s")
             elif each.ready and self._false_start_at < each.started < now - _HEALTHY_SECONDS:
-                self._false_starts = 0
+                self._false_starts = self._rounds = 0
 
     def clear(self) -> list[tuple[Incarnation, End]]:
         """Take those out that have ended, and say how."""
@@ -136,15 +155,26 @@ class Crew:
         self._false_start_at = time.monotonic()
         if self._false_starts < _MAX_FALSE_STARTS:
             return
-        if any(other.ready for other in self._members):
+        if self._code.on_trial:
+            self.gave_up = True
+        elif any(other.ready for other in self._members):
             log.error("a process does not start; the others go on", role=self.role.name)
             self.start_at = time.monotonic() + _HOPELESS_DELAY_SECONDS
-            self.gave_up = self.renews
             for other in self._members:
                 other.outdated = False
-        else:
+        elif self._vital:
             log.error("giving up: a process does not start", role=self.role.name)
             self.failed = True
+        else:
+            longest = _MAX_HOPELESS_DELAY_SECONDS
+            delay = min(longest, _MAX_DELAY_SECONDS * 2 ** min(self._rounds, 9))
+            self._rounds += 1
+            self.start_at = time.monotonic() + delay
+            log.error(
+                "a process does not start; it is tried again",
+                role=self.role.name,
+                after_seconds=delay,
+            )
 
 
 def _dispensable(each: Incarnation) -> tuple[bool, bool, bool, float]:

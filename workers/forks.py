@@ -12,8 +12,12 @@ from collections.abc import Callable
 
 _MOST_FDS = 16
 
+# What a child can be asked to be.
+FORK = b"fork"
+PRELOAD = b"preload"
 
-def ask(line: socket.socket, fds: list[int]) -> int:
+
+def ask(line: socket.socket, fds: list[int], what: bytes = FORK) -> int:
     """Return the pid of a new child of this process, to which the descriptors were given.
 
     Raises:
@@ -21,7 +25,7 @@ def ask(line: socket.socket, fds: list[int]) -> int:
         OSError: The kernel refuses to fork.
     """
     try:
-        socket.send_fds(line, [b"fork"], fds)
+        socket.send_fds(line, [what], fds)
         answer = int(line.recv(32) or b"0")
     except (OSError, ValueError) as error:
         raise ConnectionError("the process that forks does not answer") from error
@@ -32,8 +36,10 @@ def ask(line: socket.socket, fds: list[int]) -> int:
     raise OSError(-answer, "cannot fork")
 
 
-def serve(line: socket.socket, live: Callable[[list[int]], None]) -> None:
-    """Fork for whoever asks, until they hang up; each child calls `live` with what it was given.
+def serve(line: socket.socket, live: Callable[[bytes, list[int]], None]) -> None:
+    """Fork for the process that asks, until it hangs up; each child calls `live`.
+
+    `live` is given what the child was asked to be, and the descriptors.
 
     It returns in the child too, when `live` has.
     """
@@ -47,7 +53,7 @@ def serve(line: socket.socket, live: Callable[[list[int]], None]) -> None:
             return  # who asked was killed, with an answer unread
         if born:
             line.close()
-            live(given)
+            live(message, given)
             return
         for fd in given:
             os.close(fd)

@@ -89,6 +89,10 @@ class Application(Protocol):
         """Its handlers by name."""
         ...
 
+    def check(self) -> None:
+        """Raise InvalidInput when it makes no sense as a whole."""
+        ...
+
 
 def make_handler(
     function: Function,

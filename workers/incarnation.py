@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from multiprocess.connection import Connection
 
 from .birth import describe
+from .code import Code
 from .log import log
 from .nameless import nameless
 from .page import Page, Work
-from .template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Incarnation:
             supervisor until then.
     """
 
-    def __init__(self, role: Role, template: Template) -> None:
+    def __init__(self, role: Role, code: Code) -> None:
         """Start it.
 
         Raises:
@@ -117,9 +117,7 @@ class Incarnation:
             description = theirs.enter_context(
                 nameless(describe(name, role.entry, role.arguments, main=role.main))
             )
-            self.pid = template.fork(
-                [description, far_end.fileno(), self.page.fd, stacks, *role.fds]
-            )
+            self.pid = code.fork([description, far_end.fileno(), self.page.fd, stacks, *role.fds])
             undo.pop_all()
 
     @property

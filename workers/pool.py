@@ -16,6 +16,7 @@ from .child import Load, work
 from .command import Commands
 from .handler import Application, set_caps
 from .incarnation import Role
+from .preload import Wanted
 from .recycle import Recycle
 from .sizing import Sizing
 from .supervisor import Supervisor
@@ -98,6 +99,7 @@ def run_pool(
     asked = milliseconds(app.store_options.get("busy_timeout", 5.0), "busy_timeout") / 1000
     patience = min(_PATIENCE_SECONDS, asked)
     open_store = partial(connect, app.store, **{**app.store_options, "busy_timeout": patience})
+    main = not isinstance(load, Target | Commands)
     with open_store() as store, open_store() as keeping:
         sizing = _sizing(store, options, names)
         pool = None if options.workers is None else store.engine.pools.begin(names, sizing.size)
@@ -105,11 +107,19 @@ def run_pool(
             store,
             keeping,
             pool=pool,
+            wanted=Wanted(
+                load,
+                main=main,
+                store=app.store,
+                queues=options.queues,
+                seconds=options.start_timeout,
+                most_memory=options.max_memory,
+            ),
             workers=Role(
                 "worker",
                 work,
                 (load, pool, options.queues, options.lease, options.recycle),
-                main=not isinstance(load, Target | Commands),
+                main=main,
             ),
             sizing=sizing,
             others=others,

@@ -10,6 +10,7 @@ from multiprocess.connection import wait
 
 from ..store import Store
 from ..store.errors import FencepostError
+from .code import Code
 from .crew import Crew
 from .guard import Guard
 from .incarnation import Incarnation, Role
@@ -17,6 +18,7 @@ from .keeper import Keeper
 from .log import log
 from .notify import Notifier
 from .orphan import adopting
+from .preload import Wanted
 from .rescue import Rescue
 from .signals import Signals, listening
 from .sizing import Sizing
@@ -54,6 +56,7 @@ class Supervisor:
     Args:
         pool: Its id in the store's register; None for no workers at all.
         keeping: Another opening of the store, for what goes on while this one is waited for.
+        wanted: The app that they run.
         lease: Seconds, of the claims of its workers.
         start_seconds: What a process has to come up in.
         done: Asked ten times a second; True ends the run as SIGTERM would.
@@ -66,6 +69,7 @@ class Supervisor:
         keeping: Store,
         *,
         pool: int | None,
+        wanted: Wanted,
         workers: Role,
         sizing: Sizing,
         others: Sequence[Role],
@@ -79,9 +83,13 @@ class Supervisor:
         self._pool = pool
         self._sizing = sizing
         self._template = Template()
-        self._workers = Crew(workers, sizing.size, self._template, start_seconds=start_seconds)
+        self._code = Code(self._template, wanted)
+        # A receiver goes on when its pool cannot.
+        self._workers = Crew(
+            workers, sizing.size, self._code, start_seconds=start_seconds, vital=not others
+        )
         self._crews = [
-            *(Crew(role, 1, self._template, start_seconds=start_seconds) for role in others),
+            *(Crew(role, 1, self._code, start_seconds=start_seconds) for role in others),
             self._workers,
         ]
         self._rescue = Rescue(self._engine, pool)
@@ -97,6 +105,8 @@ class Supervisor:
         self._quiet = False
         self._failed = False
         self._reloading = False
+        self._trying = False
+        self._reload_again = False
         # What is left to do to end: each from its moment on.
         self._steps: list[tuple[float, Callable[[], None]]] = []
         self._told: tuple[str, int] | None = None
@@ -138,7 +148,9 @@ class Supervisor:
             self._bereaved = False
             self._clear_at = time.monotonic() + _CLEAR_SECONDS
             self._clear()
-            self._strays.reap([self._template.pid, *(each.pid for each in self._all())])
+            self._strays.reap(
+                [self._template.pid, *self._code.pids, *(each.pid for each in self._all())]
+            )
 
     def _look_for_others(self) -> None:
         if not self._steps:
@@ -218,14 +230,47 @@ class Supervisor:
         while self._all():
             self._clear()
             wait([each.line for each in self._all() if each.line is not None], _DONE_SECONDS)
+        self._code.end()
         self._template.end()
 
     def _reload(self) -> None:
+        """Load the app anew; what runs goes on until that has come up."""
+        if self._code.on_trial:
+            self._reload_again = True
+            return
         log.info("reloading")
         self._reloading = True
         self._notifier.reloading()
-        for crew in self._crews:
-            crew.reload()
+        self._code.reload()
+
+    def _try_code(self) -> None:
+        """Replace each process once the new code is loaded; keep the old when that fails."""
+        self._code.keep_up()
+        if (why := self._code.verdict()) is not None:
+            self._end_reload(why)
+        elif self._code.on_trial and not self._trying:
+            self._trying = True
+            for crew in self._crews:
+                crew.reload()
+        elif self._trying and any(crew.gave_up for crew in self._crews):
+            self._code.go_back()
+            for crew in self._crews:
+                crew.go_back()
+            self._end_reload("the new processes do not start")
+        elif self._trying and not any(crew.renews for crew in self._crews) and self._is_complete:
+            self._code.accept()
+            self._end_reload()
+
+    def _end_reload(self, failure: str | None = None) -> None:
+        self._reloading = self._trying = False
+        if failure is None:
+            log.info("reloaded")
+        else:
+            log.error("not reloaded: the old code goes on", error=failure)
+        self._notifier.tell("READY=1")
+        if self._reload_again:
+            self._reload_again = False
+            self._reload()
 
     def _hush(self, each: Incarnation) -> None:
         each.send(b"quiet" if self._quiet else b"resume")
@@ -235,13 +280,13 @@ class Supervisor:
             self._sizing.look()
             self._workers.size = self._sizing.size
         self._template.keep_up()
+        self._try_code()
         for crew in self._crews:
             for each in crew.fit():
                 if self._quiet and crew is self._workers:
                     self._hush(each)  # before it can claim
-        hopeless = self._template.failures >= MAX_FAILURES and not any(
-            each.ready for each in self._all()
-        )
+        failures = max(self._template.failures, self._code.failures)
+        hopeless = failures >= MAX_FAILURES and not any(each.ready for each in self._all())
         if hopeless or any(crew.failed for crew in self._crews):
             self._failed = True
             self._stop()
@@ -261,7 +306,8 @@ class Supervisor:
         stacks = {each.stacks: each for each in self._all() if each.stacks not in self._stacks}
         template = [] if self._template.line is None else [self._template.line]
         pause, slept_ms = self._pause(now), -self._engine.now_ms()
-        heard = wait([*lines, *stacks, *template, signals.fd], pause)
+        code = self._code.lines
+        heard = wait([*lines, *stacks, *template, *code, signals.fd], pause)
         slept_ms += self._engine.now_ms()
         if slept_ms > (pause + self._slept_seconds) * 1000:
             for each in self._workers:
@@ -274,6 +320,8 @@ class Supervisor:
                 self._stacks[event] = now + _STACKS_SECONDS
             elif event in template:
                 self._template.hear()
+            elif event in code:
+                code[event].hear()
         for each in self._all():
             if self._stacks.get(each.stacks, float("inf")) <= time.monotonic():
                 del self._stacks[each.stacks]
@@ -292,20 +340,15 @@ class Supervisor:
             times += [now + _DONE_SECONDS] if self._done is not None else []
         return max(0.0, min(times) - now)
 
+    @property
+    def _is_complete(self) -> bool:
+        return all(crew.settled for crew in self._crews)
+
     def _announce(self) -> None:
-        """Say that all is up, for the first time or again after a reload."""
-        if not all(crew.complete for crew in self._crews):
-            return
-        if not self._announced:
+        """Say that all is up, for the first time."""
+        if self._is_complete and not self._announced:
             self._announced = True
             self._on_ready()
-            self._notifier.tell("READY=1")
-        if self._reloading and not any(crew.renews for crew in self._crews):
-            self._reloading = False
-            if any(crew.gave_up for crew in self._crews):
-                log.error("not reloaded: the new processes do not start, the old ones stay")
-            else:
-                log.info("reloaded")
             self._notifier.tell("READY=1")
 
     def _tell(self) -> None:

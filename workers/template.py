@@ -16,13 +16,13 @@ import sys
 import time
 
 from . import forks
-from .birth import be_born
 from .log import log
 from .orphan import die_with_parent
 
 _IMPORTS = ("fencepost", "fencepost.store.sqlite.engine", "fencepost.workers.child")
+_CALLS = "fencepost.workers.preload"  # it imports this module
 # Elsewhere nobody adopts orphans; there each process is started anew.
-_FORKS = sys.platform == "linux"
+FORKS = sys.platform == "linux"
 _ANSWER_SECONDS = 5.0
 _START_SECONDS = 60.0
 _AGAIN_SECONDS = 1.0
@@ -50,11 +50,11 @@ class Template:
     @property
     def is_up(self) -> bool:
         """It can fork."""
-        return self._up or not _FORKS
+        return self._up or not FORKS
 
     def keep_up(self) -> None:
         """Begin one when there is none: at most one a second, and fewer of what never comes up."""
-        if not _FORKS:
+        if not FORKS:
             return
         if self.line is not None and not self._up and time.monotonic() >= self._give_up_at:
             self.end()
@@ -81,17 +81,17 @@ class Template:
         else:
             self.end()
 
-    def fork(self, fds: list[int]) -> int:
+    def fork(self, fds: list[int], what: bytes = forks.FORK) -> int:
         """Return the pid of a new child of this process, to which the descriptors were given.
 
         Raises:
             OSError: There is none: the kernel refuses, or the template has died.
         """
-        if not _FORKS:
+        if not FORKS:
             return spawn("workers.birth", "be_born", fds)
         assert self.line is not None
         try:
-            return forks.ask(self.line, fds)
+            return forks.ask(self.line, fds, what)
         except ConnectionError:
             self.end()
             raise
@@ -150,10 +150,10 @@ def spawn(module: str, function: str, fds: list[int]) -> int:
 def serve(parent: int, fds: list[int]) -> None:
     """Be the template until the supervisor is gone."""
     die_with_parent(parent)
-    for name in _IMPORTS:
+    for name in (*_IMPORTS, _CALLS):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy what it inherits
     line = socket.socket(fileno=fds[0])
     line.send(b"up")
-    forks.serve(line, functools.partial(be_born, parent))
+    forks.serve(line, functools.partial(importlib.import_module(_CALLS).obey, parent))

@@ -10,14 +10,18 @@ import time
 
 import pytest
 
+from fencepost.workers.code import Code
 from fencepost.workers.crew import Crew
 from fencepost.workers.incarnation import End, Role
 from fencepost.workers.orphan import adopting
 from fencepost.workers.page import Work
+from fencepost.workers.preload import Wanted
 from fencepost.workers.strays import Strays
 from fencepost.workers.template import Template
 
 from ..processes import is_gone, wait_until
+
+CODE = Code(Template(), Wanted(print, main=False, store="", queues=None, seconds=60))
 
 
 def test_an_orphan_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +90,7 @@ def test_after_a_thousand_early_deaths_in_a_row_the_next_is_started_all_the_same
         leaving = False
         started = time.monotonic()
 
-    crew = Crew(Role("worker", print), 1, Template(), start_seconds=60)
+    crew = Crew(Role("worker", print), 1, CODE, start_seconds=60)
     for _ in range(1100):
         end = End("", signal=9, code=0, own_doing=False, work=Work(claims=1))
         crew._judge(Member(), end)  # type: ignore[arg-type]
@@ -103,7 +107,7 @@ def test_who_has_nothing_left_to_do_and_does_not_end_is_killed() -> None:
         def kill(self, why: str) -> None:
             self.why = why
 
-    crew, member = Crew(Role("worker", print), 1, Template(), start_seconds=60), Member()
+    crew, member = Crew(Role("worker", print), 1, CODE, start_seconds=60), Member()
     crew._members.append(member)  # type: ignore[arg-type]
 
     crew.enforce_times()
