@@ -231,9 +231,10 @@ class Outcome:
     """What became of an operator's wish; true when it was fulfilled.
 
     Attributes:
-        kind: "replayed", "copied" or "cancelled"; else why nothing was changed. "claimed": a
+        kind: "replayed", "copied", "cancelled" or "moved"; else why nothing was changed. "claimed": a
             process holds it. "active": it waits to be claimed. "completed",
-            "already_cancelled", "not_found". "unrecoverable": its body is gone.
+            "already_cancelled", "not_found". "unrecoverable": its body is gone. "present":
+            the queue it was to be moved to has its message, or its key, already.
         holder: The pid of the process that holds it, when "claimed".
         delivery, message: The ids of what is new, when "copied".
     """
@@ -242,16 +243,18 @@ class Outcome:
         "replayed",
         "copied",
         "cancelled",
+        "moved",
         "claimed",
         "active",
         "completed",
         "already_cancelled",
         "not_found",
         "unrecoverable",
+        "present",
     ]
     holder: int | None = None
     delivery: int | None = None
     message: int | None = None
 
     def __bool__(self) -> bool:
-        return self.kind in ("replayed", "copied", "cancelled")
+        return self.kind in ("replayed", "copied", "cancelled", "moved")

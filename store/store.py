@@ -289,6 +289,16 @@ class Store:
         """Cancel deliveries in one transaction; outcomes in their order."""
         return self.engine.cancel([validate.id(id) for id in validate.each(ids, "ids")])
 
+    def move_many(self, ids: Iterable[int], target_queue: str) -> list[Outcome]:
+        """Give ready, scheduled and dead deliveries to another queue; outcomes in their order.
+
+        Of a lane give the oldest first. Their idempotency keys stay the same, and the key of
+        a job that was enqueued without a source is from now on unique in the new queue. What
+        is leased is left, and so is a message that has a delivery there. Caps do not count.
+        """
+        queue = validate.name(target_queue, "target_queue")
+        return self.engine.move([validate.id(id) for id in validate.each(ids, "ids")], queue)
+
     def pause(self, queue: str) -> bool:
         """Stop claiming from a queue until it is resumed; handlers that run finish.
 

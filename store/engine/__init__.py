@@ -208,6 +208,10 @@ class Engine(Protocol):
         """End ready deliveries, or give up dead ones for good, in one transaction."""
         ...
 
+    def move(self, ids: Sequence[int], queue: str) -> list[Outcome]:
+        """Give ready and dead deliveries to another queue, in one transaction."""
+        ...
+
     def pause(self, queue: str, paused: bool) -> bool:
         """Let nothing of a queue be claimed, or claim on; False when nothing was known of it.
 

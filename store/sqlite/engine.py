@@ -20,9 +20,11 @@ from . import (
     files,
     forks,
     listing,
+    move,
     operate,
     probe,
     queues,
+    reap,
     settle,
 )
 from .alive import Alive
@@ -213,6 +215,13 @@ class SqliteEngine:
     def cancel(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("cancel") as write:
             return [operate.cancel(write, id) for id in ids]
+
+    @again_when_full
+    def move(self, ids: Sequence[int], queue: str) -> list[Outcome]:
+        with self._door.write("move") as write:
+            reap.reap_expired(write)
+            reap.promote_due(write)
+            return [move.move(write, id, queue) for id in ids]
 
     @again_when_full
     def pause(self, queue: str, paused: bool) -> bool:

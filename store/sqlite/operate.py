@@ -69,11 +69,11 @@ def replay(write: Write, id: int) -> Outcome:
 
     What is done stays so: a copy of the message goes to the same queue.
     """
-    was = _find(write, id)
+    was = find(write, id)
     if was is None:
         return Outcome("not_found")
     if was.state in LIVE:
-        return _claimed(write, id) if was.state == "leased" else Outcome("active")
+        return claimed(write, id) if was.state == "leased" else Outcome("active")
     if not write.run(_HAS_BODY, {"id": was.message_id}):
         return Outcome("unrecoverable")
     if was.state == "done":
@@ -87,11 +87,11 @@ def replay(write: Write, id: int) -> Outcome:
 
 def cancel(write: Write, id: int) -> Outcome:
     """End a delivery that nobody holds, or give up a dead one for good."""
-    was = _find(write, id)
+    was = find(write, id)
     if was is None:
         return Outcome("not_found")
     if was.state == "leased" and not was.lapsed:
-        return _claimed(write, id)
+        return claimed(write, id)
     if was.state == "done":
         return Outcome("completed")
     if was.state == "cancelled":
@@ -115,11 +115,13 @@ def _copy(write: Write, was: Standing) -> Outcome:
     return Outcome("copied", delivery=delivery, message=copy)
 
 
-def _claimed(write: Write, id: int) -> Outcome:
+def claimed(write: Write, id: int) -> Outcome:
+    """Say which process holds a delivery."""
     ((pid,),) = write.run(_HOLDER, {"id": id})
     return Outcome("claimed", holder=pid)
 
 
-def _find(write: Write, id: int) -> Standing | None:
+def find(write: Write, id: int) -> Standing | None:
+    """Return a delivery as it stands."""
     rows = write.run(_FIND, {"id": id, "now": write.now_ms})
     return Standing(*rows[0]) if rows else None

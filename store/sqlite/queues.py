@@ -73,8 +73,11 @@ _ARRIVE = {
 _SCHEDULED = "update fp_queue set scheduled = scheduled + :more where name = :queue"
 
 _LEAVE = {
-    state: f"update fp_queue set {state} = {state} - :count where name = :queue"  # noqa: S608
-    for state in ("done", "dead", "cancelled")
+    state: (
+        f"update fp_queue set {state} = {state} - :count, scheduled = scheduled - :due,"  # noqa: S608
+        " bytes = bytes - :bytes where name = :queue"
+    )
+    for state in ("ready", "done", "dead", "cancelled")
 }
 
 
@@ -154,6 +157,6 @@ def scheduled(write: Write, queue: str, more: int) -> None:
     write.run(_SCHEDULED, {"queue": queue, "more": more})
 
 
-def left(write: Write, queue: str, state: str, count: int) -> None:
-    """Count deliveries out that were deleted; none of them was ready or leased."""
-    write.run(_LEAVE[state], {"queue": queue, "count": count})
+def left(write: Write, queue: str, state: str, count: int, *, bytes: int = 0, due: int = 0) -> None:
+    """Count deliveries out that are gone; `bytes` and `due` are of those that were ready."""
+    write.run(_LEAVE[state], {"queue": queue, "count": count, "bytes": bytes, "due": due})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fencepost import LeaseLost, LimitExceeded, QueueFull
@@ -268,6 +268,39 @@ class Queues:
         self._end(job, "cancelled", now)
         return "cancelled"
 
+    def move(self, job: Job, queue: str, now: int) -> str:
+        """Give a job to another queue."""
+        for other in self.jobs:
+            if other.state == "leased" and other.until is not None and other.until <= now:
+                self._take_back(other, now)
+        if job.state in ("leased", "done", "cancelled"):
+            return {"leased": "claimed", "done": "completed"}.get(job.state, "already_cancelled")
+        if job.draft.queue == queue:
+            return "present"
+        known = None if job.copy_of else self.known(queue, job.draft.key)
+        if known is not None:
+            if known.forgotten_at is None or known.forgotten_at > now:
+                return "present"
+            self._forget(known)
+        before = job.lane
+        job.draft = replace(job.draft, queue=queue)
+        if before is not None and self.heads.get(before) is job:
+            del self.heads[before]
+        self._fill(before)
+        if job.lane is not None and (job.parked or (job.state == "ready" and not job.aside)):
+            self._join(job, job.lane, now)
+        return "moved"
+
+    def _join(self, job: Job, lane: Lane, now: int) -> None:
+        """Have a job that was moved be the head of a lane, unless that has to stay."""
+        head = self.heads.get(lane)
+        newer = head is not None and self.jobs.index(head) > self.jobs.index(job)
+        if head is None or (head.state == "ready" and newer):
+            self.heads[lane] = job
+        elif job.parked:
+            job.parked = False
+            self._keep(job, now)
+
     def sweep(self, now: int) -> int:
         over = [job for job in self.jobs if job.forgotten_at is not None]
         forgotten = [job for job in over if (job.forgotten_at or 0) <= now]
@@ -340,11 +373,15 @@ class Queues:
         job.state = state
         job.due = job.until = job.holder = None
         job.parked = state == "dead" and job.lane is not None and job.draft.policy == "park"
-        keep_body = self.caps.get(job.draft.queue, Caps()).keep_body_ms
-        job.forgotten_at = None if job.parked else now + max(job.draft.keep, keep_body)
-        job.body_until = now + keep_body if state == "done" and keep_body else None
+        self._keep(job, now)
         if not job.parked:
             self._leave(job)
+
+    def _keep(self, job: Job, now: int) -> None:
+        """Say how long it is remembered, and its body."""
+        keep_body = self.caps.get(job.draft.queue, Caps()).keep_body_ms
+        job.forgotten_at = None if job.parked else now + max(job.draft.keep, keep_body)
+        job.body_until = now + keep_body if job.state == "done" and keep_body else None
 
     def _forget(self, job: Job) -> None:
         job.gone = True

@@ -306,6 +306,15 @@ class QueueMachine(StoreMachine):
         outcomes = self.stores[which].cancel_many([job.id for job in jobs])
         assert [outcome.kind for outcome in outcomes] == wanted
 
+    @rule(which=OPENINGS, back=picks, name=st.integers(0, 1))
+    def move(self, which: int, back: list[int], name: int) -> None:
+        jobs = self._picked(sorted(set(back), reverse=True))
+        if not jobs:
+            return  # it would still take back what has expired
+        wanted = [self._moved().move(job, QUEUES[name], self.now) for job in jobs]
+        outcomes = self.stores[which].move_many([job.id for job in jobs], QUEUES[name])
+        assert [outcome.kind for outcome in outcomes] == wanted
+
     @rule(which=OPENINGS)
     def sweep(self, which: int) -> None:
         assert self.stores[which].sweep() == self._moved().sweep(self.now)
