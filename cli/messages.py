@@ -182,6 +182,7 @@ _WHY = {
     "not_found": "there is no such delivery",
     "unrecoverable": "it is done and its body is gone (keep_body_for= on a source, handler or"
     " queue keeps bodies)",
+    "routed": "it has deliveries, which can be replayed",
 }
 
 

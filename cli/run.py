@@ -115,7 +115,7 @@ _COMMANDS = (
     click.option(
         "--max-attempts",
         type=click.IntRange(1, 2**31),
-        help="With --exec: until a message is dead.  [default: 8]",
+        help="With --exec: a message that failed so often is dead, before its 3 days are over.",
     ),
 )
 _OF_COMMANDS = ("store", "timeout", "max_attempts")
@@ -155,6 +155,9 @@ def _commands(command: _Command) -> _Command:
 def up(target: str, make_folder: bool, host: str, port: int, **pool: Any) -> None:
     """Run the receiver and the worker pool of TARGET together.
 
+    A message that fails is tried again for 3 days, ten times within the first 15 minutes,
+    then at most 1 h apart; handlers may set max_attempts, retry_for and backoff.
+
     Example: fencepost up hooks.py --workers 4 --port 8000
     """
     load, app = _load(target, make_folder)
@@ -193,6 +196,9 @@ def work(
     **pool: Any,
 ) -> None:
     """Run the worker pool of TARGET alone, or a command for each message.
+
+    A message that fails is tried again for 3 days, ten times within the first 15 minutes,
+    then at most 1 h apart; handlers may set max_attempts, retry_for and backoff.
 
     Example: fencepost work hooks.py --workers 8 --drain
 

@@ -15,6 +15,7 @@ from ..store.message import Draft, Receipt
 from ..workers.log import log
 from .answer import Answer, Headers, document, error, unavailable
 from .declared import Declared
+from .noted import noted
 from .opened import Opened
 from .request import Event, Handshake, Malformed, Request, Verdict
 
@@ -91,12 +92,7 @@ def settle(genuine: Genuine, outcome: Receipt | FencepostError) -> Answer:
         # With an unknown outcome too: the sender tries again, under the same key.
         log.error("not stored", source=genuine.source, code=outcome.code, error=str(outcome))
         return unavailable("the store cannot take it")
-    if outcome.status == "conflict":
-        log.warning(
-            "same key, other body: the first is kept",
-            source=genuine.source,
-            key=genuine.draft.key,
-        )
+    noted(genuine.draft, outcome)
     if genuine.silent:
         return Answer(200)
     return document(200, {"id": outcome.message_id, "status": outcome.status})
@@ -122,4 +118,5 @@ def _draft(app: Declared, source: Source, request: Request, event: Event) -> Dra
         addresses=app.addresses(message),
         keep_ms=source.keep_ms,
         keep_body_ms=source.keep_body_ms,
+        redelivery=source.redelivery,
     )

@@ -9,9 +9,10 @@ from typing import Any, TypeVar, Unpack
 
 from ..store import Message
 from ..store.errors import InvalidInput
-from ..store.message import MAX_BODY_BYTES, Address, LanePolicy
+from ..store.message import MAX_BODY_BYTES, Address, LanePolicy, Redelivery
 from ..store.validate import Duration, count, milliseconds, name
 from ..store.validate import lane_policy as checked_lane_policy
+from ..store.validate import redelivery as checked_redelivery
 from ..workers.command import command_handler
 from ..workers.handler import Function, Handler, Settings, make_handler
 from ..workers.log import configure
@@ -45,6 +46,7 @@ class Source:
     require_key: bool
     keep_ms: int
     keep_body_ms: int = 0
+    redelivery: Redelivery = "revive"
 
     def read(self, request: Request) -> Event | Handshake:
         """Name the message in a request that was found GENUINE.
@@ -97,6 +99,7 @@ class App(Embedding):
         require_key: bool = True,
         keep_for: Duration | None = None,
         keep_body_for: Duration = 0,
+        redelivery: Redelivery = "revive",
         **options: Unpack[Options],
     ) -> None:
         """Accept what a sender posts to /in/<source>.
@@ -114,6 +117,10 @@ class App(Embedding):
                 done, so that `fencepost messages replay` can have it handled again.
             key: Where the dedupe key is: "header:NAME", "json:/pointer", or "body" for the
                 body's SHA-256. Scheme "hmac" needs it, the others know their provider's.
+            redelivery: "revive": a message that the sender delivers again, with the same
+                key and body, is ready again if it is dead, or is routed if no handler
+                matched it before. What was cancelled stays so, and what a handler with
+                `at_most_once` has begun is not begun again. "ignore": neither is done.
             options: The scheme's own; see docs/sources.md.
 
         Raises:
@@ -142,6 +149,7 @@ class App(Embedding):
             require_key=require_key,
             keep_ms=KEEP_MS[scheme] if keep_for is None else milliseconds(keep_for, "keep_for"),
             keep_body_ms=milliseconds(keep_body_for, "keep_body_for"),
+            redelivery=checked_redelivery(redelivery),
         )
 
     def on(
@@ -232,12 +240,14 @@ class App(Embedding):
         """Handle what is put in a queue by `store.queue(queue).enqueue(...)`.
 
         Args:
-            max_attempts, retry_for: A delivery is dead after so many claims (8), and not
-                before it is `retry_for` seconds old (0). They count, not those of enqueue.
+            max_attempts, retry_for: A failure makes a delivery a dead letter once it was
+                tried so many times (no bound), or for so many seconds from its first attempt
+                on (3 days), whichever comes first. They count, not those of enqueue.
             backoff: The wait after the first failure, in seconds; it doubles with each
-                further one up to an hour, and a random part of it is waited. Or a function
-                from the attempt that failed (1 is the first) to seconds, waited exactly.
-                By default at most 1 s, 2 s, 4 s … 3 minutes, a random part of it.
+                further one up to an hour, and a random part of it, at least half, is waited.
+                Or a function from the attempt that failed (1 is the first) to seconds,
+                waited exactly. By default at most 1 s, 2 s, 4 s … 55 minutes, a random part
+                of it, so that the first ten attempts are within 15 minutes.
             retry_on: Exception classes, each with seconds or a function like backoff's.
             discard_on: Exception classes after which trying again would not help: dead at
                 once. Of the classes in both that fit, the most specific counts.

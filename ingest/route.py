@@ -47,6 +47,7 @@ class Route:
             priority=self.priority,
             max_attempts=limits.max_attempts,
             retry_for_ms=limits.retry_for_ms,
+            at_most_once=limits.at_most_once,
             lane=lane,
             lane_policy=self.lane_policy,
             refused=refused,

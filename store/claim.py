@@ -78,8 +78,8 @@ class Claim:
     def retry(self, delay: Duration | None = None, error: str | None = None) -> bool:
         """Give the delivery back for another attempt; False when it is dead instead.
 
-        Waits `delay` seconds; by default up to 1 s after the first attempt, up to twice
-        that after each further one, at most 3 minutes.
+        Waits `delay` seconds. By default at most 1 s after the first attempt, twice as long
+        after each further one, at most 55 minutes; a random part of it, at least half.
 
         Raises:
             LeaseLost: Somebody else has it.

@@ -11,10 +11,13 @@ from . import payload
 Status = Literal["accepted", "duplicate", "conflict"]
 State = Literal["ready", "leased", "done", "dead", "cancelled"]
 LanePolicy = Literal["strict", "skip", "park"]
+Redelivery = Literal["revive", "ignore"]
+REDELIVERIES: tuple[Redelivery, ...] = ("revive", "ignore")
 LANE_POLICIES: tuple[LanePolicy, ...] = ("strict", "skip", "park")
 STATES: tuple[State, ...] = ("ready", "leased", "done", "dead", "cancelled")
 
-DEFAULT_MAX_ATTEMPTS = 8
+# As long as senders go on to redeliver: Stripe for 3 days, and most others for less.
+DEFAULT_RETRY_FOR_MS = 3 * 86_400_000
 DEFAULT_MAX_CRASHES = 3
 MAX_BODY_BYTES = 25 * 1024 * 1024  # the largest payload GitHub sends; docs.github.com/webhooks
 # Longer than the longest automatic and manual redelivery of any provider known
@@ -70,7 +73,7 @@ class Address:
     """Where one delivery of a message goes, as fixed when the message is accepted.
 
     Attributes:
-        retry_for_ms: It is not dead before this age, whatever its attempts.
+        max_attempts, retry_for_ms, at_most_once: As in Limits.
         lane_policy: What a lane does while its head cannot run. "strict": a head that waits
             for its time keeps the others waiting, a dead one does not. "skip": neither
             does. "park": both do; a dead one until it is replayed or cancelled.
@@ -79,8 +82,9 @@ class Address:
     queue: str
     priority: int = 0
     delay_ms: int = 0
-    max_attempts: int = DEFAULT_MAX_ATTEMPTS
-    retry_for_ms: int = 0
+    max_attempts: int | None = None
+    retry_for_ms: int = DEFAULT_RETRY_FOR_MS
+    at_most_once: bool = False
     lane: str | None = None
     lane_policy: LanePolicy = "strict"
     refused: str | None = None  # why it cannot be handled: it is dead from the start
@@ -88,16 +92,20 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a delivery is dead: its attempts used up, and older than `retry_for_ms`.
+    """When a delivery that fails is dead: whichever limit it reaches first.
 
     Attributes:
+        max_attempts: So many claims; None is no bound.
+        retry_for_ms: It has been tried for so long, counted from its first claim.
+        at_most_once: Nobody but an operator may have it tried again once it is dead.
         max_crashes: It is dead, whatever its age, once so many workers have crashed that
             held it and nothing else.
     """
 
-    max_attempts: int = DEFAULT_MAX_ATTEMPTS
-    retry_for_ms: int = 0
+    max_attempts: int | None = None
+    retry_for_ms: int = DEFAULT_RETRY_FOR_MS
     max_crashes: int = DEFAULT_MAX_CRASHES
+    at_most_once: bool = False
 
 
 class Caps(NamedTuple):
@@ -122,6 +130,8 @@ class Draft:
     Attributes:
         scope: Within which the key is unique: the source's name, or `queue_scope`.
         keep_body_ms: The body is kept so long once all is done, or as long as a queue says.
+        redelivery: What the same key and body do to a message that is there: "revive" makes
+            its dead deliveries ready again, and routes it if no route matched it before.
     """
 
     scope: str
@@ -133,6 +143,7 @@ class Draft:
     addresses: Sequence[Address]
     keep_ms: int = DEFAULT_KEEP_MS
     keep_body_ms: int = 0
+    redelivery: Redelivery = "ignore"
 
 
 def queue_scope(queue: str) -> str:
@@ -145,17 +156,21 @@ class Receipt:
     """What enqueue answers.
 
     Attributes:
-        status: "accepted" once per key; "duplicate" for the same key and body;
-            "conflict" for the same key and another body, of which the first is kept.
+        status: "accepted" once per key, and when a redelivery has helped; "duplicate" for
+            the same key and body; "conflict" for the same key and another body, of which
+            the first is kept.
         state: The delivery's state; with several, the one furthest from its end;
             None when no route matched.
         result: What the handler returned, once done.
+        helped: What this delivery did for a message that was there: "revived" its dead
+            deliveries, or "routed" it for the first time.
     """
 
     status: Status
     message_id: int
     state: State | None
     result: Any = None
+    helped: Literal["revived", "routed"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +212,7 @@ class Delivery:
     event: str
     state: State
     attempt: int
-    max_attempts: int
+    max_attempts: int | None
     fence: int
     priority: int
     lane: str | None
@@ -231,10 +246,11 @@ class Outcome:
     """What became of an operator's wish; true when it was fulfilled.
 
     Attributes:
-        kind: "replayed", "copied", "cancelled" or "moved"; else why nothing was changed. "claimed": a
-            process holds it. "active": it waits to be claimed. "completed",
-            "already_cancelled", "not_found". "unrecoverable": its body is gone. "present":
-            the queue it was to be moved to has its message, or its key, already.
+        kind: "replayed", "copied", "cancelled" or "moved"; else why nothing was changed.
+            "claimed": a process holds it. "active": it waits to be claimed, or to be routed.
+            "completed", "already_cancelled", "not_found". "unrecoverable": its body is gone.
+            "present": the queue it was to be moved to has its message, or its key, already.
+            "routed": a message that has deliveries, which can be replayed.
         holder: The pid of the process that holds it, when "claimed".
         delivery, message: The ids of what is new, when "copied".
     """
@@ -251,6 +267,7 @@ class Outcome:
         "not_found",
         "unrecoverable",
         "present",
+        "routed",
     ]
     holder: int | None = None
     delivery: int | None = None

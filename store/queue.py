@@ -13,7 +13,7 @@ from .engine import Engine
 from .errors import InvalidInput, LimitExceeded
 from .message import (
     DEFAULT_KEEP_MS,
-    DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_RETRY_FOR_MS,
     Address,
     Draft,
     LanePolicy,
@@ -76,8 +76,8 @@ class Queue:
         priority: int = 0,
         keep_for: Duration = DEFAULT_KEEP_MS / 1000,
         lane_policy: LanePolicy = "strict",
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-        retry_for: Duration = 0,
+        max_attempts: int | None = None,
+        retry_for: Duration = DEFAULT_RETRY_FOR_MS / 1000,
     ) -> Receipt:
         """Store a message unless its key is there; on disk when this returns.
 
@@ -90,8 +90,10 @@ class Queue:
             lane_policy: What the lane does while this one cannot run. "strict": it waits
                 for a delayed or retried one, not for a dead one. "skip": it waits for
                 neither. "park": for both, for a dead one until an operator acts.
-            max_attempts, retry_for: It is dead after so many claims, and not before it is
-                `retry_for` seconds old. A worker's handler has limits of its own.
+            max_attempts, retry_for: A failure makes it a dead letter once it has been
+                claimed `max_attempts` times (None: no bound), or `retry_for` seconds after
+                its first claim (3 days), whichever comes first. What is claimed by a
+                worker has the limits of its handler.
 
         Raises:
             InvalidInput, LimitExceeded: Nothing was begun.
@@ -188,8 +190,8 @@ class Queue:
         priority: int = 0,
         keep_for: Duration = DEFAULT_KEEP_MS / 1000,
         lane_policy: LanePolicy = "strict",
-        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
-        retry_for: Duration = 0,
+        max_attempts: int | None = None,
+        retry_for: Duration = DEFAULT_RETRY_FOR_MS / 1000,
     ) -> Draft:
         return Draft(
             scope=queue_scope(self.name),
@@ -205,9 +207,13 @@ class Queue:
                     delay_ms=validate.milliseconds(delay, "delay"),
                     lane_policy=validate.lane_policy(lane_policy),
                     priority=validate.count(priority, "priority", least=-(2**31)),
-                    max_attempts=validate.count(max_attempts, "max_attempts"),
+                    max_attempts=_bound(max_attempts),
                     retry_for_ms=validate.milliseconds(retry_for, "retry_for"),
                 )
             ],
             keep_ms=validate.milliseconds(keep_for, "keep_for"),
         )
+
+
+def _bound(max_attempts: int | None) -> int | None:
+    return None if max_attempts is None else validate.count(max_attempts, "max_attempts")

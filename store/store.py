@@ -21,6 +21,7 @@ from .once import Once, idempotent
 from .probe import ProbeReport
 from .queue import Queue
 from .transaction import Parameters, Row, Transaction
+from .unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from .validate import Duration
 from .worker import MAX_WORKERS, Event, Pool, Worker
 
@@ -298,6 +299,57 @@ class Store:
         """
         queue = validate.name(target_queue, "target_queue")
         return self.engine.move([validate.id(id) for id in validate.each(ids, "ids")], queue)
+
+    def unrouted(
+        self,
+        *,
+        source: str | None = None,
+        event: str | None = None,
+        key: str | None = None,
+        since: float | None = None,
+        limit: int = 50,
+        before: int | None = None,
+    ) -> list[Unrouted]:
+        """List at most `limit` messages that no route has matched, newest first.
+
+        They keep their body until their key is forgotten.
+
+        Args:
+            since: Unix seconds on the store's clock: received then or later.
+            before: A message's id, for the next page.
+        """
+        return self.engine.routing.unrouted(
+            source=source,
+            event=event,
+            key=key,
+            since_ms=None if since is None else validate.milliseconds(since, "since"),
+            limit=validate.count(limit, "limit"),
+            before=None if before is None else validate.id(before),
+        )
+
+    def unrouted_counts(self) -> list[UnroutedCount]:
+        """Count the messages that no route has matched, by source and event."""
+        return self.engine.routing.unrouted_counts()
+
+    def replay_unrouted(self, ids: Iterable[int]) -> list[Outcome]:
+        """Have messages routed again, in one transaction; outcomes in the order of the ids.
+
+        A worker of a pool whose app declares the source does it, at once or when one starts.
+        """
+        given = [validate.id(id) for id in validate.each(ids, "ids")]
+        return self.engine.routing.replay_unrouted(given)
+
+    def unserved(self) -> list[Unserved]:
+        """List the queues that hold work and that no running pool serves, by name.
+
+        A pool serves the queues that it was started for. What claims without a pool is not
+        known here.
+        """
+        return self.engine.routing.unserved()
+
+    def conflicts(self) -> list[Conflicts]:
+        """List the sources that have sent a known key with another body, by name."""
+        return self.engine.routing.conflicts()
 
     def pause(self, queue: str) -> bool:
         """Stop claiming from a queue until it is resumed; handlers that run finish.

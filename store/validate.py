@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec import UNSET, UnsetType
 
 from .errors import InvalidInput, LimitExceeded
-from .message import LANE_POLICIES, MAX_BODY_BYTES, LanePolicy
+from .message import LANE_POLICIES, MAX_BODY_BYTES, REDELIVERIES, LanePolicy, Redelivery
 from .transaction import Parameters
 
 # Names become queue columns and URL segments, never file names.
@@ -89,6 +89,14 @@ def lane_policy(value: object) -> LanePolicy:
         if value == policy:
             return policy
     raise InvalidInput(f"lane_policy must be one of {', '.join(LANE_POLICIES)}, not {value!r}")
+
+
+def redelivery(value: object) -> Redelivery:
+    """Return what a message does that is delivered again."""
+    for way in REDELIVERIES:
+        if value == way:
+            return way
+    raise InvalidInput(f"redelivery must be one of {', '.join(REDELIVERIES)}, not {value!r}")
 
 
 def id(value: object) -> int:

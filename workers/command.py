@@ -9,11 +9,12 @@ import shlex
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..store import Message
 from ..store.errors import InvalidInput
+from ..store.message import Address
 from ..store.validate import milliseconds
 from .context import Context, Discard, Retry
 from .handler import Handler, Settings, make_handler
@@ -72,6 +73,11 @@ class CommandApp:
     store: str
     store_options: Mapping[str, Any]
     handlers: Mapping[str, Handler]
+    sources: Mapping[str, object] = field(default_factory=dict)
+
+    def addresses(self, message: Message) -> Sequence[Address]:
+        """Return none: it has no routes."""
+        return ()
 
     def check(self) -> None:
         """Accept it: its commands were checked when it was made."""

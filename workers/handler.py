@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypedDict
 
@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from ..store import Message, Store
 from ..store.errors import InvalidInput
-from ..store.message import DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_CRASHES, Limits
+from ..store.message import DEFAULT_MAX_CRASHES, DEFAULT_RETRY_FOR_MS, Address, Limits
 from ..store.validate import Duration, cap, count, milliseconds, name
 from .context import Context
 from .rules import Rules, Wait, check_backoff, check_rules
@@ -25,7 +25,7 @@ _MOST_CONCURRENCY = 1000
 class Settings(TypedDict, total=False):
     """What `App.on` and `App.task` both take; what each means stands there."""
 
-    max_attempts: int
+    max_attempts: int | None
     retry_for: Duration
     backoff: Wait
     retry_on: Mapping[type[BaseException], Wait]
@@ -93,6 +93,15 @@ class Application(Protocol):
         """Raise InvalidInput when it makes no sense as a whole."""
         ...
 
+    @property
+    def sources(self) -> Mapping[str, object]:
+        """The sources whose messages it routes, by name."""
+        ...
+
+    def addresses(self, message: Message) -> Sequence[Address]:
+        """Return where a message of one of its sources goes."""
+        ...
+
 
 def make_handler(
     function: Function,
@@ -100,7 +109,7 @@ def make_handler(
     queue: str | None,
     durable: bool,
     max_attempts: int | None = None,
-    retry_for: Duration = 0,
+    retry_for: Duration | None = None,
     backoff: Wait | None = None,
     retry_on: Mapping[type[BaseException], Wait] | None = None,
     discard_on: Iterable[type[BaseException]] = (),
@@ -139,9 +148,10 @@ def make_handler(
         name=name(queue if queue is not None else own_name, "a handler's name"),
         function=function,
         limits=Limits(
-            count(_or(max_attempts, DEFAULT_MAX_ATTEMPTS), "max_attempts"),
-            milliseconds(retry_for, "retry_for"),
+            None if max_attempts is None else count(max_attempts, "max_attempts"),
+            DEFAULT_RETRY_FOR_MS if retry_for is None else milliseconds(retry_for, "retry_for"),
             count(_or(max_crashes, DEFAULT_MAX_CRASHES), "max_crashes"),
+            bool(at_most_once),
         ),
         backoff=check_backoff(backoff),
         rules=check_rules(discard_on, {} if retry_on is None else retry_on),
@@ -190,7 +200,7 @@ def _check(function: Function, queue: str | None) -> str:
 def _check_once(
     durable: bool,
     max_attempts: int | None,
-    retry_for: Duration,
+    retry_for: Duration | None,
     backoff: Wait | None,
     retry_on: Mapping[type[BaseException], Wait] | None,
     max_crashes: int | None,
@@ -202,7 +212,7 @@ def _check_once(
         )
     refused = {
         "max_attempts": max_attempts not in (None, 1),
-        "retry_for": retry_for != 0,
+        "retry_for": retry_for is not None,
         "backoff": backoff is not None,
         "retry_on": retry_on is not None,
         "max_crashes": max_crashes not in (None, 1),

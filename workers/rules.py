@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..store.backoff import backoff_ms
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 Wait = Duration | Callable[[int], Duration]
 Rules = Mapping[type[BaseException], Wait | None]
 
-# What a first delay of one's own doubles up to. The default stops earlier, at 3 minutes.
+# What a first delay of one's own doubles up to. The default stops a little earlier.
 _MOST_MS = 3_600_000
+
+# A wait of next to nothing, asked for again and again, would keep a worker busy for days.
+_MANY_ATTEMPTS = 10
+_LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,16 @@ def verdict(handler: Handler, error: BaseException, attempt: int) -> Verdict:
     """Decide by the most specific class of the error that there is a rule for.
 
     The rules are the handler's own, `Retry` and `Discard`. Nothing that they raise gets out.
+    After ten attempts that nothing bounds the next is at least a second away.
     """
+    found = _by_rule(handler, error, attempt)
+    unbounded = handler.limits.max_attempts is None and attempt >= _MANY_ATTEMPTS
+    if found.retry_after is not None and unbounded:
+        return replace(found, retry_after=max(found.retry_after, _LEAST_SECONDS))
+    return found
+
+
+def _by_rule(handler: Handler, error: BaseException, attempt: int) -> Verdict:
     for kind in type(error).__mro__:
         if kind in handler.rules:
             wait = handler.rules[kind]

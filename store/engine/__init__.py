@@ -20,6 +20,7 @@ from .keyed import KeyedEngine
 from .leases import NamedLeases
 from .once import KeyClaims
 from .pools import Pools
+from .routing import Routing
 from .upkeep import Upkeep
 
 
@@ -76,6 +77,11 @@ class Engine(Protocol):
     @property
     def pools(self) -> Pools:
         """The pools and their workers."""
+        ...
+
+    @property
+    def routing(self) -> Routing:
+        """What nobody handles."""
         ...
 
     @property

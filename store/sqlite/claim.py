@@ -31,12 +31,17 @@ limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0)
 _LEASE = """
 update fp_delivery
 set state = 'leased', fence = :fence, token = :token, settled_token = null, owner = :owner,
-    holder_pid = :pid, attempt = attempt + 1, max_attempts = coalesce(:max_attempts, max_attempts),
-    retry_for_ms = coalesce(:retry_for, retry_for_ms),
-    max_crashes = coalesce(:max_crashes, max_crashes), lease_until_ms = :until,
-    changed_at_ms = :now
+    holder_pid = :pid, attempt = attempt + 1, lease_until_ms = :until, changed_at_ms = :now,
+    tried_since_ms = case attempt when 0 then :now else tried_since_ms end
 where id = :id
 """
+
+_LEASE_WITH_LIMITS = _LEASE.replace(
+    "where",
+    """  , max_attempts = :max_attempts, retry_for_ms = :retry_for, max_crashes = :max_crashes,
+    at_most_once = :once
+where""",
+)
 
 _MESSAGE = """
 select
@@ -77,27 +82,33 @@ def claim(
     leases = []
     for fence, (row, message) in zip(next_fences(write, len(found)), found, strict=True):
         hold = Hold(row.id, fence, secrets.token_hex(16))
-        most = limits.get(row.queue)
-        write.run(
-            _LEASE,
-            {
-                "id": hold.id,
-                "fence": hold.fence,
-                "token": hold.token,
-                "owner": owner,
-                "pid": os.getpid(),
-                "max_attempts": most and most.max_attempts,
-                "retry_for": most and most.retry_for_ms,
-                "max_crashes": most and most.max_crashes,
-                "until": until,
-                "now": write.now_ms,
-            },
-        )
+        lease = {
+            "id": hold.id,
+            "fence": hold.fence,
+            "token": hold.token,
+            "owner": owner,
+            "pid": os.getpid(),
+            "until": until,
+            "now": write.now_ms,
+        }
+        if (most := limits.get(row.queue)) is None:
+            write.run(_LEASE, lease)
+        else:
+            write.run(_LEASE_WITH_LIMITS, {**lease, **_bound(most)})
         leases.append(Leased(hold, row.queue, message, row.attempt + 1, until, row.origin))
     for queue, count in Counter(row.queue for row, _ in found).items():
         queues.moved(write, queue, "ready", "leased", 0, count)
         write.freed.discard(queue)  # taken again; if that was not all, there is more
     return leases, more
+
+
+def _bound(limits: Limits) -> dict[str, int | None]:
+    return {
+        "max_attempts": limits.max_attempts,
+        "retry_for": limits.retry_for_ms,
+        "max_crashes": limits.max_crashes,
+        "once": int(limits.at_most_once),
+    }
 
 
 def _sound(write: Write, queue: str, limit: int) -> tuple[list[tuple[Standing, Message]], bool]:

@@ -14,7 +14,7 @@ from .queues import LIVE
 
 COLUMNS = """
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
-  attempt >= max_attempts and :now >= created_at_ms + retry_for_ms,
+  coalesce(attempt >= max_attempts, 0) or :now >= tried_since_ms + retry_for_ms,
   coalesce(lease_until_ms <= :now, 0), state = 'ready' and due_at_ms is not null, origin
 """
 
@@ -23,7 +23,7 @@ class Standing(NamedTuple):
     """A delivery as it is before it moves.
 
     Attributes:
-        exhausted: Its attempts are used up, and it is as old as it has to be for that.
+        exhausted: Its attempts are used up, or it has been tried for as long as it should.
         lapsed: Its lease is over, though nobody may be there to take it back.
         scheduled: It is ready, and waits for its time.
         origin: The queue that it was first put in, should it have been moved.

@@ -35,6 +35,7 @@ from .lease import require
 from .leases import SqliteLeases
 from .once import SqliteOnce
 from .pools import SqlitePools
+from .routing import SqliteRouting
 from .space import ROW_BYTES, again_when_full, again_when_refused
 from .upkeep import SqliteUpkeep
 
@@ -75,6 +76,7 @@ class SqliteEngine:
         self.once = SqliteOnce(self._door)
         self.keyed = SqliteKeyed(self._door)
         self.pools = SqlitePools(self._door, self._alive)
+        self.routing = SqliteRouting(self._door, self.pools)
         self.upkeep = SqliteUpkeep(self._door, self._alive)
         forks.watch(self._bell)
         forks.watch(self._alive)

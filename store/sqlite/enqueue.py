@@ -7,9 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..message import Address, Draft, Receipt, State
-from . import bodies, lanes, queues, retention, stored
-from .delivery import end_message
+from ..message import Draft, Receipt, State, Status
+from . import addressing, bodies, conflicts, redelivery, retention, stored
 from .door import Write
 
 _FIND = """
@@ -20,25 +19,18 @@ where scope = :scope and key = :key
 
 _INSERT_MESSAGE = """
 insert into fp_message (
-  scope, source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms
+  scope, source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms,
+  unrouted, expires_at_ms
 )
-values (:scope, :source, :key, :event, :headers, :sha256, :now, :keep, :keep_body)
+values (
+  :scope, :source, :key, :event, :headers, :sha256, :now, :keep, :keep_body, :unrouted,
+  :expires
+)
 """
 
 _INSERT_BODY = """
 insert into fp_body (message_id, body, compressed)
 values (:message, :body, :compressed)
-"""
-
-_INSERT_DELIVERY = """
-insert into fp_delivery (
-  message_id, queue, lane, lane_policy, held, priority, state, due_at_ms, max_attempts,
-  retry_for_ms, error, bytes, created_at_ms, changed_at_ms
-)
-values (
-  :message, :queue, :lane, :policy, :held, :priority, :state, :due, :max_attempts,
-  :retry_for, :error, :bytes, :now, :now
-)
 """
 
 # The delivery furthest from its end speaks for the message.
@@ -86,11 +78,9 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
         known = {"scope": draft.scope, "key": draft.key, "now": write.now_ms}
         for message, sha256, forgotten in write.run(_FIND, known):
             if not forgotten:
-                return _seen_before(write, message, same=sha256 == prepared.sha256)
+                return _seen_before(write, prepared, message, same=sha256 == prepared.sha256)
             retention.forget(write, message)
-    for address in draft.addresses:
-        if address.refused is None:
-            queues.require_room(write, address.queue, len(draft.body))
+    addressing.require_room(write, draft.addresses, len(draft.body))
     write.run(
         _INSERT_MESSAGE,
         {
@@ -103,53 +93,28 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
             "now": write.now_ms,
             "keep": draft.keep_ms,
             "keep_body": draft.keep_body_ms,
+            "unrouted": int(not draft.addresses),
+            "expires": None if draft.addresses else write.now_ms + draft.keep_ms,
         },
     )
     message = write.last_id
     body = {"body": prepared.body, "compressed": int(prepared.compressed)}
     write.run(_INSERT_BODY, {"message": message, **body})
-    for address in draft.addresses:
-        _insert(write, message, address, len(draft.body))
-    if all(address.refused is not None for address in draft.addresses):
-        end_message(write, message)
+    if draft.addresses:
+        addressing.deliver(write, message, draft.addresses, len(draft.body))
     state, result = _standing(write, message)
     return Receipt("accepted", message, state, result)
 
 
-def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
-    state = "ready" if address.refused is None else "dead"
-    due = write.now_ms + address.delay_ms if address.delay_ms else None
-    aside = lanes.stands_aside(address.lane_policy, due)
-    write.run(
-        _INSERT_DELIVERY,
-        {
-            "message": message,
-            "queue": address.queue,
-            "lane": address.lane,
-            "policy": address.lane_policy,
-            "held": int(
-                address.lane is not None
-                and address.refused is None
-                and lanes.is_held(write, address.queue, address.lane, stands_aside=aside)
-            ),
-            "priority": address.priority,
-            "state": state,
-            "due": due,
-            "max_attempts": address.max_attempts,
-            "retry_for": address.retry_for_ms,
-            "error": address.refused,
-            "bytes": bytes,
-            "now": write.now_ms,
-        },
-    )
-    waits = state == "ready" and due is not None
-    queues.arrived(write, address.queue, state, bytes, due=waits)
-    write.wakes |= state == "ready"
-
-
-def _seen_before(write: Write, message: int, *, same: bool) -> Receipt:
+def _seen_before(write: Write, prepared: Prepared, message: int, *, same: bool) -> Receipt:
+    helped, draft = None, prepared.draft
+    if not same:
+        conflicts.count(write, draft)
+    elif draft.redelivery == "revive":
+        helped = redelivery.redeliver(write, message, draft)
+    status: Status = "conflict" if not same else "duplicate" if helped is None else "accepted"
     state, result = _standing(write, message)
-    return Receipt("duplicate" if same else "conflict", message, state, result)
+    return Receipt(status, message, state, result, helped)
 
 
 def _standing(write: Write, message: int) -> tuple[State | None, Any]:

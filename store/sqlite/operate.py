@@ -18,7 +18,7 @@ _HAS_BODY = "select 1 from fp_body where message_id = :id"
 _REPLAY = """
 update fp_delivery
 set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, settled_token = null,
-    parked = 0, held = :held, created_at_ms = :now, changed_at_ms = :now
+    parked = 0, held = :held, changed_at_ms = :now
 where id = :id
 """
 
@@ -46,11 +46,11 @@ where message_id = :id
 _COPY_DELIVERY = """
 insert into fp_delivery (
   message_id, queue, origin, lane, lane_policy, held, priority, state, max_attempts, retry_for_ms,
-  max_crashes, bytes, created_at_ms, changed_at_ms
+  tried_since_ms, at_most_once, max_crashes, bytes, changed_at_ms
 )
 select
   :copy, queue, origin, lane, lane_policy, :held, priority, 'ready', max_attempts, retry_for_ms,
-  max_crashes, bytes, :now, :now
+  :now, at_most_once, max_crashes, bytes, :now
 from fp_delivery
 where id = :id
 """

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
 
+from ..backoff import apart_ms, backoff_ms
 from ..validate import error_text
 from . import lanes, queues
 from .delivery import COLUMNS, Standing, moved
@@ -22,7 +23,7 @@ limit :batch
 """  # noqa: S608 - COLUMNS is a constant
 
 _OWNED = f"""
-select {COLUMNS}, fence, crashes + 1, max_crashes, error
+select {COLUMNS}, fence, crashes + 1, max_crashes, error, changed_at_ms
 from fp_delivery
 where state = 'leased' and owner = :owner
 order by id
@@ -103,7 +104,7 @@ def reap_owner(
     """
     rows = write.run(_OWNED, {"owner": owner, "now": write.now_ms})
     losses = []
-    for place, (*columns, fence, crashes, most, error) in enumerate(rows):
+    for place, (*columns, fence, crashes, most, error, since) in enumerate(rows):
         was, said, fatal, due = Standing(*columns), why, False, None
         if crashed and len(rows) == 1:
             write.run(_CRASH, {"id": was.id, "crashes": crashes})
@@ -115,6 +116,10 @@ def reap_owner(
             _undo(write, was)
             losses.append(Loss(was.id, fence, "ready"))
             continue
+        elif was.id == overdue:
+            due = write.now_ms + backoff_ms(was.attempt)  # what it waited for may be down
+        elif not crashed:
+            due = _apart(write, was, since)
         state = _take_back(write, was, said, fatal=fatal, due=due)
         losses.append(Loss(was.id, fence, state))
     return losses
@@ -123,7 +128,7 @@ def reap_owner(
 def disown(write: Write, owner: int, keep: Collection[int]) -> int:
     """Put among the ready what a worker holds without having been told; return how many."""
     left = 0
-    for *columns, fence, _, _, _ in write.run(_OWNED, {"owner": owner, "now": write.now_ms}):
+    for *columns, fence, _, _, _, _ in write.run(_OWNED, {"owner": owner, "now": write.now_ms}):
         if fence not in keep:
             _undo(write, Standing(*columns))
             left += 1
@@ -154,6 +159,12 @@ def _take_back(
     write.run(_RETURN, {**told, "due": due, "held": int(aside)})
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return "ready"
+
+
+def _apart(write: Write, was: Standing, since: int) -> int | None:
+    """Return when one may be tried again whose last attempt began at `since`; None for now."""
+    due = since + apart_ms(was.attempt)
+    return due if due > write.now_ms else None
 
 
 def _undo(write: Write, was: Standing) -> None:

@@ -1,8 +1,10 @@
 -- fp_store       one row: the store's clock, and the last fence given out
 -- fp_message     the ledger: one row for each dedupe key, kept after its work is done
--- fp_body        what messages carry, until every delivery is done and keep_body_for is over
+-- fp_body        what messages carry, until every delivery is done and keep_body_for is over;
+--                with their key while no route has matched them
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
+-- fp_conflict    one row for each source that has sent a known key with another body
 -- fp_pool        one row for each living pool of workers; see alive.py
 -- fp_worker      one row for each living worker process; see alive.py
 -- fp_event       what became of pools and workers, the newest of it
@@ -38,9 +40,12 @@ create table fp_message (
   received_at_ms integer not null,
   keep_ms integer not null,
   keep_body_ms integer not null default 0 check (keep_body_ms >= 0), -- once all is done
-  expires_at_ms integer, -- when the key is forgotten; null while a delivery has not ended
+  -- When the key is forgotten; null while a delivery has not ended, or one is yet to be made.
+  expires_at_ms integer,
   body_until_ms integer, -- when the body goes; null: with the message, or it is gone
-  copy_of integer -- fp_message.id, which may be gone before it; null: it is no copy
+  copy_of integer, -- fp_message.id, which may be gone before it; null: it is no copy
+  -- 1: no route has matched it yet; 2: an operator wants it to be routed again
+  unrouted integer not null default 0 check (unrouted in (0, 1, 2))
 ) strict;
 
 -- The key first, so that a message is also found without knowing its scope.
@@ -48,6 +53,10 @@ create unique index fp_message_key on fp_message (key, scope) where key is not n
 create index fp_message_expiry on fp_message (expires_at_ms) where expires_at_ms is not null;
 create index fp_message_body on fp_message (body_until_ms) where body_until_ms is not null;
 create index fp_message_copy on fp_message (copy_of) where copy_of is not null;
+-- By what they are counted, by age, and those that a worker is to look at.
+create index fp_message_unrouted on fp_message (source, event, id) where unrouted > 0;
+create index fp_message_unrouted_age on fp_message (id) where unrouted > 0;
+create index fp_message_to_route on fp_message (id) where unrouted = 2;
 
 -- Apart from its message, so that what is left of one when its body goes is small.
 create table fp_body (
@@ -69,8 +78,10 @@ create table fp_delivery (
   state text not null check (state in ('ready', 'leased', 'done', 'dead', 'cancelled')),
   due_at_ms integer, -- not before; null: now
   attempt integer not null default 0 check (attempt >= 0),
-  max_attempts integer not null check (max_attempts >= 1),
-  retry_for_ms integer not null default 0, -- not dead before this age, whatever the attempts
+  max_attempts integer check (max_attempts >= 1), -- dead after so many; null: no bound
+  retry_for_ms integer not null check (retry_for_ms >= 0), -- dead so long after tried_since_ms
+  tried_since_ms integer not null, -- the first claim; before it, and after a replay: of no account
+  at_most_once integer not null default 0 check (at_most_once in (0, 1)), -- never tried again unasked
   crashes integer not null default 0 check (crashes >= 0), -- workers that ended by it alone
   max_crashes integer not null default 3 check (max_crashes >= 1),
   fence integer not null default 0 check (fence >= 0),
@@ -82,7 +93,6 @@ create table fp_delivery (
   error text,
   result text,
   bytes integer not null check (bytes >= 0), -- of the body as it came
-  created_at_ms integer not null,
   changed_at_ms integer not null
 ) strict;
 
@@ -124,6 +134,14 @@ create table fp_queue (
   done integer not null default 0 check (done >= 0),
   dead integer not null default 0 check (dead >= 0),
   cancelled integer not null default 0 check (cancelled >= 0)
+) strict, without rowid;
+
+-- A row appears with the first conflict: same key, other body.
+create table fp_conflict (
+  source text primary key,
+  conflicts integer not null check (conflicts >= 1),
+  key text not null, -- of the last one
+  last_at_ms integer not null
 ) strict, without rowid;
 
 create table fp_pool (

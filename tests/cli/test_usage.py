@@ -307,3 +307,12 @@ def test_a_command_imports_the_harness_only_when_it_is_the_harness() -> None:
 
     assert "fencepost.stress" in shown["stress"]
     assert "fencepost.stress" not in shown["work"]
+
+
+# RETRY-8
+@pytest.mark.parametrize("command", ["up", "work"])
+def test_help_says_how_long_a_message_is_tried(command: str, tmp_path: Path) -> None:
+    said = " ".join(run(command, "--help", cwd=tmp_path).out.split())
+
+    assert "tried again for 3 days" in said
+    assert "within the first 15 minutes, then at most 1 h apart" in said

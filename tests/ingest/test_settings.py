@@ -29,7 +29,7 @@ def made(function: Any = work, app: App | None = None, **settings: Any) -> Handl
 def test_a_handler_without_settings_has_the_defaults() -> None:
     found = made()
 
-    assert found.limits == Limits(max_attempts=8, retry_for_ms=0, max_crashes=3)
+    assert found.limits == Limits(max_attempts=None, retry_for_ms=259_200_000, max_crashes=3)
     assert (found.timeout, found.soft_timeout, found.backoff) == (None, None, None)
     assert (found.at_most_once, found.concurrency, dict(found.rules)) == (False, 1, {})
     assert made(later).concurrency == 10
@@ -79,6 +79,8 @@ def test_a_route_takes_what_a_task_takes() -> None:
         {"retry_on": [ValueError]},
         {"retry_on": {ValueError: 1}, "discard_on": [ValueError]},
         {"max_attempts": 0},
+        {"retry_for": -1},
+        {"retry_for": "3 days"},
         {"max_crashes": 0},
         {"max_crashes": "3"},
         {"max_leased": 0},
@@ -115,7 +117,7 @@ def test_at_most_once_is_one_attempt() -> None:
     found = made(at_most_once=True, timeout=5, discard_on=[ValueError], max_attempts=1)
 
     assert found.at_most_once
-    assert found.limits == Limits(max_attempts=1, retry_for_ms=0, max_crashes=1)
+    assert found.limits == Limits(max_attempts=1, max_crashes=1, at_most_once=True)
 
 
 def test_at_most_once_needs_a_store_that_keeps_its_claims_over_a_power_loss() -> None:

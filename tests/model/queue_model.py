@@ -12,6 +12,7 @@ from fencepost.store.message import Caps
 from .machine import Refused
 
 LIVE = ("ready", "leased")
+DAYS = 3 * 86_400_000  # how long a job is tried unless it says otherwise
 EXPIRED = "the lease expired"  # how the error of a job begins whose holder let it lapse
 
 Lane = tuple[str, str]
@@ -30,8 +31,8 @@ class Draft:
     priority: int = 0
     keep: int = 60_000
     policy: str = "strict"
-    max_attempts: int = 8
-    retry_for: int = 0
+    max_attempts: int | None = None
+    retry_for: int = DAYS
 
 
 @dataclass(eq=False)
@@ -50,13 +51,13 @@ class Job:
 
     draft: Draft
     received: int
-    created: int
     changed: int
     state: str = "ready"
     due: int | None = None
     attempt: int = 0
-    max_attempts: int = 8
-    retry_for: int = 0
+    max_attempts: int | None = None
+    retry_for: int = DAYS
+    tried_since: int = 0
     last: Held | None = None  # who claimed it last
     holder: Held | None = None  # whose claim still holds, expired or not
     settled: Held | None = None  # whose claim brought it to its state
@@ -80,7 +81,8 @@ class Job:
         return self.draft.policy == "skip" and self.due is not None
 
     def exhausted(self, now: int) -> bool:
-        return self.attempt >= self.max_attempts and now >= self.created + self.retry_for
+        used_up = self.max_attempts is not None and self.attempt >= self.max_attempts
+        return used_up or now >= self.tried_since + self.retry_for
 
 
 class Queues:
@@ -127,7 +129,7 @@ class Queues:
             raise Refused(QueueFull)
         if max_bytes is not None and sum(len(job.draft.body) for job in live) + size > max_bytes:
             raise Refused(QueueFull)
-        job = Job(draft, received=now, created=now, changed=now)
+        job = Job(draft, received=now, changed=now)
         job.due = now + draft.delay if draft.delay else None
         job.max_attempts, job.retry_for = draft.max_attempts, draft.retry_for
         self.jobs.append(job)
@@ -140,7 +142,7 @@ class Queues:
         limit: int,
         lease: int,
         now: int,
-        limits: Mapping[str, tuple[int, int]] | None = None,
+        limits: Mapping[str, tuple[int | None, int]] | None = None,
     ) -> list[Held]:
         for job in self.jobs:
             if job.state == "leased" and job.until is not None and job.until <= now:
@@ -150,6 +152,8 @@ class Queues:
         for job in ready:
             if limits and job.draft.queue in limits:
                 job.max_attempts, job.retry_for = limits[job.draft.queue]
+            if not job.attempt:
+                job.tried_since = now
             job.attempt += 1
             job.state, job.until = "leased", now + lease
             job.holder = job.last = Held(job, job.attempt, now + lease)
@@ -247,13 +251,13 @@ class Queues:
         if job.state == "done":
             return "unrecoverable" if job.body_until is None else self._copy(job, now)
         job.state, job.attempt, job.parked = "ready", 0, False
-        job.created = job.changed = now
+        job.changed = now
         job.settled = job.forgotten_at = job.holder = None
         self._fill(job.lane)
         return "replayed"
 
     def _copy(self, job: Job, now: int) -> Job:
-        copy = Job(job.draft, received=job.received, created=now, changed=now, copy_of=job)
+        copy = Job(job.draft, received=job.received, changed=now, copy_of=job)
         copy.max_attempts, copy.retry_for = job.max_attempts, job.retry_for
         self.jobs.append(copy)
         self._fill(copy.lane)
@@ -336,7 +340,7 @@ class Queues:
             for job in self.jobs
             for moment in (job.due, job.until, job.forgotten_at, job.body_until)
         ]
-        ages = [job.created + job.retry_for for job in self.jobs if job.retry_for]
+        ages = [job.tried_since + job.retry_for for job in self.jobs if job.attempt]
         return [moment for moment in at if moment is not None] + ages
 
     def stats(self, queue: str, now: int) -> dict[str, Any]:

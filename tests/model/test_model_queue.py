@@ -26,7 +26,7 @@ from fencepost.store.message import Caps, Limits
 from ..sqlite import invariants
 from ..sqlite.inside import ask
 from .machine import OPENINGS, RolledBack, StoreMachine, agree, profile
-from .queue_model import EXPIRED, LIVE, Draft, Held, Job, Queues
+from .queue_model import DAYS, EXPIRED, LIVE, Draft, Held, Job, Queues
 
 QUEUES = ["mail", "push"]
 
@@ -43,8 +43,8 @@ drafts = st.builds(
     priority=st.integers(-1, 1),
     keep=st.sampled_from([0, 5_000, 20_000]),
     policy=st.sampled_from(["strict", "skip", "park"]),
-    max_attempts=st.sampled_from([1, 2, 8]),
-    retry_for=st.sampled_from([0, 0, 15_000]),
+    max_attempts=st.sampled_from([1, 2, None]),
+    retry_for=st.sampled_from([DAYS, 15_000, 60_000]),
 )
 leases = st.sampled_from([1, 5_000, 10_000])
 results = st.sampled_from([None, 1, {"done": [True, None]}])
@@ -173,7 +173,7 @@ class QueueMachine(StoreMachine):
         limit=st.integers(1, 3),
         lease=leases,
         acks=st.lists(st.tuples(claims, results), max_size=2),
-        limits=st.sampled_from([None, (1, 0), (3, 8_000)]),
+        limits=st.sampled_from([None, (1, DAYS), (3, 8_000), (None, 15_000)]),
     )
     def work(
         self,
@@ -182,7 +182,7 @@ class QueueMachine(StoreMachine):
         limit: int,
         lease: int,
         acks: list[tuple[Any, Any]],
-        limits: tuple[int, int] | None,
+        limits: tuple[int | None, int] | None,
     ) -> MultipleResults[Any]:
         """What a worker does: ack, and claim of several queues with its handlers' limits."""
         engine = self.stores[which].engine

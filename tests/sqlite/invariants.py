@@ -49,6 +49,15 @@ RULES = {
           select 1
           from fp_delivery
           where message_id = fp_message.id and (state in ('ready', 'leased') or parked = 1)
+        ) and unrouted <> 2
+    """,
+    "an unrouted message has a body and no delivery": """
+        select id
+        from fp_message
+        where unrouted > 0 and (
+          id in (select message_id from fp_delivery)
+          or id not in (select message_id from fp_body)
+          or (unrouted = 2 and expires_at_ms is not null)
         )
     """,
     "a body is kept as long as a delivery may need it": """

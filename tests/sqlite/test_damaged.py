@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fencepost import Queue, Store, StoreCorrupt
-from fencepost.store.message import Receipt
+from fencepost.store.message import Address, Draft, Receipt
 
 from .inside import connection
 
@@ -55,6 +55,24 @@ def test_a_duplicate_of_a_damaged_message_is_one_and_does_not_mend_it(
     assert queue.enqueue(b"work", key="k").status == "duplicate"
     assert queue.claim() == []
     assert queue.enqueue(b"work", key="k").state == "dead"
+
+
+# REDELIVER-8
+@pytest.mark.parametrize("damage", [name for name in DAMAGES if name != "hash"])
+def test_a_redelivery_mends_what_cannot_be_read(store: Store, damage: str) -> None:
+    drafts = [
+        Draft("s", "s", f"{n}", "", {}, b"work %d" % n, [Address("mail")], redelivery="revive")
+        for n in (1, 2)
+    ]
+    store.engine.enqueue(drafts)
+    connection(store).execute(DAMAGES[damage])
+    assert [claim.message.key for claim in store.queue("mail").claim(limit=5)] == ["1"]
+
+    receipt = store.engine.enqueue(drafts)[1]
+
+    assert receipt.status == "accepted"
+    (mended,) = store.queue("mail").claim(limit=5)
+    assert mended.message.body == b"work 2"
 
 
 @pytest.mark.parametrize("result", ["'{'", "cast(x'ff' as text)", "'NaN'"])

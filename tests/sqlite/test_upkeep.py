@@ -49,7 +49,7 @@ values ('old', :key, '', '{}', x'', 0, 0, :expires)
 
 _DELIVERY = """
 insert into fp_delivery (
-  message_id, queue, priority, state, max_attempts, bytes, created_at_ms, changed_at_ms
+  message_id, queue, priority, state, retry_for_ms, bytes, tried_since_ms, changed_at_ms
 )
 values (:message, :queue, 0, :state, 1, 0, 0, 0)
 """

@@ -156,7 +156,7 @@ def test_a_lane_goes_on_when_its_head_has_ended(queue: Queue, store: Store, endi
 
 # INPUT-6
 def test_a_lane_goes_on_when_its_head_dies_of_expiry(queue: Queue, clock: FakeClock) -> None:
-    queue.enqueue(b"head", lane="a")
+    queue.enqueue(b"head", lane="a", max_attempts=8)
     queue.enqueue(b"next", lane="a")
 
     for _ in range(8):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def pools(store: Store) -> Pools:
     return store.engine.pools
 
 
-def claim_as(store: Store, worker: int, *, limit: int = 1, **limits: int) -> list[Claim]:
+def claim_as(store: Store, worker: int, *, limit: int = 1, **limits: Any) -> list[Claim]:
     leases, _ = store.engine.claim(
         ["mail"],
         limit=limit,
@@ -319,6 +320,37 @@ def test_one_of_a_lane_that_lets_others_go_before_comes_back_behind_them(
 
     claims = claim_as(store, pools.register(1), limit=5)
     assert [claim.message.key for claim in claims] == ["other", "second"]
+
+
+# RETRY-6
+def test_one_that_takes_too_long_again_and_again_waits_longer_each_time(
+    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+) -> None:
+    """It would keep the workers from everything else for as long as it is tried."""
+    queue.enqueue(b"")
+    for most in (1, 2, 4, 8, 16):
+        worker = pools.register(1)
+        assert len(claim_as(store, worker)) == 1
+        pools.retire(worker, "over its timeout", kind="killed", overdue=1)
+
+        clock.advance(most / 2 - 0.002)
+        assert _claimable(store) == 0
+        clock.advance(most / 2 + 0.002)
+
+
+# RETRY-6
+def test_one_whose_workers_are_killed_comes_back_at_once_three_times_and_then_waits(
+    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+) -> None:
+    queue.enqueue(b"")
+    for wait in (0, 0, 0, 8, 16):
+        worker = pools.register(1)
+        assert len(claim_as(store, worker)) == 1
+        pools.retire(worker, "worker process 7 is gone", kind="killed")
+        if wait:
+            clock.advance(wait - 0.001)
+            assert _claimable(store) == 0
+            clock.advance(0.001)
 
 
 # FP-15

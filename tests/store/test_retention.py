@@ -121,42 +121,6 @@ def test_a_body_comes_back_as_it_came(queue: Queue, size: int, kind: str) -> Non
     assert claim.message.body == body
 
 
-# DRAIN-5, FP-9
-def test_a_delivery_is_dead_when_its_attempts_are_used_up_and_it_is_old_enough(
-    queue: Queue, clock: FakeClock
-) -> None:
-    queue.enqueue(b"work", max_attempts=2, retry_for=3600)
-    for _ in range(4):
-        (claim,) = queue.claim()
-        assert claim.retry(delay=0)
-    clock.advance(3600)
-    (claim,) = queue.claim()
-
-    assert not claim.retry(delay=0)
-    assert queue.stats().dead == 1
-
-
-def test_an_old_delivery_is_not_dead_before_its_attempts_are_used_up(
-    queue: Queue, clock: FakeClock
-) -> None:
-    queue.enqueue(b"work", max_attempts=2, retry_for=60)
-    clock.advance(3600)
-    (claim,) = queue.claim()
-
-    assert claim.retry(delay=0)
-
-
-def test_an_expired_lease_is_an_attempt_under_both_limits(queue: Queue, clock: FakeClock) -> None:
-    queue.enqueue(b"work", max_attempts=1, retry_for=60)
-    queue.claim(lease=30)
-    clock.advance(30)
-    assert len(queue.claim(lease=30)) == 1
-    clock.advance(30)
-
-    assert queue.claim() == []
-    assert queue.stats().dead == 1
-
-
 # DRAIN-5
 def test_a_hopeless_one_is_dead_at_once(queue: Queue) -> None:
     queue.enqueue(b"work", max_attempts=8, retry_for=3600)

@@ -38,7 +38,7 @@ def test_an_error_without_a_rule_waits_for_the_default_backoff() -> None:
 
     for attempt, wait in enumerate(waits, start=1):
         assert wait is not None
-        assert 0 <= wait <= min(180, 2 ** (attempt - 1))
+        assert 0 <= wait <= min(3300, 2 ** (attempt - 1))
 
 
 def test_an_error_is_kept_with_its_class_and_the_line_that_raised_it() -> None:
@@ -116,6 +116,18 @@ def test_a_first_delay_doubles_up_to_an_hour_and_a_random_part_of_it_is_waited()
         assert all(0 <= wait <= most for wait in waits)
         assert max(waits) > most / 2
         assert len(set(waits)) > 10
+
+
+# RETRY-7
+@pytest.mark.parametrize("settings", [{"backoff": 0}, {"backoff": lambda attempt: 0}])
+def test_a_wait_of_nothing_does_not_keep_a_worker_busy_for_days(settings: dict[str, Any]) -> None:
+    made, bounded = handler(**settings), handler(**settings, max_attempts=50)
+
+    assert [after(made, ValueError(), attempt) for attempt in (1, 9, 10, 11)] == [0, 0, 1, 1]
+    assert after(made, Retry(after=0), 10) == 1
+    assert after(made, Retry(after=5), 10) == 5
+    assert after(made, Discard(), 10) is None
+    assert after(bounded, ValueError(), 10) == 0
 
 
 def fails(attempt: int) -> NoReturn:

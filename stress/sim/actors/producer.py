@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..world import World
 
 _DELAYS_MS = (0, 0, 0, 0, 1, 1_000, 20_000, 100_000)
+_RETRY_FOR_MS = (10_000, 600_000, 259_200_000, 259_200_000)
 _KEEPS_MS = (0, 1_000, 60_000, 3_600_000, 3_600_000)
 
 
@@ -51,7 +52,8 @@ def _draft(world: World, queue: str) -> Draft:
         delay=random.choice(_DELAYS_MS),
         priority=random.choice((0, 0, 0, 1, -1)),
         keep=random.choice(_KEEPS_MS),
-        attempts=random.choice((1, 2, 8)),
+        attempts=random.choice((1, 2, 8, None)),
+        retry_for=random.choice(_RETRY_FOR_MS),
     )
 
 
@@ -66,6 +68,7 @@ def _enqueue(queue: Queue, drafts: list[Draft]) -> list[tuple[str, int]]:
             "priority": draft.priority,
             "keep_for": draft.keep / 1000,
             "max_attempts": draft.attempts,
+            "retry_for": draft.retry_for / 1000,
         }
         for draft in drafts
     ]

@@ -24,7 +24,8 @@ class Draft(NamedTuple):
     delay: int
     priority: int
     keep: int
-    attempts: int
+    attempts: int | None
+    retry_for: int = 3 * 86_400_000
 
 
 class Claimed(NamedTuple):
@@ -54,8 +55,8 @@ class Job:
 
     draft: Draft
     message: int
-    created: int
     delivery: int = 0
+    tried_since: int = 0
     state: str = "ready"
     due: int | None = None
     attempt: int = 0
@@ -77,8 +78,8 @@ class Job:
 
     def exhausted(self, now: int) -> bool:
         """Return whether it is dead unless this attempt ends well."""
-        # A clock that a reboot has set back may be before its beginning.
-        return self.attempt >= self.draft.attempts and now >= self.created
+        used_up = self.draft.attempts is not None and self.attempt >= self.draft.attempts
+        return used_up or now >= self.tried_since + self.draft.retry_for
 
     def stands_aside(self, now: int) -> bool:
         """Return whether it lets the others of its lane go before."""
@@ -123,7 +124,7 @@ class Queues:
         cap = self.caps[draft.queue]
         if cap is not None and self.live(draft.queue) >= cap:
             raise Refused("queue_full")
-        job = Job(draft, message, now, due=now + draft.delay if draft.delay else None)
+        job = Job(draft, message, due=now + draft.delay if draft.delay else None)
         if not job.stands_aside(now):
             self._fill(job.lane, now)
         self.jobs.append(job)
@@ -142,11 +143,14 @@ class Queues:
         if got is not None and [each.message for each in got] != [job.message for job in jobs]:
             raise self._wrong_claim(jobs, got, now)
         if got is None:
-            return [self._lease(job, now + lease, None) for job in jobs]
-        return [self._lease(job, now + lease, one) for job, one in zip(jobs, got, strict=True)]
+            return [self._lease(job, now, lease, None) for job in jobs]
+        return [self._lease(job, now, lease, one) for job, one in zip(jobs, got, strict=True)]
 
-    def _lease(self, job: Job, until: int, got: Claimed | None) -> Claimed:
+    def _lease(self, job: Job, now: int, lease: int, got: Claimed | None) -> Claimed:
+        if not job.attempt:
+            job.tried_since = now
         job.attempt += 1
+        until = now + lease
         job.state, job.until, job.settled = "leased", until, None
         held = job.holder = job.last = Held(job, 0, "")
         if got is not None:
@@ -256,7 +260,7 @@ class Queues:
         if job.state in LIVE:
             return "claimed" if job.state == "leased" else "active"
         self._fill(job.lane, now)
-        job.state, job.attempt, job.parked, job.created = "ready", 0, False, now
+        job.state, job.attempt, job.parked = "ready", 0, False
         job.settled = job.forgotten_at = job.holder = None
         self._fill(job.lane, now)
         return "replayed"

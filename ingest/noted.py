@@ -1,0 +1,35 @@
+"""What the log is told of a message that was stored, beyond that it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..store.message import Draft, Receipt
+from ..workers.log import log
+
+# Event names come from senders, so there may be any number of them.
+_MOST_NAMES = 1_000
+
+_unrouted: set[tuple[str | None, str]] = set()
+
+
+def noted(draft: Draft, receipt: Receipt) -> None:
+    """Log a conflict, a redelivery that has helped, and each event that has no route, once."""
+    who = {"source": draft.source, "key": draft.key, "message": receipt.message_id}
+    if receipt.status == "conflict":
+        log.warning("same key, other body: the first is kept", **who)
+    elif receipt.helped == "revived":
+        log.info("delivered again: what was dead of it is ready again", **who)
+    elif receipt.helped == "routed":
+        log.info("delivered again: it is routed now", **who)
+    elif not draft.addresses and receipt.state is None:
+        _note_unrouted(draft, who)
+
+
+def _note_unrouted(draft: Draft, who: Mapping[str, object]) -> None:
+    name = (draft.source, draft.event)
+    if name not in _unrouted and len(_unrouted) < _MOST_NAMES:
+        _unrouted.add(name)
+        log.warning(
+            "no route matches this event: its messages are kept", event_name=draft.event, **who
+        )

@@ -1,0 +1,63 @@
+"""The contract for what nobody handles: messages without a route, queues without a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from ..message import Address, Message, Outcome
+from ..unserved import Conflicts, Unrouted, UnroutedCount, Unserved
+
+
+class Routing(Protocol):
+    """What a database does about messages that no route matched, and the like."""
+
+    def unrouted(
+        self,
+        *,
+        source: str | None = None,
+        event: str | None = None,
+        key: str | None = None,
+        since_ms: int | None = None,
+        limit: int,
+        before: int | None = None,
+    ) -> list[Unrouted]:
+        """Return at most `limit` messages that no route matched, newest first.
+
+        `before` is an id: only older ones.
+        """
+        ...
+
+    def unrouted_counts(self) -> list[UnroutedCount]:
+        """Count the messages that no route matched, by source and event."""
+        ...
+
+    def replay_unrouted(self, ids: Sequence[int]) -> list[Outcome]:
+        """Have messages routed again by the workers of a pool, in one transaction."""
+        ...
+
+    def to_route(self, sources: Collection[str], limit: int) -> list[Message]:
+        """Return at most `limit` messages of these sources that are to be routed again.
+
+        One that cannot be read is left out, and waits for an operator as before.
+        """
+        ...
+
+    def anything_to_route(self, sources: Collection[str]) -> bool:
+        """True while a message of these sources is to be routed again."""
+        ...
+
+    def route(self, message: Message, addresses: Sequence[Address]) -> bool:
+        """Make a message's deliveries if it still is to be routed; False when it is not.
+
+        Without an address it is unrouted as before.
+        """
+        ...
+
+    def unserved(self) -> list[Unserved]:
+        """Return the queues that hold work and that no running pool serves, by name."""
+        ...
+
+    def conflicts(self) -> list[Conflicts]:
+        """Return the sources that have sent a known key with another body, by name."""
+        ...
