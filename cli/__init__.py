@@ -27,6 +27,7 @@ _COMMANDS = {
     "adopt": "restore",
     "backup": "backup",
     "doctor": "doctor",
+    "enqueue": "enqueue",
     "keys": "keys",
     "leases": "leases",
     "limit": "control",
