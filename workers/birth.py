@@ -15,6 +15,7 @@ from multiprocess.connection import Connection
 from multiprocess.reduction import ForkingPickler
 
 from .orphan import die_with_parent
+from .output import forgive
 from .page import Page
 
 # What a terminal sends to all of its processes is for the supervisor to answer.
@@ -69,6 +70,7 @@ def calm() -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _read_nothing()
+    forgive()
 
 
 def understand(

@@ -24,6 +24,7 @@ from .signals import Signals, listening
 from .sizing import Sizing
 from .strays import Strays
 from .template import MAX_FAILURES, Template
+from .terminal import Terminal
 
 _DONE_SECONDS = 0.1
 _TELL_SECONDS = 30.0
@@ -97,6 +98,7 @@ class Supervisor:
         self._keeper = Keeper(keeping.engine, lease, lambda: list(self._workers))
         self._notifier = Notifier()
         self._strays = Strays()
+        self._terminal = Terminal()
         self._slept_seconds = min(_SLEPT_SECONDS, lease / 4)
         self._grace = grace
         self._done = done
@@ -147,6 +149,8 @@ class Supervisor:
         if self._bereaved or time.monotonic() >= self._clear_at:
             self._bereaved = False
             self._clear_at = time.monotonic() + _CLEAR_SECONDS
+            if self._terminal.look():
+                log.info("the terminal was closed; the pool goes on without it")
             self._clear()
             self._strays.reap(
                 [self._template.pid, *self._code.pids, *(each.pid for each in self._all())]
@@ -186,6 +190,9 @@ class Supervisor:
                 self._hush(each)
         elif number in (signal.SIGTTIN, signal.SIGTTOU) and self._pool is not None:
             self._sizing.change(1 if number == signal.SIGTTIN else -1)
+        elif number == signal.SIGHUP and self._terminal.closed:
+            log.info("the terminal was closed")
+            self._stop()
         elif number == signal.SIGHUP and not self._steps:
             self._reload()
         elif number == signal.SIGUSR1:

@@ -1,0 +1,39 @@
+"""The terminal that a pool was started on, and whether it has been closed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+_SIGNAL_SECONDS = 2.0
+
+
+class Terminal:
+    """Tells a SIGHUP of a terminal that is closed from one that asks for a reload.
+
+    When the terminal is closed and no SIGHUP comes, because the pool was started with nohup or
+    disowned, it goes on without the terminal.
+    """
+
+    def __init__(self) -> None:
+        """Remember which of stdin, stdout and stderr are a terminal."""
+        ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        self._fds = [] if ignored else [fd for fd in range(3) if os.isatty(fd)]
+        self._closed_at: float | None = None
+
+    @property
+    def closed(self) -> bool:
+        """True once it is."""
+        return not all(map(os.isatty, self._fds))
+
+    def look(self) -> bool:
+        """Give up waiting for a SIGHUP some time after it was closed; True when that is now."""
+        if not self._fds or not self.closed:
+            return False
+        now = time.monotonic()
+        self._closed_at = now if self._closed_at is None else self._closed_at
+        if now - self._closed_at < _SIGNAL_SECONDS:
+            return False
+        self._fds = []
+        return True
