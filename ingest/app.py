@@ -15,6 +15,7 @@ from ..store.validate import lane_policy as checked_lane_policy
 from ..store.validate import redelivery as checked_redelivery
 from ..workers.command import command_handler
 from ..workers.handler import Function, Handler, Settings, make_handler
+from ..workers.hooks import Hooked
 from ..workers.log import configure
 from ..workers.pool import PoolOptions, run_pool
 from ..workers.running import Runner
@@ -58,7 +59,7 @@ class Source:
         return self.scheme.read(request)
 
 
-class App(Embedding):
+class App(Embedding, Hooked):
     """What to receive and how to handle it, for one store.
 
     Args:
@@ -77,6 +78,7 @@ class App(Embedding):
     ) -> None:
         if not isinstance(store, str | os.PathLike):
             raise InvalidInput(f"a store's address must be a str, not {store!r}")
+        Hooked.__init__(self)
         self.store = os.fspath(store)
         self.store_options: dict[str, Any] = {
             "busy_timeout": busy_timeout,

@@ -59,7 +59,9 @@ def work(
             line=line,
             signals=signals,
             recycle=recycle,
+            hooks=app.hooks,
         )
+        worker.prepare()
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())
         line.send_bytes(b"ready %d" % id)
         worker.run()

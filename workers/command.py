@@ -18,6 +18,7 @@ from ..store.message import Address
 from ..store.validate import milliseconds
 from .context import Context, Discard, Retry
 from .handler import Handler, Settings, make_handler
+from .hooks import Hooks
 from .log import log
 from .running import Ended, Runner
 
@@ -74,6 +75,7 @@ class CommandApp:
     store_options: Mapping[str, Any]
     handlers: Mapping[str, Handler]
     sources: Mapping[str, object] = field(default_factory=dict)
+    hooks: Hooks = field(default_factory=Hooks)
 
     def addresses(self, message: Message) -> Sequence[Address]:
         """Return none: it has no routes."""

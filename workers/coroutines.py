@@ -7,7 +7,7 @@ import contextlib
 import os
 import types
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from functools import partial
 from typing import Any
 
@@ -83,6 +83,14 @@ class Coroutines:
             timer.cancel()
             for fd in fds:
                 self._loop.remove_reader(fd)
+
+    def complete(self, awaitable: Awaitable[object]) -> None:
+        """Run what is no handler to its end, on the same loop."""
+
+        async def wait() -> None:
+            await awaitable
+
+        self._loop.run_until_complete(wait())
 
     def settle(self) -> None:
         """Have the store told what became of those that have ended."""

@@ -17,7 +17,7 @@ _HOPELESS_DELAY_SECONDS = 10.0
 _MAX_HOPELESS_DELAY_SECONDS = 60.0
 _MAX_FALSE_STARTS = 5
 _HEALTHY_SECONDS = 1.0
-# For closing the store, and threads that are about to end.
+# For worker_stopping, closing the store, and threads that are about to end.
 _LINGER_SECONDS = 5.0
 
 
@@ -109,7 +109,9 @@ class Crew:
         for each in self._members:
             if each.over_at is not None:
                 if each.over_at < now - _LINGER_SECONDS:
-                    each.kill("it did not end: its handlers have left threads behind")
+                    each.kill(
+                        f"it did not end: threads are left, or worker_stopping took over {_LINGER_SECONDS:g} s"
+                    )
             elif each.waiting:
                 each.started = now
             elif not each.ready and each.started < now - self._start_seconds:

@@ -14,6 +14,7 @@ from ..store.errors import InvalidInput
 from ..store.message import DEFAULT_MAX_CRASHES, DEFAULT_RETRY_FOR_MS, Address, Limits
 from ..store.validate import Duration, cap, count, milliseconds, name
 from .context import Context
+from .hooks import Hooks
 from .rules import Rules, Wait, check_backoff, check_rules
 
 Function = Callable[[Message, Context], Any]
@@ -87,6 +88,11 @@ class Application(Protocol):
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """Its handlers by name."""
+        ...
+
+    @property
+    def hooks(self) -> Hooks:
+        """What it has called in each worker beside its handlers."""
         ...
 
     def check(self) -> None:

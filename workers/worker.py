@@ -7,7 +7,7 @@ import inspect
 import os
 import select
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
 
 from multiprocess.connection import Connection
@@ -18,6 +18,7 @@ from .claims import Claims
 from .coroutines import Coroutines
 from .handler import Handler
 from .holdings import Holdings
+from .hooks import Hooks, WorkerProcess, call_started, call_stopping
 from .recycle import Age, Recycle
 from .watch import Watch
 
@@ -43,8 +44,11 @@ class Worker:
         line: Connection,
         signals: int,
         recycle: Recycle,
+        hooks: Hooks,
     ) -> None:
         """`signals` is readable after a signal."""
+        self._hooks = hooks
+        self._process = WorkerProcess(id, os.getpid(), store)
         self._engine = store.engine
         self._holdings = holdings
         self._line = line
@@ -61,7 +65,7 @@ class Worker:
         others = {name: handler for name, handler in handlers.items() if handler.is_async}
         self._plain = [name for name in handlers if name not in others]
         self._coroutines: Coroutines | None = None
-        if others:
+        if others or hooks:
             self._coroutines = Coroutines(others, self._claims, store.engine)
         self._heard = select.poll()
         self._heard.register(line.fileno(), select.POLLIN)
@@ -69,6 +73,14 @@ class Worker:
     def stop(self) -> None:
         """Finish what is in work and claim no more; safe in a signal handler."""
         self._stopping = True
+
+    def prepare(self) -> None:
+        """Call what the app wants called before the first message.
+
+        Raises:
+            SystemExit: It failed.
+        """
+        call_started(self._hooks, self._process, self._complete)
 
     def run(self) -> None:
         """Work until told to stop, or until the supervisor is gone; in the main thread."""
@@ -83,6 +95,7 @@ class Worker:
             self._round()
         with contextlib.suppress(OSError):
             self._line.send_bytes(b"ended")
+        call_stopping(self._hooks, self._process, self._complete)
         if self._coroutines is not None:
             self._coroutines.close()
         self._watch.stop()
@@ -198,6 +211,10 @@ class Worker:
             result.close()
             raise TypeError(f"{handler.name} did not run: it made a {type(result).__name__}")
         return result
+
+    def _complete(self, awaitable: Awaitable[object]) -> None:
+        assert self._coroutines is not None
+        self._coroutines.complete(awaitable)
 
     def _cancel(self) -> None:
         if self._coroutines is not None:

@@ -16,6 +16,7 @@ from multiprocess.connection import Connection
 
 from fencepost import App, Context, LeaseLost, Message, OutcomeUnknown, Store, StoreFull, connect
 from fencepost.workers.holdings import Holdings
+from fencepost.workers.hooks import Hooks
 from fencepost.workers.memory import resident_bytes
 from fencepost.workers.page import Page
 from fencepost.workers.recycle import Age, Recycle
@@ -80,6 +81,7 @@ def run(store: Store, page: Page) -> Iterator[Run]:
             line=line,
             signals=signals,
             recycle=recycle,
+            hooks=Hooks(),
         )
         thread.start()
         worker.run()
