@@ -40,7 +40,8 @@ def signed(
         event: The event that the receiver will read; put where the source reads it.
         key: Its dedupe key likewise; a new one when the provider sends one and none is given.
         body: Bytes and text are sent as they are, unless an event or a key has to be put in
-            them; a dict or list is sent as JSON. A small plausible one when left out.
+            them; a dict or list is sent as JSON. When left out, a small plausible one, the
+            same for the same event and key.
         headers: Further ones, which replace those that would be made.
         at: Unix seconds of the signature; now when left out.
 
@@ -54,7 +55,7 @@ def signed(
         event = scheme.example
     given = Headers([(n.decode("latin-1"), v.decode("latin-1")) for n, v in pairs(headers)])
     try:
-        outgoing = _outgoing(given, body, scheme.sample(event or "", now))
+        outgoing = _outgoing(given, body, scheme.sample(event or "", key or new_id()))
         recipes = scheme.recipes
         if key is None and body is None and isinstance(recipes.key, Header | Pointer):
             key = new_id()

@@ -47,8 +47,11 @@ class Scheme(Protocol):
         """
         ...
 
-    def sample(self, event: str, now: float) -> Any:
-        """Return a small body of an event, as the provider's documentation shows it."""
+    def sample(self, event: str, seed: str) -> Any:
+        """Return a small body of an event, as the provider's documentation shows it.
+
+        The same for the same seed, and another for another.
+        """
         ...
 
     def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:

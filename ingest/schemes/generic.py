@@ -10,7 +10,7 @@ from ..request import Event, Request, Verdict
 from .forms import Decode, Encode, from_base64, from_hex, to_base64
 from .mac import Mac
 from .options import usable_choice, usable_header, usable_prefix
-from .outgoing import Outgoing, Unsignable, new_id
+from .outgoing import Outgoing, Unsignable, derived_id
 from .recipe import FirstOf, Header, Pointer, Recipes
 
 ALGORITHMS = ("sha1", "sha256", "sha384", "sha512")
@@ -63,8 +63,8 @@ class Generic:
             request.json()
         return self.recipes.over(request, Event(None, ""))
 
-    def sample(self, event: str, now: float) -> Any:
-        return {"id": new_id(), "type": event, "data": {"name": "hello"}}
+    def sample(self, event: str, seed: str) -> Any:
+        return {"id": derived_id(seed), "type": event, "data": {"name": "hello"}}
 
     def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
         if key is not None:

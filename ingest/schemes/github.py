@@ -14,7 +14,7 @@ from .body import document, string
 from .forms import from_hex
 from .mac import Mac
 from .naming import named
-from .outgoing import Outgoing, new_id
+from .outgoing import Outgoing, derived_id
 from .recipe import Recipes, decoded
 
 _DELIVERY = re.compile(rb"[\x20-\x7e]{1,512}")
@@ -57,8 +57,9 @@ class GitHub:
             event = f"{event}.{action}"
         return self.recipes.over(request, named(_delivery(request), event))
 
-    def sample(self, event: str, now: float) -> Any:
-        repository = {"id": 1, "name": "hello", "full_name": "octocat/hello", "node_id": new_id()}
+    def sample(self, event: str, seed: str) -> Any:
+        node = derived_id(seed)
+        repository = {"id": 1, "name": "hello", "full_name": "octocat/hello", "node_id": node}
         body = {"repository": repository, "sender": {"id": 1, "login": "octocat"}}
         if event != "push":
             return body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from typing import Any
@@ -117,6 +118,15 @@ class Outgoing:
         if not isinstance(document, payload.FormFields):
             document = {"payload": json.dumps(document)}
         return urlencode(document, doseq=True).encode()
+
+
+# When sample bodies say that they were made: the same body belongs to the same key.
+SAMPLE_AT = 1_735_689_600
+
+
+def derived_id(seed: str, prefix: str = "") -> str:
+    """Return the id that belongs to a seed."""
+    return prefix + hashlib.sha256(seed.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def new_id(prefix: str = "") -> str:

@@ -16,7 +16,7 @@ from .forms import from_hex, from_seconds
 from .mac import Mac
 from .naming import named
 from .options import usable_tolerance
-from .outgoing import Outgoing, new_id
+from .outgoing import SAMPLE_AT, Outgoing, derived_id, new_id
 from .recipe import BodyHash, Recipes
 
 _SIGNATURE = b"x-slack-signature"
@@ -73,15 +73,16 @@ class Slack:
         found = _from_form(body, request) if request.is_form() else _from_json(body)
         return found if isinstance(found, Handshake) else self.recipes.over(request, found)
 
-    def sample(self, event: str, now: float) -> Any:
+    def sample(self, event: str, seed: str) -> Any:
         team = {"id": "T0001", "domain": "example"}
         user = {"id": "U0001", "name": "mona"}
         if event.startswith(_COMMAND):
             return {"team_id": "T0001", "user_id": "U0001", "user_name": "mona", "text": "hello"}
         if event in _INTERACTIONS:
             return {"team": team, "user": user}
-        said = {"user": "U0001", "channel": "C0001", "text": "hello", "ts": f"{now:.6f}"}
-        return {"team_id": "T0001", "api_app_id": "A0001", "event": said, "event_time": int(now)}
+        said = {"user": "U0001", "channel": "C0001", "text": "hello"}
+        sent = {"event": {**said, "client_msg_id": derived_id(seed)}, "event_time": SAMPLE_AT}
+        return {"team_id": "T0001", "api_app_id": "A0001", **sent}
 
     def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
         """Make a form of a command ("command:/name") and of an interaction ("view_closed")."""

@@ -17,7 +17,7 @@ from .forms import from_base64, from_seconds, to_base64
 from .mac import Mac
 from .naming import named
 from .options import usable_tolerance
-from .outgoing import Outgoing, new_id
+from .outgoing import SAMPLE_AT, Outgoing, derived_id, new_id
 from .recipe import Recipes, decoded
 
 _LETTERS = re.compile(r"[A-Za-z0-9+/]*")
@@ -66,9 +66,9 @@ class Standard:
         key = None if headers is None else decoded(headers.id)
         return self.recipes.over(request, named(key, _event(request)))
 
-    def sample(self, event: str, now: float) -> Any:
-        moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
-        return {"timestamp": moment, "data": {"id": new_id("obj_")}}
+    def sample(self, event: str, seed: str) -> Any:
+        moment = datetime.fromtimestamp(SAMPLE_AT, UTC).isoformat(timespec="seconds")
+        return {"timestamp": moment, "data": {"id": derived_id(seed, "obj_")}}
 
     def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
         if key is not None:

@@ -13,7 +13,7 @@ from .forms import from_hex, from_seconds
 from .mac import Mac
 from .naming import named
 from .options import usable_tolerance
-from .outgoing import Outgoing, new_id
+from .outgoing import SAMPLE_AT, Outgoing, derived_id, new_id
 from .recipe import Recipes
 
 
@@ -53,12 +53,12 @@ class Stripe:
         body = document(request)
         return self.recipes.over(request, named(string(body, "id"), string(body, "type")))
 
-    def sample(self, event: str, now: float) -> Any:
+    def sample(self, event: str, seed: str) -> Any:
         kind = event.rpartition(".")[0]
-        subject = {"id": "obj_1", "object": kind, "livemode": False}
+        subject = {"id": derived_id(seed, "obj_"), "object": kind, "livemode": False}
         return {
             "object": "event",
-            "created": int(now),
+            "created": SAMPLE_AT,
             "livemode": False,
             "data": {"object": subject},
         }

@@ -67,6 +67,19 @@ def test_what_is_made_up_is_genuine_and_new_each_time(source: str) -> None:
         assert None not in {event.key for event in events}
 
 
+# SEND-6
+@pytest.mark.parametrize("source", KEYED)
+def test_a_key_that_is_sent_again_comes_with_the_same_body(source: str) -> None:
+    declared = app.sources[source]
+
+    first, later = (signed(declared, key="k", at=NOW + after) for after in (0, 60))
+    other = signed(declared, key="other", at=NOW)
+
+    assert first.body == later.body
+    assert read(source, later, NOW + 60).key == "k"
+    assert (other.headers, other.body) != (first.headers, first.body)
+
+
 # SEND-1
 @pytest.mark.parametrize("source", KEYED)
 @pytest.mark.parametrize("key", ["k-1", "1", "Zürich"])
