@@ -26,6 +26,7 @@ _WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
 _COMMANDS = {
     "adopt": "restore",
     "backup": "backup",
+    "check": "check",
     "doctor": "doctor",
     "enqueue": "enqueue",
     "keys": "keys",

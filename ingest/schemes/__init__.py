@@ -12,7 +12,7 @@ from ..request import Event, Handshake, Request, Verdict
 from . import generic, github, slack, standard, stripe
 from .options import listed, usable_secrets
 from .outgoing import Outgoing
-from .recipe import Recipes
+from .recipe import Recipes, spelling
 
 
 class Scheme(Protocol):
@@ -95,6 +95,23 @@ SCHEMES: Mapping[str, Callable[..., Scheme]] = {
 }
 
 
+_KINDS: Mapping[str, type] = {
+    "github": github.GitHub,
+    "hmac": generic.Generic,
+    "slack": slack.Slack,
+    "standard": standard.Standard,
+    "stripe": stripe.Stripe,
+}
+
+# Where each provider has its key.
+_KEYS: Mapping[str, str | None] = {
+    "github": "header:X-GitHub-Delivery",
+    "hmac": None,
+    "slack": "json:/event_id, json:/trigger_id",
+    "standard": "header:webhook-id",
+    "stripe": "json:/id",
+}
+
 # Schemes whose senders are many, each with an id of its own or with none.
 UNKEYED = frozenset({"hmac"})
 
@@ -132,3 +149,13 @@ def build(scheme: str, secrets: Sequence[str], **options: Any) -> Scheme:
             f"Scheme {scheme!r} has no option {listed(unknown)}; it takes {listed(known)}."
         )
     return make(usable_secrets(secrets), **options)
+
+
+def scheme_name(scheme: Scheme) -> str:
+    """Return the name that a scheme is declared under."""
+    return next(name for name, kind in _KINDS.items() if isinstance(scheme, kind))
+
+
+def key_rule(scheme: Scheme) -> str | None:
+    """Return where the dedupe key is, as `key=` spells it; None when there is none."""
+    return spelling(scheme.recipes.key) or _KEYS[scheme_name(scheme)]

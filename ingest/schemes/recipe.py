@@ -133,6 +133,18 @@ class Recipes:
         _place(self.key, outgoing, key)
 
 
+def spelling(recipe: Recipe | None) -> str | None:
+    """Return what spells a recipe in an option."""
+    if isinstance(recipe, Header):
+        return f"header:{recipe.name.decode('ascii')}"
+    if isinstance(recipe, Pointer):
+        names = (name.replace("~", "~0").replace("/", "~1") for name in recipe.path)
+        return "json:" + "".join(f"/{name}" for name in names)
+    if isinstance(recipe, FirstOf):
+        return ", ".join(filter(None, map(spelling, recipe.places)))
+    return "body" if isinstance(recipe, BodyHash) else None
+
+
 def decoded(value: bytes | None) -> str | None:
     """Return the text of a header, None when it is empty or not UTF-8."""
     try:

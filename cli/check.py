@@ -1,0 +1,263 @@
+"""fencepost check: what an app is declared to do, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..store import Message, Store, connect
+from ..store.errors import FencepostError, InvalidInput, StoreBusy
+from .output import as_json, plain, print_json
+
+if TYPE_CHECKING:
+    from ..ingest import App
+    from ..ingest.findings import Finding
+
+_WIDTH = 80
+
+
+@click.command()
+@click.argument("target")
+@as_json
+def check(target: str, as_json: bool) -> None:
+    """Print what TARGET is declared to do: sources, events, queues and their settings.
+
+    Then what is wrong: what `fencepost up` would refuse (exit code 1), routes and sources
+    that cannot work, and messages that wait in the store without a handler. No store is
+    made.
+
+    Example: fencepost check hooks.py
+    """
+    from ..ingest.findings import findings
+    from . import declared
+
+    try:
+        app = _loaded(target)
+    except click.ClickException as error:
+        if not as_json:
+            raise
+        unloaded = {"level": "error", "code": "cannot_load", "sentence": str(error), "cure": ""}
+        print_json({"ok": False, "target": target, "findings": [unloaded]})
+        sys.exit(1)
+    store, of_store = _look(app)
+    found = [*findings(app), *of_store]
+    found.sort(key=lambda finding: finding.level)
+    failed = any(finding.level == "error" for finding in found)
+    sources, queues = declared.sources(app), declared.queues(app)
+    if as_json:
+        print_json(
+            {
+                "ok": not failed,
+                "target": target,
+                "store": store,
+                "sources": sources,
+                "queues": queues,
+                "tasks": [queue["name"] for queue in queues if queue["kind"] == "task"],
+                "findings": [_record(finding) for finding in found],
+            }
+        )
+    else:
+        for line in [*_of_sources(sources), *_of_queues(queues), *_of_store(store)]:
+            click.echo(plain(line))
+        click.echo("Findings" if found else "Nothing is wrong.")
+        for finding in found:
+            cure = f"; {finding.cure}" if finding.cure else ""
+            click.echo(plain(f"  {finding.level}: {finding.sentence}{cure}"))
+    sys.exit(1 if failed else 0)
+
+
+def _loaded(target: str) -> App:
+    """Return the app.
+
+    Raises:
+        InvalidInput: There is no such TARGET.
+        ClickException: There is one, and its code raised.
+    """
+    from ..ingest import App
+    from ..workers import Target
+    from ..workers.log import configure
+
+    configure()
+    try:
+        app = Target(target)()
+    except InvalidInput as error:
+        if _is_there(target, error):
+            raise click.ClickException(str(error)) from error
+        raise
+    if not isinstance(app, App):
+        raise InvalidInput(f"{target} is a {type(app).__name__}, not a fencepost.App")
+    return app
+
+
+def _is_there(target: str, error: InvalidInput) -> bool:
+    cause = error.__cause__
+    place = target.rpartition(":")[0] or target
+    if isinstance(cause, ModuleNotFoundError) and cause.name:
+        return not f"{place}.".startswith(f"{cause.name}.")
+    return cause is not None and (not place.endswith(".py") or os.path.isfile(place))
+
+
+def _look(app: App) -> tuple[dict[str, Any], list[Finding]]:
+    """Return what the app's store has for it to do, and what is wrong there."""
+    from ..ingest.findings import Finding
+
+    path = app.store.removeprefix("sqlite:///")
+    seen: dict[str, Any] = {"path": app.store, "exists": os.path.exists(path)}
+    if not seen["exists"] and "://" not in path:
+        folder = os.path.dirname(os.path.abspath(path))
+        if os.path.isdir(folder):
+            return seen, []
+        sentence = f"the store {path} cannot be made: the folder {folder} does not exist"
+        return seen, [Finding("error", "store", sentence, "create it, or choose another path")]
+    try:
+        with connect(app.store, create=False, **app.store_options) as store:
+            return seen, list(_waiting(app, store, seen))
+    except StoreBusy as error:
+        return seen, [Finding("warning", "store_busy", str(error))]
+    except FencepostError as error:
+        return seen, [Finding("error", "store", f"the store cannot be opened: {error}")]
+
+
+def _waiting(app: App, store: Store, seen: dict[str, Any]) -> Iterator[Finding]:
+    from ..ingest.findings import Finding
+
+    seen["unrouted"], seen["without_handler"] = [], []
+    for each in store.unrouted_counts():
+        if each.source not in app.sources:
+            continue
+        message = Message(0, each.source, None, each.event, {}, b"", 0.0)
+        matches = any(route.matches(message) for route in app.routes)
+        seen["unrouted"].append(
+            {
+                "source": each.source,
+                "event": each.event,
+                "count": each.count,
+                "matches_now": matches,
+            }
+        )
+        what = f"{_many(each.count, 'message')} of event {each.event!r} from {each.source}"
+        if matches:
+            yield Finding(
+                "warning",
+                "unrouted",
+                f"{what} came before a route matched, and wait",
+                "have them routed with `fencepost messages replay --unrouted`",
+            )
+        else:
+            yield Finding("warning", "unrouted", f"{what} wait: no route matches")
+    for name, stats in store.stats().items():
+        waiting = stats.ready + stats.scheduled + stats.leased
+        if not waiting or name in app.handlers:
+            continue
+        seen["without_handler"].append({"queue": name, "waiting": waiting})
+        yield Finding(
+            "warning",
+            "without_handler",
+            f"queue {name!r} holds {_many(waiting, 'delivery', 'deliveries')}, and this app has "
+            "no handler for it",
+            f"move the work with `fencepost messages move --from {name} --to QUEUE`",
+        )
+
+
+def _of_sources(sources: list[dict[str, Any]]) -> Iterator[str]:
+    if not sources:
+        return
+    yield "Sources"
+    for source in sources:
+        key = source["key"] or "none"
+        yield f"  {source['name']}: scheme {source['scheme']}, POST {source['path']}"
+        yield from _wrapped(
+            [
+                f"key {key}{'' if source['require_key'] else ' (not required)'}",
+                f"key kept {_span(source['keep_for'])} after the end",
+                f"body kept {_span(source['keep_body_for'])} after the end",
+                f"body up to {_size(source['max_body'])}",
+                f"redelivery {source['redelivery']}",
+            ]
+        )
+        for route in source["routes"]:
+            lane = f" (lane {route['lane']}, {route['lane_policy']})" if route["lane"] else ""
+            priority = f" (priority {route['priority']})" if route["priority"] else ""
+            yield f"    {route['event'] or repr('')} → {route['queue']}{lane}{priority}"
+        if not source["routes"]:
+            yield "    no handler"
+
+
+def _of_queues(queues: list[dict[str, Any]]) -> Iterator[str]:
+    if not queues:
+        return
+    yield "Queues"
+    for queue in queues:
+        task = " (task: filled by enqueue)" if queue["kind"] == "task" else ""
+        yield f"  {queue['name']}: runs {queue['runs']}{task}"
+        yield from _wrapped(_settings(queue))
+
+
+def _settings(queue: dict[str, Any]) -> Iterator[str]:
+    if queue["at_most_once"]:
+        yield "tried at most once"
+    else:
+        most = queue["max_attempts"]
+        attempts = f", at most {_many(most, 'attempt')}" if most else ""
+        yield f"retried for {_span(queue['retry_for'])}{attempts}"
+    if queue["backoff"] is not None:
+        yield f"backoff {_wait(queue['backoff'])}"
+    for name, wait in queue["retry_on"].items():
+        yield f"{name} retried after {_wait(wait)}"
+    if queue["discard_on"]:
+        yield f"dead at once on {', '.join(queue['discard_on'])}"
+    for name in ("timeout", "soft_timeout"):
+        if queue[name] is not None:
+            yield f"{name} {_span(queue[name])}"
+    if queue["concurrency"] > 1:
+        yield f"{queue['concurrency']} at a time in each worker"
+    for name in ("max_leased", "max_rows"):
+        if queue[name] is not None:
+            yield f"{name} {queue[name]}"
+    if queue["max_bytes"] is not None:
+        yield f"max_bytes {_size(queue['max_bytes'])}"
+    if queue["keep_body_for"] is not None:
+        yield f"body kept {_span(queue['keep_body_for'])} after the end"
+
+
+def _of_store(store: dict[str, Any]) -> Iterator[str]:
+    yield "Store"
+    yield f"  {store['path']}" + ("" if store["exists"] else " (not there yet)")
+
+
+def _wrapped(parts: Iterable[str]) -> list[str]:
+    text = "; ".join(parts)
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4, break_on_hyphens=False
+    )
+
+
+def _record(finding: Finding) -> dict[str, str]:
+    return {name: getattr(finding, name) for name in finding.__slots__}
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
+
+
+def _wait(wait: str | float) -> str:
+    return wait if isinstance(wait, str) else _span(wait)
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _size(number: int) -> str:
+    for size, unit in ((2**20, "MiB"), (2**10, "KiB")):
+        if number >= size and number % size == 0:
+            return f"{number // size} {unit}"
+    return f"{number} bytes"

@@ -1,0 +1,98 @@
+"""An app as it is declared, in values that JSON has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import UNSET
+
+from ..ingest import App
+from ..ingest.app import Source
+from ..ingest.route import Route
+from ..ingest.schemes import key_rule, scheme_name
+from ..store.validate import milliseconds
+from ..workers.command import Command
+from ..workers.handler import Handler
+from ..workers.rules import Wait
+
+Declared = dict[str, Any]
+
+
+def sources(app: App) -> list[Declared]:
+    """Return each source with its routes, in the order of their declaration."""
+    return [
+        _source(source, [route for route in app.routes if route.source == source.name])
+        for source in app.sources.values()
+    ]
+
+
+def queues(app: App) -> list[Declared]:
+    """Return each queue with the settings of its handler."""
+    routed = {route.queue for route in app.routes}
+    return [_queue(handler, handler.name in routed) for handler in app.handlers.values()]
+
+
+def _source(source: Source, routes: list[Route]) -> Declared:
+    return {
+        "name": source.name,
+        "scheme": scheme_name(source.scheme),
+        "path": f"/in/{source.name}",
+        "key": key_rule(source.scheme),
+        "require_key": source.require_key,
+        "max_body": source.max_body,
+        "keep_for": source.keep_ms / 1000,
+        "keep_body_for": source.keep_body_ms / 1000,
+        "redelivery": source.redelivery,
+        "routes": [
+            {
+                "event": route.pattern,
+                "queue": route.queue,
+                "lane": None if route.lane is None else _called(route.lane),
+                "lane_policy": route.lane_policy,
+                "priority": route.priority,
+            }
+            for route in routes
+        ],
+    }
+
+
+def _queue(handler: Handler, routed: bool) -> Declared:
+    function = handler.function
+    command = function if isinstance(function, Command) else None
+    return {
+        "name": handler.name,
+        "kind": "task" if not routed else "handler",
+        "runs": _called(function) if command is None else " ".join(command.words),
+        "command": None if command is None else list(command.words),
+        "retry_for": handler.limits.retry_for_ms / 1000,
+        "max_attempts": handler.limits.max_attempts,
+        "backoff": _wait(handler.backoff),
+        "retry_on": {
+            kind.__name__: _wait(wait) for kind, wait in handler.rules.items() if wait is not None
+        },
+        "discard_on": [kind.__name__ for kind, wait in handler.rules.items() if wait is None],
+        "timeout": handler.timeout if command is None else command.timeout,
+        "soft_timeout": handler.soft_timeout,
+        "at_most_once": handler.at_most_once,
+        "max_crashes": handler.limits.max_crashes,
+        "concurrency": handler.concurrency,
+        "max_leased": _set(handler.max_leased),
+        "max_rows": _set(handler.max_rows),
+        "max_bytes": _set(handler.max_bytes),
+        "keep_body_for": _set(handler.keep_body_for),
+    }
+
+
+def _called(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", type(function).__name__).rpartition("<locals>.")[2]
+
+
+def _wait(wait: Wait | None) -> str | float | None:
+    if wait is None:
+        return None
+    return _called(wait) if callable(wait) else milliseconds(wait, "a wait") / 1000
+
+
+def _set(value: Any) -> Any:
+    return None if value is UNSET else value

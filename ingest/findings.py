@@ -1,0 +1,75 @@
+"""What is wrong, or likely to be, with an app as it is declared; its store is not looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .patterns import why_never
+from .schemes import scheme_name
+
+if TYPE_CHECKING:
+    from .app import App
+
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        level: "error" when `fencepost up` would refuse to start.
+        code: Its kind, for programs.
+    """
+
+    level: Level
+    code: str
+    sentence: str
+    cure: str = ""
+
+
+def findings(app: App) -> list[Finding]:
+    """Return what is wrong with an app, errors first."""
+    found = [*_of_routes(app), *_of_sources(app)]
+    if not app.handlers:
+        found.append(
+            Finding(
+                "error",
+                "no_handlers",
+                "the app has no handlers: nothing for workers to do",
+                "add one with @app.on(source, event), @app.task(queue) or app.command(...)",
+            )
+        )
+    return sorted(found, key=lambda finding: finding.level)
+
+
+def _of_routes(app: App) -> Iterator[Finding]:
+    for route in app.routes:
+        source = app.sources.get(route.source)
+        where = f"handler {route.queue!r} is on {route.pattern!r} of source {route.source!r}"
+        if source is None:
+            yield Finding(
+                "error",
+                "undeclared_source",
+                f"{where}, which is not declared",
+                f"declare it with app.source({route.source!r}, ...)",
+            )
+            continue
+        if source.scheme.recipes.event is not None and scheme_name(source.scheme) != "hmac":
+            continue  # its events have names of the user's own
+        if (why := why_never(scheme_name(source.scheme), route.pattern)) is not None:
+            yield Finding("warning", "never_matches", f"{where}, which matches nothing: {why}")
+
+
+def _of_sources(app: App) -> Iterator[Finding]:
+    routed = {route.source for route in app.routes}
+    for name in app.sources:
+        if name not in routed:
+            yield Finding(
+                "warning",
+                "no_route",
+                f"source {name!r} has no handler: what it sends is stored, and waits",
+                f"add one with @app.on({name!r})",
+            )

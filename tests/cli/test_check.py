@@ -1,0 +1,276 @@
+"""fencepost check: an app as it is declared, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fencepost import App, connect
+from fencepost.ingest.patterns import why_never
+
+from ..ingest.inbox import SECRET, github, nothing
+from .command import Command, Result
+
+GOOD = f"""
+import datetime
+from fencepost import App
+
+app = App("hooks.db")
+app.source("github", scheme="github", secret={SECRET!r}, keep_for=3600)
+app.source(
+    "shop", scheme="hmac", secret="s", key="json:/order/id", max_body=5000, redelivery="ignore",
+    keep_body_for=datetime.timedelta(days=2),
+)
+
+
+@app.on("github", "push", lane=lambda message: "x", lane_policy="park", priority=4)
+def deploy(message, ctx):
+    pass
+
+
+@app.on(
+    "github", "issues", retry_for=3600, max_attempts=5, timeout=600, soft_timeout=30.5,
+    backoff=datetime.timedelta(seconds=4), retry_on={{KeyError: 5}}, discard_on=[ValueError],
+    max_leased=3, keep_body_for=60,
+)
+async def issue(message, ctx):
+    pass
+
+
+app.command("shop", "order", ["true", "a b"], max_rows=1000, max_bytes=2**20, timeout=5)
+
+
+@app.task("mail", at_most_once=True)
+def mail(message, ctx):
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in a folder of one's own, in which files are written and the store is."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def checked(command: Command, request: pytest.FixtureRequest) -> object:
+    """Checks an app of this source code."""
+    number = iter(range(100))
+
+    def check(code: str, *options: str) -> Result:
+        # In this process a module is imported once, so each has a name of its own.
+        name = f"app_{os.getpid()}_{id(request)}_{next(number)}"
+        Path(f"{name}.py").write_text(code)
+        return command("check", f"{name}.py", *options)
+
+    return check
+
+
+# CHECKAPP-1
+def test_what_is_declared_is_shown_with_its_settings(checked: Command) -> None:
+    shown = checked(GOOD)
+
+    assert (shown.code, shown.err) == (0, "")
+    text = " ".join(shown.out.split())
+    for part in (
+        "github: scheme github, POST /in/github",
+        "key header:X-GitHub-Delivery; key kept 1 h",
+        "push → deploy (lane <lambda>, park) (priority 4)",
+        "issues → issue",
+        "key json:/order/id; key kept 35 days after the end; body kept 2 days",
+        "body up to 5000 bytes; redelivery ignore",
+        "order → true",
+        "deploy: runs deploy retried for 3 days",
+        "retried for 1 h, at most 5 attempts; backoff 4 s; KeyError retried after 5 s; ",
+        "dead at once on ValueError; timeout 10 min; soft_timeout 30.5 s; ",
+        "10 at a time in each worker; max_leased 3; body kept 1 min",
+        "true: runs true a b retried for 3 days; timeout 5 s; max_rows 1000; max_bytes 1 MiB",
+        "mail: runs mail (task: filled by enqueue) tried at most once",
+        "hooks.db (not there yet)",
+        "Nothing is wrong.",
+    ):
+        assert part in text
+    assert max(map(len, shown.out.splitlines())) <= 80
+
+
+# CHECKAPP-1
+def test_a_program_reads_the_same(checked: Command) -> None:
+    shown = checked(GOOD, "--json")
+
+    found = shown.json()
+    assert (shown.code, found["ok"], found["findings"]) == (0, True, [])
+    assert found["tasks"] == ["mail"]
+    assert [source["name"] for source in found["sources"]] == ["github", "shop"]
+    assert found["sources"][0]["routes"][0] == {
+        "event": "push",
+        "queue": "deploy",
+        "lane": "<lambda>",
+        "lane_policy": "park",
+        "priority": 4,
+    }
+    issue, true = found["queues"][1:3]
+    assert (issue["retry_for"], issue["max_attempts"], issue["backoff"]) == (3600, 5, 4)
+    assert (issue["retry_on"], issue["discard_on"]) == ({"KeyError": 5}, ["ValueError"])
+    assert (true["command"], true["timeout"], true["max_rows"]) == (["true", "a b"], 5, 1000)
+
+
+# CHECKAPP-2
+def test_checking_makes_no_store(checked: Command) -> None:
+    checked(GOOD)
+
+    assert [name for name in os.listdir() if ".db" in name] == []
+
+
+# CHECKAPP-3
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ('app.on("nobody")(nothing)', "source 'nobody', which is not declared"),
+        ("", "no handlers"),
+        ('app = App("no/folder/hooks.db"); app.task("mail")(nothing)', "does not exist"),
+        ('app = App("foreign.db"); app.task("mail")(nothing)', "cannot be opened"),
+    ],
+)
+def test_what_up_would_refuse_is_an_error_and_exit_1(
+    checked: Command, code: str, says: str
+) -> None:
+    Path("foreign.db").write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    preface = "from fencepost import App\napp = App('hooks.db')\ndef nothing(m, c): pass\n"
+
+    shown = checked(preface + code)
+    as_json = checked(preface + code, "--json")
+
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("  error:")]
+    assert (shown.code, shown.err, as_json.code) == (1, "", 1)
+    assert says in line
+    assert as_json.json()["ok"] is False
+    assert [each["level"] for each in as_json.json()["findings"]] == ["error"]
+    assert not os.path.exists("hooks.db")
+
+
+# CHECKAPP-3
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("app = (", "SyntaxError"),
+        ("import no_such_module_anywhere", "no_such_module_anywhere"),
+        ("raise SystemExit(0)", "exit()"),
+        ("app.source('a', scheme='github', secrets=[])", "no secret was given"),
+        ("app.source('a', scheme='github', secret='')", "secret"),
+        ("app.task('a')(nothing); app.task('a')(print)", "two handlers are called 'a'"),
+        ("app.command('a', 'b', ['./gone'])", "no command ./gone"),
+    ],
+)
+def test_a_declaration_that_is_refused_is_one_line_and_exit_1(
+    checked: Command, code: str, says: str
+) -> None:
+    preface = "from fencepost import App\napp = App('hooks.db')\ndef nothing(m, c): pass\n"
+
+    shown = checked(preface + code)
+    as_json = checked(preface + code, "--json")
+
+    assert shown.complains(1)
+    assert says in shown.err
+    assert (as_json.code, as_json.err) == (1, "")
+    assert says in as_json.json()["findings"][0]["sentence"]
+
+
+# CHECKAPP-3
+@pytest.mark.parametrize("target", ["", "absent.py", "absent", "absent.py:app", "os:path", "os:x"])
+def test_a_target_that_is_not_there_is_wrong_usage(command: Command, target: str) -> None:
+    assert command("check", target).complains(2)
+
+
+# CHECKAPP-4
+def test_what_is_likely_wrong_is_a_warning_and_exit_0(checked: Command) -> None:
+    shown = checked(
+        GOOD
+        + """
+app.source("slack", scheme="slack", secret="s")
+app.on("github", "pul_request", name="typo")(mail)
+app.on("github", "push.*", name="action")(mail)
+"""
+    )
+
+    lines = [line for line in shown.out.splitlines() if line.startswith("  warning:")]
+    assert shown.code == 0
+    assert len(lines) == 3
+    assert "did you mean 'pull_request'?" in lines[0]
+    assert "'push' has no action" in lines[1]
+    assert "source 'slack' has no handler" in lines[2]
+
+
+# CHECKAPP-4
+@pytest.mark.parametrize(
+    ("scheme", "pattern", "never"),
+    [
+        ("github", "*", False),
+        ("github", "push", False),
+        ("github", "pu*", False),
+        ("github", "[pP]ush", False),
+        ("github", "pull_request", False),
+        ("github", "pull_request.opened", False),
+        ("github", "pull_request.*", False),
+        ("github", "pull_request*.opened", False),
+        ("github", "*.opened", False),
+        ("github", "*_request", False),
+        ("github", "repository_dispatch.my-own", False),
+        ("github", "", True),
+        ("github", "Push", True),
+        ("github", "pushes", True),
+        ("github", "push.opened", True),
+        ("github", "push/*", True),
+        ("github", "x*y", True),
+        ("github", "p\nush", True),
+        ("stripe", "*", False),
+        ("stripe", "invoice.*", False),
+        ("stripe", "v[12].core.account.created", False),
+        ("stripe", "", True),
+        ("stripe", "Invoice.paid", True),
+        ("stripe", "invoice:paid", True),
+        ("slack", "message", False),
+        ("slack", "command:/deploy", False),
+        ("slack", "message.im", True),
+        ("standard", "anything at all", False),
+        ("hmac", "", False),
+        ("hmac", " ", True),
+    ],
+)
+def test_a_pattern_that_can_match_nothing_is_known(scheme: str, pattern: str, never: bool) -> None:
+    assert (why_never(scheme, pattern) is not None) is never
+
+
+# CHECKAPP-4
+def test_events_that_the_user_names_are_not_judged(checked: Command) -> None:
+    code = GOOD.replace("keep_for=3600", "event='json:/my/kind'").replace('"push"', '"My Kind"')
+
+    assert "Nothing is wrong." in checked(code).out
+
+
+# CHECKAPP-5
+def test_what_waits_in_the_store_without_a_handler_is_named(checked: Command) -> None:
+    app = App("hooks.db")
+    app.source("github", scheme="github", secret=SECRET)
+    app.on("github", "release", name="old")(nothing)
+    for event in ("push", "star.created", "star.created", "release"):
+        assert app.accept("github", github(event=event), b"{}").status == 200
+    app.close()
+
+    shown = checked(GOOD)
+    as_json = checked(GOOD, "--json").json()
+
+    lines = [line for line in shown.out.splitlines() if line.startswith("  warning:")]
+    assert shown.code == 0
+    assert len(lines) == 3
+    assert "1 message of event 'push' from github came before a route matched" in shown.out
+    assert "2 messages of event 'star.created' from github wait: no route matches" in shown.out
+    assert "queue 'old' holds 1 delivery, and this app has no handler" in shown.out
+    assert as_json["store"]["without_handler"] == [{"queue": "old", "waiting": 1}]
+    assert sorted((each["event"], each["count"]) for each in as_json["store"]["unrouted"]) == [
+        ("push", 1),
+        ("star.created", 2),
+    ]
+    with connect("hooks.db") as store:  # looking has changed nothing
+        assert store.stats()["old"].ready == 1
