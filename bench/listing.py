@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import apsw
@@ -29,14 +30,14 @@ select 'shop', 'shop', 'key ' || n, 'order', '{}', x'', :now - (:rows - n), 8640
 from numbers;
 
 insert into fp_delivery (
-  message_id, queue, priority, state, due_at_ms, max_attempts, bytes, error,
-  created_at_ms, changed_at_ms
+  message_id, queue, priority, state, due_at_ms, max_attempts, retry_for_ms, tried_since_ms, bytes,
+  error, changed_at_ms
 )
 select
   id, 'queue' || (id % :queues), 0,
   case when id % 10 = 0 then 'dead' when id % 10 <= 3 then 'ready' else 'done' end,
-  case when id % 10 between 1 and 3 then :now + 3600000 end, 8, 0,
-  case when id % 10 = 0 then 'no route to host' end, received_at_ms, received_at_ms
+  case when id % 10 between 1 and 3 then :now + 3600000 end, null, 259200000, received_at_ms, 0,
+  case when id % 10 = 0 then 'no route to host' end, received_at_ms
 from fp_message;
 
 insert into fp_queue (name, ready, scheduled, done, dead)
@@ -61,6 +62,12 @@ def main() -> None:
                 "list": store.deliveries,
                 "list dead": lambda: store.deliveries(state="dead"),
                 "list ready of a queue": lambda: store.deliveries(state="ready", queue="queue1"),
+                "list scheduled": lambda: store.deliveries(state="scheduled"),
+                "list of a key": lambda: store.deliveries(key="key 5000"),
+                "list of the last minute": lambda: store.deliveries(since=timedelta(minutes=1)),
+                "list of an error": lambda: store.deliveries(state="dead", error="host"),
+                "list of no error": lambda: store.deliveries(state="dead", error="nothing"),
+                "list of no event": lambda: store.deliveries(event="nothing"),
                 "list cancelled": lambda: store.deliveries(state="cancelled"),
             }
             for name, call in calls.items():

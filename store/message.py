@@ -242,6 +242,29 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """A message as it is kept.
+
+    Attributes:
+        remembered_until: Unix seconds; None while a delivery has not ended.
+        body: None once every delivery is done and `keep_body_for` is over.
+        copy_of: The id of the message that this one is a copy of.
+        copies: The ids of the copies that were made of it.
+    """
+
+    id: int
+    source: str | None
+    key: str | None
+    event: str
+    received_at: float
+    remembered_until: float | None
+    headers: Mapping[str, str]
+    body: bytes | None
+    copy_of: int | None
+    copies: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of an operator's wish; true when it was fulfilled.
 
@@ -275,3 +298,17 @@ class Outcome:
 
     def __bool__(self) -> bool:
         return self.kind in ("replayed", "copied", "cancelled", "moved")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many deliveries were moved to another queue, and how many were left.
+
+    Attributes:
+        leased: Left because a worker had them.
+        present: Left because the other queue has their message, or their key.
+    """
+
+    moved: int
+    leased: int
+    present: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
@@ -16,12 +16,12 @@ from .entry import Namespace, Overflow, Quarantined
 from .errors import InvalidInput
 from .keyed import Keyed
 from .leases import Lease, Leases
-from .message import STATES, Content, Delivery, Outcome, QueueStats
+from .message import QueueStats
 from .once import Once, idempotent
+from .operators import Operators
 from .probe import ProbeReport
 from .queue import Queue
 from .transaction import Parameters, Row, Transaction
-from .unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from .validate import Duration
 from .worker import MAX_WORKERS, Event, Pool, Worker
 
@@ -29,16 +29,15 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-class Store:
+class Store(Operators):
     """An open store. Threads may share it and take turns; processes may not.
 
     Attributes:
-        engine: The database behind it, for the receiver and the workers.
         leases: The named leases.
     """
 
     def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+        super().__init__(engine)
         self.leases = Leases(engine)
 
     def __enter__(self) -> Self:
@@ -236,141 +235,6 @@ class Store:
     def stats(self) -> dict[str, QueueStats]:
         """Count deliveries by state, for every queue that has had one."""
         return self.engine.stats()
-
-    def deliveries(
-        self,
-        *,
-        state: str | None = None,
-        queue: str | None = None,
-        limit: int = 50,
-        before: int | None = None,
-    ) -> list[Delivery]:
-        """List at most `limit` deliveries, newest first; `before` an id, for the next page."""
-        if state is not None and state not in STATES:
-            raise InvalidInput(f"state must be one of {', '.join(STATES)}, not {state!r}")
-        if queue is not None:
-            validate.name(queue, "queue")
-        if before is not None:
-            validate.id(before)
-        return self.engine.deliveries(state, queue, validate.count(limit, "limit"), before)
-
-    def delivery(self, id: int) -> Delivery | None:
-        """Return one delivery by its id, None when there is none."""
-        return self.engine.delivery(validate.id(id))
-
-    def content(self, id: int) -> Content | None:
-        """Return the headers, body and result of a delivery, None when there is none."""
-        return self.engine.content(validate.id(id))
-
-    def replay(self, id: int) -> Outcome:
-        """Have a delivery handled again.
-
-        A dead or cancelled one is ready again, its attempts counted anew; a worker that
-        still believes to hold it is refused. Of one that is done a copy is made, while its
-        body is kept (`keep_body_for`): a new message with one delivery to the same queue.
-
-        Raises:
-            OutcomeUnknown: Look before you call it again: a copy may have been made.
-        """
-        return self.replay_many([id])[0]
-
-    def replay_many(self, ids: Iterable[int]) -> list[Outcome]:
-        """Replay deliveries in one transaction; outcomes in their order."""
-        return self.engine.replay([validate.id(id) for id in validate.each(ids, "ids")])
-
-    def cancel(self, id: int) -> Outcome:
-        """End a delivery that nobody holds, or give up a dead one for good.
-
-        A lane that was parked behind it goes on. A lease past its expiry does not count,
-        and its holder is refused from then on.
-        """
-        return self.cancel_many([id])[0]
-
-    def cancel_many(self, ids: Iterable[int]) -> list[Outcome]:
-        """Cancel deliveries in one transaction; outcomes in their order."""
-        return self.engine.cancel([validate.id(id) for id in validate.each(ids, "ids")])
-
-    def move_many(self, ids: Iterable[int], target_queue: str) -> list[Outcome]:
-        """Give ready, scheduled and dead deliveries to another queue; outcomes in their order.
-
-        Of a lane give the oldest first. Their idempotency keys stay the same, and the key of
-        a job that was enqueued without a source is from now on unique in the new queue. What
-        is leased is left, and so is a message that has a delivery there. Caps do not count.
-        """
-        queue = validate.name(target_queue, "target_queue")
-        return self.engine.move([validate.id(id) for id in validate.each(ids, "ids")], queue)
-
-    def unrouted(
-        self,
-        *,
-        source: str | None = None,
-        event: str | None = None,
-        key: str | None = None,
-        since: float | None = None,
-        limit: int = 50,
-        before: int | None = None,
-    ) -> list[Unrouted]:
-        """List at most `limit` messages that no route has matched, newest first.
-
-        They keep their body until their key is forgotten.
-
-        Args:
-            since: Unix seconds on the store's clock: received then or later.
-            before: A message's id, for the next page.
-        """
-        return self.engine.routing.unrouted(
-            source=source,
-            event=event,
-            key=key,
-            since_ms=None if since is None else validate.milliseconds(since, "since"),
-            limit=validate.count(limit, "limit"),
-            before=None if before is None else validate.id(before),
-        )
-
-    def unrouted_counts(self) -> list[UnroutedCount]:
-        """Count the messages that no route has matched, by source and event."""
-        return self.engine.routing.unrouted_counts()
-
-    def replay_unrouted(self, ids: Iterable[int]) -> list[Outcome]:
-        """Have messages routed again, in one transaction; outcomes in the order of the ids.
-
-        A worker of a pool whose app declares the source does it, at once or when one starts.
-        """
-        given = [validate.id(id) for id in validate.each(ids, "ids")]
-        return self.engine.routing.replay_unrouted(given)
-
-    def unserved(self) -> list[Unserved]:
-        """List the queues that hold work and that no running pool serves, by name.
-
-        A pool serves the queues that it was started for. What claims without a pool is not
-        known here.
-        """
-        return self.engine.routing.unserved()
-
-    def conflicts(self) -> list[Conflicts]:
-        """List the sources that have sent a known key with another body, by name."""
-        return self.engine.routing.conflicts()
-
-    def pause(self, queue: str) -> bool:
-        """Stop claiming from a queue until it is resumed; handlers that run finish.
-
-        Returns False when the queue did not exist; it is then created as paused.
-        """
-        return self.engine.pause(validate.name(queue, "queue"), True)
-
-    def resume(self, queue: str) -> bool:
-        """Claim from a paused queue again; False when the queue does not exist."""
-        return self.engine.pause(validate.name(queue, "queue"), False)
-
-    def limit(self, queue: str, most: int | None) -> bool:
-        """Have at most so many deliveries of a queue leased, whatever max_leased it is given.
-
-        None: as max_leased says again. Returns False when the queue did not exist; it is
-        then created with this limit.
-        """
-        if most is not None:
-            validate.cap(most, "most")
-        return self.engine.limit(validate.name(queue, "queue"), most)
 
     def scale(self, workers: int | None) -> None:
         """Have every pool of this store, also those to come, run so many workers.

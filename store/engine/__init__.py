@@ -13,7 +13,19 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..message import Caps, Content, Delivery, Draft, Limits, Message, Outcome, QueueStats, Receipt
+from ..filter import Filter
+from ..message import (
+    Caps,
+    Content,
+    Delivery,
+    Draft,
+    Limits,
+    Message,
+    Outcome,
+    QueueStats,
+    Receipt,
+    Stored,
+)
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Parameters, Table, Transaction
 from .keyed import KeyedEngine
@@ -192,9 +204,7 @@ class Engine(Protocol):
         """True while a delivery of these queues is ready, scheduled or leased."""
         ...
 
-    def deliveries(
-        self, state: str | None, queue: str | None, limit: int, before: int | None
-    ) -> list[Delivery]:
+    def deliveries(self, wanted: Filter, limit: int, before: int | None) -> list[Delivery]:
         """Return at most `limit` deliveries, newest first, from those with an id below `before`."""
         ...
 
@@ -204,6 +214,10 @@ class Engine(Protocol):
 
     def content(self, id: int) -> Content | None:
         """Return what a delivery carries and what came of it."""
+        ...
+
+    def message(self, id: int) -> Stored | None:
+        """Return a message by its id."""
         ...
 
     def replay(self, ids: Sequence[int]) -> list[Outcome]:

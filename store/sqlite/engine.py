@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from ..clock import Clock
 from ..engine import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..message import Caps, Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt
+from ..filter import Filter
+from ..message import Caps, Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt, Stored
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Parameters, Table
 from . import (
@@ -197,16 +198,17 @@ class SqliteEngine:
     def anything_left(self, queues: Sequence[str]) -> bool:
         return counts.anything_left(self._door, queues)
 
-    def deliveries(
-        self, state: str | None, queue: str | None, limit: int, before: int | None
-    ) -> list[Delivery]:
-        return listing.deliveries(self._door, state, queue, limit, before)
+    def deliveries(self, wanted: Filter, limit: int, before: int | None) -> list[Delivery]:
+        return listing.deliveries(self._door, wanted, limit, before)
 
     def delivery(self, id: int) -> Delivery | None:
         return listing.delivery(self._door, id)
 
     def content(self, id: int) -> Content | None:
         return listing.content(self._door, id)
+
+    def message(self, id: int) -> Stored | None:
+        return listing.message(self._door, id)
 
     @again_when_refused
     def replay(self, ids: Sequence[int]) -> list[Outcome]:

@@ -17,6 +17,7 @@ from fencepost.store.sqlite import (
     enqueue,
     lanes,
     lease,
+    listing,
     operate,
     pools,
     queues,
@@ -75,6 +76,8 @@ PARAMETERS = {
     ),
     **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
     "queues": json.dumps(["q1", "q2"]),
+    **dict.fromkeys(("before", "floor", "since", "due_after"), 1),
+    **dict.fromkeys(("state", "source", "event"), "x"),
 }
 
 
@@ -119,6 +122,29 @@ def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
     for step in plan:
         assert "TEMP B-TREE" not in step, plan
         assert not step.startswith("SCAN") or "VIRTUAL TABLE" in step or "CONSTANT" in step, plan
+
+
+# FIND-2
+@pytest.mark.parametrize(
+    ("sql", "index", "sorts"),
+    [
+        (listing._ALL, "SEARCH d USING INTEGER PRIMARY KEY", False),
+        (listing._OF_QUEUE, "fp_delivery_queue (queue=? AND id", False),
+        (listing._LIVE, "fp_delivery_live (queue=? AND id", False),
+        (listing._ENDED, "fp_delivery_ended (queue=? AND state=? AND id", False),
+        (listing._LEASED, "fp_delivery_lease", True),
+        (listing._OF_KEY, "fp_message_key (key=?)", True),
+        (listing._OF_MESSAGE, "fp_delivery_message (message_id=?", True),
+    ],
+)
+def test_a_list_goes_through_its_index_and_sorts_no_more_than_a_few(
+    full: Store, sql: str, index: str, sorts: bool
+) -> None:
+    plan = _plan(full, sql)
+
+    assert any(index in step for step in plan), plan
+    assert [step for step in plan if step.startswith("SCAN") and index not in step] == []
+    assert any("TEMP B-TREE" in step for step in plan) is sorts, plan
 
 
 # COUNT-2

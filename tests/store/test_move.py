@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fencepost import Queue, Store
+import pytest
+
+from fencepost import InvalidInput, Queue, Store
 from fencepost.store.message import Address, Draft
 from fencepost.workers.context import _idempotency_key
 
@@ -146,6 +148,34 @@ def test_one_that_is_parked_is_plainly_dead_where_its_lane_is_at_work(
     assert [outcome.kind for outcome in store.move_many([1], "post")] == ["moved"]
     working.ack()
     assert [claim.id for claim in post.claim()] == [3]
+
+
+# MOVE-7
+def test_all_of_a_queue_that_can_be_is_moved_and_what_is_left_is_counted(store: Store) -> None:
+    addresses = [Address("mail"), Address("post")]
+    store.engine.enqueue([Draft("s", "s", "k", "e", {}, b"work", addresses)])
+    mail = store.queue("mail")
+    mail.enqueue_many({"body": b"", "lane": f"{n % 7}"} for n in range(1200))
+    for claim in mail.claim(limit=5)[1:]:
+        claim.bury("no")
+
+    moved = store.move("mail", "parcel", state="dead")
+    rest = store.move("mail", "post")
+    again = store.move("mail", "post")
+
+    assert (moved.moved, rest.moved, rest.leased, rest.present) == (4, 1196, 1, 0)
+    assert (again.moved, again.leased, again.present) == (0, 1, 0)
+
+
+# MOVE-7
+def test_what_is_moved_can_be_narrowed_down(store: Store, queue: Queue) -> None:
+    for key in ("a", "b"):
+        store.engine.enqueue([Draft("s", "s", key, f"e.{key}", {}, b"", [Address("mail")])])
+
+    assert store.move("mail", "post", event="e.b").moved == 1
+    assert [found.key for found in store.deliveries(queue="post")] == ["b"]
+    with pytest.raises(InvalidInput, match="already"):
+        store.move("mail", "mail")
 
 
 # MOVE-1

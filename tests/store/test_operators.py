@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from fencepost import InvalidInput, LeaseLost, Queue, Store
+from fencepost.store.message import Address, Draft
 
 from ..clock import FakeClock
 
@@ -57,6 +59,104 @@ def test_a_list_has_the_newest_first_and_knows_filters(queue: Queue, store: Stor
         store.deliveries(state="lost")
     with pytest.raises(InvalidInput):
         store.deliveries(limit=0)
+
+
+def webhook(store: Store, source: str, event: str, key: str, *queues: str) -> None:
+    addresses = [Address(queue) for queue in queues]
+    store.engine.enqueue([Draft(source, source, key, event, {}, b"work", addresses)])
+
+
+# FIND-1
+def test_a_list_is_narrowed_down_by_what_its_messages_are(store: Store, clock: FakeClock) -> None:
+    began = clock.wall
+    webhook(store, "github", "push", "k1", "deploy", "notify")
+    clock.advance(3600)
+    webhook(store, "github", "pull_request.opened", "k2", "deploy")
+    webhook(store, "stripe", "push", "k1", "deploy")
+    (claim, *_) = store.queue("deploy").claim(limit=3)
+    claim.bury("HTTPError: Connection refused by 10.0.0.1")
+
+    def ids(**wanted: Any) -> list[int]:
+        return [found.id for found in store.deliveries(**wanted)]
+
+    assert ids(source="github") == [3, 2, 1]
+    assert ids(source="github", queue="deploy") == [3, 1]
+    assert ids(key="k1") == [4, 2, 1]
+    assert ids(key="k1", source="stripe") == [4]
+    assert ids(event="push") == [4, 2, 1]
+    assert ids(event="pull_request") == ids(event="pull_*") == ids(event="[!a-o]ull*") == [3]
+    assert ids(error="connection REFUSED") == [1]
+    assert ids(message=1) == [2, 1]
+    assert ids(message=1, state="dead") == [1]
+    assert ids(since=timedelta(minutes=30)) == ids(since=(began + 1_000) / 1000) == [4, 3]
+    assert ids(since=timedelta(hours=2), source="github", state="leased") == [3]
+    assert ids(since=timedelta(0)) == [4, 3]
+    assert ids(event="nothing") == ids(source="nobody") == ids(key="k9") == ids(message=9) == []
+
+
+# FIND-1
+def test_what_is_scheduled_is_listed_apart_and_among_the_ready(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue_many({"body": b"", "delay": delay} for delay in (0, 10, 60))
+    store.queue("other").enqueue(b"", delay=60)
+    clock.advance(10)
+
+    assert [found.id for found in store.deliveries(state="scheduled")] == [4, 3]
+    assert [found.id for found in store.deliveries(state="scheduled", queue="mail")] == [3]
+    assert [found.id for found in store.deliveries(state="ready")] == [4, 3, 2, 1]
+
+
+# FIND-1
+def test_a_list_of_a_time_has_what_was_replayed_routed_or_copied_since(
+    store: Store, queue: Queue, clock: FakeClock
+) -> None:
+    store.queue("mail", keep_body_for=86_400)
+    for n in range(20):
+        queue.enqueue(b"%d" % n)
+        clock.advance(600)
+    queue.ack_many(queue.claim(limit=10))
+    store.cancel(15)
+    assert all(store.replay_many([3, 9, 15]))
+
+    found = store.deliveries(since=timedelta(hours=1, minutes=1))
+
+    assert [each.id for each in found] == [20, 19, 18, 17, 16, 15]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"source": ""},
+        {"key": ""},
+        {"event": 5},
+        {"error": "a\nb"},
+        {"since": "yesterday"},
+        {"since": float("nan")},
+        {"since": datetime(2026, 11, 30)},
+        {"message": 0},
+    ],
+)
+def test_a_condition_that_makes_no_sense_is_refused(store: Store, wanted: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        store.deliveries(**wanted)
+
+
+# FIND-1
+@pytest.mark.parametrize("state", ["ready", "dead", "done", "scheduled"])
+def test_all_that_a_list_would_have_is_gone_through(store: Store, state: str) -> None:
+    for name in ("a", "b"):
+        queue = store.queue(name)
+        queue.enqueue_many({"body": b""} for _ in range(700))
+        for claim in queue.claim(limit=600):
+            claim.ack() if claim.id % 2 else claim.bury("no")
+        queue.enqueue_many({"body": b"", "delay": 60} for _ in range(600))
+
+    ids = [found.id for found in store.each_delivery(state=state)]
+
+    listed = [found.id for found in store.deliveries(state=state, limit=10_000)]
+    assert sorted(ids, reverse=True) == listed
+    assert len(ids) == {"ready": 1400, "dead": 600, "done": 600, "scheduled": 1200}[state]
 
 
 # OUTBOX-7
