@@ -9,6 +9,7 @@ import click
 from ..store import connect
 from ..store.connect import quarantine
 from ..store.errors import FencepostError
+from ..store.neglected import neglected
 from ..store.probe import ProbeStep
 from .output import as_json, plain, print_json, print_table, record, the_store
 
@@ -21,6 +22,10 @@ from .output import as_json, plain, print_json, print_table, record, the_store
 )
 def doctor(store: str, as_json: bool, set_aside: bool) -> None:
     """Try what a store must be able to do, and check the whole file; exit 1 on a finding.
+
+    It also warns of queues that hold work and have no running pool, of messages that no
+    route matches, and of a source with many conflicts: known keys that came with another
+    body, at least 10 and more than 1 % of the keys that are known of it.
 
     With --quarantine a store that is damaged, and that nobody has open, is renamed with
     all its files. The next one to open it begins an empty one, which knows no key any
@@ -53,7 +58,8 @@ def _examine(store: str) -> list[ProbeStep]:
         with connect(store, create=False) as opened:
             opening = ProbeStep("open", True, opened.engine.path)
             engine = opened.engine
-            return [opening, *opened.probe().steps, engine.integrity(), *engine.upkeep.audit()]
+            steps = [opening, *opened.probe().steps, engine.integrity(), *engine.upkeep.audit()]
+            return [*steps, *neglected(opened)]
     except FencepostError as error:
         return [ProbeStep("open", False, str(error))]
 

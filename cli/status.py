@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 from ..store import connect
+from ..store.unserved import Conflicts, UnroutedCount, Unserved
 from ..store.worker import Pool, Worker
-from .output import as_json, print_json, print_table, record, the_store
+from .output import as_json, iso, plain, print_json, print_table, record, the_store
 from .workers import COLUMNS, rows
 
 _COUNTS = ("ready", "scheduled", "leased", "done", "dead", "cancelled", "oldest_ready_age")
@@ -28,11 +29,25 @@ def status(store: str, as_json: bool) -> None:
     with connect(store, create=False) as opened:
         queues = opened.stats()
         workers, registered = opened.workers(), opened.pools()
+        unrouted, unserved = opened.unrouted_counts(), opened.unserved()
+        conflicts = opened.conflicts()
         scale, now = opened.engine.pools.scale(), opened.engine.now_ms() / 1000
     pools = _with_workers(registered, workers)
     if as_json:
         by_name = {name: dataclasses.asdict(stats) for name, stats in queues.items()}
-        print_json({"queues": by_name, "pools": pools, "scale": scale})
+        print_json(
+            {
+                "queues": by_name,
+                "pools": pools,
+                "scale": scale,
+                "unserved": [record(each) for each in unserved],
+                "unrouted": {
+                    "total": sum(each.count for each in unrouted),
+                    "events": [record(each) for each in unrouted],
+                },
+                "conflicts": {each.source: each.conflicts for each in conflicts},
+            }
+        )
         return
     print_table(
         ("queue", *_COUNTS, "paused", "limit"),
@@ -45,6 +60,8 @@ def status(store: str, as_json: bool) -> None:
         ],
     )
     click.echo()
+    for line in _warnings(unserved, unrouted, conflicts):
+        click.echo(plain(line))
     if scale is not None:
         click.echo(f"scale: {scale} workers in each pool")
     print_table(
@@ -59,6 +76,21 @@ def status(store: str, as_json: bool) -> None:
     )
     click.echo()
     print_table(COLUMNS, rows(workers, now))
+
+
+def _warnings(
+    unserved: Iterable[Unserved],
+    unrouted: Iterable[UnroutedCount],
+    conflicts: Iterable[Conflicts],
+) -> Iterator[str]:
+    """Say what nobody takes care of, one line each."""
+    for queue in unserved:
+        yield f"unserved: queue {queue.queue} holds {queue.waiting + queue.leased}, and has no pool"
+    for event in unrouted:
+        name = event.event or "(no event)"
+        yield f"unrouted: {event.count} of {event.source}, {name}, since {iso(event.oldest_at)}"
+    for source in conflicts:
+        yield f"conflicts: {source.conflicts} of {source.source}, last of key {source.key}"
 
 
 def _with_workers(pools: Iterable[Pool], workers: Iterable[Worker]) -> list[dict[str, Any]]:

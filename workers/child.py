@@ -18,6 +18,7 @@ from .outage import patiently
 from .page import Page
 from .preload import app_of
 from .recycle import Recycle
+from .router import Router
 from .worker import Worker
 
 Load = Callable[[], Application]
@@ -60,6 +61,7 @@ def work(
             signals=signals,
             recycle=recycle,
             hooks=app.hooks,
+            router=Router(store, app),
         )
         worker.prepare()
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())

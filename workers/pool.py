@@ -16,6 +16,7 @@ from .child import Load, work
 from .command import Commands
 from .handler import Application, set_caps
 from .incarnation import Role
+from .log import log
 from .preload import Wanted
 from .recycle import Recycle
 from .sizing import Sizing
@@ -103,6 +104,8 @@ def run_pool(
     with open_store() as store, open_store() as keeping:
         sizing = _sizing(store, options, names)
         pool = None if options.workers is None else store.engine.pools.begin(names, sizing.size)
+        if pool is not None:
+            _name_unserved(store, "queues hold work and no running pool serves them")
         supervisor = Supervisor(
             store,
             keeping,
@@ -126,11 +129,14 @@ def run_pool(
             lease=options.lease,
             grace=options.grace,
             start_seconds=options.start_timeout,
-            done=partial(_is_drained, store, names) if options.drain else None,
+            done=partial(_is_drained, store, app, names) if options.drain else None,
             on_ready=on_ready,
         )
         try:
-            return supervisor.run()
+            ended_well = supervisor.run()
+            if options.drain:
+                _name_unserved(store, "queues still hold work: this pool does not serve them")
+            return ended_well
         finally:
             _end(store, pool)
 
@@ -144,11 +150,21 @@ def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:
     return sizing
 
 
-def _is_drained(store: Store, names: Sequence[str]) -> bool:
+def _is_drained(store: Store, app: Application, names: Sequence[str]) -> bool:
     try:
+        # In this order: what is routed between the two questions is found by the second.
+        if store.engine.routing.anything_to_route(app.sources):
+            return False
         return not store.engine.anything_left(names)
     except FencepostError:
         return False  # asked again soon
+
+
+def _name_unserved(store: Store, what: str) -> None:
+    with contextlib.suppress(FencepostError):  # for the eye only
+        if found := store.unserved():
+            named = [f"{each.queue} ({each.waiting + each.leased})" for each in found]
+            log.warning(what, queues=", ".join(named))
 
 
 def _end(store: Store, pool: int | None) -> None:

@@ -20,6 +20,7 @@ from .handler import Handler
 from .holdings import Holdings
 from .hooks import Hooks, WorkerProcess, call_started, call_stopping
 from .recycle import Age, Recycle
+from .router import Router
 from .watch import Watch
 
 _IDLE_SECONDS = 1.0
@@ -45,6 +46,7 @@ class Worker:
         signals: int,
         recycle: Recycle,
         hooks: Hooks,
+        router: Router,
     ) -> None:
         """`signals` is readable after a signal."""
         self._hooks = hooks
@@ -55,6 +57,7 @@ class Worker:
         self._signals = signals
         self._age = Age(recycle)
         self._recycle_at = 0.0
+        self._router = router
         self._quiet = False
         self._stopping = False
         self._pid = os.getpid()
@@ -104,6 +107,8 @@ class Worker:
         """Claim and handle what there is, or wait for it."""
         work = self._watch.interrupts.begin()
         claims, queues, begun = self._claims, list[str](), list[Claim]()
+        if self._claiming:
+            self._router.look()
         if self._coroutines is not None:
             queues, begun = self._begin_coroutines(self._coroutines)
         if self._plain and self._claiming:
@@ -124,7 +129,9 @@ class Worker:
             if self._coroutines is not None:
                 self._coroutines.run(0)
         elif queues:
-            self._rest(claims.idle(queues), self._engine.fileno())
+            seconds = claims.idle(queues)
+            if not self._router.look(at_once=True):  # the bell may have rung for it
+                self._rest(seconds, self._engine.fileno())
         else:
             self._rest(_IDLE_SECONDS)
 

@@ -47,10 +47,11 @@ class Routing(Protocol):
         """True while a message of these sources is to be routed again."""
         ...
 
-    def route(self, message: Message, addresses: Sequence[Address]) -> bool:
-        """Make a message's deliveries if it still is to be routed; False when it is not.
+    def route(self, routed: Sequence[tuple[Message, Sequence[Address]]]) -> list[bool]:
+        """Make the deliveries of messages that still are to be routed, in one transaction.
 
-        Without an address it is unrouted as before.
+        Without an address a message is unrouted as before. Returns for each whether it was
+        still to be routed.
         """
         ...
 
@@ -60,4 +61,8 @@ class Routing(Protocol):
 
     def conflicts(self) -> list[Conflicts]:
         """Return the sources that have sent a known key with another body, by name."""
+        ...
+
+    def keys_of(self, source: str) -> int:
+        """Count the keys of a source that are remembered; slow when a store has many."""
         ...

@@ -18,6 +18,8 @@ from fp_conflict
 order by source
 """
 
+_KEYS = "select count(*) from fp_message where key is not null and scope = :source"
+
 
 def count(write: Write, draft: Draft) -> None:
     """Count one more; the caller of a queue's enqueue is told, and nothing is counted."""
@@ -31,3 +33,9 @@ def conflicts(door: Door) -> list[Conflicts]:
         Conflicts(source, conflicts, key, last / 1000)
         for source, conflicts, key, last in door.read(_LIST)
     ]
+
+
+def keys_of(door: Door, source: str) -> int:
+    """Count the keys of a source that are remembered."""
+    ((keys,),) = door.read(_KEYS, {"source": source})
+    return int(keys)

@@ -158,15 +158,9 @@ class SqliteRouting:
         return bool(self._door.read(_ANYTHING, {"sources": json.dumps(list(sources))}))
 
     @again_when_full
-    def route(self, message: Message, addresses: Sequence[Address]) -> bool:
+    def route(self, routed: Sequence[tuple[Message, Sequence[Address]]]) -> list[bool]:
         with self._door.write("route") as write:
-            if not write.run(_IS_TO_ROUTE, {"id": message.id}):
-                return False
-            if not addresses:
-                write.run(_LEAVE, {"id": message.id, "now": write.now_ms})
-                return False
-            redelivery.route(write, message.id, addresses, len(message.body))
-        return True
+            return [_route(write, message, addresses) for message, addresses in routed]
 
     def unserved(self) -> list[Unserved]:
         pools = [pool for pool in self._pools.pools() if pool.state != "lost"]
@@ -177,6 +171,19 @@ class SqliteRouting:
 
     def conflicts(self) -> list[Conflicts]:
         return conflicts.conflicts(self._door)
+
+    def keys_of(self, source: str) -> int:
+        return conflicts.keys_of(self._door, source)
+
+
+def _route(write: Write, message: Message, addresses: Sequence[Address]) -> bool:
+    if not write.run(_IS_TO_ROUTE, {"id": message.id}):
+        return False
+    if addresses:
+        redelivery.route(write, message.id, addresses, len(message.body))
+    else:
+        write.run(_LEAVE, {"id": message.id, "now": write.now_ms})
+    return True
 
 
 def _replay(write: Write, id: int) -> Outcome:

@@ -13,6 +13,11 @@ from ..sqlite.inside import connection
 from .test_redelivery import claim, deliver, states
 
 
+def route(store: Store, message: Message, *queues: str) -> bool:
+    (done,) = store.engine.routing.route([(message, [Address(queue) for queue in queues])])
+    return done
+
+
 def to_route(store: Store, *sources: str) -> list[Message]:
     return store.engine.routing.to_route(sources or ("github",), 10)
 
@@ -106,7 +111,7 @@ def test_a_replayed_one_is_routed_by_whoever_has_its_source(store: Store) -> Non
     assert not store.engine.routing.anything_to_route(["shop"])
     (message,) = to_route(store)
     assert (message.id, message.event, message.body) == (id, "push", b"the body")
-    assert store.engine.routing.route(message, [Address("deploy"), Address("log")])
+    assert route(store, message, "deploy", "log")
     assert states(store) == {"deploy": "ready", "log": "ready"}
     assert store.unrouted() == []
     assert to_route(store) == []
@@ -119,8 +124,8 @@ def test_two_workers_route_it_once(store: Store) -> None:
     store.replay_unrouted([id])
     (message,) = to_route(store)
 
-    assert store.engine.routing.route(message, [Address("deploy")])
-    assert not store.engine.routing.route(message, [Address("deploy")])
+    assert route(store, message, "deploy")
+    assert not route(store, message, "deploy")
 
     assert len(store.deliveries()) == 1
 
@@ -135,7 +140,7 @@ def test_one_that_still_has_no_route_waits_for_an_operator_as_before(
     assert store.sweep() == 0  # what an operator has asked for is not forgotten meanwhile
     (message,) = to_route(store)
 
-    assert not store.engine.routing.route(message, [])
+    assert route(store, message)
 
     (found,) = store.unrouted()
     assert (found.waiting, found.expires_at) == (False, store.engine.now_ms() / 1000 + 60)
@@ -150,7 +155,7 @@ def test_a_redelivery_may_be_quicker_than_a_worker(store: Store) -> None:
 
     assert deliver(store).helped == "routed"
 
-    assert not store.engine.routing.route(message, [Address("deploy")])
+    assert not route(store, message, "deploy")
     assert len(store.deliveries()) == 1
 
 
@@ -184,7 +189,7 @@ def test_a_full_queue_does_not_keep_a_replay_away(store: Store) -> None:
         deliver(store)
     store.replay_unrouted([id])
 
-    assert store.engine.routing.route(to_route(store)[0], [Address("deploy")])
+    assert route(store, to_route(store)[0], "deploy")
 
     assert store.stats()["deploy"].ready == 2
 

@@ -20,6 +20,7 @@ from fencepost.workers.hooks import Hooks
 from fencepost.workers.memory import resident_bytes
 from fencepost.workers.page import Page
 from fencepost.workers.recycle import Age, Recycle
+from fencepost.workers.router import Router
 from fencepost.workers.worker import Worker
 
 from ..processes import PATIENCE_SECONDS, wait_until
@@ -82,6 +83,7 @@ def run(store: Store, page: Page) -> Iterator[Run]:
             signals=signals,
             recycle=recycle,
             hooks=Hooks(),
+            router=Router(store, app),
         )
         thread.start()
         worker.run()
