@@ -77,7 +77,7 @@ def read(app: Declared, source: Source, request: Request) -> Genuine | Answer:
         return _handshake(event)
     if event.key is None and source.require_key:
         return error(400, "no usable key that tells this message from others")
-    return Genuine(source.name, _draft(app, source, request, event), event.silent)
+    return Genuine(source.name, draft(app, source, request, event), event.silent)
 
 
 def settle(genuine: Genuine, outcome: Receipt | FencepostError) -> Answer:
@@ -103,7 +103,8 @@ def _handshake(handshake: Handshake) -> Answer:
     return Answer(200, Headers({"content-type": kind} if kind else {}), handshake.body)
 
 
-def _draft(app: Declared, source: Source, request: Request, event: Event) -> Draft:
+def draft(app: Declared, source: Source, request: Request, event: Event) -> Draft:
+    """Return what to store of a message, with where it goes."""
     headers = {
         name: value for name, value in request.fields().items() if name not in _SECRET_HEADERS
     }

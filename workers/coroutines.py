@@ -38,7 +38,7 @@ class Coroutines:
         # With a factory it is not the thread's own loop: a plain handler may want another.
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._loop = self._runner.get_loop()
-        self._loop.set_task_factory(partial(_guarded_task, engine))
+        self._loop.set_task_factory(partial(guarded_task, engine))
 
     @property
     def in_work(self) -> bool:
@@ -147,12 +147,13 @@ class Coroutines:
                 self._cancel(attempt, Cancelled("the worker was told to end"))
 
 
-def _guarded_task(
+def guarded_task(
     engine: Engine,
     loop: asyncio.AbstractEventLoop,
     coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
     **options: Any,
 ) -> asyncio.Task[Any]:
+    """Make a task, as a loop's task factory does, that must not wait within a transaction."""
     return asyncio.Task(_guarded(engine, coroutine), loop=loop, **options)
 
 

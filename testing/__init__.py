@@ -1,0 +1,10 @@
+"""For the tests of an app: run its handlers, sign requests, turn the clock."""
+
+from .clock import Clock
+from .context import Context
+from .delivering import deliver, enqueue
+from .messages import message
+from .result import Result
+from .signing import Signed, signed
+
+__all__ = ["Clock", "Context", "Result", "Signed", "deliver", "enqueue", "message", "signed"]

@@ -1,0 +1,40 @@
+"""A clock that moves when it is told to."""
+
+from __future__ import annotations
+
+import time
+
+from ..store.validate import Duration, milliseconds
+
+
+class Clock:
+    """Give it to `connect(path, clock=...)`, `deliver` or `Context`, and move it with `advance`.
+
+    It begins at the present, so that signatures made now are fresh.
+    """
+
+    def __init__(self) -> None:
+        self._boot_ms = 1_000_000
+        self._wall_ms = time.time_ns() // 1_000_000
+
+    def advance(self, seconds: Duration) -> None:
+        """Let time pass."""
+        passed = milliseconds(seconds, "seconds")
+        self._boot_ms += passed
+        self._wall_ms += passed
+
+    def time(self) -> float:
+        """Return Unix seconds."""
+        return self._wall_ms / 1000
+
+    def boot_ms(self) -> int:
+        """Return the milliseconds since a boot that never was."""
+        return self._boot_ms
+
+    def boot_id(self) -> str:
+        """Return the name of that boot."""
+        return "fencepost.testing"
+
+    def wall_ms(self) -> int:
+        """Return Unix milliseconds."""
+        return self._wall_ms

@@ -1,0 +1,244 @@
+"""A message and all its handlers, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ..ingest import App
+from ..ingest.accept import draft
+from ..ingest.answer import Headers
+from ..ingest.app import Source
+from ..ingest.headers import Given, pairs
+from ..ingest.request import Event, Handshake, Malformed, Request
+from ..ingest.signing import signed
+from ..store import Claim, Receipt, Store
+from ..store.errors import InvalidInput
+from ..store.message import Delivery
+from ..workers.command import Command
+from ..workers.handler import set_caps
+from .attempt import attempt
+from .clock import Clock
+from .messages import Body, as_bytes
+from .result import Result
+from .temporary import temporary_store
+from .tenure import LEASE_SECONDS
+
+_MOST_ATTEMPTS = 10_000
+_MOST_DELIVERIES = 10_000
+
+
+def deliver(
+    app: App,
+    source: str,
+    event: str | None = None,
+    body: Body = None,
+    key: str | None = None,
+    *,
+    headers: Given = (),
+    attempts: int | None = 1,
+    store: Store | None = None,
+    clock: Clock | None = None,
+) -> list[Result]:
+    """Let a message in and run every handler that it is for; return what came of each.
+
+    The routes, lanes and limits are those of the app; its own store is not touched. The
+    message is taken as genuine: for signatures there are `signed` and `app.accept`.
+    `timeout` and `soft_timeout` are not enforced.
+
+    Args:
+        event: When left out, what the source reads in the body; with no body either, an
+            example of the provider's.
+        body: Bytes and text as they are, a dict or list as JSON.
+        key: The dedupe key; what the source reads, or a new one, when left out.
+        headers: Further ones, besides those that the provider would send.
+        attempts: At most so many for each delivery, with the clock moved on to the next each
+            time; None goes on until it is done or dead.
+        store: Where the message goes, and what handlers have as `ctx.store`; by default one
+            that is gone afterwards. In it a message that was there before is a duplicate
+            and runs nothing.
+        clock: The store's clock; needed for several attempts in a store of your own.
+
+    Raises:
+        InvalidInput: The app has no such source, or an argument makes no sense.
+    """
+    app.check()
+    declared = app.sources.get(source)
+    if declared is None:
+        known = ", ".join(app.sources) or "none"
+        raise InvalidInput(f"there is no source {source!r}; there are {known}", operation="deliver")
+    request, found = _read(declared, event, body, key, headers)
+    with _opened(app, store, clock) as (target, time):
+        outcome = target.engine.enqueue([draft(app, declared, request, found)])[0]
+        return _settle(app, target, time, outcome, attempts)
+
+
+def enqueue(
+    app: App,
+    queue: str,
+    body: Body = b"",
+    key: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    attempts: int | None = 1,
+    store: Store | None = None,
+    clock: Clock | None = None,
+) -> Result:
+    """Run the handler of a queue, as of `@app.task(queue)`, on a message put into it.
+
+    The arguments are those of `deliver`.
+
+    Raises:
+        InvalidInput: The app has no such handler, or an argument makes no sense.
+    """
+    if queue not in app.handlers:
+        known = ", ".join(app.handlers) or "none"
+        raise InvalidInput(f"there is no handler {queue!r}; there are {known}", operation="enqueue")
+    with _opened(app, store, clock) as (target, time):
+        receipt = target.queue(queue).enqueue(as_bytes(body), key=key, headers=headers)
+        results = _settle(app, target, time, receipt, attempts)
+        if not results:
+            raise InvalidInput(
+                f"key {key!r} is in queue {queue!r} already: a duplicate runs nothing",
+                operation="enqueue",
+            )
+        return results[0]
+
+
+def _read(
+    source: Source, event: str | None, body: Body, key: str | None, headers: Given
+) -> tuple[Request, Event]:
+    """Return a message as the receiver would have it, but for what was asked for."""
+    found = Event(None, "")
+    request = _request(source, event, body, key, headers)
+    try:
+        read = source.read(request)
+    except Malformed:
+        read = found
+    if isinstance(read, Handshake):
+        raise InvalidInput(
+            f"source {source.name!r} answers this by itself: no handler would see it",
+            operation="deliver",
+        )
+    named = read.event if event is None else event
+    return request, Event(read.key if key is None else key, named, read.silent)
+
+
+def _request(
+    source: Source, event: str | None, body: Body, key: str | None, headers: Given
+) -> Request:
+    """Return what the provider would send; with a body that was given, in its very bytes."""
+    given = None if body is None else as_bytes(body)
+    try:
+        sent = signed(source, event=event, key=key, body=given, headers=headers)
+    except InvalidInput:
+        # There is no place for the event or the key in it, or nothing to sign with.
+        sent_headers = Headers(
+            [(n.decode("latin-1"), v.decode("latin-1")) for n, v in pairs(headers)]
+        )
+        sent_headers.setdefault("content-type", "application/json")
+        return Request(pairs(sent_headers), b"{}" if given is None else given)
+    return Request(pairs(sent.headers), sent.body if given is None else given)
+
+
+@contextmanager
+def _opened(
+    app: App, store: Store | None, clock: Clock | None
+) -> Iterator[tuple[Store, Clock | None]]:
+    try:
+        with _store(app, store, clock) as found:
+            yield found
+    finally:
+        _end_commands(app)
+
+
+@contextmanager
+def _store(
+    app: App, store: Store | None, clock: Clock | None
+) -> Iterator[tuple[Store, Clock | None]]:
+    if store is not None:
+        set_caps(store, app.handlers.values())
+        yield store, clock
+        return
+    own = clock or Clock()
+    with temporary_store(own) as made:
+        set_caps(made, app.handlers.values())
+        yield made, own
+
+
+def _end_commands(app: App) -> None:
+    """End the processes that ran commands: a worker keeps its own for as long as it lives."""
+    for handler in app.handlers.values():
+        if isinstance(handler.function, Command):
+            handler.function.runner.close()
+
+
+def _settle(
+    app: App, store: Store, clock: Clock | None, receipt: Receipt, attempts: int | None
+) -> list[Result]:
+    most = _MOST_ATTEMPTS if attempts is None else attempts
+    if receipt.status != "accepted":
+        return []
+    newest = store.deliveries(limit=_MOST_DELIVERIES)
+    ids = sorted(each.id for each in newest if each.message_id == receipt.message_id)
+    return [_results(app, store, clock, id, most) for id in ids]
+
+
+def _results(app: App, store: Store, clock: Clock | None, id: int, most: int) -> Result:
+    raised: BaseException | None = None
+    for turn in range(most):
+        delivery = _delivery(store, id)
+        if delivery.state != "ready" or (turn and not _wait(store, clock, delivery)):
+            break
+        claim = _claim(app, store, delivery)
+        if claim is None:
+            break
+        raised = attempt(store, app.handlers[delivery.queue], claim)
+    return _result(store, _delivery(store, id), raised)
+
+
+def _delivery(store: Store, id: int) -> Delivery:
+    found = store.delivery(id)
+    assert found is not None
+    return found
+
+
+def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
+    if clock is None:
+        raise InvalidInput(
+            "several attempts need the store's clock, to move it: give clock=", operation="deliver"
+        )
+    if delivery.due_at is not None:
+        clock.advance(max(0.0, delivery.due_at - store.engine.now_ms() / 1000))
+    return True
+
+
+def _claim(app: App, store: Store, delivery: Delivery) -> Claim | None:
+    """Claim this delivery alone; None while its lane, a pause or a cap keeps it back."""
+    limits = {name: handler.limits for name, handler in app.handlers.items()}
+    leases, _ = store.engine.claim(
+        [delivery.queue], limit=10_000, lease_ms=LEASE_SECONDS * 1000, limits=limits
+    )
+    found = None
+    for claim in (Claim(store.engine, leased) for leased in leases):
+        if claim.id == delivery.id:
+            found = claim
+        else:
+            claim.release()
+    return found
+
+
+def _result(store: Store, delivery: Delivery, raised: BaseException | None) -> Result:
+    content = store.content(delivery.id)
+    waits = delivery.state == "ready"
+    due = delivery.due_at
+    now = store.engine.now_ms() / 1000
+    return Result(
+        queue=delivery.queue,
+        state=delivery.state,
+        attempt=delivery.attempt,
+        error=delivery.error,
+        result=None if content is None else content.result,
+        exception=raised,
+        retry_after=None if not waits else 0.0 if due is None else max(0.0, due - now),
+    )

@@ -1,0 +1,55 @@
+"""The app of a project, for its tests: loaded once, on a store of theirs."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from pathlib import Path
+
+from ..ingest import App
+from ..ingest.opened import Opened
+from ..store.errors import InvalidInput
+from ..workers import Target
+from .clock import Clock
+
+_loaded: dict[str, App] = {}
+
+
+def load(target: str, root: Path) -> App:
+    """Return the app at TARGET; a file is relative to `root`.
+
+    A module that the tests have imported already is not run a second time.
+
+    Raises:
+        InvalidInput: There is no app.
+    """
+    place, colon, attribute = target.rpartition(":")
+    if not colon:
+        place, attribute = target, "app"
+    if place.endswith(".py"):
+        place = str((root / place).resolve())
+    name = f"{place}:{attribute}"
+    if name not in _loaded:
+        found = _imported(place, attribute) or Target(name)()
+        if not isinstance(found, App):
+            raise InvalidInput(f"{target} is a {type(found).__name__}, not a fencepost.App")
+        _loaded[name] = found
+    return _loaded[name]
+
+
+def moved(app: App, store: Path, clock: Clock) -> App:
+    """Return the same app on another store, and by another clock."""
+    app.check()
+    other = copy.copy(app)
+    other.store = str(store)
+    other.store_options = {**app.store_options, "durability": "normal", "clock": clock}
+    other._opened = Opened(other)
+    return other
+
+
+def _imported(place: str, attribute: str) -> object:
+    for module in list(sys.modules.values()):
+        members = getattr(module, "__dict__", {})
+        if members.get("__file__") == place:
+            return members.get(attribute)
+    return None

@@ -1,0 +1,97 @@
+"""Signed requests, by app and source or by scheme and secret."""
+
+from __future__ import annotations
+
+from typing import overload
+
+from ..ingest import App
+from ..ingest.app import Source
+from ..ingest.headers import Given
+from ..ingest.schemes import UNKEYED, Options, SchemeName
+from ..ingest.signing import Body, Signed
+from ..ingest.signing import signed as signed_by
+from ..store.errors import InvalidInput
+
+__all__ = ["Signed", "signed"]
+
+
+@overload
+def signed(
+    by: App,
+    source: str,
+    event: str | None = None,
+    body: Body = None,
+    key: str | None = None,
+    *,
+    headers: Given = (),
+    at: float | None = None,
+) -> Signed: ...
+
+
+@overload
+def signed(
+    by: SchemeName | Source,
+    event: str | None = None,
+    body: Body = None,
+    key: str | None = None,
+    *,
+    headers: Given = (),
+    at: float | None = None,
+    secret: str | None = None,
+    options: Options | None = None,
+) -> Signed: ...
+
+
+def signed(  # the first argument says which of the two it is
+    by: App | Source | str,
+    *given: object,
+    headers: Given = (),
+    at: float | None = None,
+    secret: str | None = None,
+    options: Options | None = None,
+    **named: object,
+) -> Signed:
+    """Return (headers, body) of a request as its provider would send it.
+
+        headers, body = signed(app, "github", "push", key="d-1")
+        headers, body = signed("stripe", "invoice.paid", secret="whsec_...")
+
+    Args:
+        by: An app, followed by the name of its source; or a scheme, with `secret` and the
+            `options` of a source; or a source out of `app.sources`.
+        event: What the receiver is to read; an example of the provider's when left out.
+        body: Bytes and text are sent as they are, unless event or key have to be put into them;
+            a dict or list as JSON; a small example when left out.
+        key: The dedupe key; a new one when left out.
+        headers: Further ones, which replace those that would be made.
+        at: Unix seconds of the signature; now when left out.
+
+    Raises:
+        InvalidInput: It cannot be signed, or an argument makes no sense.
+    """
+    names = ["event", "body", "key"]
+    if isinstance(by, App):
+        names.insert(0, "source")
+    if len(given) > len(names) or named.keys() - set(names[len(given) :]):
+        raise InvalidInput(f"signed takes {', '.join(names)} after its first argument")
+    arguments: dict[str, object] = {**dict(zip(names, given, strict=False)), **named}
+    source = _source(by, arguments.pop("source", None), secret, options)
+    return signed_by(source, headers=headers, at=at, **arguments)  # type: ignore[arg-type]
+
+
+def _source(
+    by: App | Source | str, name: object, secret: str | None, options: Options | None
+) -> Source:
+    if isinstance(by, Source):
+        return by
+    if isinstance(by, App):
+        if not isinstance(name, str) or name not in by.sources:
+            known = ", ".join(by.sources) or "none"
+            raise InvalidInput(f"there is no source {name!r}; there are {known}")
+        return by.sources[name]
+    if secret is None:
+        raise InvalidInput(f"scheme {by!r} needs secret=")
+    app = App("unused.db")
+    found: Options = {} if options is None else options
+    app.source("test", scheme=by, secret=secret, require_key=by not in UNKEYED, **found)  # type: ignore[arg-type]
+    return app.sources["test"]
