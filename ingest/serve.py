@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import cast
 
 import uvicorn
@@ -57,6 +58,15 @@ def receiver_role(listener: socket.socket, load: Callable[[], App]) -> Role:
     return Role("receiver", _serve, (load,), (listener.fileno(),))
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, which by itself would wait for the end of its startup before it obeys SIGTERM."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.started:
+            os._exit(0)  # a thread waits for the store, and nothing has been received
+        super().handle_exit(sig, frame)
+
+
 def _serve(
     line: Connection, page: Page, parent: int, load: Callable[[], App], listener: int
 ) -> None:
@@ -82,4 +92,4 @@ def _serve(
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         backlog=_BACKLOG,
     )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=listener)])
+    _Server(config).run(sockets=[socket.socket(fileno=listener)])

@@ -27,8 +27,9 @@ def connect(
 
     Args:
         target: A path, or sqlite:///path (sqlite:////path when it begins with a slash).
-        busy_timeout: Seconds that any call waits for the write lock before StoreBusy.
-            Opening waits up to ten, because many may make the store at once.
+        busy_timeout: Seconds that any call waits for the write lock before StoreBusy, and
+            opening for those who make the store or put it in order. A store that others
+            have open is opened at once.
         durability: "full": what returned is on disk and survives a power loss.
             "normal": it survives a crash of the process; a power loss may take the last
             commits, and may give a fence out twice.

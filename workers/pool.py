@@ -95,16 +95,19 @@ def run_pool(
     if (options.workers or options.autoscale) and not names:
         raise InvalidInput("the app has no handlers: nothing for workers to do")
     options.check()
-    with connect(app.store, **app.store_options) as store:
-        set_caps(store, app.handlers.values())
     asked = milliseconds(app.store_options.get("busy_timeout", 5.0), "busy_timeout") / 1000
     patience = min(_PATIENCE_SECONDS, asked)
     open_store = partial(connect, app.store, **{**app.store_options, "busy_timeout": patience})
     main = not isinstance(load, Target | Commands)
-    with open_store() as store, open_store() as keeping:
+    with contextlib.ExitStack() as stack:
+        # As long as this one is open, the others need not wait for the gate.
+        with connect(app.store, **app.store_options) as first:
+            set_caps(first, app.handlers.values())
+            store, keeping = (stack.enter_context(open_store()) for _ in range(2))
         sizing = _sizing(store, options, names)
-        pool = None if options.workers is None else store.engine.pools.begin(names, sizing.size)
-        if pool is not None:
+        pool = None
+        if options.workers is not None:
+            pool = store.engine.pools.begin(names, sizing.size, patience=asked)
             _name_unserved(store, "queues hold work and no running pool serves them")
         supervisor = Supervisor(
             store,

@@ -28,8 +28,13 @@ class Report:
 class Pools(Protocol):
     """What a database does for pools and their workers."""
 
-    def begin(self, queues: Sequence[str] | None, size: int) -> int:
-        """Return a new pool's id; it lives until this engine closes or the process ends."""
+    def begin(
+        self, queues: Sequence[str] | None, size: int, *, patience: float | None = None
+    ) -> int:
+        """Return a new pool's id; it lives until this engine closes or the process ends.
+
+        `patience` is how many seconds to wait for the lock in place of busy_timeout.
+        """
         ...
 
     def tell(self, pool: int, *, state: str, size: int) -> None:

@@ -77,7 +77,12 @@ class Door:
         self._gate = Gate(path + "-gate")
         try:
             self._connection, self._anchor, self.exposed = opening.open_database(
-                path, self._gate, clock=clock, durability=durability, checksums=checksums
+                path,
+                self._gate,
+                clock=clock,
+                durability=durability,
+                patience=busy_seconds,
+                checksums=checksums,
             )
         except BaseException as error:
             if isinstance(error, SchemaUnsupported | StoreCorrupt):
@@ -239,15 +244,11 @@ class Door:
 
     def has_moved(self) -> bool:
         """True when SQLite no longer finds its own open file at the path."""
-        answer = ctypes.c_int(0)
         self.check()
         with self._mutex:
             self.check()
             self._mend_alone("probe")
-            self._connection.file_control(
-                "main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(answer)
-            )
-        return bool(answer.value)
+            return opening.has_moved(self._connection)
 
     def close(self) -> None:
         """Close the connection; twice is as good as once."""
@@ -381,14 +382,21 @@ class Door:
         self._readers.expire()
         with suppress(apsw.Error):  # it is closed all the same
             self._connection.close(True)
-        self._gate.part()
+        self._gate.openings.part()
         self._shared = None
 
     def _close_connection(self) -> None:
+        openings = self._gate.openings
+        if openings.has_company():  # the last to close folds the WAL
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            with suppress(apsw.Error):
+                self._connection.close()
+            openings.part()
+            return
         # Who takes itself for the last wrongly (place.py) meets no transaction in here.
         entered = self._gate.enter(time.monotonic() + _CLOSE_SECONDS)
         try:
-            self._gate.part()  # first: what is left then is another one's to make durable
+            openings.part()  # first: what is left then is another one's to make durable
             if not entered or not self.place.has_wal():
                 self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             with suppress(apsw.Error):  # its checkpoint failed; it is closed all the same

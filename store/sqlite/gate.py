@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable
 
 from . import bytelocks, files
+from .openings import Openings
 
 # How long one may come back before it has to get in line: some twenty commits on a fast
 # disk. Among n busy writers a wait is n - 1 times as long: 0.15 s at 16.
@@ -46,9 +47,6 @@ _PAST_SECONDS = 5.0
 
 _NOTE_BYTES = 128
 
-# The byte of the file that each has locked who has the database open; the line's is 0.
-_OPEN = 1
-
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -59,6 +57,7 @@ class Gate:
 
     Attributes:
         leave: Gives the lock back, unless it went with the file.
+        openings: Who has the database open; its locks are on the same file.
     """
 
     def __init__(self, path: str) -> None:
@@ -76,6 +75,7 @@ class Gate:
         except BaseException:
             os.close(self._fd)
             raise
+        self.openings = Openings(self._fd, path.removesuffix("-gate"))
         self._turn_until = 0.0
         self._past_until = 0.0
 
@@ -109,24 +109,6 @@ class Gate:
         os.pwrite(self._fd, text.ljust(_NOTE_BYTES, b"\0"), 0)
         if sync:
             os.fdatasync(self._fd)
-
-    def is_alone(self) -> bool:
-        """True when no other opening of the store has the database open.
-
-        Until `join`, none can open it: it has to share a byte that this one has alone.
-        """
-        return bytelocks.take(self._fd, _OPEN)
-
-    def join(self) -> bool:
-        """Say that this one has the database open; False while another one is alone.
-
-        Kept until `part` or `close`, and freed by the kernel with the process.
-        """
-        return bytelocks.share(self._fd, _OPEN)
-
-    def part(self) -> None:
-        """Say that this one has it open no longer."""
-        bytelocks.give(self._fd, _OPEN)
 
     def remove_if_made(self) -> None:
         """Leave nothing behind beside a file that turned out to be no store."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import random
 import time
@@ -11,19 +12,15 @@ from typing import NamedTuple
 import apsw
 
 from ..clock import Clock
-from ..errors import StoreBusy, StoreFailed, StoreOpenFailed
+from ..errors import StoreFailed, StoreOpenFailed
 from ..message import MAX_BODY_BYTES
-from . import anchor, files, locks, recovery, schema, space, wal_owner
+from . import anchor, faults, files, recovery, schema, space, wal_owner
 from . import checksums as page_checksums
 from .anchor import Anchor
-from .faults import translate
 from .gate import Gate
 
 # Before it, a checkpoint that races a writer may lose commits; sqlite.org/wal.html#walresetbug.
 OLDEST_SQLITE = (3, 51, 3)
-
-# Sixteen processes that open a new file at once each wait for those before them.
-_PATIENCE_SECONDS = 10.0
 
 # More than the store has of its own, so that none is ever compiled twice.
 _STATEMENTS = 256
@@ -62,11 +59,12 @@ class Opened(NamedTuple):
 
 
 def open_database(
-    path: str, gate: Gate, *, clock: Clock, durability: str, checksums: bool = False
+    path: str, gate: Gate, *, clock: Clock, durability: str, patience: float, checksums: bool
 ) -> Opened:
     """Return a connection to a database with the newest schema, anchored to this boot.
 
-    The gate is held throughout, so that of many first openers one creates and the
+    Where others have it open and nothing is to be done, no lock is waited for. Otherwise
+    the gate is held throughout, so that of many first openers one creates and the
     others find it done. What has to be behind it: creating, migrating and anchoring; finding
     out that nobody else has the database open, and then making durable what a WAL holds that
     was left (recovery.py). Who is not alone may be sure that the first has done all of it.
@@ -76,12 +74,14 @@ def open_database(
             but for an empty file where there was none.
     """
     check_sqlite(apsw.sqlite_lib_version())
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    if not gate.enter(deadline):
-        raise StoreBusy(
-            operation="open", path=path, waited=_PATIENCE_SECONDS, holders=locks.writers(path)
-        )
+    started = time.monotonic()
+    deadline = started + patience
     try:
+        beside = _open_beside_others(path, gate, clock, durability, deadline, checksums=checksums)
+        if beside is not None:
+            return beside
+        if not gate.enter(deadline):
+            raise faults.busy("open", path, started)
         made = files.create(path)
         found = wal_owner.look(path, gate)
         exposed = files.exposed(path)
@@ -100,8 +100,7 @@ def open_database(
         space.load_ballast(path)
         return Opened(connection, dropped, exposed)
     except apsw.Error as error:
-        waited = time.monotonic() - deadline + _PATIENCE_SECONDS
-        failure = translate(error, "open", path, waited)
+        failure = faults.translate(error, "open", path, time.monotonic() - started)
         if isinstance(failure, StoreFailed):
             failure = StoreOpenFailed(str(failure), operation="open", path=path)
         raise failure from error
@@ -117,14 +116,48 @@ def connect(
     The caller is in the gate. A store with page checksums is told by its file; `checksums` is
     for making a new one.
     """
-    alone = gate.is_alone()
+    first = gate.openings.is_first()
     try:
-        connection = _connect(path, durability, deadline, checksums=checksums, recovers=alone)
+        connection = _connect(path, durability, deadline, checksums=checksums, recovers=first)
     except BaseException:
-        gate.part()
+        gate.openings.part()
         raise
-    gate.join()
+    gate.openings.join()
     return connection
+
+
+def _open_beside_others(
+    path: str, gate: Gate, clock: Clock, durability: str, deadline: float, *, checksums: bool
+) -> Opened | None:
+    """Open a database that others have open and in order; None when it has to be put in order.
+
+    Who is in the gate may be long in a transaction, and is not waited for.
+    """
+    if not gate.openings.arrive():
+        return None
+    exposed = files.exposed(path)
+    joined = False
+    try:
+        connection = _connect(path, durability, deadline, checksums=checksums, recovers=False)
+        try:
+            dropped = anchor.drop(connection, clock) if _is_ready(connection, path) else None
+            if dropped is not None and gate.openings.has_company():
+                gate.openings.join()
+                joined = True
+                return Opened(connection, dropped, exposed)
+        finally:
+            if not joined:
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                connection.close()
+    finally:
+        if not joined:
+            gate.openings.part()
+    return None
+
+
+def _is_ready(connection: apsw.Connection, path: str) -> bool:
+    """True when the database at the path is the one that is open, with the newest schema."""
+    return not has_moved(connection) and schema.is_current(connection, path)
 
 
 def _connect(
@@ -199,6 +232,13 @@ def harden(connection: apsw.Connection) -> None:
     for option, value in _HARDENING:
         connection.config(option, value)
     connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_BODY_BYTES + 1024 * 1024)
+
+
+def has_moved(connection: apsw.Connection) -> bool:
+    """True when SQLite no longer finds its own open file at the path."""
+    answer = ctypes.c_int(0)
+    connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(answer))
+    return bool(answer.value)
 
 
 def check_sqlite(version: str) -> None:

@@ -83,8 +83,10 @@ class SqlitePools:
         self._alive = alive
 
     @again_when_full
-    def begin(self, queues: Sequence[str] | None, size: int) -> int:
-        with self._door.write("begin") as write:
+    def begin(
+        self, queues: Sequence[str] | None, size: int, *, patience: float | None = None
+    ) -> int:
+        with self._door.write("begin", patience=patience) as write:
             write.run(
                 _BEGIN,
                 {

@@ -18,6 +18,8 @@ from .door import Door
 _WAL_ALARM_BYTES = 64 * 1024 * 1024
 _CLOCK_ALARM_MS = 60_000
 
+_NOT_TRIED = ("not tried, because the write lock was not free", True)
+
 _INSERT = """
 insert into fp_message (scope, event, headers, body_sha256, received_at_ms, keep_ms)
 values ('fencepost/probe', '', '{}', x'', :now, 0)
@@ -30,6 +32,7 @@ _DELETE = "delete from fp_message where id = :id"
 
 def probe(door: Door, clock: Clock) -> ProbeReport:
     """Return one step for each ability; a failed one does not hide the next."""
+    held: list[StoreBusy] = []
     steps: list[tuple[str, Callable[[], tuple[str, bool]]]] = [
         (
             "sqlite",
@@ -37,9 +40,9 @@ def probe(door: Door, clock: Clock) -> ProbeReport:
         ),
         ("permissions", lambda: _permissions(door)),
         ("place", lambda: _place(door)),
-        ("writer", lambda: _writer(door)),
-        ("write", lambda: _write(door)),
-        ("checkpoint", lambda: _checkpoint(door)),
+        ("writer", lambda: _writer(door, held)),
+        ("write", lambda: _NOT_TRIED if held else _write(door)),
+        ("checkpoint", lambda: _NOT_TRIED if held else _checkpoint(door)),
         ("wal", lambda: _wal(door.path)),
         ("clock", lambda: _clock(door, clock)),
     ]
@@ -90,13 +93,14 @@ def _place(door: Door) -> tuple[str, bool]:
     return "the file that was opened is where it was", False
 
 
-def _writer(door: Door) -> tuple[str, bool]:
+def _writer(door: Door, held: list[StoreBusy]) -> tuple[str, bool]:
     before = locks.writers(door.path)
     started = time.monotonic()
     try:
         with door.write("probe"):
             waited = time.monotonic() - started
     except StoreBusy as error:
+        held.append(error)  # waited for once is enough
         who = locks.said(error.holders)
         raise FencepostError(f"{who} has held the write lock for {error.waited:.1f} s") from error
     if before:

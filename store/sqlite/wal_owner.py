@@ -78,7 +78,7 @@ def look(path: str, gate: Gate) -> Found:
     Raises:
         StoreOpenFailed: It has a WAL that was written for another; nothing was changed.
     """
-    if sys.platform != "linux" or not gate.is_alone() or locks.users(path):
+    if sys.platform != "linux" or not gate.openings.is_first() or locks.users(path):
         return "known"  # who has it open has looked
     base, note = _base(path), _read_note(gate)
     if base is None or note is None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from ...store.sqlite import opening, schema
 from ..canary import Canary
 
 
 def _no_patience() -> None:
-    opening._PATIENCE_SECONDS = 0.0
+    was = opening.open_database
+
+    def open_database(*args: Any, patience: float, **options: Any) -> opening.Opened:
+        return was(*args, patience=0.0, **options)
+
+    opening.open_database = open_database
 
 
 def _no_transaction() -> None:

@@ -86,9 +86,11 @@ def gate_is_free(path: str | Path) -> bool:
         gate.close()
 
 
-def ask(path: str | Path, sql: str) -> list[tuple[object, ...]]:
+def ask(
+    path: str | Path, sql: str, *, flags: int = apsw.SQLITE_OPEN_READONLY
+) -> list[tuple[object, ...]]:
     """Return the rows of a query by a connection of somebody else's."""
-    other = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs="unix")
+    other = apsw.Connection(str(path), flags=flags, vfs="unix")
     other.set_busy_timeout(60_000)
     try:
         return other.execute(sql).fetchall()

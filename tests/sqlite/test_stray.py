@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import apsw
+
 from fencepost import connect
 
 from ..processes import line_of, running, tell
@@ -86,6 +88,7 @@ def test_without_its_wal_it_takes_nothing_more(tmp_path: Path) -> None:
     with running(["-c", _STRAY + _BETWEEN, str(path)], cwd=tmp_path) as process:
         assert line_of(process) == "strayed"
         other.close()
+        ask(path, "pragma wal_checkpoint", flags=apsw.SQLITE_OPEN_READWRITE)
         with connect(path) as store:
             assert store.queue("mail").enqueue(b"", key="more").status == "accepted"
             tell(process, "go on")
