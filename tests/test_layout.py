@@ -22,6 +22,18 @@ def test_each_mapped_folder_is_linked_from_the_front_door() -> None:
     assert all((front / name).resolve() == ROOT / name for name in linked)
 
 
+# TESTING-12
+def test_the_pytest_plugin_is_filed_beside_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    targets = project["tool"]["hatch"]["build"]["targets"]
+    (plugin,) = project["project"]["entry-points"]["pytest11"].values()
+
+    source = f"src/{plugin}.py"
+    assert targets["wheel"]["force-include"] == {source: f"{plugin}.py"}
+    assert source in targets["sdist"]["only-include"]
+    assert (ROOT / source).is_file()
+
+
 def test_every_module_imports_away_from_the_checkout(tmp_path: Path) -> None:
     """A module that says `import store` would find it only beside pyproject.toml."""
     code = (
