@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-import threading
-from functools import partial
-from typing import Any
 
 from ..store import Claim, Store
 from ..store.errors import InvalidInput, LeaseLost, LimitExceeded
 from ..workers import Cancelled
 from ..workers import Context as WorkerContext
-from ..workers.coroutines import guarded_task
 from ..workers.handler import Handler
 from ..workers.rules import describe, verdict
+from .process import Run
 from .tenure import Kept
 
 # What a worker would take for a failure of the handler. Anything else that is no Exception is
@@ -23,15 +20,18 @@ from .tenure import Kept
 _FAILURES = (Exception, SystemExit, GeneratorExit, Cancelled, asyncio.CancelledError)
 
 
-def attempt(store: Store, handler: Handler, claim: Claim) -> BaseException | None:
-    """Run a handler once and settle its claim; return what it raised.
+def attempt(store: Store, handler: Handler, claim: Claim, run: Run) -> BaseException | None:
+    """Call a handler once and settle its claim; return what it raised.
+
+    Args:
+        run: Runs its coroutine to its end.
 
     Raises:
         InvalidInput: It has left a transaction open, for which a worker would end.
     """
     context = WorkerContext(claim, store, Kept(store.engine))
     try:
-        result = _run(store, handler, claim, context)
+        result = _call(handler, claim, context, run)
     except _FAILURES as error:
         failure: BaseException | None = error
         _refuse_open(store, handler)
@@ -43,10 +43,10 @@ def attempt(store: Store, handler: Handler, claim: Claim) -> BaseException | Non
     return failure
 
 
-def _run(store: Store, handler: Handler, claim: Claim, context: WorkerContext) -> object:
+def _call(handler: Handler, claim: Claim, context: WorkerContext, run: Run) -> object:
     result = handler.function(claim.message, context)
     if handler.is_async:
-        return _awaited(store, result)
+        return run(result)
     if inspect.iscoroutine(result) or inspect.isgenerator(result):
         result.close()
         raise TypeError(f"{handler.name} did not run: it made a {type(result).__name__}")
@@ -61,35 +61,6 @@ def _refuse_open(store: Store, handler: Handler) -> None:
             f"handler {handler.name!r} has left a transaction open: its worker would end here",
             operation="deliver",
         )
-
-
-def _awaited(store: Store, coroutine: Any) -> object:
-    """Run a coroutine to its end, in another thread where this one runs an event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _run_loop(store, coroutine)
-    found: list[object] = []
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(_run_loop(store, coroutine))
-        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that asked
-            raised.append(error)
-
-    thread = threading.Thread(target=run, name="fencepost-testing")
-    thread.start()
-    thread.join()
-    if raised:
-        raise raised[0]
-    return found[0]
-
-
-def _run_loop(store: Store, coroutine: Any) -> object:
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.get_loop().set_task_factory(partial(guarded_task, store.engine))
-        return runner.run(coroutine)
 
 
 def _finish(claim: Claim, context: WorkerContext, result: object) -> None:

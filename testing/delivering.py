@@ -17,9 +17,11 @@ from ..store.errors import InvalidInput
 from ..store.message import Delivery
 from ..workers.command import Command
 from ..workers.handler import set_caps
+from ..workers.hooks import Hooks
 from .attempt import attempt
 from .clock import Clock
 from .messages import Body, as_bytes
+from .process import Run, outside_a_loop, process
 from .result import Result
 from .temporary import temporary_store
 from .tenure import LEASE_SECONDS
@@ -42,8 +44,8 @@ def deliver(
 ) -> list[Result]:
     """Let a message in and run every handler that it is for; return what came of each.
 
-    The routes, lanes and limits are those of the app; its own store is not touched. The
-    message is taken as genuine: for signatures there are `signed` and `app.accept`.
+    The routes, lanes and limits are those of the app; its own store is not touched. What it
+    has called when a worker starts and ends is called before and after. The message is taken as genuine: for signatures there are `signed` and `app.accept`.
     `timeout` and `soft_timeout` are not enforced.
 
     Args:
@@ -68,9 +70,13 @@ def deliver(
         known = ", ".join(app.sources) or "none"
         raise InvalidInput(f"there is no source {source!r}; there are {known}", operation="deliver")
     request, found = _read(declared, event, body, key, headers)
-    with _opened(app, store, clock) as (target, time):
-        outcome = target.engine.enqueue([draft(app, declared, request, found)])[0]
-        return _settle(app, target, time, outcome, attempts)
+
+    def run() -> list[Result]:
+        with _opened(app, store, clock) as (target, time):
+            receipt = target.engine.enqueue([draft(app, declared, request, found)])[0]
+            return _settle(app, target, time, receipt, attempts)
+
+    return outside_a_loop(run)
 
 
 def enqueue(
@@ -94,15 +100,19 @@ def enqueue(
     if queue not in app.handlers:
         known = ", ".join(app.handlers) or "none"
         raise InvalidInput(f"there is no handler {queue!r}; there are {known}", operation="enqueue")
-    with _opened(app, store, clock) as (target, time):
-        receipt = target.queue(queue).enqueue(as_bytes(body), key=key, headers=headers)
-        results = _settle(app, target, time, receipt, attempts)
-        if not results:
-            raise InvalidInput(
-                f"key {key!r} is in queue {queue!r} already: a duplicate runs nothing",
-                operation="enqueue",
-            )
-        return results[0]
+
+    def run() -> list[Result]:
+        with _opened(app, store, clock) as (target, time):
+            receipt = target.queue(queue).enqueue(as_bytes(body), key=key, headers=headers)
+            return _settle(app, target, time, receipt, attempts)
+
+    results = outside_a_loop(run)
+    if not results:
+        raise InvalidInput(
+            f"key {key!r} is in queue {queue!r} already: a duplicate runs nothing",
+            operation="enqueue",
+        )
+    return results[0]
 
 
 def _read(
@@ -181,10 +191,11 @@ def _settle(
         return []
     newest = store.deliveries(limit=_MOST_DELIVERIES)
     ids = sorted(each.id for each in newest if each.message_id == receipt.message_id)
-    return [_results(app, store, clock, id, most) for id in ids]
+    with process(store, app.hooks if ids else Hooks()) as run:
+        return [_results(app, store, clock, id, most, run) for id in ids]
 
 
-def _results(app: App, store: Store, clock: Clock | None, id: int, most: int) -> Result:
+def _results(app: App, store: Store, clock: Clock | None, id: int, most: int, run: Run) -> Result:
     raised: BaseException | None = None
     for turn in range(most):
         delivery = _delivery(store, id)
@@ -193,7 +204,7 @@ def _results(app: App, store: Store, clock: Clock | None, id: int, most: int) ->
         claim = _claim(app, store, delivery)
         if claim is None:
             break
-        raised = attempt(store, app.handlers[delivery.queue], claim)
+        raised = attempt(store, app.handlers[delivery.queue], claim, run)
     return _result(store, _delivery(store, id), raised)
 
 

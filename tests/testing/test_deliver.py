@@ -342,6 +342,43 @@ def test_a_coroutine_runs_also_under_an_event_loop(app: App) -> None:
     assert (result.state, result.error) == ("done", None)
 
 
+# TESTING-13
+def test_what_a_worker_opens_at_its_start_is_there_and_closed_after(app: App) -> None:
+    did: list[Any] = []
+
+    @app.worker_started
+    async def begin(worker: Any) -> None:
+        did.append(asyncio.get_running_loop())
+        did.append(worker.store.queue("mail").stats().ready)
+
+    @app.worker_stopping
+    def end() -> None:
+        did.append("end")
+
+    @app.on("github", "push")
+    async def note(message: Message, ctx: Context) -> bool:
+        return asyncio.get_running_loop() is did[0]
+
+    (result,) = deliver(app, "github", "push", {})
+
+    assert result.result is True
+    assert did[1:] == [0, "end"]
+    assert deliver(app, "github", "release", {}) == []
+    assert did[1:] == [0, "end"]
+
+
+# TESTING-13
+def test_a_start_that_fails_fails_the_test(app: App) -> None:
+    @app.worker_started
+    def begin() -> None:
+        raise ValueError("no database")
+
+    app.on("github")(said)
+
+    with pytest.raises(ValueError, match="no database"):
+        deliver(app, "github", "push", {})
+
+
 # TESTING-7
 def test_what_makes_no_sense_is_refused(app: App, tmp_path: Path) -> None:
     app.on("github", name="note")(_failing(ValueError("boom")))

@@ -1,0 +1,66 @@
+"""What a worker process has around its handlers: an event loop, and what its hooks open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+from ..store import Store
+from ..workers.coroutines import guarded_task
+from ..workers.hooks import Hooks, WorkerProcess, call_started, call_stopping
+
+T = TypeVar("T")
+Run = Callable[[Any], object]
+
+
+@contextmanager
+def process(store: Store, hooks: Hooks) -> Iterator[Run]:
+    """Give the function that runs a coroutine to its end, between the start and end hooks.
+
+    Raises:
+        BaseException: What a hook of the start raised.
+    """
+    worker = WorkerProcess(0, os.getpid(), store)
+    with asyncio.Runner(loop_factory=partial(_new_loop, store)) as runner:
+        try:
+            call_started(hooks, worker, runner.run)
+        except SystemExit as ended:
+            raise ended.__cause__ or ended from None
+        try:
+            yield runner.run
+        finally:
+            call_stopping(hooks, worker, runner.run)
+
+
+def outside_a_loop(call: Callable[[], T]) -> T:
+    """Call a function in this thread; in another one where this one runs an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return call()
+    found: list[T] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            found.append(call())
+        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that asked
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="fencepost-testing")
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+    return found[0]
+
+
+def _new_loop(store: Store) -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(partial(guarded_task, store.engine))
+    return loop
