@@ -34,7 +34,8 @@ def environment(name: str) -> Path:
             ready.unlink(missing_ok=True)
             _run("venv", "--without-pip", "--clear", str(place))
             python = str(place / "bin/python")
-            _run("pip", "--python", python, "install", "-q", "-e", str(ROOT), *REQUIREMENTS[name])
+            install = ["--python", python, "install", "-q", "--no-compile", "-e", str(ROOT)]
+            _run("pip", *install, *REQUIREMENTS[name])
             ready.write_text(wanted)
     return place / "bin"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fencepost import App, InvalidInput, connect
 
 from ..cli.command import run
 from ..ingest.inbox import SECRET, github
-from ..processes import line_of, running
+from ..processes import fencepost, line_of, running
 
 APP = f"""
 from fencepost import App
@@ -82,6 +83,24 @@ def test_the_exit_code_decides_as_with_exec(app: App) -> None:
         "k100": ("dead", 1, "exit code 100: said"),
         "k3": ("dead", 2, "exit code 3: said"),
     }
+
+
+# COMMAND-3, COMMAND-6
+def test_a_program_enqueues_in_the_store_that_its_message_came_from(app: App) -> None:
+    enqueue = " ".join([sys.executable, *fencepost("enqueue", "next", "--key", "after")])
+    _program("deploy.sh", f'cd / && printf "$FENCEPOST_EVENT" | {enqueue}')
+    app.command("github", "push", "./deploy.sh")
+    assert app.accept("github", github(), b"{}").status == 200
+    app.close()
+
+    declared = """
+app.command("github", "push", "./deploy.sh")
+app.task("next")(lambda message, ctx: print(message.body, flush=True))
+"""
+    ended = _drained(app, declared)
+
+    assert ended.code == 0, ended.err
+    assert "b'push'\n" in ended.out
 
 
 # COMMAND-2
