@@ -18,6 +18,7 @@ from .declared import Declared
 from .noted import noted
 from .opened import Opened
 from .request import Event, Handshake, Malformed, Request, Verdict
+from .schemes import key_rule
 
 if TYPE_CHECKING:
     from .app import Source
@@ -76,7 +77,10 @@ def read(app: Declared, source: Source, request: Request) -> Genuine | Answer:
     if isinstance(event, Handshake):
         return _handshake(event)
     if event.key is None and source.require_key:
-        return error(400, "no usable key that tells this message from others")
+        where = key_rule(source.scheme)
+        return error(
+            400, f"no usable key that tells this message from others; it is read at {where}"
+        )
     return Genuine(source.name, draft(app, source, request, event), event.silent)
 
 

@@ -13,6 +13,7 @@ import pytest
 from fencepost import App, InvalidInput
 from fencepost.ingest.request import Event, Request
 from fencepost.ingest.schemes import UNKEYED, build
+from fencepost.testing import signed
 
 from .inbox import Inbox, github, github_app, nothing, stored
 from .vectors import VENDORS, hex_hmac, request
@@ -127,6 +128,21 @@ def test_a_key_header_that_stands_twice_is_none(path: Path) -> None:
     twice = Request([(b"x-github-delivery", b"d-1"), (b"x-github-delivery", b"d-2")], b"{}")
 
     assert build("github", ["s"]).read(twice) == Event(None, "")
+
+
+# KEY-3
+def test_the_answer_says_where_the_key_was_looked_for(path: Path) -> None:
+    app = App(path)
+    app.source("shop", scheme="hmac", secret="s", key="json:/order/id")
+    app.source("stripe", scheme="stripe", secret="s")
+
+    shop = app.accept("shop", *signed("hmac", body={}, secret="s", options={"key": "body"}))
+    stripe = app.accept("stripe", *signed("stripe", body=b"{}", secret="s"))
+    app.close()
+
+    assert (shop.status, stripe.status) == (400, 400)
+    assert b"read at json:/order/id" in shop.body
+    assert b"read at json:/id" in stripe.body
 
 
 # KEY-3
