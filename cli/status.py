@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -15,6 +15,7 @@ from .output import as_json, iso, plain, print_json, print_table, record, the_st
 from .workers import COLUMNS, rows
 
 _COUNTS = ("ready", "scheduled", "leased", "done", "dead", "cancelled", "oldest_ready_age")
+_MOST_EVENTS = 10  # in the table; --json has all
 _POOL = ("pool", "pid", "host", "state", "size", "queues")
 
 
@@ -80,15 +81,17 @@ def status(store: str, as_json: bool) -> None:
 
 def _warnings(
     unserved: Iterable[Unserved],
-    unrouted: Iterable[UnroutedCount],
+    unrouted: Sequence[UnroutedCount],
     conflicts: Iterable[Conflicts],
 ) -> Iterator[str]:
     """Say what nobody takes care of, one line each."""
     for queue in unserved:
         yield f"unserved: queue {queue.queue} holds {queue.waiting + queue.leased}, and has no pool"
-    for event in unrouted:
+    for event in unrouted[:_MOST_EVENTS]:
         name = event.event or "(no event)"
         yield f"unrouted: {event.count} of {event.source}, {name}, since {iso(event.oldest_at)}"
+    if len(unrouted) > _MOST_EVENTS:
+        yield f"unrouted: {sum(each.count for each in unrouted)} in all, of {len(unrouted)} events"
     for source in conflicts:
         yield f"conflicts: {source.conflicts} of {source.source}, last of key {source.key}"
 

@@ -20,7 +20,7 @@ _DEAD = f"""
 select {COLUMNS}
 from fp_delivery
 where message_id = :message and state = 'dead' and at_most_once = 0
-order by id
+order by queue
 """  # noqa: S608 - COLUMNS is a constant
 
 _REVIVE = """
@@ -86,6 +86,8 @@ def _revivals(write: Write, message: int, draft: Draft) -> list[tuple[Standing, 
     for row in write.run(_DEAD, {"message": message, "now": write.now_ms}):
         was = Standing(*row)
         lane, address = was.lane, addresses.get(was.origin or was.queue)
+        if address is not None and address.at_most_once:
+            continue  # its handler has become one since
         if not was.attempt and address is not None and lane is None:
             if address.refused is not None:
                 continue

@@ -120,21 +120,31 @@ class Queues:
             if known.forgotten_at is None or known.forgotten_at > now:
                 return ("duplicate" if known.draft.body == draft.body else "conflict"), known
             self._forget(known)
-        max_rows, max_bytes, *_ = self.caps.get(draft.queue, Caps())
-        live = [job for job in self.of(draft.queue) if job.state in LIVE]
-        size = len(draft.body)
-        if max_bytes is not None and size > max_bytes:
-            raise Refused(LimitExceeded)
-        if max_rows is not None and len(live) >= max_rows:
-            raise Refused(QueueFull)
-        if max_bytes is not None and sum(len(job.draft.body) for job in live) + size > max_bytes:
-            raise Refused(QueueFull)
+        self._require_room(draft.queue, len(draft.body))
         job = Job(draft, received=now, changed=now)
         job.due = now + draft.delay if draft.delay else None
         job.max_attempts, job.retry_for = draft.max_attempts, draft.retry_for
         self.jobs.append(job)
         self._fill(job.lane)
         return "accepted", job
+
+    def redeliver(self, job: Job, now: int) -> str:
+        """Have a dead job tried again because its sender has delivered it once more."""
+        if job.state != "dead":
+            return "duplicate"
+        self._require_room(job.draft.queue, len(job.draft.body))
+        assert self.replay(job, now) == "replayed"
+        return "accepted"
+
+    def _require_room(self, queue: str, size: int) -> None:
+        max_rows, max_bytes, *_ = self.caps.get(queue, Caps())
+        live = [job for job in self.of(queue) if job.state in LIVE]
+        if max_bytes is not None and size > max_bytes:
+            raise Refused(LimitExceeded)
+        if max_rows is not None and len(live) >= max_rows:
+            raise Refused(QueueFull)
+        if max_bytes is not None and sum(len(job.draft.body) for job in live) + size > max_bytes:
+            raise Refused(QueueFull)
 
     def claim(
         self,

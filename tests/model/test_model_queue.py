@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -282,6 +284,26 @@ class QueueMachine(StoreMachine):
     @rule(claim=consumes(claims))
     def forget(self, claim: Any) -> None:
         """A worker that never comes back."""
+
+    @rule(which=OPENINGS, back=picks)
+    def deliver_again(self, which: int, back: list[int]) -> None:
+        """What a receiver does with a message that its sender delivers once more."""
+        store = self.stores[which]
+        for job in self._picked(back):
+            draft = job.draft
+            if self._moved().known(draft.queue, draft.key) is not job:
+                continue
+            if job.forgotten_at is not None and job.forgotten_at <= self.now:
+                continue  # it would be a new one
+            given = store.queue(draft.queue)._draft(**_given(draft))
+            again = replace(given, redelivery="revive")
+            status, receipts = agree(
+                partial(self.model.redeliver, job, self.now),
+                partial(store.engine.enqueue, [again]),
+            )
+            if status is not None:
+                assert (receipts[0].status, receipts[0].message_id) == (status, job.message_id)
+                assert receipts[0].state == job.state
 
     # operators
 

@@ -22,7 +22,9 @@ from fencepost.store.sqlite import (
     pools,
     queues,
     reap,
+    redelivery,
     retention,
+    routing,
     settle,
 )
 
@@ -67,6 +69,14 @@ HOT = {
     "holding": (lease._HOLDING, ["INTEGER PRIMARY KEY"]),
     "replay": (operate._REPLAY, ["INTEGER PRIMARY KEY"]),
     "next": (counts._NEXT, ["fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"]),
+    "lease with limits": (claim._LEASE_WITH_LIMITS, ["INTEGER PRIMARY KEY"]),
+    "dead of a message": (redelivery._DEAD, ["fp_delivery_message"]),
+    "revive": (redelivery._REVIVE, ["INTEGER PRIMARY KEY"]),
+    "list unrouted": (routing._LIST, ["fp_message_unrouted_age"]),
+    "list unrouted of an event": (
+        routing._LIST_OF_EVENT,
+        ["fp_message_unrouted (source=? AND event=? AND id<?)"],
+    ),
 }
 
 PARAMETERS = {
@@ -74,6 +84,8 @@ PARAMETERS = {
     **dict.fromkeys(
         ("message", "max_attempts", "retry_for", "max_crashes", "held", "count", "bytes", "pid"), 1
     ),
+    "once": 0,
+    "sources": json.dumps(["x"]),
     **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
     "queues": json.dumps(["q1", "q2"]),
     **dict.fromkeys(("before", "floor", "since", "due_after"), 1),
@@ -154,6 +166,15 @@ def test_counts_look_at_no_delivery_that_they_do_not_need(full: Store, sql: str)
 
     for step in steps:
         assert re.search(r"USING.* INDEX fp_delivery_(age|scheduled) \(queue=\?", step), steps
+
+
+# UNROUTED-2
+@pytest.mark.parametrize("sql", [routing._COUNTS, routing._TO_ROUTE, routing._ANYTHING])
+def test_of_messages_only_those_without_a_route_are_looked_at(full: Store, sql: str) -> None:
+    scans = [step for step in _plan(full, sql) if "SCAN fp_message" in step]
+
+    assert len(scans) == 1
+    assert re.search("INDEX fp_message_(unrouted|to_route)", scans[0])
 
 
 def test_the_plans_stay_the_same_once_somebody_has_run_analyze(full: Store) -> None:

@@ -100,16 +100,20 @@ def test_only_what_is_dead_of_a_message_is_tried_again(store: Store) -> None:
 
 
 # REDELIVER-3
-@pytest.mark.parametrize("declared", ["at enqueue", "at the claim"])
+@pytest.mark.parametrize("declared", ["at enqueue", "at the claim", "since"])
 def test_what_may_be_begun_once_is_not_begun_again(store: Store, declared: str) -> None:
     if declared == "at enqueue":
         deliver(store, [Address("deploy", max_attempts=1, at_most_once=True)])
         claim(store).bury("it may have happened")
-    else:
+    elif declared == "at the claim":
         deliver(store)
         claim(store, max_attempts=1, at_most_once=True).bury("it may have happened")
+    else:
+        deliver(store)
+        claim(store).bury("it may have happened")
 
-    assert deliver(store).status == "duplicate"
+    since = [Address("deploy", at_most_once=declared == "since")]
+    assert deliver(store, since).status == "duplicate"
     assert states(store) == {"deploy": "dead"}
 
 

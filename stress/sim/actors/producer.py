@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ....store import Queue
+from ....store.message import Redelivery
 from ..model.queues import Draft
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ def act(world: World, process: Process) -> None:
     random = world.random
     queue = random.choice(tuple(world.config.caps))
     count = 1 if random.random() < 0.85 else random.randint(2, 4)
-    enqueue(world, process, [_draft(world, queue) for _ in range(count)])
+    drafts = [_draft(world, queue) for _ in range(count)]
+    if count == 1 and random.random() < 0.5:
+        drafts = [drafts[0]._replace(revives=True)]
+    enqueue(world, process, drafts)
 
 
 def enqueue(world: World, process: Process, drafts: list[Draft]) -> None:
@@ -74,7 +79,9 @@ def _enqueue(queue: Queue, drafts: list[Draft]) -> list[tuple[str, int]]:
     ]
     if len(messages) == 1:
         (message,) = messages
-        receipts = [queue.enqueue(message.pop("body"), **message)]
+        draft = queue._draft(**message)
+        redelivery: Redelivery = "revive" if drafts[0].revives else "ignore"
+        receipts = queue._engine.enqueue([replace(draft, redelivery=redelivery)])
     else:
         receipts = queue.enqueue_many(messages)
     return [(receipt.status, receipt.message_id) for receipt in receipts]

@@ -26,6 +26,7 @@ class Draft(NamedTuple):
     keep: int
     attempts: int | None
     retry_for: int = 3 * 86_400_000
+    revives: bool = False  # it comes from a sender, who delivers again what was not handled
 
 
 class Claimed(NamedTuple):
@@ -117,13 +118,9 @@ class Queues:
         known = self.known(draft)
         if known is not None:
             if known.forgotten_at is None or known.forgotten_at > now:
-                return (
-                    "duplicate" if known.draft.body == draft.body else "conflict"
-                ), known.message
+                return self._known(known, draft, now), known.message
             self.forget(known)
-        cap = self.caps[draft.queue]
-        if cap is not None and self.live(draft.queue) >= cap:
-            raise Refused("queue_full")
+        self._require_room(draft.queue)
         job = Job(draft, message, due=now + draft.delay if draft.delay else None)
         if not job.stands_aside(now):
             self._fill(job.lane, now)
@@ -131,6 +128,20 @@ class Queues:
         if not job.stands_aside(now):
             self._fill(job.lane, now)
         return "accepted", message
+
+    def _known(self, job: Job, draft: Draft, now: int) -> str:
+        if job.draft.body != draft.body:
+            return "conflict"
+        if job.state != "dead" or not draft.revives:
+            return "duplicate"
+        self._require_room(draft.queue)
+        self.replay(job.message, now=now, got=None)
+        return "accepted"
+
+    def _require_room(self, queue: str) -> None:
+        cap = self.caps[queue]
+        if cap is not None and self.live(queue) >= cap:
+            raise Refused("queue_full")
 
     def claim(
         self, queue: str, limit: int, lease: int, *, now: int, got: list[Claimed] | None
