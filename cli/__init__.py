@@ -17,6 +17,7 @@ from ..store.errors import (
     StoreOpenFailed,
 )
 from .output import give_up_stdout, plain
+from .variables import name_variables
 
 # What the caller can put right in the command or its environment.
 _WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
@@ -59,6 +60,7 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f".{_COMMANDS[cmd_name]}", __package__)
         command: click.Command = getattr(module, cmd_name)
+        name_variables(command, cmd_name)
         return command
 
 

@@ -27,7 +27,7 @@ the_store = click.option(
     envvar="FENCEPOST_STORE",
     required=True,
     metavar="URL",
-    help="Path or URL of the store.  [env: FENCEPOST_STORE]",
+    help="Path or URL of the store.",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -11,9 +12,9 @@ from click.core import ParameterSource
 
 from ..store.connect import make_folder
 from ..store.errors import InvalidInput
+from ..store.message import DEATHS
 from ..store.worker import MAX_WORKERS
-from ..workers import Commands, PoolOptions, Role, Target, run_pool
-from ..workers.log import configure
+from ..workers import Commands, PoolOptions, Role, Target, foreign_lines, log, run_pool
 from .output import give_up_stdout
 
 
@@ -105,7 +106,7 @@ _COMMANDS = (
         "--store",
         envvar="FENCEPOST_STORE",
         metavar="URL",
-        help="With --exec: path or URL of the store.  [env: FENCEPOST_STORE]",
+        help="With --exec: path or URL of the store.",
     ),
     click.option(
         "--timeout",
@@ -131,11 +132,34 @@ _folder = click.option(
     " a folder in it for the store.",
 )
 
+_LOG = (
+    click.option(
+        "--log-level",
+        envvar=log.LEVEL,
+        type=click.Choice(log.LEVELS, case_sensitive=False),
+        default="info",
+        show_default=True,
+        help="Write no lines below this level. info: one line for each message.",
+    ),
+    click.option(
+        "--log-format",
+        envvar=log.FORMAT,
+        type=click.Choice(log.FORMATS, case_sensitive=False),
+        help="Lines for people or for programs.  [default: console on a terminal, else json]",
+    ),
+)
+
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
 def _pool(command: _Command) -> _Command:
     for option in reversed(_POOL):
+        command = option(command)
+    return command
+
+
+def _logging(command: _Command) -> _Command:
+    for option in reversed(_LOG):
         command = option(command)
     return command
 
@@ -152,7 +176,16 @@ def _commands(command: _Command) -> _Command:
 @_folder
 @_host
 @_port
-def up(target: str, make_folder: bool, host: str, port: int, **pool: Any) -> None:
+@_logging
+def up(
+    target: str,
+    make_folder: bool,
+    host: str,
+    port: int,
+    log_level: str,
+    log_format: str | None,
+    **pool: Any,
+) -> None:
     """Run the receiver and the worker pool of TARGET together.
 
     A message that fails is tried again for 3 days, ten times within the first 15 minutes,
@@ -160,6 +193,8 @@ def up(target: str, make_folder: bool, host: str, port: int, **pool: Any) -> Non
 
     Example: fencepost up hooks.py --workers 4 --port 8000
     """
+    _log_as(log_level, log_format)
+    _prefer_autoscale(pool)
     load, app = _load(target, make_folder)
     _receive(load, app, host, port, PoolOptions(**pool))
 
@@ -169,11 +204,20 @@ def up(target: str, make_folder: bool, host: str, port: int, **pool: Any) -> Non
 @_folder
 @_host
 @_port
-def serve(target: str, make_folder: bool, host: str, port: int) -> None:
+@_logging
+def serve(
+    target: str,
+    make_folder: bool,
+    host: str,
+    port: int,
+    log_level: str,
+    log_format: str | None,
+) -> None:
     """Run the receiver of TARGET alone.
 
     Example: fencepost serve hooks.py --port 8000
     """
+    _log_as(log_level, log_format)
     load, app = _load(target, make_folder)
     _receive(load, app, host, port, PoolOptions(workers=None))
 
@@ -185,6 +229,7 @@ def serve(target: str, make_folder: bool, host: str, port: int) -> None:
 @click.option("--drain", is_flag=True, help="Exit when nothing is left to do.")
 @_folder
 @_commands
+@_logging
 def work(
     target: str | None,
     make_folder: bool,
@@ -193,6 +238,8 @@ def work(
     store: str | None,
     timeout: float | None,
     max_attempts: int | None,
+    log_level: str,
+    log_format: str | None,
     **pool: Any,
 ) -> None:
     """Run the worker pool of TARGET alone, or a command for each message.
@@ -208,6 +255,8 @@ def work(
 
     Example: fencepost work --exec ./deploy.sh --queue mail --store hooks.db --timeout 60
     """
+    _log_as(log_level, log_format)
+    _prefer_autoscale(pool)
     if not pool["workers"]:
         raise click.BadParameter("at least one worker is needed", param_hint="--workers")
     load: Target | Commands
@@ -219,13 +268,13 @@ def work(
             raise click.UsageError("give TARGET or --exec, not both")
         if not queues or store is None:
             raise click.UsageError("--exec needs --queue and --store")
-        configure()
         load = Commands(store, command, queues, timeout, max_attempts)
         app = load()
         _prepare(store, make_folder)
     options = PoolOptions(queues=queues or None, **pool)
     many = "{}:{}".format(*options.autoscale) if options.autoscale else options.workers
-    ready = f"working on {', '.join(queues or app.handlers)} with {many} workers"
+    names = [name for name in queues or app.handlers if name != DEATHS]
+    ready = f"working on {', '.join(names)} with {many} workers"
     _run(load, app, options, ready=ready)
 
 
@@ -240,11 +289,30 @@ def _refuse_without_exec() -> None:
             raise click.UsageError(f"{parameter.opts[0]} is for --exec")
 
 
+def _log_as(level: str, format: str | None) -> None:
+    """Have the log of this process and of all that it starts be so."""
+    os.environ[log.LEVEL] = level
+    if format is not None:
+        os.environ[log.FORMAT] = format
+    log.configure()
+    foreign_lines.install()
+
+
+def _prefer_autoscale(pool: dict[str, Any]) -> None:
+    """Let --autoscale say how many workers there are, unless --workers says so too."""
+    source = click.get_current_context().get_parameter_source
+    both = (source("workers"), source("autoscale"))
+    if both[0] is both[1] or ParameterSource.DEFAULT in both:
+        if pool["autoscale"] is not None and both[0] is not ParameterSource.DEFAULT:
+            raise click.UsageError("give --workers or --autoscale, not both")
+    elif both[0] is ParameterSource.COMMANDLINE:  # the other is from the environment
+        pool["autoscale"] = None
+
+
 def _load(text: str, make_folder: bool) -> tuple[Target, Any]:
     """Return where the app is, and the app; each process loads it for itself again."""
     from ..ingest import App
 
-    configure()
     load = Target(text)
     app = load()
     if not isinstance(app, App):

@@ -6,7 +6,7 @@ Every way in goes through here: the receiver, `App.accept`, `App.asgi` and `App.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..store import Message
@@ -17,6 +17,7 @@ from .answer import Answer, Headers, document, error, unavailable
 from .declared import Declared
 from .noted import noted
 from .opened import Opened
+from .refusals import refusals
 from .request import Event, Handshake, Malformed, Request, Verdict
 from .schemes import key_rule
 
@@ -34,20 +35,23 @@ class Genuine:
     source: str
     draft: Draft
     silent: bool
+    began: float = field(default_factory=time.monotonic)
 
 
 def accept(app: Declared, opened: Opened, source: Source, request: Request) -> Answer:
     """Answer a request, storing what is to be stored in a transaction of its own."""
     found = read(app, source, request)
-    return found if isinstance(found, Answer) else settle(found, opened.commit(found.draft))
+    if not isinstance(found, Answer):
+        found = settle(found, opened.commit(found.draft))
+    return refusals.note(source.name, found)
 
 
 async def accept_async(app: Declared, opened: Opened, source: Source, request: Request) -> Answer:
     """Answer a request, sharing a transaction with the others of this moment."""
     found = read(app, source, request)
-    if isinstance(found, Answer):
-        return found
-    return settle(found, await opened.commit_async(found.draft))
+    if not isinstance(found, Answer):
+        found = settle(found, await opened.commit_async(found.draft))
+    return refusals.note(source.name, found)
 
 
 def no_source() -> Answer:
@@ -68,8 +72,7 @@ def read(app: Declared, source: Source, request: Request) -> Genuine | Answer:
         return _handshake(early)
     verdict = source.scheme.verify(request, time.time())
     if verdict is not Verdict.GENUINE:
-        log.warning("refused", source=source.name, signature=verdict.value)
-        return error(401, "signature not accepted")
+        return replace(error(401, "signature not accepted"), reason=verdict.value)
     try:
         event = source.read(request)
     except Malformed as malformed:
@@ -94,9 +97,15 @@ def settle(genuine: Genuine, outcome: Receipt | FencepostError) -> Answer:
         return error(413, str(outcome))
     if isinstance(outcome, FencepostError):
         # With an unknown outcome too: the sender tries again, under the same key.
-        log.error("not stored", source=genuine.source, code=outcome.code, error=str(outcome))
+        log.error(
+            "not stored",
+            source=genuine.source,
+            key=genuine.draft.key,
+            code=outcome.code,
+            error=str(outcome),
+        )
         return unavailable("the store cannot take it")
-    noted(genuine.draft, outcome)
+    noted(genuine.draft, outcome, genuine.began)
     if genuine.silent:
         return Answer(200)
     return document(200, {"id": outcome.message_id, "status": outcome.status})

@@ -34,11 +34,13 @@ class Answer:
     Attributes:
         headers: Without Content-Length, which whoever sends it adds; names in lower case,
             found in any.
+        reason: Why it was refused, for the log alone, when the body says less.
     """
 
     status: int
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    reason: str = field(default="", compare=False, repr=False)
 
 
 def document(status: int, value: object, **headers: str) -> Answer:

@@ -13,6 +13,7 @@ from .declared import Declared
 from .opened import Opened
 from .paths import READY, route
 from .reading import Receive, Scope, Send, TooLarge, Unfinished, read_body
+from .refusals import refusals
 from .request import Request
 
 if TYPE_CHECKING:
@@ -66,11 +67,11 @@ class Asgi:
         mount = scope.get("root_path") or ""
         found = route(self.app.sources, scope["method"], _path(scope), mount)
         if isinstance(found, Answer):
-            return found
+            return refusals.note(None, found)
         if isinstance(found, str):
             return await self._ready() if found == READY else document(200, {"ok": True})
         if self._at_once >= _MOST_AT_ONCE:
-            return unavailable("too many requests at once")
+            return refusals.note(found.name, unavailable("too many requests at once"))
         self._at_once += 1
         try:
             return await self._receive(found, scope, receive)
@@ -81,9 +82,9 @@ class Asgi:
         try:
             body = await read_body(scope, receive, source.max_body)
         except TooLarge:
-            return _closing(scope, too_large(source))
+            return refusals.note(source.name, _closing(scope, too_large(source)))
         except Unfinished as unfinished:
-            return _closing(scope, error(408, str(unfinished)))
+            return refusals.note(source.name, _closing(scope, error(408, str(unfinished))))
         return await accept_async(self.app, self.opened, source, Request(scope["headers"], body))
 
     async def _ready(self) -> Answer:

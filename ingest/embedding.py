@@ -11,6 +11,7 @@ from .asgi import Asgi
 from .declared import Declared
 from .headers import Given, pairs
 from .opened import Opened
+from .refusals import refusals
 from .request import Request
 from .wsgi import Wsgi
 
@@ -88,4 +89,4 @@ class Embedding:
             )
         request = Request(pairs(headers), bytes(body))
         declared = self._declared.sources.get(source)
-        return no_source() if declared is None else (declared, request)
+        return refusals.note(None, no_source()) if declared is None else (declared, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from ..store.message import Draft, Receipt
@@ -13,9 +14,12 @@ _MOST_NAMES = 1_000
 _unrouted: set[tuple[str | None, str]] = set()
 
 
-def noted(draft: Draft, receipt: Receipt) -> None:
-    """Log a conflict, a redelivery that has helped, and each event that has no route, once."""
-    who = {"source": draft.source, "key": draft.key, "message": receipt.message_id}
+def noted(draft: Draft, receipt: Receipt, began: float) -> None:
+    """Log what was stored, and each event that has no route once.
+
+    `began`: when the request had been read, on time.monotonic().
+    """
+    who = {"source": draft.source, "key": draft.key, "message": f"m{receipt.message_id}"}
     if receipt.status == "conflict":
         log.warning("same key, other body: the first is kept", **who)
     elif receipt.helped == "revived":
@@ -24,6 +28,14 @@ def noted(draft: Draft, receipt: Receipt) -> None:
         log.info("delivered again: it is routed now", **who)
     elif not draft.addresses and receipt.state is None:
         _note_unrouted(draft, who)
+    if receipt.status != "conflict" and receipt.helped is None and log.writes("info"):
+        log.info(
+            receipt.status,
+            **who,
+            event_name=draft.event,
+            queues=", ".join(address.queue for address in draft.addresses),
+            duration_ms=round((time.monotonic() - began) * 1000, 1),
+        )
 
 
 def _note_unrouted(draft: Draft, who: Mapping[str, object]) -> None:

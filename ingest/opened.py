@@ -13,6 +13,7 @@ from typing import Any
 from ..store import Store, connect
 from ..store.errors import FencepostError
 from ..store.message import Draft, Receipt
+from ..workers import lines
 from ..workers.handler import set_caps
 from .committer import Committer
 from .declared import Declared
@@ -132,6 +133,7 @@ class Opened:
         options = {**self._app.store_options, "busy_timeout": BUSY_SECONDS}
         store = connect(self._app.store, create=self._create, **options)
         try:
+            store.engine.on_died(lines.died)
             set_caps(store, self._app.handlers.values())
         except BaseException:
             store.close()

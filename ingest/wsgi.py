@@ -14,6 +14,7 @@ from .headers import pairs
 from .opened import Opened
 from .paths import READY, route
 from .reading import TooLarge, Unfinished, read_stream
+from .refusals import refusals
 from .request import Request
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Wsgi:
             _text(environ.get("SCRIPT_NAME", "")),
         )
         if isinstance(found, Answer):
-            return found
+            return refusals.note(None, found)
         if isinstance(found, str):
             return self._ready() if found == READY else document(200, {"ok": True})
         return self._receive(found, environ)
@@ -62,16 +63,16 @@ class Wsgi:
         try:
             length = _length(environ)
         except ValueError:
-            return error(400, "Content-Length is not a number of bytes")
+            return refusals.note(source.name, error(400, "Content-Length is not a number of bytes"))
         except LookupError:
-            return error(411, "Content-Length is needed")
+            return refusals.note(source.name, error(411, "Content-Length is needed"))
         try:
             asks = "HTTP_EXPECT" in environ
             body = read_stream(environ["wsgi.input"], length, source.max_body, asks=asks)
         except TooLarge:
-            return too_large(source)
+            return refusals.note(source.name, too_large(source))
         except Unfinished as unfinished:
-            return error(408, str(unfinished))
+            return refusals.note(source.name, error(408, str(unfinished)))
         return accept(self._app, self._opened, source, Request(_headers(environ), body))
 
     def _ready(self) -> Answer:

@@ -20,6 +20,7 @@ class Attempt:
     Attributes:
         interrupt: Has an error raised in the handler, if by then it is still wanted; called
             in any thread.
+        began: On time.monotonic().
         soft_at: When it is over its soft timeout, on time.monotonic().
         warned: It is to be told, or has been, that its lease is lost.
         reason: What it was interrupted with, where the handler cannot be shown that.
@@ -30,10 +31,12 @@ class Attempt:
     context: Context
     tenure: Tenure
     interrupt: Callable[[BaseException, Callable[[], bool]], None]
+    began: float = field(init=False)
     soft_at: float = field(init=False)
     warned: bool = False
     reason: BaseException | None = None
 
     def __post_init__(self) -> None:
         limit = self.handler.soft_timeout
-        self.soft_at = math.inf if limit is None else time.monotonic() + limit
+        self.began = time.monotonic()
+        self.soft_at = math.inf if limit is None else self.began + limit

@@ -14,6 +14,7 @@ from multiprocess import process, spawn
 from multiprocess.connection import Connection
 from multiprocess.reduction import ForkingPickler
 
+from . import foreign_lines
 from .orphan import die_with_parent
 from .output import forgive
 from .page import Page
@@ -71,6 +72,7 @@ def calm() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _read_nothing()
     forgive()
+    foreign_lines.install()
 
 
 def understand(

@@ -11,6 +11,8 @@ from functools import partial
 from multiprocess.connection import Connection
 
 from ..store import connect
+from ..store.message import DEATHS
+from . import lines
 from .handler import Application, set_caps
 from .holdings import Holdings
 from .log import configure
@@ -42,13 +44,16 @@ def work(
     signals = _signal_pipe()
     app = app_of(load)
     handlers = {
-        name: handler for name, handler in app.handlers.items() if queues is None or name in queues
+        name: handler
+        for name, handler in app.handlers.items()
+        if queues is None or name in (*queues, DEATHS)
     }
     # The supervisor has made the store; a worker that finds none must not begin another.
     open_store = partial(connect, app.store, create=False, **app.store_options)
     waiting = partial(line.send_bytes, b"waiting")
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(patiently(open_store, waiting))
+        store.engine.on_died(lines.died)
         patiently(partial(set_caps, store, handlers.values()), waiting)  # as this code has them
         id = patiently(partial(store.engine.pools.register, pool), waiting)
         worker = Worker(

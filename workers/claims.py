@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +21,12 @@ from ..store.errors import (
     LimitExceeded,
     OutcomeUnknown,
 )
+from . import lines
 from .attempt import Attempt
 from .context import Cancelled, Context
 from .handler import Handler
 from .holdings import Holdings
+from .lines import place
 from .log import log
 from .outage import Outage
 from .rules import describe, verdict
@@ -67,6 +70,7 @@ class Claims:
         self._outage = Outage()
         self._unsure = False
         self._endings: deque[tuple[Hold, Callable[[], object]]] = deque()
+        self._handled: dict[Hold, lines.Fields] = {}
         self.acks: list[tuple[Hold, str | None]] = []
         self.pause = 0.0
         self.asked_ms = 0
@@ -101,8 +105,11 @@ class Claims:
         self._answered()
         lost = set(refused)
         for hold, _ in self.acks:
+            fields = self._handled.pop(hold, None)
             if hold in lost:
                 _log_lost(hold)
+            elif fields is not None:
+                log.info("handled", **fields)
             self._holdings.drop(handled=hold not in lost)
         self.acks = []
         return [Claim(self._store.engine, leased) for leased in leases]
@@ -153,7 +160,7 @@ class Claims:
         if self._store.engine.in_transaction():
             gc.collect()
             if self._store.engine.in_transaction():
-                what = {"queue": attempt.claim.queue, "delivery": attempt.claim.id}
+                what = lines.about(attempt.claim)
                 log.error("the handler has left a transaction open: its worker ends", **what)
                 os._exit(1)
         self._watch.end(attempt)
@@ -161,16 +168,21 @@ class Claims:
 
     def returned(self, attempt: Attempt, result: object) -> None:
         """Have it acked with the next claim."""
+        fields = self._took(attempt) if log.writes("info") else None
         if attempt.context.completed:
             self._holdings.drop(handled=True)
-        else:
-            self.acks.append((attempt.claim.hold, _storable(result)))
+            if fields is not None:
+                log.info("handled", **fields)
+            return
+        if fields is not None:
+            self._handled[attempt.claim.hold] = fields
+        self.acks.append((attempt.claim.hold, _storable(result)))
 
     def failed(self, attempt: Attempt, error: BaseException) -> None:
         """Have the store told with the next claim, and before it."""
         claim = attempt.claim
         if attempt.context.completed:
-            log.error("failed after its transaction", delivery=claim.id, exc_info=error)
+            log.error("failed after its transaction", **self._took(attempt), exc_info=error)
             self._holdings.drop(handled=True)
         else:
             self._endings.append((claim.hold, self._ending(attempt, error)))
@@ -179,13 +191,17 @@ class Claims:
         claim, handler = attempt.claim, attempt.handler
         # What is not given back would be renewed with what else this worker has in work.
         if isinstance(error, Cancelled) or attempt.tenure.lost:
-            log.warning(
-                "handler ended early", queue=claim.queue, delivery=claim.id, error=describe(error)
-            )
+            log.warning("handler ended early", **self._took(attempt), error=describe(error))
             return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
         found = verdict(handler, error, claim.attempt)
-        if not found.expected:
-            log.error("handler failed", queue=claim.queue, delivery=claim.id, exc_info=error)
+        fields = self._took(attempt)
+        if found.retry_after is not None:
+            fields["retry_after_seconds"] = round(found.retry_after, 3)
+        if found.expected and found.retry_after is not None:
+            log.info("handler asked for a retry", **fields, error=found.error, at=place(error))
+        elif not found.expected:
+            log.error("handler failed", **fields, at=place(error), exc_info=error)
+        lines.places[claim.id] = place(error)
         if found.retry_after is None:
             return partial(claim.bury, found.error)
         return partial(claim.retry, found.retry_after, found.error)
@@ -204,9 +220,19 @@ class Claims:
                 self.pause = self._outage.met(error)
                 return False
             self._answered()
+            lines.places.pop(hold.id, None)
             self._endings.popleft()
             self._holdings.drop(handled=False)
         return True
+
+    def _took(self, attempt: Attempt) -> lines.Fields:
+        """Return what a line says of an attempt that has ended."""
+        received_at = attempt.claim.message.received_at
+        return {
+            **lines.about(attempt.claim),
+            "duration_ms": round((time.monotonic() - attempt.began) * 1000, 1),
+            "since_received_ms": max(0, self._store.engine.now_ms() - round(received_at * 1000)),
+        }
 
     def _answered(self) -> None:
         self.pause = 0.0
@@ -234,4 +260,4 @@ def _storable(result: object) -> str | None:
 
 
 def _log_lost(hold: Hold) -> None:
-    log.warning("lease lost: the outcome is dropped", delivery=hold.id, fence=hold.fence)
+    log.warning("lease lost: the outcome is dropped", delivery=f"d{hold.id}", fence=hold.fence)

@@ -29,6 +29,23 @@ DEAD = 100
 _MARGIN_SECONDS = 10.0
 
 # In a variable's name - and _ would be the same, so X-Event and X_Event could pass for each other.
+# What tells a command of its message; each option's variable has another name.
+VARIABLES = frozenset(
+    f"FENCEPOST_{name}"
+    for name in (
+        "QUEUE",
+        "MESSAGE_ID",
+        "KEY",
+        "SOURCE",
+        "EVENT",
+        "ATTEMPT",
+        "FENCE",
+        "IDEMPOTENCY_KEY",
+        "RECEIVED_AT",
+        "HEADERS",
+    )
+)
+
 _HEADER = re.compile(r"[a-z0-9-]+")
 
 
@@ -113,7 +130,7 @@ class Command:
         if ended.code == 0:
             return
         reason = self._reason(ended, ctx)
-        log.warning("command failed", queue=self.queue, message=message.id, reason=reason)
+        log.warning("command failed", **ctx.about, reason=reason)
         raise Discard(reason) if ended.code == DEAD else Retry(reason=reason)
 
     def _reason(self, ended: Ended, ctx: Context) -> str:
@@ -184,7 +201,7 @@ def _inherited() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("FENCEPOST_") or name == "FENCEPOST_STORE"
+        if not name.startswith("FENCEPOST_HEADER_") and name not in VARIABLES
     }
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from msgspec import UNSET, UnsetType
 
 from ..store import Message, Store
 from ..store.errors import InvalidInput
-from ..store.message import DEFAULT_MAX_CRASHES, DEFAULT_RETRY_FOR_MS, Address, Limits
+from ..store.message import DEATHS, DEFAULT_MAX_CRASHES, DEFAULT_RETRY_FOR_MS, Address, Limits
 from ..store.validate import Duration, cap, count, milliseconds, name
 from .context import Context
-from .hooks import Hooks
 from .rules import Rules, Wait, check_backoff, check_rules
+
+if TYPE_CHECKING:
+    from .hooks import Hooks
 
 Function = Callable[[Message, Context], Any]
 
@@ -242,7 +244,10 @@ def _or(given: int | None, default: int) -> int:
 
 
 def set_caps(store: Store, handlers: Iterable[Handler]) -> None:
-    """Record the caps that handlers give their queues."""
+    """Record the caps that handlers give their queues, and whether deaths there are told."""
+    handlers = list(handlers)
+    tells = any(handler.name == DEATHS for handler in handlers)
+    store.engine.tell_deaths({each.name: tells for each in handlers if each.name != DEATHS})
     for handler in handlers:
         store.queue(
             handler.name,

@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 from ..store import Store
 from ..store.errors import InvalidInput
+from ..store.message import DEATHS
+from .dead import checked_for_dead, dead_handler
+from .handler import Handler
 from .log import log
 
 Hook = Callable[..., Any]
@@ -36,6 +39,7 @@ class Hooks:
 
     started: list[Hook] = field(default_factory=list)
     stopping: list[Hook] = field(default_factory=list)
+    dead: list[Hook] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.started or self.stopping)
@@ -43,6 +47,8 @@ class Hooks:
 
 class Hooked:
     """An app's decorators for them."""
+
+    handlers: dict[str, Handler]
 
     def __init__(self) -> None:
         self.hooks = Hooks()
@@ -55,6 +61,17 @@ class Hooked:
         loop of the coroutine handlers. When it raises, the worker is replaced.
         """
         self.hooks.started.append(_checked(function, "worker_started"))
+        return function
+
+    def on_dead(self, function: H) -> H:
+        """Call function(message, ctx) in a worker for each delivery that becomes a dead letter.
+
+        At least once for each death, however it came about, also after a crash; `ctx` has
+        `.queue`, `.error`, `.attempt`, `.delivery` and `.store`. When it raises it is called
+        again, ten times in all within 15 minutes.
+        """
+        self.hooks.dead.append(checked_for_dead(function))
+        self.handlers[DEATHS] = dead_handler(self.hooks.dead)
         return function
 
     def worker_stopping(self, function: H) -> H:

@@ -7,6 +7,7 @@ nothing in it, it changes nothing of theirs, and what goes wrong in it is never 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,6 +20,12 @@ from .log_stream import LogStream
 
 # Of one field; a handler's error may be as long as it likes.
 _MOST_CHARACTERS = 32_768
+
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("console", "json")
+# The variables by which a pool tells its processes.
+LEVEL = "FENCEPOST_LOG_LEVEL"
+FORMAT = "FENCEPOST_LOG_FORMAT"
 
 Fields = dict[str, object]
 
@@ -33,11 +40,25 @@ class Log:
     def __init__(self) -> None:
         self._stream = LogStream()
         self._render: Callable[[Fields], str] = render_json
+        self._least = LEVELS.index("warning")  # in a program of one's own
 
     def configure(self) -> None:
-        """Write to stderr as it is now, whatever later becomes of sys.stderr."""
+        """Write to stderr as it is now, whatever later becomes of sys.stderr.
+
+        How is in the environment, so that all processes of a pool do the same: LEVEL and
+        FORMAT, and NO_COLOR.
+        """
         self._stream.open()
-        self._render = _for_people() if self._stream.is_terminal else render_json
+        level = os.environ.get(LEVEL, "").lower()
+        self._least = LEVELS.index(level if level in LEVELS else "info")
+        people = self._stream.is_terminal
+        format = os.environ.get(FORMAT) or ("console" if people else "json")
+        colors = people and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._render = _for_people(colors) if format == "console" else render_json
+
+    def writes(self, level: str) -> bool:
+        """True when lines of this level are written."""
+        return LEVELS.index(level) >= self._least
 
     def debug(self, event: str, **fields: object) -> None:
         """Write what helps to find a fault."""
@@ -60,6 +81,8 @@ class Log:
         self._write("error", event, {"exc_info": True, **fields})
 
     def _write(self, level: str, event: str, fields: Fields) -> None:
+        if LEVELS.index(level) < self._least:
+            return
         try:
             error = fields.pop("exc_info", None)
             if error is True:
@@ -78,8 +101,10 @@ def render_json(fields: Fields) -> str:
     return json.dumps(_plain(fields), allow_nan=False)
 
 
-def _for_people() -> Callable[[Fields], str]:
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+def _for_people(colors: bool) -> Callable[[Fields], str]:
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=colors, exception_formatter=structlog.dev.plain_traceback
+    )
     return lambda fields: str(renderer(None, "", _plain(fields)))
 
 

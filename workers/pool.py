@@ -9,8 +9,10 @@ from functools import partial
 
 from ..store import Store, connect
 from ..store.errors import FencepostError, InvalidInput
+from ..store.message import DEATHS
 from ..store.validate import count, milliseconds
 from ..store.worker import MAX_WORKERS
+from . import lines
 from .autoscale import Autoscaler
 from .child import Load, work
 from .command import Commands
@@ -90,6 +92,8 @@ def run_pool(
         StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy: The store cannot be used.
     """
     names = list(app.handlers) if options.queues is None else list(options.queues)
+    if DEATHS in app.handlers and DEATHS not in names:
+        names.append(DEATHS)
     if unknown := [name for name in names if name not in app.handlers]:
         raise InvalidInput(f"no handler for {', '.join(unknown)}; there are {_known(app)}")
     if (options.workers or options.autoscale) and not names:
@@ -104,6 +108,7 @@ def run_pool(
         with connect(app.store, **app.store_options) as first:
             set_caps(first, app.handlers.values())
             store, keeping = (stack.enter_context(open_store()) for _ in range(2))
+        store.engine.on_died(lines.died)
         sizing = _sizing(store, options, names)
         pool = None
         if options.workers is not None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..store.backoff import backoff_ms
 from ..store.errors import InvalidInput
 from ..store.validate import Duration, error_text, milliseconds
-from . import interrupt
 from .context import Discard, Retry
+from .lines import place
 from .log import log
 
 if TYPE_CHECKING:
@@ -114,17 +114,9 @@ def check_rules(
 
 
 def describe(error: BaseException) -> str:
-    """Name an error and the line that raised it, or in which it was raised."""
-    trace, found = error.__traceback__, None
-    while trace is not None:
-        if trace.tb_frame.f_globals is not vars(interrupt):
-            found = trace
-        trace = trace.tb_next
-    where = ""
-    if found is not None:
-        code = found.tb_frame.f_code
-        where = f" ({code.co_filename.rpartition('/')[2]}:{found.tb_lineno} in {code.co_name})"
-    return f"{type(error).__name__}: {error_text(error)}{where}"
+    """Name an error and the line of the handler's own code that it came from."""
+    at = place(error)
+    return f"{type(error).__name__}: {error_text(error)}{f' ({at})' if at else ''}"
 
 
 def _seconds(wait: Wait, handler: Handler, attempt: int) -> float:

@@ -44,6 +44,8 @@ from .store.errors import (
 )
 from .workers import Cancelled, Context, Discard, Retry, SoftTimeout
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Answer",
     "App",
@@ -87,5 +89,6 @@ __all__ = [
     "StoreInUse",
     "StoreOpenFailed",
     "Transaction",
+    "__version__",
     "connect",
 ]

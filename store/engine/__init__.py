@@ -7,7 +7,7 @@ OutcomeUnknown (call it again: the answer is then the first call's).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,6 +17,7 @@ from ..filter import Filter
 from ..message import (
     Caps,
     Content,
+    Death,
     Delivery,
     Draft,
     Limits,
@@ -124,6 +125,14 @@ class Engine(Protocol):
 
     def set_caps(self, queue: str, caps: Caps) -> None:
         """Bound the deliveries of a queue from now on."""
+        ...
+
+    def tell_deaths(self, queues: Mapping[str, bool]) -> None:
+        """Have each death in these queues put in the queue DEATHS, or no longer."""
+        ...
+
+    def on_died(self, call: Callable[[Sequence[Death]], None]) -> None:
+        """Have this called after each commit of this opening by which deliveries died."""
         ...
 
     def claim(

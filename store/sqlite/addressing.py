@@ -67,6 +67,11 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
             "now": write.now_ms,
         },
     )
+    delivery = write.last_id
     waits = state == "ready" and due is not None
     queues.arrived(write, address.queue, state, bytes, due=waits)
     write.wakes |= state == "ready"
+    if state == "dead":
+        from .deaths import died  # which makes a message for the app, with this
+
+        died(write, delivery)

@@ -104,6 +104,14 @@ def moved(
         write.run(_RETURN, {"message": was.message_id})
     if was.lane is not None and (ended or stands_aside):
         lanes.advance(write, was.queue, was.lane)
+    if state == "dead" and was.state != "dead":
+        _died(write, was.id)
+
+
+def _died(write: Write, id: int) -> None:
+    from .deaths import died  # a message for its app is made by what imports this
+
+    died(write, id)
 
 
 def end_message(write: Write, message: int) -> None:

@@ -27,6 +27,7 @@ from ..errors import (
     StoreFailed,
     StoreFull,
 )
+from ..message import Death
 from ..transaction import Parameters, Row, Table
 from . import checksums as page_checksums
 from . import copying, faults, files, forks, libraries, opening, recovery, space
@@ -49,6 +50,7 @@ class Door:
 
     Attributes:
         writing: The open write transaction, None when there is none.
+        on_died: Called after a commit with the deliveries that have become dead letters.
         on_wake: Called after a commit that has given workers something to do.
         exposed: The files that group or others had access to before this opening.
         place: Which files this opening has.
@@ -96,6 +98,7 @@ class Door:
         self._readers = Readers(path, checksums=page_checksums.has(self._connection))
         self._closed = False
         self.on_wake: Callable[[], None] = lambda: None
+        self.on_died: Callable[[list[Death]], None] = lambda _: None
         forks.watch(self)
 
     @contextmanager
@@ -338,6 +341,8 @@ class Door:
             self._gate.leave()
         if write.wakes or write.freed:
             self.on_wake()
+        if write.died:
+            self.on_died(write.died)
 
     def _begin(self, operation: str, started: float, deadline: float) -> Write:
         self._connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ..clock import Clock
 from ..engine import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..filter import Filter
-from ..message import Caps, Content, Delivery, Draft, Limits, Outcome, QueueStats, Receipt, Stored
+from ..message import (
+    Caps,
+    Content,
+    Death,
+    Delivery,
+    Draft,
+    Limits,
+    Outcome,
+    QueueStats,
+    Receipt,
+    Stored,
+)
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Parameters, Table
 from . import (
     claim,
     counts,
+    deaths,
     enqueue,
     files,
     forks,
@@ -106,6 +118,17 @@ class SqliteEngine:
     def set_caps(self, queue: str, caps: Caps) -> None:
         with self._door.write("set_caps") as write:
             queues.set_caps(write, queue, caps)
+
+    def tell_deaths(self, queues: Mapping[str, bool]) -> None:
+        told = dict(map(tuple, self._door.read(deaths.TOLD)))
+        news = {name: wanted for name, wanted in queues.items() if told.get(name, 0) != wanted}
+        if news:
+            with self._door.write("tell_deaths") as write:
+                for name, wanted in news.items():
+                    deaths.tell(write, name, wanted)
+
+    def on_died(self, call: Callable[[Sequence[Death]], None]) -> None:
+        self._door.on_died = call
 
     def claim(
         self,

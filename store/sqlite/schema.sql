@@ -126,6 +126,7 @@ create table fp_queue (
   told_max_leased integer check (told_max_leased >= 1), -- as operators say: that goes first
   max_leased integer generated always as (coalesce(told_max_leased, own_max_leased)) virtual,
   paused integer not null default 0 check (paused in (0, 1)), -- nothing of it is claimed
+  tells_dead integer not null default 0 check (tells_dead in (0, 1)), -- its app has on_dead
   keep_body_ms integer not null default 0 check (keep_body_ms >= 0), -- of what is done
   bytes integer not null default 0 check (bytes >= 0), -- of ready and leased ones
   ready integer not null default 0 check (ready >= 0), -- scheduled ones included

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import apsw
 
 from ..errors import SqlError
+from ..message import Death
 from ..transaction import Parameters, Row
 from .warden import Warden
 
@@ -26,6 +27,7 @@ class Write:
         now_ms: The store's clock, read after the lock was held.
         thread: The one that holds it.
         wakes: Something can be claimed now, or will be; said once it is committed.
+        died: The deliveries that have become dead letters; told once it is committed.
         freed: Queues of which one more may be leased than before, which is a reason too.
     """
 
@@ -33,6 +35,7 @@ class Write:
         "_connection",
         "_door",
         "_warden",
+        "died",
         "freed",
         "now_ms",
         "path",
@@ -50,6 +53,7 @@ class Write:
         self.path = door.path
         self.thread = threading.get_ident()
         self.wakes = False
+        self.died: list[Death] = []
         self.freed: set[str] = set()
 
     def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:

@@ -1,0 +1,73 @@
+"""Requests that were refused, in the log: each kind once a minute, with how many there were."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+
+from ..workers.log import log
+from .answer import Answer
+
+_SECONDS = 60.0
+# What a sender chooses must not fill the memory.
+_MOST_KINDS = 1000
+
+Kind = tuple[str | None, int, str]
+
+
+@dataclass(slots=True)
+class _Seen:
+    since: float
+    suppressed: int = 0
+
+
+class Refusals:
+    """Tells of refused requests by source, status and reason."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Kind, _Seen] = {}
+        self._lock = threading.Lock()
+
+    def note(self, source: str | None, answer: Answer) -> Answer:
+        """Log an answer that refuses, at most once a minute of its kind; return the answer."""
+        if answer.status >= 400:
+            kind = (source, answer.status, answer.reason or _reason(answer))
+            with self._lock:
+                self._note(kind, time.monotonic())
+        return answer
+
+    def _note(self, kind: Kind, now: float) -> None:
+        self._sweep(now)
+        if len(self._seen) >= _MOST_KINDS and kind not in self._seen:
+            kind = (None, kind[1], "others")
+        if (seen := self._seen.get(kind)) is not None:
+            seen.suppressed += 1
+        else:
+            self._seen[kind] = _Seen(now)
+            _write(kind, 0)
+
+    def _sweep(self, now: float) -> None:
+        """Forget the kinds whose minute is over, once it is said how many more there were."""
+        for kind, seen in list(self._seen.items()):
+            if now - seen.since >= _SECONDS:
+                del self._seen[kind]
+                if seen.suppressed:
+                    _write(kind, seen.suppressed)
+
+
+def _write(kind: Kind, suppressed: int) -> None:
+    source, status, reason = kind
+    more = {"suppressed": suppressed} if suppressed else {}
+    log.warning("refused", source=source, status=status, reason=reason, **more)
+
+
+def _reason(answer: Answer) -> str:
+    try:
+        return str(json.loads(answer.body)["error"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+refusals = Refusals()

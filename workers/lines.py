@@ -1,0 +1,79 @@
+"""Lines of the log about deliveries: all of them name the same things by the same names."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sysconfig
+import traceback
+from collections.abc import Sequence
+
+from ..store import Claim
+from ..store.message import Death
+from .log import log
+
+Fields = dict[str, object]
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+_OURS = tuple(f"{_PACKAGE}/{part}/" for part in ("store", "workers", "ingest"))
+
+
+def about(claim: Claim) -> Fields:
+    """Return the fields that tell which delivery a line is about."""
+    message = claim.message
+    return {
+        "source": message.source,
+        "key": message.key,
+        "message": f"m{message.id}",
+        "delivery": f"d{claim.id}",
+        "queue": claim.queue,
+        "attempt": claim.attempt,
+    }
+
+
+# Where a handler has failed whose delivery is about to be dead of it.
+places: dict[int, str] = {}
+
+
+def died(deaths: Sequence[Death]) -> None:
+    """Say of each that it is dead, and why."""
+    for death in deaths:
+        log.error(
+            "dead letter",
+            source=death.source,
+            key=death.key,
+            message=None if death.message is None else f"m{death.message}",
+            delivery=f"d{death.delivery}",
+            queue=death.queue,
+            attempt=death.attempt,
+            error=death.error,
+            at=places.pop(death.delivery, None),
+        )
+
+
+def place(error: BaseException) -> str:
+    """Return the last line of the user's own code that an error came through.
+
+    Where it came through none, the last that is not Fencepost's; "" for none of these.
+    """
+    found = other = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = frame.f_code.co_filename
+        where = f"{path.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
+        if not os.path.realpath(path).startswith(_OURS):
+            other = where
+            found = where if _is_users(path) else found
+    return found or other
+
+
+@functools.lru_cache(maxsize=1000)
+def _is_users(path: str) -> bool:
+    """True for a file that is neither Python's nor installed."""
+    return not path.startswith("<") and not os.path.realpath(path).startswith(_installed())
+
+
+@functools.cache
+def _installed() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {sysconfig.get_path(name) for name in names}
+    return tuple(f"{os.path.realpath(each)}/" for each in found if each)
