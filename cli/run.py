@@ -176,6 +176,9 @@ def _commands(command: _Command) -> _Command:
 @_folder
 @_host
 @_port
+@click.option(
+    "--reload", is_flag=True, help="For development: reload the app when one of its files changes."
+)
 @_logging
 def up(
     target: str,

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ..store import connect
 from ..store.unserved import Conflicts, UnroutedCount, Unserved
 from ..store.worker import Pool, Worker
+from .attention import check
 from .output import as_json, iso, plain, print_json, print_table, record, the_store
 from .workers import COLUMNS, rows
 
@@ -22,12 +24,33 @@ _POOL = ("pool", "pid", "host", "state", "size", "queues")
 @click.command()
 @the_store
 @as_json
-def status(store: str, as_json: bool) -> None:
+@click.option(
+    "--check",
+    "checks",
+    is_flag=True,
+    help="Print only what needs attention, and exit with 1 when there is anything: dead letters,"
+    " queues that no pool serves, work without a pool.",
+)
+@click.option(
+    "--max-age",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="With --check: also a message that has been ready for longer.",
+)
+def status(store: str, as_json: bool, checks: bool, max_age: float | None) -> None:
     """Show the queues and the pools that work on them.
 
     Example: fencepost status --store hooks.db
+
+    Example: fencepost status --check --max-age 300 --store hooks.db
     """
+    given = click.get_current_context().get_parameter_source("max_age")
+    if given is ParameterSource.COMMANDLINE and not checks:
+        raise click.UsageError("--max-age is for --check")
     with connect(store, create=False) as opened:
+        if checks:
+            check(opened, max_age, as_json=as_json)
+            return
         queues = opened.stats()
         workers, registered = opened.workers(), opened.pools()
         unrouted, unserved = opened.unrouted_counts(), opened.unserved()

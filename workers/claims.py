@@ -200,7 +200,7 @@ class Claims:
         if found.expected and found.retry_after is not None:
             log.info("handler asked for a retry", **fields, error=found.error, at=place(error))
         elif not found.expected:
-            log.error("handler failed", **fields, at=place(error), exc_info=error)
+            log.warning("handler failed", **fields, at=place(error), exc_info=error)
         lines.places[claim.id] = place(error)
         if found.retry_after is None:
             return partial(claim.bury, found.error)

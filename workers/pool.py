@@ -22,6 +22,7 @@ from .log import log
 from .preload import Wanted
 from .recycle import Recycle
 from .sizing import Sizing
+from .source_files import SourceFiles
 from .supervisor import Supervisor
 from .target import Target
 
@@ -43,6 +44,7 @@ class PoolOptions:
             30 s, which leaves time to give claims back.
         start_timeout: Until a process that is not up is replaced.
         max_handled, max_memory, max_age: As in Recycle.
+        reload: Reload the app whenever one of its files changes.
     """
 
     workers: int | None = 4
@@ -55,6 +57,7 @@ class PoolOptions:
     max_handled: int | None = None
     max_memory: int | None = None
     max_age: float | None = None
+    reload: bool = False
 
     @property
     def recycle(self) -> Recycle:
@@ -134,6 +137,7 @@ def run_pool(
             ),
             sizing=sizing,
             others=others,
+            files=SourceFiles(load.folder) if options.reload and isinstance(load, Target) else None,
             lease=options.lease,
             grace=options.grace,
             start_seconds=options.start_timeout,

@@ -22,6 +22,7 @@ from .preload import Wanted
 from .rescue import Rescue
 from .signals import Signals, listening
 from .sizing import Sizing
+from .source_files import LOOK_SECONDS, SourceFiles
 from .strays import Strays
 from .template import MAX_FAILURES, Template
 from .terminal import Terminal
@@ -58,6 +59,7 @@ class Supervisor:
         pool: Its id in the store's register; None for no workers at all.
         keeping: Another opening of the store, for what goes on while this one is waited for.
         wanted: The app that they run.
+        files: Those whose change is a reload.
         lease: Seconds, of the claims of its workers.
         start_seconds: What a process has to come up in.
         done: Asked ten times a second; True ends the run as SIGTERM would.
@@ -74,6 +76,7 @@ class Supervisor:
         workers: Role,
         sizing: Sizing,
         others: Sequence[Role],
+        files: SourceFiles | None,
         lease: float,
         grace: float,
         start_seconds: float,
@@ -100,6 +103,7 @@ class Supervisor:
         self._strays = Strays()
         self._terminal = Terminal()
         self._slept_seconds = min(_SLEPT_SECONDS, lease / 4)
+        self._files = files
         self._grace = grace
         self._done = done
         self._on_ready = on_ready
@@ -165,6 +169,8 @@ class Supervisor:
         if self._steps:
             self._take_steps()
         else:
+            if self._files is not None and self._files.changed():
+                self._reload()
             self._fit()
             self._announce()
             if self._done is not None and self._done():
@@ -344,6 +350,7 @@ class Supervisor:
             times.append(self._rescue.due)
             times += [self._sizing.due] if self._pool is not None else []
             times += [crew.start_at for crew in self._crews if crew.short and crew.start_at > now]
+            times += [now + LOOK_SECONDS] if self._files is not None else []
             times += [now + _DONE_SECONDS] if self._done is not None else []
         return max(0.0, min(times) - now)
 

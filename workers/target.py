@@ -37,6 +37,12 @@ class Target:
             raise InvalidInput(f"cannot load {self.text}: {place} has no {attribute!r}")
         return getattr(module, attribute)
 
+    @property
+    def folder(self) -> str:
+        """The folder that its files are in: that of path.py, or the current one."""
+        place, _ = self._split()
+        return str(Path(place).resolve().parent if place.endswith(".py") else Path.cwd())
+
     def _split(self) -> tuple[str, str]:
         place, colon, attribute = self.text.rpartition(":")
         if not colon:

@@ -272,6 +272,29 @@ def test_what_every_worker_may_append_to_is_shared(folder: Path) -> None:
         assert pool.result() == "one!"
 
 
+# RELOAD-9
+def test_a_changed_file_reloads_the_app_while_it_is_developed(folder: Path) -> None:
+    words = fencepost("up", "hooks.py", "--reload", "--workers", "1", "--port", "0")
+    with running(words, cwd=folder) as process, connect(folder / "store.db") as store:
+        line_of(process)
+        pool = Pool(folder, process, store)
+        assert pool.result() == "one!"
+        (folder / "helper.py").write_text("VERSION = 'number two'")
+        wait_until(lambda: pool.events("reloaded"), "the reload")
+        assert pool.result() == "number two!"
+        (folder / "helper.py").write_text("def (")
+        wait_until(lambda: pool.events("not reloaded: the old code goes on"), "the verdict")
+        assert pool.result() == "number two!"
+        # A module that was missing is a change, too.
+        (folder / "helper.py").write_text("from more import VERSION")
+        wait_until(lambda: len(pool.events("not reloaded: the old code goes on")) == 2, "no more")
+        (folder / "more.py").write_text("VERSION = 'three'")
+        wait_until(lambda: len(pool.events("reloaded")) == 2, "the second reload")
+        assert pool.result() == "three!"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+
+
 def _status(port: int) -> int:
     with contextlib.closing(
         http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
