@@ -49,6 +49,9 @@ def signed(
         InvalidInput: The app has no secret of this source that signs, or the source reads
             the event or the key where it cannot be put.
     """
+    for what, text in (("event", event), ("key", key)):
+        if text is not None and not isinstance(text, str):
+            raise InvalidInput(f"{what} must be a str, not {type(text).__name__}", operation="sign")
     now = time.time() if at is None else at
     scheme = source.scheme
     if event is None and body is None:

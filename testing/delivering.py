@@ -11,6 +11,7 @@ from ..ingest.answer import Headers
 from ..ingest.app import Source
 from ..ingest.headers import Given, pairs
 from ..ingest.request import Event, Handshake, Malformed, Request
+from ..ingest.schemes.naming import named
 from ..ingest.signing import signed
 from ..store import Claim, Receipt, Store
 from ..store.errors import InvalidInput
@@ -65,6 +66,7 @@ def deliver(
         InvalidInput: The app has no such source, or an argument makes no sense.
     """
     app.check()
+    _refuse_unusable(event, key)
     declared = app.sources.get(source)
     if declared is None:
         known = ", ".join(app.sources) or "none"
@@ -115,6 +117,18 @@ def enqueue(
     return results[0]
 
 
+def _refuse_unusable(event: object, key: object) -> None:
+    for what, text in (("event", event), ("key", key)):
+        if text is not None and not isinstance(text, str):
+            raise InvalidInput(
+                f"{what} must be a str, not {type(text).__name__}", operation="deliver"
+            )
+    if isinstance(key, str) and named(key, None).key is None:
+        raise InvalidInput(f"no sender's key is {key!r}", operation="deliver")
+    if event and isinstance(event, str) and not named(None, event).event:
+        raise InvalidInput(f"no sender's event is {event!r}", operation="deliver")
+
+
 def _read(
     source: Source, event: str | None, body: Body, key: str | None, headers: Given
 ) -> tuple[Request, Event]:
@@ -130,8 +144,9 @@ def _read(
             f"source {source.name!r} answers this by itself: no handler would see it",
             operation="deliver",
         )
-    named = read.event if event is None else event
-    return request, Event(read.key if key is None else key, named, read.silent)
+    return request, Event(
+        read.key if key is None else key, read.event if event is None else event, read.silent
+    )
 
 
 def _request(

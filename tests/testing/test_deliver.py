@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, Cancelled, Context, Discard, InvalidInput, Message, Retry, connect
-from fencepost.testing import Clock, Result, deliver, enqueue
+from fencepost.testing import Clock, Result, deliver, enqueue, signed
 
 Handle = Callable[[Message, Context], Any]
 
@@ -388,6 +388,14 @@ def test_what_makes_no_sense_is_refused(app: App, tmp_path: Path) -> None:
         deliver(app, "gitlab", "push", {})
     with pytest.raises(InvalidInput, match="no handler 'male'; there are note, mail"):
         enqueue(app, "male")
+    with pytest.raises(InvalidInput, match="event must be a str, not dict"):
+        deliver(app, "github", {"a": 1})  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="event must be a str, not dict"):
+        signed(app, "github", {"a": 1})  # type: ignore[call-overload]
+    with pytest.raises(InvalidInput, match="no sender's key is"):
+        deliver(app, "github", "push", {}, "k" * 513)
+    with pytest.raises(InvalidInput, match="no sender's event is"):
+        deliver(app, "github", "a\nb", {})
     with pytest.raises(InvalidInput, match="bytes, str or JSON"):
         deliver(app, "github", "push", {"a": object()})
     with pytest.raises(InvalidInput, match="answers this by itself"):
