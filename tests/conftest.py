@@ -21,6 +21,7 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)  # xdist may be turned off
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are cores: much of the time a test waits for processes."""
     return len(os.sched_getaffinity(0)) * 3 // 2
