@@ -128,8 +128,6 @@ def _waiting(app: App, store: Store, seen: dict[str, Any]) -> Iterator[Finding]:
 
     seen["unrouted"], seen["without_handler"] = [], []
     for each in store.unrouted_counts():
-        if each.source not in app.sources:
-            continue
         message = Message(0, each.source, None, each.event, {}, b"", 0.0)
         matches = any(route.matches(message) for route in app.routes)
         seen["unrouted"].append(
@@ -141,15 +139,16 @@ def _waiting(app: App, store: Store, seen: dict[str, Any]) -> Iterator[Finding]:
             }
         )
         what = f"{_many(each.count, 'message')} of event {each.event!r} from {each.source}"
+        again = f"fencepost messages replay --all --unrouted --source {each.source}"
         if matches:
-            yield Finding(
-                "warning",
-                "unrouted",
-                f"{what} came before a route matched, and wait",
-                "have them routed with `fencepost messages replay --unrouted`",
-            )
+            sentence, cure = f"{what} came before a route matched, and wait", again
+        elif each.source in app.sources:
+            cure = f"add a handler with @app.on({each.source!r}, {each.event!r}), then: {again}"
+            sentence = f"{what} wait: no route matches"
         else:
-            yield Finding("warning", "unrouted", f"{what} wait: no route matches")
+            cure = f"declare it and its handlers, then: {again}"
+            sentence = f"{what} wait: there is no such source any more"
+        yield Finding("warning", "unrouted", sentence, cure)
     for name, stats in store.stats().items():
         waiting = stats.ready + stats.scheduled + stats.leased
         if not waiting or name in app.handlers:
@@ -160,7 +159,7 @@ def _waiting(app: App, store: Store, seen: dict[str, Any]) -> Iterator[Finding]:
             "without_handler",
             f"queue {name!r} holds {_many(waiting, 'delivery', 'deliveries')}, and this app has "
             "no handler for it",
-            f"move the work with `fencepost messages move --from {name} --to QUEUE`",
+            f"if it was renamed: fencepost messages move --from {name} --to QUEUE",
         )
 
 
