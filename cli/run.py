@@ -332,7 +332,7 @@ def _prepare(store: str, wanted: bool) -> None:
 
 
 def _receive(load: Target, app: Any, host: str, port: int, options: PoolOptions) -> None:
-    from ..ingest.serve import listen, receiver_role, url
+    from ..ingest.web.serve import listen, receiver_role, url
 
     with listen(host, port) as listener:
         address = url(listener)

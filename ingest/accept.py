@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from ..store import Message
 from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
@@ -20,9 +19,7 @@ from .opened import Opened
 from .refusals import refusals
 from .request import Event, Handshake, Malformed, Request, Verdict
 from .schemes import key_rule
-
-if TYPE_CHECKING:
-    from .app import Source
+from .source import Source
 
 # Never kept: they are the sender's credentials, not the message.
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}

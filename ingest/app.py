@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar, Unpack
 
 from ..store import Message
@@ -21,9 +20,9 @@ from ..workers.pool import PoolOptions, run_pool
 from ..workers.running import Runner
 from .embedding import Embedding
 from .opened import Opened
-from .request import Event, Handshake, Request
 from .route import Lane, Route
-from .schemes import KEEP_MS, UNKEYED, Options, Scheme, SchemeName, build
+from .schemes import KEEP_MS, UNKEYED, Options, SchemeName, build
+from .source import Source
 
 F = TypeVar("F", bound=Function)
 
@@ -35,28 +34,6 @@ NO_KEY = (
     'again, key="json:/pointer" for such an id in the body, or key="body" to take equal bodies '
     "for the same message (require_key=False for none: then each request is a new message)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One sender of webhooks."""
-
-    name: str
-    scheme: Scheme
-    max_body: int
-    require_key: bool
-    keep_ms: int
-    keep_body_ms: int = 0
-    redelivery: Redelivery = "revive"
-
-    def read(self, request: Request) -> Event | Handshake:
-        """Name the message in a request that was found GENUINE.
-
-        Raises:
-            Malformed: It cannot be read, or its body is over the cap once decompressed.
-        """
-        request.plain(self.max_body)
-        return self.scheme.read(request)
 
 
 class App(Embedding, Hooked):

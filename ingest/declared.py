@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..store import Message
 from ..store.message import Address
 from ..workers.handler import Handler
-
-if TYPE_CHECKING:
-    from .app import Source
+from .source import Source
 
 
 class Declared(Protocol):

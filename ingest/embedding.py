@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from ..store.errors import InvalidInput
 from .accept import accept, accept_async, no_source
 from .answer import Answer
-from .asgi import Asgi
 from .declared import Declared
 from .headers import Given, pairs
 from .opened import Opened
 from .refusals import refusals
 from .request import Request
-from .wsgi import Wsgi
-
-if TYPE_CHECKING:
-    from .app import Source
+from .source import Source
+from .web.asgi import Asgi
+from .web.wsgi import Wsgi
 
 Bytes = bytes | bytearray | memoryview
 

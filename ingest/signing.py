@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from ..store.errors import InvalidInput
 from .answer import Headers
-from .app import App, Source
+from .app import App
 from .headers import Given, pairs
 from .route import Route
 from .schemes.outgoing import Outgoing, Unsignable, new_id
 from .schemes.recipe import Header, Pointer
+from .source import Source
 
 Body = bytes | bytearray | memoryview | str | Mapping[str, Any] | Sequence[Any] | None
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from ..ingest import App
 from ..ingest.accept import draft
 from ..ingest.answer import Headers
-from ..ingest.app import Source
 from ..ingest.headers import Given, pairs
 from ..ingest.request import Event, Handshake, Malformed, Request
 from ..ingest.schemes.naming import named
 from ..ingest.signing import signed
+from ..ingest.source import Source
 from ..store import Claim, Receipt, Store
 from ..store.errors import InvalidInput
 from ..store.message import Delivery

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import overload
 
 from ..ingest import App
-from ..ingest.app import Source
 from ..ingest.headers import Given
 from ..ingest.schemes import UNKEYED, Options, SchemeName
 from ..ingest.signing import Body, Signed
 from ..ingest.signing import signed as signed_by
+from ..ingest.source import Source
 from ..store.errors import InvalidInput
 
 __all__ = ["Signed", "signed"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import App, connect
-from fencepost.ingest.patterns import why_never
+from fencepost.cli.check.patterns import why_never
 
 from ..ingest.inbox import SECRET, github, nothing
 from .command import Command, Result

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import apsw
 
 from fencepost import App, Context, Message, Store, connect
-from fencepost.ingest.receiver import Receiver
+from fencepost.ingest.web.receiver import Receiver
 
 from ..processes import PATIENCE_SECONDS
 from .vectors import Headers, hex_hmac

@@ -188,7 +188,7 @@ import sys
 from multiprocess.connection import Connection
 import socket
 from fencepost import App
-from fencepost.ingest.serve import _serve, listen
+from fencepost.ingest.web.serve import _serve, listen
 here, there = socket.socketpair()
 app = App(sys.argv[1])
 import threading

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ..workers.outage import patiently
+from ...workers.outage import patiently
+from ..declared import Declared
+from ..opened import Opened
 from .asgi import Asgi
-from .declared import Declared
-from .opened import Opened
 from .reading import Receive, Send
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from msgspec import UNSET
 
-from ..ingest import App
-from ..ingest.app import Source
-from ..ingest.route import Route
-from ..ingest.schemes import key_rule, scheme_name
-from ..store.validate import milliseconds
-from ..workers.command import Command
-from ..workers.handler import Handler
-from ..workers.rules import Wait
+from ...ingest import App
+from ...ingest.route import Route
+from ...ingest.schemes import key_rule, scheme_name
+from ...ingest.source import Source
+from ...store.validate import milliseconds
+from ...workers.command import Command
+from ...workers.handler import Handler
+from ...workers.rules import Wait
 
 Declared = dict[str, Any]
 

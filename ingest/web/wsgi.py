@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..store.errors import FencepostError
-from .accept import accept, too_large
-from .answer import Answer, document, error, unavailable
-from .declared import Declared
-from .headers import pairs
-from .opened import Opened
+from ...store.errors import FencepostError
+from ..accept import accept, too_large
+from ..answer import Answer, document, error, unavailable
+from ..declared import Declared
+from ..headers import pairs
+from ..opened import Opened
+from ..refusals import refusals
+from ..request import Request
+from ..source import Source
 from .paths import READY, route
 from .reading import TooLarge, Unfinished, read_stream
-from .refusals import refusals
-from .request import Request
-
-if TYPE_CHECKING:
-    from .app import Source
 
 Environment = dict[str, Any]
 

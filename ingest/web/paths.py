@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from .accept import no_source
-from .answer import Answer, error, wrong_method
-
-if TYPE_CHECKING:
-    from .app import Source
+from ..accept import no_source
+from ..answer import Answer, error, wrong_method
+from ..source import Source
 
 HEALTH, READY = "/healthz", "/readyz"
 

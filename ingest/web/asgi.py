@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from ..store.errors import FencepostError, StoreBusy
-from .accept import accept_async, too_large
-from .answer import Answer, Headers, document, error, unavailable
-from .declared import Declared
-from .opened import Opened
+from ...store.errors import FencepostError, StoreBusy
+from ..accept import accept_async, too_large
+from ..answer import Answer, Headers, document, error, unavailable
+from ..declared import Declared
+from ..opened import Opened
+from ..refusals import refusals
+from ..request import Request
+from ..source import Source
 from .paths import READY, route
 from .reading import Receive, Scope, Send, TooLarge, Unfinished, read_body
-from .refusals import refusals
-from .request import Request
-
-if TYPE_CHECKING:
-    from .app import Source
 
 _MOST_AT_ONCE = 1000
 

@@ -12,12 +12,12 @@ from typing import cast
 import uvicorn
 from multiprocess.connection import Connection
 
-from ..store.errors import InvalidInput
-from ..workers.incarnation import Role
-from ..workers.log import configure
-from ..workers.page import Page
-from ..workers.preload import app_of
-from .app import App
+from ...store.errors import InvalidInput
+from ...workers.incarnation import Role
+from ...workers.log import configure
+from ...workers.page import Page
+from ...workers.preload import app_of
+from ..app import App
 from .receiver import Receiver
 from .wire import Wire
 

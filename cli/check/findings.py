@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ...ingest.schemes import scheme_name
 from .patterns import why_never
-from .schemes import scheme_name
 
 if TYPE_CHECKING:
-    from .app import App
+    from ...ingest import App
 
 Level = Literal["error", "warning"]
 

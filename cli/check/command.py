@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..store import Message, Store, connect
-from ..store.errors import FencepostError, InvalidInput, StoreBusy
-from .output import as_json, plain, print_json
+from ...store import Message, Store, connect
+from ...store.errors import FencepostError, InvalidInput, StoreBusy
+from ..output import as_json, plain, print_json
 
 if TYPE_CHECKING:
-    from ..ingest import App
-    from ..ingest.findings import Finding
+    from ...ingest import App
+    from .findings import Finding
 
 _WIDTH = 80
 
@@ -33,8 +33,8 @@ def check(target: str, as_json: bool) -> None:
 
     Example: fencepost check hooks.py
     """
-    from ..ingest.findings import findings
     from . import declared
+    from .findings import findings
 
     try:
         app = _loaded(target)
@@ -78,9 +78,9 @@ def _loaded(target: str) -> App:
         InvalidInput: There is no such TARGET.
         ClickException: There is one, and its code raised.
     """
-    from ..ingest import App
-    from ..workers import Target
-    from ..workers.log import configure
+    from ...ingest import App
+    from ...workers import Target
+    from ...workers.log import configure
 
     configure()
     try:
@@ -104,7 +104,7 @@ def _is_there(target: str, error: InvalidInput) -> bool:
 
 def _look(app: App) -> tuple[dict[str, Any], list[Finding]]:
     """Return what the app's store has for it to do, and what is wrong there."""
-    from ..ingest.findings import Finding
+    from .findings import Finding
 
     path = app.store.removeprefix("sqlite:///")
     seen: dict[str, Any] = {"path": app.store, "exists": os.path.exists(path)}
@@ -124,7 +124,7 @@ def _look(app: App) -> tuple[dict[str, Any], list[Finding]]:
 
 
 def _waiting(app: App, store: Store, seen: dict[str, Any]) -> Iterator[Finding]:
-    from ..ingest.findings import Finding
+    from .findings import Finding
 
     seen["unrouted"], seen["without_handler"] = [], []
     for each in store.unrouted_counts():
