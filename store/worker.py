@@ -66,8 +66,10 @@ class Event:
         happened_at: Unix seconds on the store's clock.
         kind: Of a worker: "started", "ready", "claimed" (at most one a second is noted),
             "lost" (a claim that was given back at its end), "stopped", "killed". Of a pool:
-            "started", "stopped". Of all pools: "scaled".
-        detail: Why it ended, to how many workers, or the state of a delivery that was lost.
+            "started", "stopped". Of all pools: "scaled". Of a message that came again:
+            "revived" (a dead delivery of it), "routed" (it had no route before).
+        detail: Why it ended, to how many workers, the state of a delivery that was lost, or
+            which message.
     """
 
     id: int

@@ -16,7 +16,7 @@ from ..unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from . import bodies, conflicts, redelivery, stored
 from .door import Door, Write
 from .pools import SqlitePools
-from .space import again_when_full
+from .space import again_when_full, again_when_refused
 
 # One statement for each index: the first is in the order of arrival, the second of one event.
 _ROWS = """
@@ -135,7 +135,7 @@ class SqliteRouting:
             for source, event, count, oldest in self._door.read(_COUNTS)
         ]
 
-    @again_when_full
+    @again_when_refused
     def replay_unrouted(self, ids: Sequence[int]) -> list[Outcome]:
         with self._door.write("replay") as write:
             return [_replay(write, id) for id in ids]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import apsw
 import pytest
@@ -15,6 +16,7 @@ from fencepost import (
     StoreFailed,
     connect,
 )
+from fencepost.store.message import Address, Draft
 from fencepost.stress.sqlite.disk import CHANGES, Disk, Kind
 
 from ..clock import FakeClock
@@ -81,6 +83,28 @@ def test_every_other_verb_repeated_gets_its_answer(
     calls[ending]()
 
     assert store.delivery(claim.id) is not None
+
+
+# REDELIVER-9
+def test_a_redelivery_of_unknown_outcome_helps_when_it_is_repeated(
+    disk: Disk, store: Store, address: str
+) -> None:
+    addresses = [Address("deploy"), Address("log")]
+    draft = Draft("s", "s", "k", "push", {}, b"body", addresses, redelivery="revive")
+    lost = replace(draft, key="unrouted", addresses=())
+    store.engine.enqueue([draft, lost])
+    for queue in ("deploy", "log"):
+        store.queue(queue).claim()[0].bury("no")
+    for again, deliveries in ((draft, 2), (replace(draft, key="unrouted"), 4)):
+        _fail_commit(disk)
+        with pytest.raises(OutcomeUnknown):
+            store.engine.enqueue([again])
+
+        (receipt,) = store.engine.enqueue([again])
+
+        assert receipt.state == "ready"
+        assert len(store.deliveries(state="ready", limit=9)) == deliveries + 1  # with the first
+    assert store.unrouted() == []
 
 
 # CLAIM-14
