@@ -46,7 +46,7 @@ class Router:
         try:
             return self._app.addresses(message)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must not end the worker
-            log.error("the routes cannot be asked", message=message.id, exc_info=error)
+            log.error("the routes cannot be asked", message=f"m{message.id}", exc_info=error)
             return ()
 
 
@@ -54,7 +54,7 @@ def _say(message: Message, addresses: Sequence[Address]) -> None:
     what = {
         "source": message.source,
         "key": message.key,
-        "message": message.id,
+        "message": f"m{message.id}",
         "event_name": message.event,
     }
     if addresses:
