@@ -130,7 +130,15 @@ class Command:
         if ended.code == 0:
             return
         reason = self._reason(ended, ctx)
-        log.warning("command failed", **ctx.about, reason=reason)
+        log.warning(
+            "command failed",
+            source=message.source,
+            key=message.key,
+            message=f"m{message.id}",
+            queue=self.queue,
+            attempt=ctx.attempt,
+            reason=reason,
+        )
         raise Discard(reason) if ended.code == DEAD else Retry(reason=reason)
 
     def _reason(self, ended: Ended, ctx: Context) -> str:

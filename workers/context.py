@@ -10,7 +10,6 @@ from ..store import Claim, Store, Transaction
 from ..store.errors import LeaseLost
 from ..store.validate import Duration, milliseconds
 from .holdings import Tenure
-from .lines import about
 
 
 class Retry(Exception):
@@ -71,11 +70,6 @@ class Context:
         self.idempotency_key = _idempotency_key(claim)
         self.completed = False
         self.told = False
-
-    @property
-    def about(self) -> dict[str, object]:
-        """The fields that tell a line of a log which delivery it is about."""
-        return about(self._claim)
 
     @property
     def lost(self) -> bool:

@@ -19,6 +19,7 @@ class Sizing:
 
     Attributes:
         size: The number that is wanted now.
+        queues: Those whose load counts.
         due: time.monotonic() from which to look again.
     """
 
@@ -30,7 +31,7 @@ class Sizing:
         self._store = store
         self._start = start
         self._autoscaler = autoscaler
-        self._queues = queues
+        self.queues = queues
 
     def look(self) -> None:
         """Take in what is wanted; while the store does not answer, what was wanted stays."""
@@ -63,6 +64,6 @@ class Sizing:
             return self._start
         # More workers change nothing for what nobody may claim.
         engine = self._store.engine
-        since_ms = engine.waiting_since_ms(self._queues)
+        since_ms = engine.waiting_since_ms(self.queues)
         age = 0.0 if since_ms is None else max(0, engine.now_ms() - since_ms) / 1000
         return self._autoscaler.size(time.monotonic(), self.size, age)

@@ -115,7 +115,10 @@ class Supervisor:
         self._reload_again = False
         # What is left to do to end: each from its moment on.
         self._steps: list[tuple[float, Callable[[], None]]] = []
-        self._told: tuple[str, int] | None = None
+        # What it serves, when a reload has changed that.
+        self._all_queues = wanted.queues is None
+        self._queues: list[str] = []
+        self._told: tuple[str, int, tuple[str, ...]] | None = None
         self._tell_at = 0.0
         self._stacks: dict[int, float] = {}
         self._bereaved = False
@@ -272,6 +275,8 @@ class Supervisor:
             self._end_reload("the new processes do not start")
         elif self._trying and not any(crew.renews for crew in self._crews) and self._is_complete:
             self._code.accept()
+            if self._all_queues:
+                self._queues = self._sizing.queues = self._code.handlers
             self._end_reload()
 
     def _end_reload(self, failure: str | None = None) -> None:
@@ -370,11 +375,12 @@ class Supervisor:
         if self._pool is None:
             return
         state = "stopping" if self._steps else "quiet" if self._quiet else "running"
-        says = (state, self._workers.size)
+        says = (state, self._workers.size, tuple(self._queues))
         if time.monotonic() < self._tell_at and (says == self._told or self._told is None):
             return
         try:
-            self._engine.pools.tell(self._pool, state=state, size=self._workers.size)
+            size, queues = self._workers.size, self._queues
+            self._engine.pools.tell(self._pool, state=state, size=size, queues=queues)
         except FencepostError:
             self._told = None
             self._tell_at = time.monotonic() + 1  # for the eye only

@@ -37,8 +37,8 @@ class Pools(Protocol):
         """
         ...
 
-    def tell(self, pool: int, *, state: str, size: int) -> None:
-        """Say what a pool is at, and how many workers it wants now."""
+    def tell(self, pool: int, *, state: str, size: int, queues: Sequence[str] = ()) -> None:
+        """Say what a pool is at, how many workers it wants now, and other queues if given."""
         ...
 
     def end(self, pool: int, why: str | None = None) -> None:

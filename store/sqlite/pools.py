@@ -22,7 +22,7 @@ values (:pid, :host, 'starting', :size, :queues, :now, :now)
 
 _TELL = """
 update fp_pool
-set state = :state, size = :size, seen_at_ms = :now
+set state = :state, size = :size, queues = coalesce(:queues, queues), seen_at_ms = :now
 where id = :id
 """
 
@@ -104,9 +104,14 @@ class SqlitePools:
         return pool
 
     @again_when_full
-    def tell(self, pool: int, *, state: str, size: int) -> None:
+    def tell(self, pool: int, *, state: str, size: int, queues: Sequence[str] = ()) -> None:
+        said = {
+            "state": state,
+            "size": size,
+            "queues": json.dumps(list(queues)) if queues else None,
+        }
         with self._door.write("tell") as write:
-            write.run(_TELL, {"id": pool, "state": state, "size": size, "now": write.now_ms})
+            write.run(_TELL, {"id": pool, "now": write.now_ms, **said})
 
     @again_when_full
     def end(self, pool: int, why: str | None = None) -> None:

@@ -151,10 +151,11 @@ def test_a_failed_reload_leaves_the_code_that_loaded_last(folder: Path) -> None:
         before = pool.pids(2)
         assert pool.result() == "one!"
 
-        (folder / "hooks.py").write_text(APP)
+        (folder / "hooks.py").write_text(APP + "\napp.task('fax')(lambda message, ctx: None)\n")
         (folder / "helper.py").write_text("VERSION = 'number two'")
         pool.reload("reloaded")
         assert pool.result() == "number two!"
+        wait_until(lambda: pool.store.pools()[0].queues == ("mail", "fax"), "what it serves now")
         assert not before & pool.pids(2)
 
 
