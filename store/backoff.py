@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from .jitter import jitter
 
 # Before the tenth attempt all waits together are at most 511 s, so ten attempts fit into a
 # quarter of an hour. The longest is below an hour, so that what waits for a service is tried
@@ -25,7 +25,7 @@ def backoff_ms(attempt: int, *, first_ms: int = _FIRST_MS, most_ms: int = _MOST_
     The random part keeps a thousand failures from coming back together.
     """
     longest = longest_ms(attempt, first_ms=first_ms, most_ms=most_ms)
-    return random.randint(longest // 2, longest)
+    return jitter.randint(longest // 2, longest)
 
 
 def apart_ms(attempt: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from . import validate
 from .engine import Engine
 from .engine.leases import LeaseInfo, Taken
 from .errors import FencepostError, LeaseHeld, LeaseLost
+from .jitter import jitter
 from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
 from .transaction import Transaction
 from .validate import Duration
@@ -210,7 +210,7 @@ class Leases:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise
-            time.sleep(min(left, pause * random.uniform(1 - _JITTER, 1 + _JITTER)))
+            time.sleep(min(left, pause * jitter.uniform(1 - _JITTER, 1 + _JITTER)))
             pause = min(pause * _GROWTH, _LAST_PAUSE_SECONDS)
 
     def _ask(self, name: str, ttl_ms: int, owner: str) -> Lease:

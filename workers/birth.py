@@ -19,8 +19,18 @@ from .orphan import die_with_parent
 from .output import forgive
 from .page import Page
 
-# What a terminal sends to all of its processes is for the supervisor to answer.
-_NOT_FOR_US = (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+# What a terminal sends to all of its processes is for the supervisor to answer; and a write
+# to what nobody reads is an error to be raised. None of them is SIG_IGN, which the programs
+# that handlers start would inherit.
+_NOT_FOR_US = (
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+)
 
 
 def describe(
@@ -48,6 +58,7 @@ def _preparation() -> dict[str, Any]:
     with contextlib.suppress(FileNotFoundError):
         _prepared.update(spawn.get_preparation_data(""))
         del _prepared["authkey"]  # not to be written anywhere, and nobody listens
+        del _prepared["dir"]  # inherited; it may be gone
     return _prepared
 
 
@@ -58,6 +69,7 @@ def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
     stacks are written at SIGUSR1, and those of the role.
     """
     die_with_parent(parent)
+    os.setsid()  # a handler's killpg, or a Ctrl-C, hits this process and its children, or none
     description, line, page, stacks, *others = fds
     faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     calm()
@@ -67,8 +79,7 @@ def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
 
 def calm() -> None:
     """Leave a terminal's signals to the supervisor, hear the others, and read nothing."""
-    for number in _NOT_FOR_US:
-        signal.signal(number, signal.SIG_IGN)
+    _answer_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _read_nothing()
     forgive()
@@ -92,6 +103,21 @@ def understand(
     finally:
         del current._inheriting
     return entry, arguments
+
+
+_answered: list[bool] = []
+
+
+def _answer_signals() -> None:
+    """Ignore what is not for this process, and nothing else, whoever has started the pool."""
+    if not _answered:  # what an app ignores later is its own affair
+        for number in signal.valid_signals():
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+        _answered.append(True)
+    for number in _NOT_FOR_US:
+        signal.signal(number, lambda *_: None)
+        signal.siginterrupt(number, False)
 
 
 def _read_nothing() -> None:

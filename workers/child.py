@@ -41,8 +41,8 @@ def work(
     Everything is opened here, so nothing of the store crosses the spawn.
     """
     configure()
-    signals = _signal_pipe()
     app = app_of(load)
+    signals = _signal_pipe()
     handlers = {
         name: handler
         for name, handler in app.handlers.items()
@@ -72,7 +72,7 @@ def work(
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())
         line.send_bytes(b"ready %d" % id)
         worker.run()
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends as it should, told once or twice
+        signal.signal(signal.SIGTERM, lambda *_: None)  # it ends as it should, told once or twice
 
 
 def _signal_pipe() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import random
 import time
 import traceback
 from collections import deque
@@ -21,6 +20,7 @@ from ..store.errors import (
     LimitExceeded,
     OutcomeUnknown,
 )
+from ..store.jitter import jitter
 from . import lines
 from .attempt import Attempt
 from .context import Cancelled, Context
@@ -59,13 +59,16 @@ class Claims:
         lease: float,
         holdings: Holdings,
         watch: Watch,
+        tidy: Callable[[Claim], None],
     ) -> None:
+        """`tidy` is called after each handler."""
         self._store = store
         self._handlers = handlers
         self._worker = worker
         self._lease_ms = round(lease * 1000)
         self._holdings = holdings
         self._watch = watch
+        self._tidy = tidy
         self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._outage = Outage()
         self._unsure = False
@@ -91,7 +94,7 @@ class Claims:
         try:
             self._disown()
             leases, refused = self._store.engine.claim(
-                random.sample(queues, len(queues)),
+                jitter.sample(queues, len(queues)),
                 limit=limit,
                 lease_ms=self._lease_ms,
                 owner=self._worker,
@@ -131,7 +134,7 @@ class Claims:
             self.pause = self._outage.met(error)
             return self.pause
         self._answered()
-        wait = random.uniform(0.75, 1.25) * _POLL_SECONDS
+        wait = jitter.uniform(0.75, 1.25) * _POLL_SECONDS
         return wait if at is None else min(wait, (at - engine.now_ms()) / 1000)
 
     def begin(
@@ -157,6 +160,7 @@ class Claims:
         """
         if error is not None:
             _release(error)
+        self._tidy(attempt.claim)
         if self._store.engine.in_transaction():
             gc.collect()
             if self._store.engine.in_transaction():

@@ -17,6 +17,7 @@ from ..store.errors import InvalidInput
 from .attempt import Attempt
 from .claims import Claims
 from .context import Cancelled
+from .context_variables import fresh_context
 from .handler import Handler
 
 
@@ -63,7 +64,7 @@ class Coroutines:
             self._soon(lambda: self._cancel(attempt, error) if wanted() else None)
 
         attempt = self._claims.begin(claim, interrupt)
-        task = self._loop.create_task(self._call(attempt))
+        task = self._loop.create_task(self._call(attempt), context=fresh_context())
         self._tasks[attempt] = task
         task.add_done_callback(partial(self._done, attempt))
 

@@ -155,8 +155,9 @@ class Incarnation:
         os.kill(self.pid, number)
 
     def leave(self) -> None:
-        """Tell it to finish what it has begun, and end."""
+        """Tell it to finish what it has begun, and end; twice, as a handler may ignore signals."""
         self.leaving = True
+        self.send(b"leave")
         self.signal(signal.SIGTERM)
 
     def kill(self, why: str) -> None:

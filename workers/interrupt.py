@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from .context import Cancelled
+from .context_variables import fresh_context
 
 _OURS = tuple(f"{__name__.rpartition('.workers.')[0]}.{part}." for part in ("store", "workers"))
 # Waits for a command in place of a handler's own code, and kills it when it is interrupted.
@@ -101,10 +102,11 @@ class Interrupts:
                 del due  # its traceback has this frame
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
-        """Call a handler: what runs in there can be interrupted."""
+        """Call a handler, in a context of its own: what runs in there can be interrupted."""
+        context = fresh_context()
         self._frame = sys._getframe()
         try:
-            return function(*arguments)
+            return context.run(function, *arguments)
         finally:
             self._frame = self._raised = None
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import os
 import select
 import sys
 import time
 
-# Above what programs use by number, so that closing "all" up to 64 or a dup2 leaves it alone.
-_LEAST_FD = 200
+from .standard_streams import duplicate
+
 # Then a line that nobody reads is dropped.
 _MOST_SECONDS = 5.0
 
@@ -39,7 +38,7 @@ class LogStream:
         try:
             fd = sys.stderr.fileno()
             self._identity = _identity(fd)
-            self._fd = _duplicate(fd)
+            self._fd = duplicate(fd)
             self.is_terminal = os.isatty(fd)
         except (OSError, ValueError, AttributeError):
             self._identity, self.is_terminal = None, False
@@ -63,7 +62,7 @@ class LogStream:
             with contextlib.suppress(OSError):
                 if _identity(fd) == self._identity:
                     if fd != self._fd:
-                        self._fd = _duplicate(fd)
+                        self._fd = duplicate(fd)
                     return fd
         return None
 
@@ -77,13 +76,6 @@ class LogStream:
 def _identity(fd: int) -> tuple[int, int]:
     found = os.fstat(fd)
     return found.st_dev, found.st_ino
-
-
-def _duplicate(fd: int) -> int:
-    try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LEAST_FD)
-    except OSError:  # so many are not allowed
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
 
 
 def _write(fd: int, data: bytes) -> bool:

@@ -7,12 +7,15 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
+_PR_GET_PDEATHSIG = 2
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_GET_CHILD_SUBREAPER = 37
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent(parent: int) -> None:
@@ -25,6 +28,26 @@ def die_with_parent(parent: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
     if os.getppid() != parent:  # it was gone before the line above
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dying_with_parent() -> Callable[[], bool]:
+    """Return a function that has this process die with its parent again, as it does now.
+
+    It is True when that had been changed: the kernel forgets it when the user is changed.
+    """
+    if sys.platform != "linux":
+        return lambda: False
+    parent, before, now = os.getppid(), ctypes.c_int(), ctypes.c_int()
+    _prctl(_PR_GET_PDEATHSIG, ctypes.byref(before))
+
+    def restore() -> bool:
+        _prctl(_PR_GET_PDEATHSIG, ctypes.byref(now))
+        if now.value == before.value:
+            return False
+        die_with_parent(parent)
+        return True
+
+    return restore
 
 
 @contextlib.contextmanager
@@ -43,5 +66,5 @@ def adopting() -> Iterator[None]:
 
 
 def _prctl(option: int, argument: object) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, argument) != 0:
+    if _LIBC.prctl(option, argument) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -15,6 +14,7 @@ from ..store.errors import (
     StoreFull,
     StoreOpenFailed,
 )
+from ..store.jitter import jitter
 from .log import log
 
 _FIRST_SECONDS = 0.1
@@ -43,7 +43,7 @@ class Outage:
                 operation=error.operation,
                 error=str(error),
             )
-        pause = random.uniform(0.5, 1) * self._pause
+        pause = jitter.uniform(0.5, 1) * self._pause
         self._pause = min(_LAST_SECONDS, self._pause * 2)
         return pause
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from dataclasses import dataclass
 
+from ..store.jitter import jitter
 from .memory import resident_bytes
 
 _LOOK_SECONDS = 0.1
@@ -56,4 +56,4 @@ class Age:
 
 
 def _jittered(bound: float | None) -> float | None:
-    return None if bound is None else bound * random.uniform(_EARLIEST, 1)
+    return None if bound is None else bound * jitter.uniform(_EARLIEST, 1)

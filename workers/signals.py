@@ -6,6 +6,14 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+# As Python itself has them, which is not the kernel's default.
+_DEFAULT: dict[int, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGPIPE: signal.SIG_IGN,
+    signal.SIGXFSZ: signal.SIG_IGN,
+}
 
 
 class Signals:
@@ -42,3 +50,25 @@ def listening(numbers: Sequence[signal.Signals]) -> Iterator[Signals]:
         signal.set_wakeup_fd(wakeup)
         os.close(reading)
         os.close(writing)
+
+
+def default_in_forks() -> None:
+    """Have a forked child answer signals as a program of its own does.
+
+    Else one that a handler has forked, such as a process of multiprocessing, could be ended by
+    no SIGTERM, because that is for the worker. What the handler has installed stays.
+    """
+    found = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    ours: dict[int, Any] = {
+        number: handler
+        for number, handler in found.items()
+        if getattr(handler, "__module__", "").startswith(__package__)
+    }
+
+    def reset() -> None:
+        signal.set_wakeup_fd(-1)
+        for number, handler in ours.items():
+            if signal.getsignal(number) is handler:
+                signal.signal(number, _DEFAULT.get(number, signal.SIG_DFL))
+
+    os.register_at_fork(after_in_child=reset)

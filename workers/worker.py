@@ -19,8 +19,12 @@ from .coroutines import Coroutines
 from .handler import Handler
 from .holdings import Holdings
 from .hooks import Hooks, WorkerProcess, call_started, call_stopping
+from .log import log
+from .process_state import ProcessState
 from .recycle import Age, Recycle
 from .router import Router
+from .signals import default_in_forks
+from .standard_streams import flush
 from .watch import Watch
 
 _IDLE_SECONDS = 1.0
@@ -61,9 +65,17 @@ class Worker:
         self._quiet = False
         self._stopping = False
         self._pid = os.getpid()
+        self._state: ProcessState  # as it is once all of ours is installed
+        self._told: set[tuple[str, str]] = set()
         self._watch = Watch(store.engine, lease, self._cancel)
         self._claims = Claims(
-            store, handlers, worker=id, lease=lease, holdings=holdings, watch=self._watch
+            store,
+            handlers,
+            worker=id,
+            lease=lease,
+            holdings=holdings,
+            watch=self._watch,
+            tidy=self._tidy,
         )
         others = {name: handler for name, handler in handlers.items() if handler.is_async}
         self._plain = [name for name in handlers if name not in others]
@@ -88,6 +100,8 @@ class Worker:
     def run(self) -> None:
         """Work until told to stop, or until the supervisor is gone; in the main thread."""
         self._watch.start()
+        self._state = ProcessState()
+        default_in_forks()
         self._holdings.say("idle")
         while not self._stopping:
             self._hear()
@@ -121,6 +135,11 @@ class Worker:
             queues, begun = queues + self._plain, begun + plain
         if claims.unsettled and not self._claiming:
             claims.next([])
+        if self._state.beyond_repair and claims.unsettled:
+            claims.next([])
+            if claims.unsettled:
+                log.error("the store cannot be told any more: the worker ends")
+                os._exit(1)
         if self._stopping and not self._unfinished:
             return
         if claims.pause:
@@ -152,7 +171,7 @@ class Worker:
 
     @property
     def _claiming(self) -> bool:
-        return not self._quiet and not self._stopping
+        return not (self._quiet or self._stopping or self._state.beyond_repair)
 
     @property
     def _unfinished(self) -> bool:
@@ -182,6 +201,9 @@ class Worker:
             except (EOFError, OSError):
                 self.stop()  # it is gone
                 return
+            if word == b"leave":
+                self.stop()
+                return
             self._quiet = word == b"quiet"
             self._holdings.say("quiet" if self._quiet else "idle")
 
@@ -189,7 +211,11 @@ class Worker:
         """Ask for a successor, and again from time to time: it may not come up."""
         if time.monotonic() < self._recycle_at:
             return
-        if (why := self._age.why(self._holdings.ended)) is not None:
+        if broken := self._state.beyond_repair:
+            why: str | None = f"a handler has changed {broken} for good"
+        else:
+            why = self._age.why(self._holdings.ended)
+        if why is not None:
             self._recycle_at = time.monotonic() + _RECYCLE_SECONDS
             with contextlib.suppress(OSError):
                 self._line.send_bytes(b"recycle " + why.encode())
@@ -218,6 +244,19 @@ class Worker:
             result.close()
             raise TypeError(f"{handler.name} did not run: it made a {type(result).__name__}")
         return result
+
+    def _tidy(self, claim: Claim) -> None:
+        """Leave nothing of a handler to the next one, or to this worker."""
+        changed = self._state.restore()
+        flush()
+        if news := [name for name in changed if (claim.queue, name) not in self._told]:
+            self._told.update((claim.queue, name) for name in news)
+            log.warning(
+                "the handler changed what belongs to its process; it was put back",
+                queue=claim.queue,
+                delivery=claim.id,
+                changed=", ".join(news),
+            )
 
     def _complete(self, awaitable: Awaitable[object]) -> None:
         assert self._coroutines is not None

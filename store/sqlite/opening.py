@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import random
 import time
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import apsw
 
 from ..clock import Clock
 from ..errors import StoreFailed, StoreOpenFailed
+from ..jitter import jitter
 from ..message import MAX_BODY_BYTES
 from . import anchor, faults, files, recovery, schema, space, wal_owner
 from . import checksums as page_checksums
@@ -263,7 +263,7 @@ def _switch_to_wal(connection: apsw.Connection, path: str, deadline: float) -> N
         except apsw.BusyError:
             if time.monotonic() >= deadline:
                 raise
-            time.sleep(random.uniform(0.001, 0.01))
+            time.sleep(jitter.uniform(0.001, 0.01))
             continue
         # A file that cannot have one answers with the mode it stays in, and no error.
         if answer != "wal" or not connection.filename:

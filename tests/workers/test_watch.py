@@ -59,6 +59,7 @@ class Bench:
             lease=LEASE,
             holdings=Holdings(self.store.engine, LEASE, Page()),
             watch=self.watch,
+            tidy=lambda _: None,
         )
 
     def lose(self) -> None:

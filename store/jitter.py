@@ -1,0 +1,9 @@
+"""Random waits, which do not depend on what others do with `random`."""
+
+from __future__ import annotations
+
+from random import SystemRandom
+
+# A seed that a handler sets would have all its workers wait in step, and each draw from the
+# module's own generator would change what the handler gets.
+jitter = SystemRandom()

@@ -1,0 +1,301 @@
+"""What a handler does to its process, the next one in it does not see, nor the worker."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+
+from ..processes import PATIENCE_SECONDS, running, wait_until
+from .conftest import Site
+
+RUDE = {
+    "chdir": "os.chdir('/')",
+    "chdir to what is deleted then": "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')",
+    "umask": "os.umask(0)",
+    "environment": "os.environ.update(PATH='', MINE='1'); del os.environ['HOME']",
+    "environment cleared": "os.environ.clear()",
+    "environment replaced": "os.environ = {}",
+    "time zone": "os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()",
+    "locale": "locale.setlocale(locale.LC_ALL, 'C')",
+    "signals": "[signal.signal(n, signal.SIG_IGN) for n in CATCHABLE]",
+    "signals by default": "[signal.signal(n, signal.SIG_DFL) for n in CATCHABLE]",
+    "signal mask": "signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())",
+    "wakeup": "signal.set_wakeup_fd(-1)",
+    "alarm": "signal.alarm(1000)",
+    "timer": "signal.setitimer(signal.ITIMER_PROF, 1000, 1000)",
+    "gc": "gc.disable()",
+    "recursion": "sys.setrecursionlimit(100)",
+    "trace": "sys.settrace(lambda *_: None); sys.setprofile(lambda *_: None)",
+    "socket": "import socket; socket.setdefaulttimeout(0.001)",
+    "hooks": "sys.excepthook = sys.unraisablehook = threading.excepthook = None",
+    "warnings": "warnings.simplefilter('error')",
+    "no warnings": "warnings.filters = []",
+    "limit": "resource.setrlimit(resource.RLIMIT_NOFILE, (10, FILES[1]))",
+    "effective user": "os.seteuid(65534) if not os.geteuid() else None",
+    "stdout replaced": "import io; sys.stdout = sys.stderr = io.StringIO()",
+    "stdout removed": "del sys.stdout, sys.stderr",
+    "stdout closed": "sys.stdout.close(); sys.stdin.close()",
+    "stderr closed": "sys.stderr.close()",
+    "descriptors closed": "os.closerange(0, 3)",
+    "descriptors of another": "os.close(1); assert os.open('/dev/null', os.O_RDWR) == 1",
+    "context": "variable.set('rude'); structlog.contextvars.bind_contextvars(who='rude')",
+    "decimal": "decimal.getcontext().prec = 3",
+}
+
+HANDLERS = f"""
+import contextvars, ctypes, decimal, gc, json, locale, resource, signal, sys, threading, time, warnings
+import structlog
+
+CATCHABLE = signal.valid_signals() - {{signal.SIGKILL, signal.SIGSTOP, signal.SIGUSR1}}
+FILES = resource.getrlimit(resource.RLIMIT_NOFILE)
+variable = contextvars.ContextVar("variable", default="app")
+variable.set("app's")
+getenv = ctypes.CDLL(None).getenv
+getenv.restype = ctypes.c_char_p
+decimal.getcontext().prec = 50
+RUDE = {RUDE!r}
+
+
+def look():
+    wakeup = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wakeup)
+    mask = os.umask(0)
+    os.umask(mask)
+    return {{
+        "cwd": os.getcwd(), "umask": mask, "environment": dict(os.environ), "zone": time.localtime().tm_gmtoff,
+        "of C": str(getenv(b"HOME")),
+        "locale": locale.setlocale(locale.LC_ALL),
+        "signals": [str(signal.getsignal(n)) for n in sorted(signal.valid_signals())],
+        "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())), "wakeup": wakeup,
+        "timers": [signal.getitimer(n) for n in (0, 1, 2)],
+        "gc": gc.isenabled(), "recursion": sys.getrecursionlimit(), "timeout": socket_timeout(),
+        "trace": str((sys.gettrace(), sys.getprofile())),
+        "hooks": str((sys.excepthook, sys.unraisablehook, threading.excepthook)),
+        "warnings": str(warnings.filters), "limit": resource.getrlimit(resource.RLIMIT_NOFILE),
+        "user": os.geteuid(), "closed": [s.closed for s in (sys.stdin, sys.stdout, sys.stderr)],
+        "streams": [type(s).__name__ for s in (sys.stdin, sys.stdout, sys.stderr)],
+        "descriptors": [os.fstat(n).st_ino for n in (0, 1, 2)],
+        "variable": variable.get(), "bound": structlog.contextvars.get_contextvars(),
+        "decimal": decimal.getcontext().prec, "death signal": death_signal(),
+    }}
+
+
+def death_signal():
+    found = ctypes.c_int()
+    ctypes.CDLL(None).prctl(2, ctypes.byref(found))
+    return found.value
+
+
+def socket_timeout():
+    import socket
+    return socket.getdefaulttimeout()
+
+
+def act(message):
+    if message.body:
+        exec(RUDE[message.body.decode()], globals())
+    else:
+        print("seen", message.key)
+        (here / f"seen-{{message.key}}").write_text(json.dumps(look()))
+
+
+@app.task("plain")
+def plain(message, ctx):
+    act(message)
+
+
+@app.task("coroutine-alone", concurrency=1)
+async def coroutine_alone(message, ctx):
+    act(message)
+
+
+@app.task("rude", max_attempts=2)
+def rude(message, ctx):
+    (here / f"pid-{{message.key}}").write_text(str(os.getpid()))
+    exec(message.body.decode(), {{**globals(), 'ctx': ctx}})
+"""
+
+
+HANDLERS += """
+
+def run_by_os(command):
+    os.system(command + f" > {here}/said")
+    return (here / "said").read_text()
+"""
+
+
+@pytest.fixture
+def rude(site: Site) -> Site:
+    """A site whose handlers do what they are told."""
+    with (site.folder / "app.py").open("a") as file:
+        file.write(HANDLERS)
+    return site
+
+
+# PROCESS-4, PROCESS-5
+@pytest.mark.parametrize("queue", ["plain", "coroutine-alone"])
+def test_the_next_handler_finds_what_the_one_before_did(rude: Site, queue: str) -> None:
+    rude.store.queue(queue).enqueue(b"", key="first")
+    for name in RUDE:
+        rude.store.queue(queue).enqueue(name.encode(), key=f"rude {name}")
+        rude.store.queue(queue).enqueue(b"", key=name)
+
+    with running(rude.work("--drain", "--workers", "1"), cwd=rude.folder) as pool:
+        said, _ = pool.communicate(timeout=PATIENCE_SECONDS)
+
+    def seen(name: str) -> Any:
+        return json.loads((rude.folder / f"seen-{name}").read_text())
+
+    assert rude.store.queue(queue).stats().done == 2 * len(RUDE) + 1
+    before = seen("first")
+    differing = {
+        name: {what: (is_, before[what]) for what, is_ in seen(name).items() if is_ != before[what]}
+        for name in RUDE
+    }
+    assert {name: found for name, found in differing.items() if found} == {}
+    assert [line for line in said.splitlines() if line.startswith("seen")] == [
+        f"seen {name}" for name in ("first", *RUDE)
+    ]
+    told = (rude.folder / "stderr").read_text()
+    assert '"changed": "the umask"' in told
+    assert '"changed": "the working directory"' in told
+
+
+def _pid(site: Site, key: str) -> int:
+    file = site.folder / f"pid-{key}"
+    return int(file.read_text() or 0) if file.exists() else 0
+
+
+# PROCESS-6
+@pytest.mark.parametrize(
+    "code",
+    [
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))",
+        "signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+        "os.setuid(65534) if not os.getuid() else resource.setrlimit(resource.RLIMIT_CORE, (0, 0))",
+    ],
+)
+def test_another_worker_takes_over_where_something_cannot_be_put_back(
+    rude: Site, code: str
+) -> None:
+    rude.store.queue("rude").enqueue(code.encode(), key="rude")
+    rude.store.queue("rude").enqueue(b"pass", key="next")
+
+    said = rude.drain()
+
+    assert rude.store.queue("rude").stats().done >= 1
+    assert 0 != _pid(rude, "next") != _pid(rude, "rude")
+    assert "the handler changed what belongs to its process" in said
+
+
+# PROCESS-7
+def test_programs_that_handlers_start_have_signals_as_any_other_has(rude: Site) -> None:
+    look = (
+        "import subprocess\n"
+        "for how in (subprocess.getoutput, lambda c: os.popen(c).read(), run_by_os):\n"
+        "    said = how('grep -E \"Sig(Blk|Ign)\" /proc/self/status')\n"
+        "    with (here / 'signals').open('a') as file: print(*said.split(), file=file)\n"
+    )
+    rude.store.queue("rude").enqueue(look.encode())
+
+    with running(
+        ["-c", IGNORING, *rude.work("--drain", "--workers", "1")[1:]], cwd=rude.folder
+    ) as pool:
+        assert pool.wait(PATIENCE_SECONDS) == 0
+
+    of_the_c_library = 1 << 31 | 1 << 32
+    said = [line.split()[1::2] for line in (rude.folder / "signals").read_text().splitlines()]
+    assert [[int(mask, 16) & ~of_the_c_library for mask in masks] for masks in said] == [[0, 0]] * 3
+
+
+# As under nohup, or in the background of a shell script.
+IGNORING = """
+import os, signal, sys
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, "-m", *sys.argv[1:]])
+"""
+
+
+# PROCESS-7
+def test_a_process_that_a_handler_forks_can_be_ended_by_a_signal(rude: Site) -> None:
+    code = (
+        "import multiprocessing\n"
+        "child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(1000,))\n"
+        "child.start(); child.terminate(); child.join()\n"
+        "assert child.exitcode == -signal.SIGTERM, child.exitcode\n"
+    )
+    rude.store.queue("rude").enqueue(code.encode())
+
+    rude.drain()
+
+    assert rude.store.queue("rude").stats().done == 1
+
+
+# PROCESS-8
+@pytest.mark.parametrize("number", ["SIGINT", "SIGHUP", "SIGTERM"])
+def test_a_handler_that_signals_its_process_group_ends_no_pool(rude: Site, number: str) -> None:
+    code = f"os.killpg(0, signal.{number}); os.kill(0, signal.{number})"
+    rude.store.queue("rude").enqueue(code.encode(), key="rude")
+    rude.store.queue("rude").enqueue(b"pass", key="next")
+
+    rude.drain()
+
+    assert rude.store.queue("rude").stats().done == 2
+
+
+# PROCESS-8
+def test_a_handler_that_kills_its_process_group_kills_its_worker_alone(rude: Site) -> None:
+    code = b"os.killpg(0, signal.SIGKILL) if ctx.attempt == 1 else None"
+    rude.store.queue("rude").enqueue(code, key="rude")
+
+    said = rude.drain()
+
+    assert rude.store.queue("rude").stats().done == 1
+    assert "was killed by SIGKILL" in said
+
+
+# PROCESS-9
+@pytest.mark.parametrize("code", ["signal.signal(signal.SIGTERM, signal.SIG_IGN)", "pass"])
+def test_a_worker_ends_in_good_order_though_its_handler_ignored_the_signal(
+    rude: Site, code: str
+) -> None:
+    with running(rude.work("--workers", "1", "--grace", "60"), cwd=rude.folder) as pool:
+        rude.store.queue("rude").enqueue(f"{code}\nwait_for('go')".encode(), key="rude")
+        wait_until(lambda: _pid(rude, "rude"), "the handler to begin")
+        pool.terminate()
+        wait_until(lambda: "stopping" in (rude.folder / "stderr").read_text(), "the pool to stop")
+        (rude.folder / "go").touch()
+        assert pool.wait(PATIENCE_SECONDS) == 0
+
+    assert rude.store.queue("rude").stats().done == 1
+    assert "SIGKILL" not in (rude.folder / "stderr").read_text()
+
+
+# PROCESS-10
+def test_what_a_handler_prints_is_there_when_its_worker_is_killed(rude: Site) -> None:
+    code = b"print('printed'); os.kill(os.getpid(), signal.SIGKILL) if ctx.attempt == 1 else None"
+    rude.store.queue("rude").enqueue(code)
+    rude.store.queue("rude").enqueue(b"print('unfinished', end=''); os.fork() or os._exit(0)")
+
+    with running(rude.work("--drain", "--workers", "1"), cwd=rude.folder) as pool:
+        said, _ = pool.communicate(timeout=PATIENCE_SECONDS)
+
+    assert said.count("printed\n") == 2
+    assert "unfinished" in said
+
+
+# PROCESS-11
+def test_a_pool_replaces_workers_when_its_working_directory_has_been_deleted(rude: Site) -> None:
+    here = rude.folder / "here"
+    here.mkdir()
+    with running(rude.work("--workers", "1"), cwd=here) as pool:
+        shutil.rmtree(here)
+        rude.store.queue("rude").enqueue(b"if ctx.attempt == 1: os._exit(3)", key="crash")
+        queue = rude.store.queue("rude")
+        wait_until(lambda: queue.stats().done == 1, "another worker to do it")
+        pool.terminate()
+        assert pool.wait(PATIENCE_SECONDS) == 0
