@@ -94,7 +94,7 @@ class Door:
         self._warden = Warden(self._connection)
         self._checkpointer = self._new_checkpointer()
         self.place = Place(path)
-        self._shared: libraries.OpenStore | None = libraries.share(path)
+        self._warden.ticket = libraries.share(path, self._let_go)
         self._readers = Readers(path, checksums=page_checksums.has(self._connection))
         self._closed = False
         self.on_wake: Callable[[], None] = lambda: None
@@ -188,12 +188,17 @@ class Door:
             return
         held: list[bool] = []
         try:
-            if self._broken or not alone:
-                held.extend(map(self._mutex.acquire, [self._broken]))
+            if not self._is_sound:
+                held.extend(map(self._mutex.acquire, [True], [self._busy_seconds]))
+                if not held[0]:
+                    raise faults.unlocked(operation, self.path)
+                self.check()
+                self._mend_alone(operation)
+            elif not alone:
+                held.extend(map(self._mutex.acquire, [False]))
             if True in held:
                 self.check()
                 self.place.require(operation)
-                self._mend_alone(operation)
                 if not alone:
                     yield self._warden
                     return
@@ -233,8 +238,8 @@ class Door:
             self.check()
             if self.writing is not None:
                 raise InvalidInput("backup cannot be part of a transaction", operation="backup")
-            self.place.require("backup")
             self._mend_alone("backup")
+            self.place.require("backup")
             copying.copy(self._connection, target)
 
     def has_checksums(self) -> bool:
@@ -265,9 +270,10 @@ class Door:
                 )
             self._readers.close()
             if not self._closed and not self._broken:
+                ticket = self._end_ticket()
                 self._close_connection()
+                del ticket  # from here on anybody may open the file
             self._closed = True
-            self._shared = None  # from here on anybody may open the file
             self._gate.close()
 
     def prepare(self) -> None:
@@ -312,8 +318,8 @@ class Door:
                 space.drop_ballast_when_exhausted(self.path)
             else:
                 self._require_room(operation, grows)
-            self.place.require(operation)
             self._mend(operation)
+            self.place.require(operation)
             try:
                 write = self._begin(operation, started, deadline)
                 try:
@@ -364,6 +370,8 @@ class Door:
             raise faults.short(operation, self.path)
 
     def _commit(self, operation: str) -> None:
+        if not self._is_sound:  # another process may be writing by now
+            raise faults.unlocked(operation, self.path)
         try:
             self._connection.execute("commit")
         except apsw.BusyError as error:  # a reader of a foreign kind; the transaction is whole
@@ -385,10 +393,33 @@ class Door:
         self._broken = True
         self.place.leave_wal()
         self._readers.expire()
+        ticket = self._end_ticket()
         with suppress(apsw.Error):  # it is closed all the same
             self._connection.close(True)
+        del ticket
         self._gate.openings.part()
-        self._shared = None
+
+    def _end_ticket(self) -> libraries.Ticket | None:
+        """Say that the connection is closed next; what is returned is to be kept until then."""
+        ticket, self._warden.ticket = self._warden.ticket, None
+        if ticket is not None:
+            ticket.end()
+        return ticket
+
+    def _let_go(self) -> None:
+        """Close a connection that has lost its locks, unless it is in use."""
+        if self._mutex.acquire(blocking=False):
+            try:
+                if self.writing is None and not self._closed and not self._broken:
+                    self._break()
+            finally:
+                self._mutex.release()
+
+    @property
+    def _is_sound(self) -> bool:
+        """True while there is a connection and it has its locks."""
+        ticket = self._warden.ticket
+        return not self._broken and ticket is not None and ticket.store.has_locks()
 
     def _close_connection(self) -> None:
         openings = self._gate.openings
@@ -411,7 +442,7 @@ class Door:
                 self._gate.leave()
 
     def _mend_alone(self, operation: str) -> None:
-        if self._broken:
+        if not self._is_sound:
             with self._within_gate(operation, self._busy_seconds):
                 self._mend(operation)
 
@@ -426,9 +457,13 @@ class Door:
             self._gate.leave()
 
     def _mend(self, operation: str) -> None:
-        """Open a new connection in the place of a broken one; call it in the gate."""
-        if not self._broken:
+        """Open a new connection for one that is broken or has no locks; call it in the gate."""
+        if self._is_sound:
             return
+        if not self._broken:
+            self._break()
+        if not libraries.clear_lost(self.path):
+            raise faults.unlocked(operation, self.path)
         self.place.require(operation)
         deadline = time.monotonic() + self._busy_seconds
         self._connection = self._run(
@@ -440,7 +475,7 @@ class Door:
         self._warden = Warden(self._connection)
         self._checkpointer = self._new_checkpointer()
         self.place.take_wal()
-        self._shared = libraries.share(self.path)
+        self._warden.ticket = libraries.share(self.path, self._let_go)
         self._broken = False
 
     def _new_checkpointer(self) -> Checkpointer:

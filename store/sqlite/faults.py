@@ -58,6 +58,17 @@ def short(operation: str, path: str) -> StoreFull:
     )
 
 
+def unlocked(operation: str, path: str) -> StoreFailed:
+    """Return the error for locks that this process had and has no more."""
+    return StoreFailed(
+        f"{path}: this process has lost its locks on the store, because something in it has"
+        f" closed the file: another SQLite library, or code that opened it. The {operation} was"
+        " not done. Read with store.read(...), or use a separate process",
+        operation=operation,
+        path=path,
+    )
+
+
 def forked(path: str) -> ForkedStore:
     """Return the error for a store that was opened before a fork."""
     return ForkedStore(

@@ -7,20 +7,23 @@ are gone, those of an open transaction too. Source: sqlite.org/howtocorrupt.html
 
 An audit hook is told of `sqlite3.connect` and `open` before anything is opened, whoever
 calls them: aiosqlite, SQLAlchemy and Django do. A library that is not Python's own raises
-no such event.
+no such event. What such a one does to the locks is found out later (lockwatch.py).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ..errors import StoreInUse
 from . import files
+from .lockwatch import Lockwatch
 
 _CONNECT = "sqlite3.connect"
 _OPEN = "open"
@@ -35,17 +38,39 @@ _HARMLESS = (os.O_CREAT | os.O_EXCL, getattr(os, "O_PATH", os.O_CREAT | os.O_EXC
 
 
 class OpenStore:
-    """A store that this process has open, shared by everything that has it open here."""
+    """A store that this process has open, shared by everything that has it open here.
+
+    Attributes:
+        tickets: Of the connections that are open.
+        lost: Locks are gone that those connections take for theirs.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.tickets: weakref.WeakSet[Ticket] = weakref.WeakSet()
+        self.lost = False
+        self._watch: Lockwatch | None = None
         self._identities: dict[tuple[int, int], str] = {}
-        self.look()
+
+    def __del__(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+
+    def has_locks(self) -> bool:
+        """True while the connections of this process have the locks that they took."""
+        self.lost = self.lost or self._watch is None or not self._watch.has_all()
+        return not self.lost
 
     def look(self) -> None:
-        """Take for the store's the files that are at its path now."""
+        """Take for the store's the files that are at its path now, for one more connection."""
         found = {suffix: files.identity(self.path + suffix) for suffix in _DATABASES}
         self._identities = {identity: suffix for suffix, identity in found.items() if identity}
+        if self.tickets:
+            self.has_locks()
+            return
+        if self._watch is not None:
+            self._watch.close()
+        self._watch, self.lost = Lockwatch(self.path), False
 
     def has_locks_on(self, identity: tuple[int, int]) -> bool:
         """True for a file that SQLite holds locks on."""
@@ -60,25 +85,74 @@ class OpenStore:
         return real in (self.path + suffix for suffix in _DATABASES)
 
 
+class Ticket:
+    """One connection to a store, from after its opening until before its closing.
+
+    It is kept until the connection is closed: with the last one go the guard and the locks.
+    """
+
+    def __init__(self, store: OpenStore, let_go: Callable[[], object]) -> None:
+        """`let_go` is a method that closes the connection, unless it is in use."""
+        self.store = store
+        self._let_go = weakref.WeakMethod(let_go)
+
+    def let_go(self) -> None:
+        """Have the connection closed, unless it is in use."""
+        if (let_go := self._let_go()) is not None:
+            let_go()
+
+    def end(self) -> None:
+        """Say that the connection is closed next."""
+        with _sharing:
+            self.store.tickets.discard(self)
+
+
 _stores: weakref.WeakValueDictionary[str, OpenStore] = weakref.WeakValueDictionary()
-_sharing = threading.Lock()
+_sharing = threading.RLock()
 _hooked: list[bool] = []
+_ours = threading.local()
 
 
-def share(path: str) -> OpenStore:
-    """Return what stands for a store; it is guarded for as long as that is kept."""
+def share(path: str, let_go: Callable[[], object]) -> Ticket:
+    """Return a ticket for a connection that is open by now and has read something."""
     with _sharing:
         if not _hooked:
             sys.addaudithook(_hook)
             _hooked.append(True)
         store = _stores.get(path) or OpenStore(path)
-        store.look()
+        with ours():
+            store.look()
+        ticket = Ticket(store, let_go)
+        store.tickets.add(ticket)
         _stores[path] = store
-        return store
+        return ticket
+
+
+@contextlib.contextmanager
+def ours() -> Iterator[None]:
+    """Let this thread open the files: it knows that no lock will be lost by it."""
+    _ours.opens = True
+    try:
+        yield
+    finally:
+        _ours.opens = False
+
+
+def clear_lost(path: str) -> bool:
+    """Have all connections closed that have lost their locks; False when one is in use.
+
+    SQLite takes new locks on a file when none of the process's old ones are on its list.
+    """
+    store = _stores.get(path)
+    if store is None or not store.tickets or store.has_locks():
+        return True
+    for ticket in list(store.tickets):
+        ticket.let_go()
+    return not store.tickets
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if event not in (_OPEN, _CONNECT) or not _stores:
+    if event not in (_OPEN, _CONNECT) or not _stores or getattr(_ours, "opens", False):
         return
     try:
         at_risk = [store.path for store in list(_stores.values()) if _touches(store, event, args)]
@@ -119,4 +193,10 @@ def _identity(path: Any) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-os.register_at_fork(after_in_child=_stores.clear)
+def _forget() -> None:
+    global _sharing
+    _sharing = threading.RLock()  # a thread of the parent's may have had it
+    _stores.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

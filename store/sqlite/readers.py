@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import apsw
 
 from . import checksums as page_checksums
-from . import files, forks, opening
+from . import files, forks, libraries, opening
 from .warden import Warden
 
 # Kept for the next reads. More are opened when more threads read at once, and closed again.
@@ -67,7 +67,7 @@ class Readers:
             if warden is not None:
                 self._busy.append(warden)
         if warden is None:
-            warden = Warden(connect(self._path, checksums=self._checksums))
+            warden = self._open()
             with self._lock:
                 self._busy.append(warden)
         try:
@@ -106,6 +106,17 @@ class Readers:
             forks.inherit(files.identity(self._path))
         self.close()
 
+    def _open(self) -> Warden:
+        connection = connect(self._path, checksums=self._checksums)
+        try:
+            connection.pragma("schema_version")  # the locks are taken with the first read
+        except BaseException:
+            connection.close()
+            raise
+        warden = Warden(connection)
+        warden.ticket = libraries.share(self._path, self.expire)
+        return warden
+
     def _give_back(self, warden: Warden) -> None:
         with self._lock:
             keep = warden in self._busy and not self._closed and len(self._idle) < _KEPT
@@ -118,5 +129,7 @@ class Readers:
 
 
 def _close(warden: Warden) -> None:
+    if warden.ticket is not None:
+        warden.ticket.end()
     with suppress(apsw.Error):
         warden.connection.close(True)

@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple, TypeVar
 import apsw
 
 from ..errors import StoreOpenFailed
-from . import locks, schema
+from . import libraries, locks, schema
 from .gate import Gate
 
 T = TypeVar("T")
@@ -80,7 +80,8 @@ def look(path: str, gate: Gate) -> Found:
     """
     if sys.platform != "linux" or not gate.openings.is_first() or locks.users(path):
         return "known"  # who has it open has looked
-    base, note = _base(path), _read_note(gate)
+    with libraries.ours():
+        base, note = _base(path), _read_note(gate)
     if base is None or note is None:
         return "unknown"
     same = base.store_id in note.store_ids and base.counter >= note.counter

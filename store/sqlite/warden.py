@@ -10,6 +10,7 @@ import apsw
 from ..errors import SqlError
 from ..transaction import Parameters, Row, Table
 from .faults import translate
+from .libraries import Ticket
 
 _TABLE_WRITES = {
     apsw.SQLITE_INSERT,
@@ -70,10 +71,12 @@ class Warden:
 
     Attributes:
         connection: The one that it watches.
+        ticket: Of that connection, None once it is about to be closed.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
+        self.ticket: Ticket | None = None
         self._guarding = False
         self._reading = False
         self._refused = ""

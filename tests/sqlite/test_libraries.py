@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import sqlite3
@@ -210,6 +211,7 @@ def test_the_file_is_free_once_its_last_store_is_closed(address: str) -> None:
 def test_the_file_is_free_once_its_last_store_is_forgotten(address: str) -> None:
     store = connect(address)
     del store
+    gc.collect()
 
     sqlite3.connect(address).close()
 

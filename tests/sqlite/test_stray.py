@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
+import pytest
 
-from fencepost import connect
+from fencepost import Store, StoreBusy, StoreFailed, connect
+from fencepost.stress.abuse import unseen
 
 from ..processes import line_of, running, tell
-from .inside import ask
+from .inside import ask, connection
 
 _STRAY = """
 import sys
@@ -28,22 +32,21 @@ queue = store.queue("mail")
 """
 
 _WITHIN = """
-with store.transaction():
-    queue.enqueue(b"", key="mine")
-    stray()
-print("committed", flush=True)
+try:
+    with store.transaction():
+        queue.enqueue(b"", key="mine")
+        stray()
+except FencepostError as error:
+    print(error.code, flush=True)
+print(queue.enqueue(b"", key="mine").status, flush=True)
 sys.stdin.readline()
 """
 
 _BETWEEN = """
 queue.enqueue(b"", key="mine")
 stray()
-for call in (lambda: queue.enqueue(b"", key="lost"), queue.claim, store.stats):
-    try:
-        call()
-        print("done", flush=True)
-    except FencepostError as error:
-        print(error.code, flush=True)
+print(queue.enqueue(b"", key="mine").status, queue.enqueue(b"", key="again").status, flush=True)
+print(len(queue.claim(limit=10)), store.stats()["mail"].leased, flush=True)
 sys.stdin.readline()
 """
 
@@ -64,14 +67,20 @@ def _keys(path: Path) -> list[object]:
     return [key for (key,) in ask(path, "select key from fp_message order by id")]
 
 
-def test_what_it_commits_is_kept_though_another_closes_meanwhile(tmp_path: Path) -> None:
+# FOREIGN-5
+@pytest.mark.parametrize("takes_the_wal", [False, True])
+def test_a_transaction_whose_locks_were_lost_is_not_committed(
+    tmp_path: Path, takes_the_wal: bool
+) -> None:
     path = tmp_path / "store.db"
     other = connect(path)
     with running(["-c", _STRAY + _WITHIN, str(path)], cwd=tmp_path) as process:
         assert line_of(process) == "strayed"
         other.close()
+        if takes_the_wal:
+            _close_as_the_last(path)
         tell(process, "go on")
-        assert line_of(process) == "committed"
+        assert [line_of(process) for _ in range(2)] == ["store_failed", "accepted"]
 
         with connect(path) as store:
             assert store.queue("mail").enqueue(b"", key="more").status == "accepted"
@@ -82,22 +91,138 @@ def test_what_it_commits_is_kept_though_another_closes_meanwhile(tmp_path: Path)
     assert ask(path, "pragma integrity_check") == [("ok",)]
 
 
-def test_without_its_wal_it_takes_nothing_more(tmp_path: Path) -> None:
+# FOREIGN-6
+@pytest.mark.parametrize("takes_the_wal", [False, True])
+def test_locks_lost_between_two_transactions_are_taken_anew(
+    tmp_path: Path, takes_the_wal: bool
+) -> None:
     path = tmp_path / "store.db"
     other = connect(path)
     with running(["-c", _STRAY + _BETWEEN, str(path)], cwd=tmp_path) as process:
         assert line_of(process) == "strayed"
         other.close()
-        ask(path, "pragma wal_checkpoint", flags=apsw.SQLITE_OPEN_READWRITE)
+        if takes_the_wal:
+            _close_as_the_last(path)
         with connect(path) as store:
             assert store.queue("mail").enqueue(b"", key="more").status == "accepted"
             tell(process, "go on")
 
-            assert [line_of(process) for _ in range(3)] == ["store_failed"] * 3
+            assert [line_of(process) for _ in range(2)] == ["duplicate accepted", "3 3"]
             tell(process, "end")
             assert process.wait(60) == 0
 
-    assert _keys(path) == ["mine", "more"]
+    assert _keys(path) == ["mine", "more", "again"]
+    assert ask(path, "pragma integrity_check") == [("ok",)]
+
+
+def _close_as_the_last(path: Path) -> None:
+    """Take the WAL away, as SQLite does that takes itself for the last."""
+    ask(path, "pragma wal_checkpoint", flags=apsw.SQLITE_OPEN_READWRITE)
+    assert not Path(f"{path}-wal").exists()
+
+
+def _own_close(store: Store, path: str) -> None:
+    other = apsw.Connection(path)
+    other.execute("select count(*) from fp_store").fetchall()
+    other.close()
+
+
+def _another_store(store: Store, path: str) -> None:
+    with connect(path) as other:
+        other.queue("mail").enqueue(b"")
+
+
+def _reads(store: Store, path: str) -> None:
+    for _ in range(3):
+        store.read("select 1")
+
+
+def _checkpoints(store: Store, path: str) -> None:
+    store.probe()
+
+
+def _backs_up(store: Store, path: str) -> None:
+    store.backup(path + ".copy")
+
+
+# FOREIGN-7
+@pytest.mark.parametrize("harmless", [_own_close, _another_store, _reads, _checkpoints, _backs_up])
+def test_what_goes_by_our_own_library_loses_no_lock(
+    store: Store, address: str, harmless: Callable[[Store, str], None]
+) -> None:
+    before = connection(store)
+
+    harmless(store, address)
+    if harmless is _own_close:
+        with store.transaction():
+            harmless(store, address)
+
+    store.queue("mail").enqueue(b"")
+    assert connection(store) is before
+
+
+# FOREIGN-6
+def test_all_stores_of_the_process_take_their_locks_anew(address: str) -> None:
+    with connect(address) as one, connect(address) as other:
+        one.read("select 1")
+        unseen.touch(address)
+
+        for number, store in enumerate((one, other, one)):
+            assert store.queue("mail").enqueue(b"", key=str(number)).status == "accepted"
+            assert store.read("select count(*) from fp_message") == [(number + 1,)]
+
+
+# FOREIGN-6
+def test_a_store_waits_for_the_transaction_of_another_before_it_takes_locks_anew(
+    address: str,
+) -> None:
+    with connect(address) as one, connect(address, busy_timeout=0.1) as other:
+        with pytest.raises(StoreFailed, match="lost its locks"), one.transaction():
+            one.queue("mail").enqueue(b"", key="lost")
+            unseen.touch(address + "-shm")
+            with pytest.raises(StoreBusy):
+                other.stats()
+
+        assert other.queue("mail").enqueue(b"", key="k").status == "accepted"
+        assert one.read("select key from fp_message") == [("k",)]
+
+
+_LIBRARY = """
+import sys
+from fencepost import StoreFailed, connect
+from fencepost.stress.abuse import unseen
+path = sys.argv[1]
+store = connect(path)
+queue = store.queue("mail")
+done = 0
+for number in range(60):
+    try:
+        with store.transaction() as tx:
+            queue.enqueue(b"", key=f"{sys.argv[2]}-{number}")
+            if number % 3 == 1:
+                unseen.query(path, "select count(*) from fp_message")
+        done += 1
+    except StoreFailed:
+        pass
+    if number % 3 == 2:
+        unseen.query(path, "select count(*) from fp_delivery")
+print(done, flush=True)
+"""
+
+
+# FOREIGN-5
+def test_processes_that_lose_their_locks_all_the_time_damage_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    connect(path).close()
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(running(["-c", _LIBRARY, str(path), str(n)], cwd=tmp_path))
+            for n in range(3)
+        ]
+        done = [int(line_of(process)) for process in processes]
+
+    assert done == [40] * 3
+    assert ask(path, "select count(*) from fp_message") == [(120,)]
     assert ask(path, "pragma integrity_check") == [("ok",)]
 
 
