@@ -37,6 +37,9 @@ _NETWORK = {
 }
 
 
+_EFFECTIVE = os.access in os.supports_effective_ids
+
+
 def locate(path: str, *, follow: bool = True) -> str:
     """Return the real, absolute path of a database that may be opened or made there.
 
@@ -146,6 +149,17 @@ def foreign(path: str) -> tuple[str, ...]:
     if os.stat(folder).st_uid not in (0, account):
         found.append(folder)
     return tuple(found)
+
+
+def require_writable(path: str) -> None:
+    """Refuse a database that SQLite would open only for reading, without a word about it.
+
+    On a file system that has become read-only such a connection would stay when it is
+    writable again.
+    """
+    for name in (path, path + "-wal"):
+        if os.path.lexists(name) and not os.access(name, os.W_OK, effective_ids=_EFFECTIVE):
+            raise _refuse(path, f"{name} cannot be written")
 
 
 def give_to_owner(fd: int, path: str) -> None:

@@ -59,7 +59,13 @@ class Opened(NamedTuple):
 
 
 def open_database(
-    path: str, gate: Gate, *, clock: Clock, durability: str, patience: float, checksums: bool
+    path: str,
+    gate: Gate,
+    *,
+    clock: Clock,
+    durability: str,
+    patience: float,
+    checksums: bool = False,
 ) -> Opened:
     """Return a connection to a database with the newest schema, anchored to this boot.
 
@@ -210,6 +216,7 @@ def _connect(
         # A claim's sub-select spills to a file otherwise, at 120 microseconds each.
         connection.pragma("temp_store", 2)
         connection.pragma("cell_size_check", 1)
+        files.require_writable(path)
     except BaseException:
         connection.close()
         raise

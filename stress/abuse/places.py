@@ -43,7 +43,7 @@ def _use_beside(path: Path, sidecar: Path, victim: Path) -> None:
     with connect(path) as store:
         queue = store.queue("mail")
         queue.enqueue(b"before", key="before")
-        sidecar.unlink()
+        sidecar.unlink(missing_ok=True)
         sidecar.symlink_to(victim)
         calls: list[Callable[[], object]] = [
             lambda: queue.enqueue(b"x" * 100_000),

@@ -43,7 +43,7 @@ def _no_checksums() -> None:
     def open_database(*args: Any, checksums: bool, **options: Any) -> opening.Opened:
         return was(*args, **options)
 
-    opening.open_database = open_database
+    opening.open_database = open_database  # type: ignore[assignment]
 
 
 def _does_not_look() -> None:
