@@ -11,7 +11,8 @@ from ..store.connect import quarantine
 from ..store.errors import FencepostError
 from ..store.neglected import neglected
 from ..store.probe import ProbeStep
-from .output import as_json, plain, print_json, print_table, record, the_store
+from .output import as_json, plain, print_json, record, the_store
+from .table import print_table
 
 
 @click.command()
@@ -48,6 +49,7 @@ def doctor(store: str, as_json: bool, set_aside: bool) -> None:
         print_table(
             ("step", "verdict", "detail"),
             [(step.name, _verdict(step), step.detail) for step in steps],
+            whole=("detail",),
         )
     if not ok:
         sys.exit(1)

@@ -9,7 +9,8 @@ import click
 
 from ..store import Entry, Keyed, connect
 from ..store.errors import StoreCorrupt
-from .output import as_json, plain, print_json, print_table, record, the_store
+from .output import as_json, plain, print_json, record, the_store
+from .table import print_table
 
 _owner = click.argument("owner")
 _namespace = click.argument("namespace")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ..store import connect
-from .output import as_json, plain, print_json, print_table, record, the_store
+from .output import as_json, plain, print_json, record, the_store
+from .table import print_table
 
 
 @click.group()

@@ -6,18 +6,11 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-# rich would make all columns narrower, ids included, to fit the terminal.
-_ANY_WIDTH = 1_000_000
-_LONG = 60
 _TIMES = ("_at", "_since")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
@@ -34,17 +27,6 @@ the_store = click.option(
 def print_json(value: object) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(value, indent=2))
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under their columns; on a terminal what is very long is cut."""
-    console = Console(highlight=False, width=_ANY_WIDTH)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(_cut(plain(value), console.is_terminal)) for value in row))
-    console.print(table, crop=False)
 
 
 def give_up_stdout() -> None:
@@ -81,10 +63,14 @@ def record(value: Any) -> dict[str, Any]:
     }
 
 
+def age(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit: 40s, 5m, 7h, 12d."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{max(0, seconds):.0f}s"
+
+
 def mebibytes(size: int | None) -> str | None:
     """Return a number of bytes as text for people."""
     return None if size is None else f"{size / 1024**2:.0f} MiB"
-
-
-def _cut(text: str, people: bool) -> str:
-    return text[: _LONG - 1] + "…" if people and len(text) > _LONG else text

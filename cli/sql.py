@@ -9,7 +9,8 @@ import click
 
 from ..store import connect
 from ..store.errors import SqlError
-from .output import as_json, print_json, print_table, the_store
+from .output import as_json, print_json, the_store
+from .table import print_table
 
 _SECONDS = 60
 

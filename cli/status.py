@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from ..store import connect
+from ..store.message import QueueStats
 from ..store.unserved import Conflicts, UnroutedCount, Unserved
 from ..store.worker import Pool, Worker
 from .attention import check
-from .output import as_json, iso, plain, print_json, print_table, record, the_store
+from .output import age, as_json, iso, plain, print_json, record, the_store
+from .table import print_table
 from .workers import COLUMNS, rows
 
-_COUNTS = ("ready", "scheduled", "leased", "done", "dead", "cancelled", "oldest_ready_age")
+_COUNTS = ("ready", "scheduled", "leased", "done", "dead", "cancelled")
 _MOST_EVENTS = 10  # in the table; --json has all
 _POOL = ("pool", "pid", "host", "state", "size", "queues")
 
@@ -73,16 +75,7 @@ def status(store: str, as_json: bool, checks: bool, max_age: float | None) -> No
             }
         )
         return
-    print_table(
-        ("queue", *_COUNTS, "paused", "limit"),
-        [
-            (
-                *(name, *(getattr(stats, count) for count in _COUNTS)),
-                *("paused" if stats.paused else None, stats.max_leased),
-            )
-            for name, stats in queues.items()
-        ],
-    )
+    _print_queues(queues)
     click.echo()
     for line in _warnings(unserved, unrouted, conflicts):
         click.echo(plain(line))
@@ -117,6 +110,18 @@ def _warnings(
         yield f"unrouted: {sum(each.count for each in unrouted)} in all, of {len(unrouted)} events"
     for source in conflicts:
         yield f"conflicts: {source.conflicts} of {source.source}, last of key {source.key}"
+
+
+def _print_queues(queues: Mapping[str, QueueStats]) -> None:
+    columns: dict[str, list[object]] = {"queue": list(queues)}
+    for count in _COUNTS:
+        columns[count] = [getattr(stats, count) for stats in queues.values()]
+    columns["oldest"] = [age(stats.oldest_ready_age) for stats in queues.values()]
+    if any(stats.paused for stats in queues.values()):
+        columns["paused"] = ["paused" if stats.paused else None for stats in queues.values()]
+    if any(stats.max_leased is not None for stats in queues.values()):
+        columns["limit"] = [stats.max_leased for stats in queues.values()]
+    print_table(tuple(columns), zip(*columns.values(), strict=True), whole=("oldest", "paused"))
 
 
 def _with_workers(pools: Iterable[Pool], workers: Iterable[Worker]) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ import click
 
 from ..store import connect
 from ..store.worker import Event, Worker
-from .output import as_json, mebibytes, plain, print_json, print_table, record, the_store
+from .output import as_json, iso, mebibytes, plain, print_json, record, the_store
+from .table import print_table
 
 COLUMNS = ("pool", "worker", "pid", "state", "on", "for", "handled", "memory")
 
@@ -60,8 +61,18 @@ def show(store: str, id: int, limit: int, as_json: bool) -> None:
     for fact, value in facts.items():
         click.echo(f"{fact}: {plain(value)}")
     click.echo()
-    columns = ("happened_at", "kind", "delivery", "fence", "detail")
-    print_table(columns, [[record(event)[column] for column in columns] for event in events])
+    print_table(
+        ("happened_at", "kind", "delivery", "fence", "detail"),
+        [
+            (
+                *(iso(event.happened_at), event.kind),
+                None if event.delivery is None else f"d{event.delivery}",
+                *(event.fence, event.detail),
+            )
+            for event in events
+        ],
+        whole=("happened_at", "kind", "delivery"),
+    )
 
 
 def rows(workers: Iterable[Worker], now: float) -> list[Sequence[object]]:
@@ -69,7 +80,7 @@ def rows(workers: Iterable[Worker], now: float) -> list[Sequence[object]]:
     return [
         (
             *(worker.pool, worker.id, worker.pid, worker.state),
-            None if worker.delivery is None else f"{worker.queue} {worker.delivery}",
+            None if worker.delivery is None else f"{worker.queue} d{worker.delivery}",
             None if worker.busy_since is None else f"{max(0, now - worker.busy_since):.1f} s",
             *(worker.handled, mebibytes(worker.memory)),
         )

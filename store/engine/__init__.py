@@ -48,7 +48,7 @@ class Hold:
     @property
     def what(self) -> str:
         """What it is a hold on, as errors name it."""
-        return f"delivery {self.id}"
+        return f"delivery d{self.id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,9 +126,9 @@ def test_workers_are_listed_with_what_they_are_at(
     assert ISO.fullmatch(row["busy_since"])
     assert shown[1]["busy_since"] is None
     assert table[0].split() == ["pool", "worker", "pid", "state", "on", "for", "handled", "memory"]
-    assert "mail 1" in table[1]
+    assert "mail d1" in table[1]
     assert "50 MiB" in table[1]
-    assert "mail 1" in command("status").out
+    assert "mail d1" in command("status").out
     assert len(table) == 3
 
 

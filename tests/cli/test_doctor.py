@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import apsw
@@ -18,7 +19,10 @@ from .command import Command
 def filled(path: Path) -> Path:
     """A store of a few hundred kilobytes that nobody has open."""
     with connect(str(path)) as store:
-        store.queue("mail").enqueue_many([{"body": b"x" * 3000, "key": f"{n}"} for n in range(100)])
+        bodies = [os.urandom(3000) for _ in range(100)]
+        store.queue("mail").enqueue_many(
+            [{"body": body, "key": f"{n}"} for n, body in enumerate(bodies)]
+        )
     return path
 
 
@@ -67,7 +71,7 @@ def test_a_store_of_a_newer_fencepost_is_a_finding(filled: Path, command: Comman
 
 def test_a_damaged_page_is_a_finding(filled: Path, command: Command) -> None:
     with filled.open("r+b") as file:
-        for page in range(40, 60):  # behind the schema
+        for page in range(60, 80):  # behind the schema
             file.seek(page * 4096)
             file.write(b"\xa5" * 4096)
 
@@ -115,6 +119,7 @@ def test_each_thing_is_a_step_of_its_own(filled: Path, command: Command) -> None
     assert set(_steps(command)) == {
         *("open", "sqlite", "permissions", "place", "writer", "write", "checkpoint", "wal"),
         *("clock", "integrity", "foreign keys", "counters", "quarantined rows"),
+        *("unrouted messages", "unserved queues", "conflicts"),
     }
 
 
@@ -192,7 +197,7 @@ def test_damage_that_another_command_meets_is_no_wrong_usage(
     filled: Path, command: Command
 ) -> None:
     with filled.open("r+b") as file:
-        file.seek(40 * 4096)
+        file.seek(60 * 4096)
         file.write(b"\xa5" * 4096 * 20)
 
     assert command("backup", str(filled.parent / "copy.db")).complains(1)

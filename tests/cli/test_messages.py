@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from fencepost import Store, connect
 
 from ..processes import fencepost
 from .command import Command
+from .terminal import Terminal
 
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -65,6 +65,9 @@ def test_an_empty_store_is_shown_as_empty(store: Store, command: Command) -> Non
         "queues": {},
         "pools": [],
         "scale": None,
+        "unserved": [],
+        "unrouted": {"total": 0, "events": []},
+        "conflicts": {},
     }
     assert command("messages", "list", "--json").json() == []
     assert command("status").code == command("messages", "list").code == 0
@@ -235,7 +238,7 @@ def test_of_several_ids_each_is_tried_and_one_refusal_is_exit_1(
     ended = command("messages", "replay", str(ids["done"]), "77", str(ids["dead"]))
 
     assert ended.code == 1
-    assert ended.out == f"replayed {ids['dead']}\n"
+    assert ended.out == f"replayed d{ids['dead']}\n"
     assert len(ended.err.splitlines()) == 2
 
 
@@ -285,24 +288,47 @@ def test_a_long_error_costs_a_list_no_other_column(store: Store, command: Comman
 
     assert "e" * 4000 in shown
     assert "k" * 512 in shown
-    assert re.search(r"^1 +dead +mail ", shown, re.MULTILINE)
+    assert re.search(r"^d1 +dead +mail ", shown, re.MULTILINE)
 
 
-def test_on_a_narrow_terminal_a_list_keeps_its_ids(store: Store, path: Path) -> None:
+# FIND-8
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_on_a_terminal_a_list_fits_and_keeps_its_ids(
+    store: Store, path: Path, columns: int
+) -> None:
     for n in range(3):
         store.queue("mail").enqueue(b"", key=f"{n}" * 512)
-    outer, inner = pty.openpty()
-    os.set_blocking(outer, False)
+    (claim,) = store.queue("mail").claim()
+    claim.bury("no route to host " * 30)
 
-    words = fencepost("messages", "list", "--store", str(path))
-    environment = {**os.environ, "COLUMNS": "40", "TERM": "xterm"}
-    subprocess.run([sys.executable, *words], stdout=inner, env=environment, check=True)
-    shown = os.read(outer, 65_536).decode()
-    os.close(inner)
-    os.close(outer)
+    shown = Terminal("messages", "list", "--store", str(path), columns=columns).read()
 
-    assert re.findall(r"^([0-9]+) +ready +mail ", shown, re.MULTILINE) == ["3", "2", "1"]
-    assert "2" * 50 in shown
+    lines = [re.sub("\x1b.*?m", "", line) for line in shown.splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert re.findall(r"^(d[0-9]+) +(ready|dead) +mail ", "\n".join(lines), re.MULTILINE) == [
+        ("d3", "ready"),
+        ("d2", "ready"),
+        ("d1", "dead"),
+    ]
+    assert "2" * (columns // 20) in shown
+
+
+# FIND-8
+@pytest.mark.parametrize("words", [("status",), ("workers", "list"), ("messages", "list")])
+def test_eighty_columns_are_enough_for_a_table(
+    store: Store, path: Path, words: tuple[str, ...]
+) -> None:
+    queue = store.queue("send_the_newsletter_to_subscribers")
+    queue.enqueue_many({"body": b"", "key": f"order-{n:030}"} for n in range(3))
+    worker = store.engine.pools.register(store.engine.pools.begin([queue.name], 2))
+    store.engine.claim([queue.name], limit=1, lease_ms=60_000, owner=worker)
+
+    shown = Terminal(*words, "--store", str(path), columns=80).read()
+
+    lines = [re.sub("\x1b.*?m", "", line) for line in shown.splitlines()]
+    tables = [line for line in lines if not line.startswith("unserved: ")]
+    assert max(map(len, tables)) <= 80, tables
+    assert any("send_the" in line for line in tables)
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

@@ -1,0 +1,262 @@
+"""fencepost messages replay, cancel, move: what operators change by hand."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import click
+
+from ...store import Store, connect
+from ...store.message import Outcome
+from ...store.validate import name
+from ..output import plain, the_store
+from . import bulk, ids
+from .choosing import choosing
+from .ids import Id, any_id
+from .listing import each_unrouted
+
+Change = Callable[[Sequence[int]], list[Outcome]]
+
+_IDS = click.argument("ids", nargs=-1, type=any_id, metavar="[ID]...")
+_ALL = click.option("--all", "everything", is_flag=True, help="Every one there is, not by id.")
+_YES = click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
+
+_WHY = {
+    "active": "it is ready",
+    "completed": "it is done",
+    "already_cancelled": "it is cancelled",
+    "not_found": "there is no such delivery",
+    "unrecoverable": "it is done and its body is gone (keep_body_for= on a source, handler or"
+    " queue keeps bodies)",
+    "present": "its message or its key is in that queue already",
+    "routed": "it has been routed",
+}
+
+
+@click.command()
+@the_store
+@_IDS
+@_ALL
+@choosing(("dead", "cancelled", "done"))
+@click.option("--unrouted", is_flag=True, help="With --all: messages that no route has matched.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="With --all: at most N a second.",
+)
+@_YES
+def replay(
+    store: str,
+    ids: tuple[Id, ...],
+    everything: bool,
+    wanted: dict[str, Any],
+    unrouted: bool,
+    rate: float | None,
+    yes: bool,
+) -> None:
+    """Have deliveries handled again: d7, or those of message m7.
+
+    Dead and cancelled ones become ready again; their attempts count anew. Of one that is done
+    a copy is made, while its body is kept. Of a message the dead and cancelled ones are
+    replayed, and the done ones only when there is nothing else. A message that no route has
+    matched is routed again.
+
+    --all means every dead one unless --state says otherwise.
+
+    Example: fencepost messages replay --all --queue mail --since 2h --rate 10
+    """
+    given = {**wanted, **({"unrouted": True} if unrouted else {})}
+    _check(ids, everything, {**given, **({} if rate is None else {"rate": rate})})
+    with connect(store, create=False) as opened:
+        if not everything:
+            _change(opened, ids, opened.replay_many, "replay")
+        elif unrouted:
+            _route_all(opened, wanted, rate, yes)
+        else:
+            wanted.setdefault("state", "dead")
+            _change_all(opened, wanted, opened.replay_many, "replay", rate, yes)
+
+
+@click.command()
+@the_store
+@_IDS
+@_ALL
+@choosing(("ready", "scheduled", "dead"))
+@_YES
+def cancel(
+    store: str, ids: tuple[Id, ...], everything: bool, wanted: dict[str, Any], yes: bool
+) -> None:
+    """End deliveries that wait or are dead: d7, or all those of message m7.
+
+    A leased one is refused. --all means every one that waits unless --state says otherwise.
+
+    Example: fencepost messages cancel d42
+    """
+    _check(ids, everything, wanted)
+    with connect(store, create=False) as opened:
+        if everything:
+            wanted.setdefault("state", "ready")
+            _change_all(opened, wanted, opened.cancel_many, "cancel", None, yes)
+        else:
+            _change(opened, ids, opened.cancel_many, "cancel")
+
+
+@click.command()
+@the_store
+@click.option("--from", "source_queue", metavar="Q", required=True, help="The queue they are in.")
+@click.option("--to", "target_queue", metavar="Q", required=True, help="The queue they go to.")
+@choosing(("ready", "scheduled", "dead"), queue=False)
+@_YES
+def move(
+    store: str, source_queue: str, target_queue: str, wanted: dict[str, Any], yes: bool
+) -> None:
+    """Give what waits in a queue, and its dead letters, to another queue.
+
+    Their lanes, attempts and idempotency keys stay as they are. What a worker has at the
+    moment is left: run it again later.
+
+    Example: fencepost messages move --from old_name --to new_name
+    """
+    name(source_queue, "--from")
+    if name(target_queue, "--to") == source_queue:
+        raise click.UsageError("--from and --to are the same queue")
+    with connect(store, create=False) as opened:
+        queues = opened.stats()
+        if source_queue not in queues:
+            raise click.ClickException(f"there is no queue {plain(source_queue)}")
+        state = wanted.pop("state", None)
+        states = ("ready", "leased", "dead") if state is None else (state,)
+        found = sorted(
+            each.id
+            for state in states
+            for each in opened.each_delivery(state=state, queue=source_queue, **wanted)
+        )
+        if not bulk.agreed(f"move to {target_queue}", [source_queue] * len(found), yes=yes):
+            sys.exit(1)
+        if target_queue not in queues:
+            click.echo(f"Queue {target_queue} did not exist yet; it is made now.", err=True)
+        change = partial(opened.move_many, target_queue=target_queue)
+        bulk.do(bulk.Work(found, change), _moved)
+
+
+def _check(given: Sequence[Id], everything: bool, options: dict[str, Any]) -> None:
+    if bool(given) == everything:
+        raise click.UsageError("give ids, or --all")
+    if options and not everything:
+        raise click.UsageError(f"--{next(iter(options))} goes with --all")
+    if "queue" in options:
+        name(options["queue"], "--queue")
+
+
+def _change(store: Store, given: Sequence[Id], change: Change, verb: str) -> None:
+    """Try every one; exit with 1 when one was refused, and say why."""
+    refused = False
+    for each in given:
+        if each.kind == "m":
+            refused |= not _change_message(store, each, change, verb)
+        else:
+            (outcome,) = change([each.number])
+            refused |= not _told(each, outcome, verb)
+    if refused:
+        sys.exit(1)
+
+
+def _change_message(store: Store, named: Id, change: Change, verb: str) -> bool:
+    """Change all deliveries of a message that can be; False when none could.
+
+    A replay leaves what is done while others of the message are not.
+    """
+    listed = store.deliveries(message=named.number, limit=1000)[::-1]
+    undone = [each for each in listed if each.state != "done"]
+    found = [each.id for each in (undone if verb == "replay" and undone else listed)]
+    if found:
+        outcomes = change(found)
+        some = any(outcomes)
+        for id, outcome in zip(found, outcomes, strict=True):
+            if outcome or not some:
+                _told(Id("d", id), outcome, verb)
+            else:
+                click.echo(f"left d{id}: {_why(outcome)}", err=True)
+        return some
+    if verb == "replay":
+        (outcome,) = store.replay_unrouted([named.number])
+        if outcome.kind == "active":
+            click.echo(f"{named} waits to be routed again by a worker", err=True)
+            return True
+        if outcome.kind != "not_found":
+            return _told(named, outcome, verb)
+    there = store.message(named.number) is not None
+    why = "it has no delivery" if there else "there is no such message"
+    click.echo(f"Error: cannot {verb} {named}: {why}", err=True)
+    return False
+
+
+def _told(named: Id, outcome: Outcome, verb: str) -> bool:
+    if outcome.kind == "copied":
+        new = f"{ids.delivery(outcome.delivery)} (message {ids.message(outcome.message)})"
+        click.echo(f"copied {named} as {new}")
+    elif outcome:
+        click.echo(f"{outcome.kind} {named}")
+    else:
+        click.echo(f"Error: cannot {verb} {named}: {_why(outcome)}", err=True)
+    return bool(outcome)
+
+
+def _change_all(
+    store: Store,
+    wanted: dict[str, Any],
+    change: Change,
+    verb: str,
+    rate: float | None,
+    yes: bool,
+) -> None:
+    """Change all that are meant, oldest first, so that lanes keep their order."""
+    found = {each.id: each.queue for each in store.each_delivery(**wanted)}
+    if not bulk.agreed(verb, found.values(), yes=yes):
+        sys.exit(1)
+    done = "cancelled" if verb == "cancel" else "replayed"
+    bulk.do(bulk.Work(sorted(found), change, rate), partial(_said, done))
+
+
+def _route_all(store: Store, wanted: dict[str, Any], rate: float | None, yes: bool) -> None:
+    if "state" in wanted or "queue" in wanted or "error" in wanted:
+        raise click.UsageError("--unrouted goes with --source, --event, --key and --since")
+    now = store.engine.now_ms() / 1000
+    found = [each for each in each_unrouted(store, wanted, now) if not each.waiting]
+    events = [f"{each.source} {each.event}" for each in found]
+    if not bulk.agreed("route", events, yes=yes):
+        sys.exit(1)
+    numbers = sorted(each.message_id for each in found)
+    bulk.do(bulk.Work(numbers, store.replay_unrouted, rate), partial(_said, "replayed"))
+
+
+def _said(done: str, kinds: Counter[str]) -> str:
+    """Say what was done, and on stderr what was left and why."""
+    for kind, count in kinds.items():
+        if not Outcome(kind):  # type: ignore[arg-type]
+            why = "it is leased" if kind == "claimed" else _WHY[kind]
+            click.echo(f"left {count}: {why}", err=True)
+    copied = kinds["copied"]
+    if copied and not kinds[done]:
+        return f"copied {copied}"
+    return f"{done} {kinds[done]}" + f", copied {copied}" * bool(copied)
+
+
+def _moved(kinds: Counter[str]) -> str:
+    said = f"moved {kinds['moved']}"
+    if kinds["claimed"]:
+        said += f", left {kinds['claimed']} that are leased"
+    if kinds["present"]:
+        said += f", left {kinds['present']} whose message or key is there already"
+    return said
+
+
+def _why(outcome: Outcome) -> str:
+    if outcome.kind == "claimed":
+        return f"it is leased by process {outcome.holder}"
+    return _WHY[outcome.kind]

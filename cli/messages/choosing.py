@@ -1,0 +1,73 @@
+"""Options that say which deliveries are meant."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_AGO = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhdw])+")
+_PART = re.compile(r"([0-9.]+)([smhdw])")
+# Seconds from here on are a moment and not an age: 2001.
+_FIRST_MOMENT = 1_000_000_000
+
+
+def since(text: str) -> timedelta | datetime:
+    """Read a moment: seconds or 2h ago, or ISO 8601, in UTC unless it says otherwise."""
+    given = text.strip().lower()
+    try:
+        if _AGO.fullmatch(given):
+            seconds = sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(given))
+            return timedelta(seconds=seconds)
+        if re.fullmatch(r"[0-9]+(\.[0-9]+)?", given):
+            if float(given) >= _FIRST_MOMENT:
+                return datetime.fromtimestamp(float(given), UTC)
+            return timedelta(seconds=float(given))
+        moment = datetime.fromisoformat(given.upper())
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(
+            f"{text!r} is no time: give seconds or 2h (so long ago), or 2026-11-30T09:00Z"
+        ) from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def choosing(
+    states: Sequence[str], *, queue: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options, and what was given of them as `wanted`."""
+    options = {
+        "state": click.option("--state", type=click.Choice(states), help="Only those in this."),
+        "queue": click.option("--queue", metavar="Q", help="Only those of this queue."),
+        "source": click.option("--source", metavar="S", help="Only those of this source."),
+        "key": click.option("--key", metavar="K", help="Only those of messages with this key."),
+        "event": click.option(
+            "--event", metavar="E", help="Only those of events like this shell pattern."
+        ),
+        "error": click.option("--error", metavar="TEXT", help="Only those with this in the error."),
+        "since": click.option(
+            "--since",
+            type=since,
+            metavar="TIME",
+            help="Only those received since: 90 (seconds) or 2h ago, 2026-11-30T09:00Z.",
+        ),
+    }
+    if not queue:
+        del options["queue"]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def call(**given: Any) -> None:
+            wanted = {name: given.pop(name) for name in options}
+            chosen = {name: value for name, value in wanted.items() if value is not None}
+            command(wanted=chosen, **given)
+
+        for option in reversed(options.values()):
+            call = option(call)
+        return call
+
+    return decorate

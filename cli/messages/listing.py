@@ -1,0 +1,148 @@
+"""fencepost messages list: one row for each delivery, or for each message without one."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from ...store import Store, connect
+from ...store.filter import ASKED_STATES
+from ...store.message import Delivery
+from ...store.unserved import Unrouted
+from ..output import age, as_json, iso, print_json, record, the_store
+from ..table import is_terminal, print_table
+from . import ids
+from .choosing import choosing
+from .ids import Id, any_id
+
+
+@click.command("list")
+@the_store
+@choosing(ASKED_STATES)
+@click.option("--unrouted", is_flag=True, help="Messages that no route has matched, instead.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option("--before", type=any_id, metavar="ID", help="Only older ones: the next page.")
+@as_json
+def list_(
+    store: str,
+    wanted: dict[str, Any],
+    unrouted: bool,
+    limit: int,
+    before: Id | None,
+    as_json: bool,
+) -> None:
+    """List deliveries, newest first: one row for each handler that a message goes to.
+
+    "ready" has in it what is "scheduled", ready but not before a time.
+
+    Example: fencepost messages list --state dead --queue deploy --since 2h
+    """
+    _check(wanted, unrouted, before)
+    start = None if before is None else before.number
+    with connect(store, create=False) as opened:
+        now = opened.engine.now_ms() / 1000
+        if unrouted:
+            messages = _unrouted(opened, wanted, limit + 1, start, now)
+            last = _print_messages(messages[:limit], now, as_json)
+            more = len(messages) > limit
+        else:
+            found = opened.deliveries(**wanted, limit=limit + 1, before=start)
+            last = _print_deliveries(found[:limit], now, as_json)
+            more = len(found) > limit
+    if more:
+        click.echo(
+            f"There are more than {limit}: --limit N shows more, --before {last} the next ones.",
+            err=True,
+        )
+
+
+def _check(wanted: dict[str, Any], unrouted: bool, before: Id | None) -> None:
+    if not unrouted:
+        if before is not None and before.kind == "m":
+            raise click.UsageError(f"{before} is a message; --before wants a delivery's id, as d7")
+        return
+    for option in ("state", "queue", "error"):
+        if option in wanted:
+            raise click.UsageError(
+                f"--unrouted lists messages without a delivery, which have no {option}"
+            )
+
+
+def _print_deliveries(found: list[Delivery], now: float, as_json: bool) -> str | None:
+    if as_json:
+        print_json([record(delivery) for delivery in found])
+    else:
+        people = is_terminal()
+        time = "age" if people else "received_at"
+        print_table(
+            ("id", "state", "queue", "source", "event", "key", "attempt", time, "error"),
+            [
+                (
+                    *(ids.delivery(each.id), each.state, each.queue, each.source, each.event),
+                    *(each.key, each.attempt, _received(each.received_at, now, people)),
+                    each.error,
+                )
+                for each in found
+            ],
+        )
+    return ids.delivery(found[-1].id) if found else None
+
+
+def _print_messages(found: list[Unrouted], now: float, as_json: bool) -> str | None:
+    if as_json:
+        none = {"id": None, "queue": None, "state": None, "attempt": 0, "fence": 0, "error": None}
+        print_json([{**none, **record(message)} for message in found])
+    else:
+        people = is_terminal()
+        print_table(
+            ("message", "source", "event", "key", "age" if people else "received_at", "routing"),
+            [
+                (
+                    *(ids.message(each.message_id), each.source, each.event, each.key),
+                    _received(each.received_at, now, people),
+                    "waits for a worker" if each.waiting else "no route matched",
+                )
+                for each in found
+            ],
+        )
+    return ids.message(found[-1].message_id) if found else None
+
+
+def _received(at: float, now: float, people: bool) -> str | None:
+    return age(now - at) if people else iso(at)
+
+
+def _unrouted(
+    store: Store, wanted: dict[str, Any], limit: int, before: int | None, now: float
+) -> list[Unrouted]:
+    found = []
+    for message in each_unrouted(store, wanted, now, before):
+        found.append(message)
+        if len(found) == limit:
+            break
+    return found
+
+
+def each_unrouted(
+    store: Store, wanted: dict[str, Any], now: float, before: int | None = None
+) -> Iterator[Unrouted]:
+    """Go through the messages that no route has matched, newest first."""
+    given = dict(wanted)
+    since, event = given.pop("since", None), given.pop("event", None)
+    if isinstance(since, timedelta):
+        given["since"] = max(0.0, now - since.total_seconds())
+    elif isinstance(since, datetime):
+        given["since"] = max(0.0, since.timestamp())
+    while page := store.unrouted(**given, limit=500, before=before):
+        before = page[-1].message_id
+        for message in page:
+            if event is None or _is_like(message.event, event):
+                yield message
+
+
+def _is_like(event: str, pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(event, each) for each in (pattern, f"{pattern}.*"))
