@@ -13,13 +13,14 @@ from ..store.errors import (
     FencepostError,
     InvalidInput,
     SchemaUnsupported,
-    StoreCorrupt,
     StoreOpenFailed,
 )
 from .output import give_up_stdout, plain
 from .variables import name_variables
 
 # What the caller can put right in the command or its environment.
+# What names a file that never was a store, and one that is damaged at its very beginning.
+_NO_STORE = "is not a SQLite database"
 _WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
 
 
@@ -98,9 +99,7 @@ def main() -> None:
     except click.ClickException as error:
         code = _complain(error.format_message(), error.exit_code)
     except FencepostError as error:
-        wrong = isinstance(error, _WRONG_USAGE)
-        # Damage that is met later is no fault of the command's.
-        wrong |= isinstance(error, StoreCorrupt) and error.operation in ("open", "migrate")
+        wrong = isinstance(error, _WRONG_USAGE) or str(error).endswith(_NO_STORE)
         code = _complain(str(error), 2 if wrong else 1)
     except BrokenPipeError:
         # Whoever read the output has seen enough.

@@ -56,14 +56,16 @@ def doctor(store: str, as_json: bool, set_aside: bool) -> None:
 
 
 def _examine(store: str) -> list[ProbeStep]:
+    steps: list[ProbeStep] = []
     try:
         with connect(store, create=False) as opened:
-            opening = ProbeStep("open", True, opened.engine.path)
             engine = opened.engine
-            steps = [opening, *opened.probe().steps, engine.integrity(), *engine.upkeep.audit()]
-            return [*steps, *neglected(opened)]
+            steps.append(ProbeStep("open", True, engine.path))
+            steps += [*opened.probe().steps, engine.integrity(), *engine.upkeep.audit()]
+            steps += neglected(opened)
     except FencepostError as error:
-        return [ProbeStep("open", False, str(error))]
+        steps.append(ProbeStep("reading" if steps else "open", False, str(error)))
+    return steps
 
 
 def _verdict(step: ProbeStep) -> str:

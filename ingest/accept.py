@@ -39,7 +39,7 @@ def accept(app: Declared, opened: Opened, source: Source, request: Request) -> A
     """Answer a request, storing what is to be stored in a transaction of its own."""
     found = read(app, source, request)
     if not isinstance(found, Answer):
-        found = settle(found, opened.commit(found.draft))
+        found = settle(opened, found, opened.commit(found.draft))
     return refusals.note(source.name, found)
 
 
@@ -47,7 +47,7 @@ async def accept_async(app: Declared, opened: Opened, source: Source, request: R
     """Answer a request, sharing a transaction with the others of this moment."""
     found = read(app, source, request)
     if not isinstance(found, Answer):
-        found = settle(found, await opened.commit_async(found.draft))
+        found = settle(opened, found, await opened.commit_async(found.draft))
     return refusals.note(source.name, found)
 
 
@@ -84,7 +84,7 @@ def read(app: Declared, source: Source, request: Request) -> Genuine | Answer:
     return Genuine(source.name, draft(app, source, request, event), event.silent)
 
 
-def settle(genuine: Genuine, outcome: Receipt | FencepostError) -> Answer:
+def settle(opened: Opened, genuine: Genuine, outcome: Receipt | FencepostError) -> Answer:
     """Return the answer to a message that was stored, or could not be."""
     if isinstance(outcome, StoreBusy):
         return unavailable("the store is busy")
@@ -94,13 +94,14 @@ def settle(genuine: Genuine, outcome: Receipt | FencepostError) -> Answer:
         return error(413, str(outcome))
     if isinstance(outcome, FencepostError):
         # With an unknown outcome too: the sender tries again, under the same key.
-        log.error(
-            "not stored",
-            source=genuine.source,
-            key=genuine.draft.key,
-            code=outcome.code,
-            error=str(outcome),
-        )
+        if opened.is_news(outcome):
+            log.error(
+                "not stored",
+                source=genuine.source,
+                key=genuine.draft.key,
+                code=outcome.code,
+                error=str(outcome),
+            )
         return unavailable("the store cannot take it")
     noted(genuine.draft, outcome, genuine.began)
     if genuine.silent:

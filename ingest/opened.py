@@ -7,6 +7,7 @@ import atexit
 import contextlib
 import os
 import threading
+import time
 import weakref
 from typing import Any
 
@@ -21,6 +22,9 @@ from .declared import Declared
 # The strictest sender waits 3 s for an answer (docs.slack.dev/apis/events-api), and a request
 # may have to sit through two commits: the one under way, and its own.
 BUSY_SECONDS = 1.2
+
+# A store that fails is told of so rarely, however many requests it fails.
+_NEWS_SECONDS = 60.0
 
 # How long a fork waits for an opening that another thread is at.
 _FORK_SECONDS = 10.0
@@ -41,6 +45,7 @@ class Opened:
         self._pid = 0
         self._lock = threading.Lock()
         self._locked = False
+        self._told_until: dict[str, float] = {}
         self._committers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Committer] = (
             weakref.WeakKeyDictionary()
         )
@@ -97,6 +102,14 @@ class Opened:
         if committer is None:
             committer = self._committers[loop] = Committer(store.engine)
         return committer
+
+    def is_news(self, failure: FencepostError) -> bool:
+        """True for a failure that was not told in the last minute: each request meets it."""
+        now = time.monotonic()
+        if now < self._told_until.get(failure.code, 0.0):
+            return False
+        self._told_until[failure.code] = now + _NEWS_SECONDS
+        return True
 
     async def finish(self) -> None:
         """Store what is waiting in this event loop."""

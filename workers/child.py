@@ -11,6 +11,7 @@ from functools import partial
 from multiprocess.connection import Connection
 
 from ..store import connect
+from ..store.errors import StoreCorrupt
 from ..store.message import DEATHS
 from . import lines
 from .handler import Application, set_caps
@@ -41,6 +42,23 @@ def work(
     Everything is opened here, so nothing of the store crosses the spawn.
     """
     configure()
+    try:
+        _work(line, page, load, pool, queues, lease, recycle)
+    except StoreCorrupt as error:
+        with contextlib.suppress(OSError):
+            line.send_bytes(f"damaged {error}".encode(errors="replace"))
+        raise SystemExit(1) from None  # the supervisor says so for all
+
+
+def _work(
+    line: Connection,
+    page: Page,
+    load: Load,
+    pool: int,
+    queues: Sequence[str] | None,
+    lease: float,
+    recycle: Recycle,
+) -> None:
     app = app_of(load)
     signals = _signal_pipe()
     handlers = {

@@ -28,7 +28,8 @@ class Role:
     Attributes:
         entry: Called in the child as entry(line, page, parent's pid, *arguments, *fds). It
             sends b"ready <worker id>" (0 when it is no worker) once it is up, b"waiting"
-            while it is kept from that, and b"recycle <why>" when it wants a successor.
+            while it is kept from that, b"recycle <why>" when it wants a successor, and
+            b"damaged <what>" when it ends because its store is.
         fds: Descriptors that it is given.
         main: The arguments may need what the program's own main module defines.
     """
@@ -82,6 +83,7 @@ class Incarnation:
         over_at: time.monotonic() when it had nothing left to do; None before.
         killed_for: Why the supervisor killed it; empty when it did not.
         overdue: The delivery that it was killed for, 0 for none.
+        damage: What it has said of a damaged store, on which it ended.
         asleep_at: time.monotonic() when it was last seen stopped, or has slept with its
             supervisor until then.
     """
@@ -102,6 +104,7 @@ class Incarnation:
         self.killed_for = ""
         self.overdue = 0
         self.asleep_at = -math.inf
+        self.damage = ""
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as theirs:
             self.page = Page()
             undo.callback(self.page.close)
@@ -140,6 +143,8 @@ class Incarnation:
             self.waiting = True
         elif word == "ended":
             self.over_at = time.monotonic()
+        elif word == "damaged":
+            self.damage = rest
         elif word == "recycle":
             log.info("recycling", pid=self.pid, why=rest)
             self.outdated = True

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from ..store.engine import Engine
 from ..store.engine.pools import Report
 from ..store.errors import FencepostError
+from .damage import Damage
 from .incarnation import Incarnation
 from .log import log
 from .memory import resident_bytes
@@ -49,12 +50,17 @@ class Keeper:
     """
 
     def __init__(
-        self, engine: Engine, lease: float, workers: Callable[[], Sequence[Incarnation]]
+        self,
+        engine: Engine,
+        lease: float,
+        workers: Callable[[], Sequence[Incarnation]],
+        damage: Damage | None = None,
     ) -> None:
         self._engine = engine
         self._lease_ms = round(lease * 1000)
         self._round = min(_ROUND_SECONDS, lease / 12)
         self._workers = workers
+        self._damage = damage or Damage()
         self._said: dict[int, _Said] = {}
         self._report_at = 0.0
         self._upkeep_at = 0.0
@@ -78,7 +84,8 @@ class Keeper:
             self._report(workers)
             self._keep_up()
         except FencepostError as error:
-            log.warning("store not kept", error=str(error))
+            if not self._damage.met(error):
+                log.warning("store not kept", error=str(error))
         except Exception:  # noqa: BLE001 - all leases hang on the next round
             log.exception("store not kept")
 

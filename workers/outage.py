@@ -10,6 +10,7 @@ from ..store.errors import (
     FencepostError,
     OutcomeUnknown,
     StoreBusy,
+    StoreCorrupt,
     StoreFailed,
     StoreFull,
     StoreOpenFailed,
@@ -34,7 +35,13 @@ class Outage:
         self._pause = _FIRST_SECONDS
 
     def met(self, error: FencepostError) -> float:
-        """Note a failure; return how many seconds to wait before the next try."""
+        """Note a failure; return how many seconds to wait before the next try.
+
+        Raises:
+            StoreCorrupt: That is the failure: it is not over when the store is asked again.
+        """
+        if isinstance(error, StoreCorrupt):
+            raise error
         if error.code != self._code:
             self._code = error.code
             log.warning(

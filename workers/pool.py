@@ -16,6 +16,7 @@ from . import lines
 from .autoscale import Autoscaler
 from .child import Load, work
 from .command import Commands
+from .damage import Damage
 from .handler import Application, set_caps
 from .incarnation import Role
 from .log import log
@@ -88,7 +89,7 @@ def run_pool(
     Args:
         load: Called in each worker process to get the app anew.
 
-    Returns False when a process could not be started.
+    Returns False when a process could not be started, or the store is damaged.
 
     Raises:
         InvalidInput: A queue has no handler, or there is nothing to do.
@@ -141,7 +142,7 @@ def run_pool(
             lease=options.lease,
             grace=options.grace,
             start_seconds=options.start_timeout,
-            done=partial(_is_drained, store, app, names) if options.drain else None,
+            done=partial(_is_drained, store, app, names, sizing.damage) if options.drain else None,
             on_ready=on_ready,
         )
         try:
@@ -162,13 +163,14 @@ def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:
     return sizing
 
 
-def _is_drained(store: Store, app: Application, names: Sequence[str]) -> bool:
+def _is_drained(store: Store, app: Application, names: Sequence[str], damage: Damage) -> bool:
     try:
         # In this order: what is routed between the two questions is found by the second.
         if store.engine.routing.anything_to_route(app.sources):
             return False
         return not store.engine.anything_left(names)
-    except FencepostError:
+    except FencepostError as error:
+        damage.met(error)
         return False  # asked again soon
 
 

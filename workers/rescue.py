@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import time
 from collections.abc import Collection, Sequence
@@ -11,6 +10,7 @@ from typing import Literal, NamedTuple
 from ..store.engine import Engine
 from ..store.engine.pools import Report
 from ..store.errors import FencepostError
+from .damage import Damage
 from .incarnation import End, Incarnation
 from .log import log
 
@@ -36,11 +36,12 @@ class Rescue:
         due: time.monotonic() from which to look for others' dead.
     """
 
-    def __init__(self, engine: Engine, pool: int | None) -> None:
+    def __init__(self, engine: Engine, pool: int | None, damage: Damage | None = None) -> None:
         """`pool` is the id of its own, None when that has no workers."""
         self.due = 0.0
         self._engine = engine
         self._pool = pool
+        self._damage = damage or Damage()
         self._killed: dict[int, None] = {}
         self._at_once: set[int] = set()
         # How those ended whose end the store could not be told yet.
@@ -54,22 +55,27 @@ class Rescue:
         if time.monotonic() < self.due:
             return
         self.due = time.monotonic() + _ROUND_SECONDS
-        with contextlib.suppress(FencepostError):  # tried again in five seconds
-            pools = self._engine.pools.pools()
-            # How the worker of another pool ended that pool's supervisor knows best.
-            others = {each.id for each in pools if each.state != "lost"} - {self._pool}
-            workers = self._engine.pools.workers()
-            for gone_before in self._untold.keys() - {each.id for each in workers}:
-                del self._untold[gone_before]
-            for worker in workers:
-                if worker.state == "lost" and worker.pool not in others and worker.id not in known:
-                    gone = _Ending(f"worker process {worker.pid} is gone", "killed")
-                    ending = self._untold.pop(worker.id, gone)
-                    if not self._retire(worker.id, ending):
-                        return
-            for pool in pools:
-                if pool.state == "lost":
-                    self._engine.pools.end(pool.id, f"supervisor process {pool.pid} is gone")
+        try:
+            self._look(known)
+        except FencepostError as error:
+            self._damage.met(error)  # anything else is tried again in five seconds
+
+    def _look(self, known: Collection[int]) -> None:
+        pools = self._engine.pools.pools()
+        # How the worker of another pool ended that pool's supervisor knows best.
+        others = {each.id for each in pools if each.state != "lost"} - {self._pool}
+        workers = self._engine.pools.workers()
+        for gone_before in self._untold.keys() - {each.id for each in workers}:
+            del self._untold[gone_before]
+        for worker in workers:
+            if worker.state == "lost" and worker.pool not in others and worker.id not in known:
+                gone = _Ending(f"worker process {worker.pid} is gone", "killed")
+                ending = self._untold.pop(worker.id, gone)
+                if not self._retire(worker.id, ending):
+                    return
+        for pool in pools:
+            if pool.state == "lost":
+                self._engine.pools.end(pool.id, f"supervisor process {pool.pid} is gone")
 
     def together(self, ends: Sequence[End]) -> None:
         """Say which ends were seen at once: nobody knows in which order they came."""
@@ -116,7 +122,8 @@ class Rescue:
         try:
             left = self._engine.pools.retire(worker, **ending._asdict())
         except FencepostError as error:
-            log.warning("claims not given back yet", worker=worker, error=str(error))
+            if not self._damage.met(error):
+                log.warning("claims not given back yet", worker=worker, error=str(error))
             self._untold[worker] = ending
             self.due = time.monotonic() + _AGAIN_SECONDS
             return False

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from ..store import Message, Store
-from ..store.errors import FencepostError
+from ..store.errors import FencepostError, StoreCorrupt
 from ..store.message import Address
 from .handler import Application
 from .log import log
@@ -35,6 +35,8 @@ class Router:
             # The routes' own code runs outside of the transaction.
             routed = [(message, self._addresses(message)) for message in messages]
             changed = self._routing.route(routed)
+        except StoreCorrupt:
+            raise
         except FencepostError:
             return False  # tried again in a second; who claims tells of an outage
         for (message, addresses), done in zip(routed, changed, strict=True):

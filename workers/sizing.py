@@ -9,6 +9,7 @@ from ..store import Store
 from ..store.errors import FencepostError
 from ..store.worker import MAX_WORKERS
 from .autoscale import Autoscaler
+from .damage import Damage
 from .log import log
 
 _LOOK_SECONDS = 0.5
@@ -21,13 +22,20 @@ class Sizing:
         size: The number that is wanted now.
         queues: Those whose load counts.
         due: time.monotonic() from which to look again.
+        damage: What was met of it.
     """
 
     def __init__(
-        self, store: Store, start: int, autoscaler: Autoscaler | None, queues: Sequence[str]
+        self,
+        store: Store,
+        start: int,
+        autoscaler: Autoscaler | None,
+        queues: Sequence[str],
+        damage: Damage | None = None,
     ) -> None:
         self.size = start
         self.due = 0.0
+        self.damage = damage or Damage()
         self._store = store
         self._start = start
         self._autoscaler = autoscaler
@@ -42,7 +50,8 @@ class Sizing:
             told = self._store.engine.pools.scale()
             size = self._own() if told is None else told
         except FencepostError as error:
-            log.warning("size not known", error=str(error))
+            if not self.damage.met(error):
+                log.warning("size not known", error=str(error))
             return
         if size != self.size:
             log.info("scaling", size=size, before=self.size, told=told is not None)
@@ -54,7 +63,8 @@ class Sizing:
         try:
             self._store.engine.pools.set_scale(size)
         except FencepostError as error:
-            log.warning("not scaled", error=str(error))
+            if not self.damage.met(error):
+                log.warning("not scaled", error=str(error))
         # Another signal may be next, before this has come back through the store.
         self.due = 0.0
         self.look()

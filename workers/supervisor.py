@@ -86,6 +86,7 @@ class Supervisor:
         self._engine = store.engine
         self._pool = pool
         self._sizing = sizing
+        self._damage = sizing.damage
         self._template = Template()
         self._code = Code(self._template, wanted)
         # A receiver goes on when its pool cannot.
@@ -96,9 +97,9 @@ class Supervisor:
             *(Crew(role, 1, self._code, start_seconds=start_seconds) for role in others),
             self._workers,
         ]
-        self._rescue = Rescue(self._engine, pool)
+        self._rescue = Rescue(self._engine, pool, self._damage)
         self._guard = Guard(self._engine, lease)
-        self._keeper = Keeper(keeping.engine, lease, lambda: list(self._workers))
+        self._keeper = Keeper(keeping.engine, lease, lambda: list(self._workers), self._damage)
         self._notifier = Notifier()
         self._strays = Strays()
         self._terminal = Terminal()
@@ -110,6 +111,7 @@ class Supervisor:
         self._announced = False
         self._quiet = False
         self._failed = False
+        self._given_up = False
         self._reloading = False
         self._trying = False
         self._reload_again = False
@@ -127,7 +129,8 @@ class Supervisor:
     def run(self) -> bool:
         """Run until SIGTERM, SIGINT, SIGQUIT or done; see docs/operating.md for the signals.
 
-        Returns False when processes could not be started, five times in a row.
+        Returns False when processes could not be started, five times in a row, or when the
+        store is damaged.
         """
         with adopting(), listening(_LISTENED_TO) as signals:
             self._keeper.start()
@@ -145,7 +148,7 @@ class Supervisor:
     def _turn(self, signals: Signals) -> None:
         for number in signals.take():
             self._obey(number)
-        for step in (self._bury, self._look_for_others, self._go_on, self._tell):
+        for step in (self._bury, self._look_for_others, self._go_on, self._tell, self._give_up):
             step()
             self._guard.look(self._workers)  # each may have had to wait for the store
         self._notifier.pat()
@@ -315,6 +318,7 @@ class Supervisor:
             self._rescue.together([end for _, end in gone])
             for each, end in gone:
                 self._stacks.pop(each.stacks, None)
+                self._damage.found = self._damage.found or each.damage
                 self._rescue.take(each, end, self._keeper.last(each, end.work))
 
     def _listen(self, signals: Signals) -> None:
@@ -381,12 +385,20 @@ class Supervisor:
         try:
             size, queues = self._workers.size, self._queues
             self._engine.pools.tell(self._pool, state=state, size=size, queues=queues)
-        except FencepostError:
+        except FencepostError as error:
+            self._damage.met(error)
             self._told = None
             self._tell_at = time.monotonic() + 1  # for the eye only
         else:
             self._told = says
             self._tell_at = time.monotonic() + _TELL_SECONDS
+
+    def _give_up(self) -> None:
+        """End when the store is damaged: say so once, whoever has met it first."""
+        if self._damage.found and not self._given_up:
+            self._given_up = self._failed = True
+            log.error("the store is damaged: the pool ends", error=self._damage.found)
+            self._stop()
 
     def _all(self) -> list[Incarnation]:
         return [each for crew in self._crews for each in crew]

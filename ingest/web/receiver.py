@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
+from ...store.errors import StoreCorrupt
 from ...workers.outage import patiently
 from ..declared import Declared
 from ..opened import Opened
@@ -34,7 +36,8 @@ class Receiver(Asgi):
     async def live(self, receive: Receive, send: Send) -> None:
         """Be ready as soon as the store can be used, however long that takes."""
         await receive()
-        await asyncio.to_thread(patiently, self.opened.store, self._on_waiting)
+        with contextlib.suppress(StoreCorrupt):  # each request is told to come back
+            await asyncio.to_thread(patiently, self.opened.store, self._on_waiting)
         await send({"type": "lifespan.startup.complete"})
         self._on_ready()
         await self.end(receive, send)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _READ = "select boot_id, boot_offset_ms from fp_store"
 
+# What a store has in which anything was ever done.
+_USED = "select 1 from sqlite_sequence union all select 1 from fp_lease limit 1"
+
 # A moment that the clock has been past: of the last fence, the last round of upkeep, the
 # newest message, the newest entry. Each is one step into an index.
 _LATEST = """
@@ -65,11 +68,16 @@ def drop(connection: apsw.Connection, clock: Clock) -> Anchor | None:
     row = connection.execute(_READ).fetchone()
     if row is None or row[0] != clock.boot_id():
         return None
+    if not isinstance(row[1], int):
+        raise TypeError(f"the offset of the clock is {row[1]!r}")
     return Anchor(clock, row[1])
 
 
 def weigh(connection: apsw.Connection, clock: Clock) -> None:
     """Anchor the clock to this boot and end all leases; within a write transaction."""
+    if connection.execute(_READ).fetchone() is None and connection.execute(_USED).fetchone():
+        # A new row would count the fences from the first again.
+        raise ValueError("the row of fp_store is missing")
     latest: int = connection.execute(_LATEST).get
     offset = max(clock.wall_ms(), latest) - clock.boot_ms()
     connection.execute(_WRITE, {"boot_id": clock.boot_id(), "offset": offset})

@@ -11,7 +11,7 @@ from ..engine import Hold, Leased
 from ..errors import StoreCorrupt
 from ..message import Limits, Message
 from . import bodies, queues, stored
-from .delivery import COLUMNS, Standing
+from .delivery import COLUMNS, Standing, standings
 from .door import Write
 from .fences import next_fences
 from .queues import ROOM
@@ -27,6 +27,9 @@ where queue = :queue and state = 'ready' and due_at_ms is null and held = 0
 order by priority desc, id
 limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0))
 """  # noqa: S608 - two constants
+
+# The next claim goes on from there, and others come in between.
+_MOST_BURIED = 500
 
 _LEASE = """
 update fp_delivery
@@ -92,9 +95,9 @@ def claim(
             "now": write.now_ms,
         }
         if (most := limits.get(row.queue)) is None:
-            write.run(_LEASE, lease)
+            write.must(_LEASE, lease)
         else:
-            write.run(_LEASE_WITH_LIMITS, {**lease, **_bound(most)})
+            write.must(_LEASE_WITH_LIMITS, {**lease, **_bound(most)})
         leases.append(Leased(hold, row.queue, message, row.attempt + 1, until, row.origin))
     for queue, count in Counter(row.queue for row, _ in found).items():
         queues.moved(write, queue, "ready", "leased", 0, count)
@@ -113,19 +116,22 @@ def _bound(limits: Limits) -> dict[str, int | None]:
 
 def _sound(write: Write, queue: str, limit: int) -> tuple[list[tuple[Standing, Message]], bool]:
     """Return at most `limit` claimable deliveries that can be read; are there more?"""
+    buried = 0
     while True:
         rows = write.run(_PICK, {"queue": queue, "limit": limit + 1, "now": write.now_ms})
-        picked = [Standing(*row) for row in rows]
+        picked = standings(write, rows, "ready", scheduled=False)
         found = [(row, message) for row in picked[:limit] if (message := _read(write, row))]
-        # Those that could not be read are ready no more.
-        if len(found) == len(picked[:limit]):
-            return found, len(picked) > limit
+        # Those that could not be read are ready no more: an index that still has them is
+        # damaged, and the next look at it says so.
+        buried += len(picked[:limit]) - len(found)
+        if len(found) == len(picked[:limit]) or buried >= _MOST_BURIED:
+            return found, len(picked) > limit or buried >= _MOST_BURIED
 
 
 def _read(write: Write, row: Standing) -> Message | None:
     try:
         return _message(write, row.message_id)
-    except (StoreCorrupt, ValueError) as error:
+    except (StoreCorrupt, ValueError, TypeError) as error:
         bury_damaged(write, row, f"cannot be read: {error}")
         return None
 

@@ -6,8 +6,10 @@ transaction, so that no change of state can leave its traces undone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from ..transaction import Row
 from . import lanes, queues
 from .door import Write
 from .queues import LIVE
@@ -42,6 +44,38 @@ class Standing(NamedTuple):
     lapsed: int
     scheduled: int
     origin: str | None
+
+
+_STATES = ("ready", "leased", "done", "dead", "cancelled")
+
+
+def standings(
+    write: Write, rows: Iterable[Row], state: str | None = None, *, scheduled: bool | None = None
+) -> list[Standing]:
+    """Return deliveries as they stand, each in the state that they were looked for by.
+
+    An index and its table may disagree in a damaged store. Then what is found as ready is
+    done, and whatever is made of it is found once more.
+
+    Raises:
+        StoreCorrupt: A column is not what the schema says, or the row is in another state.
+    """
+    found = []
+    for row in rows:
+        was = Standing(*row)
+        sound = (
+            all(isinstance(number, int) for number in (was.id, was.message_id, was.attempt))
+            and isinstance(was.bytes, int)
+            and isinstance(was.queue, str)
+            and (was.lane is None or isinstance(was.lane, str))
+            and was.state in _STATES
+        )
+        if not sound:
+            raise write.corrupt(f"delivery {was.id} is not as it was stored")
+        if state not in (None, was.state) or scheduled not in (None, bool(was.scheduled)):
+            raise write.corrupt(f"delivery {was.id} is {was.state}, and its index says otherwise")
+        found.append(was)
+    return found
 
 
 # The first of the deliveries of a message to end does not end it. What is dead or cancelled

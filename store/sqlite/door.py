@@ -23,6 +23,7 @@ from ..errors import (
     InvalidInput,
     OutcomeUnknown,
     SchemaUnsupported,
+    SqlError,
     StoreCorrupt,
     StoreFailed,
     StoreFull,
@@ -30,7 +31,7 @@ from ..errors import (
 from ..message import Death
 from ..transaction import Parameters, Row, Table
 from . import checksums as page_checksums
-from . import copying, faults, files, forks, libraries, opening, recovery, space
+from . import copying, damage, faults, files, forks, libraries, opening, recovery, space
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
@@ -78,14 +79,15 @@ class Door:
             raise faults.forked(self.path)
         self._gate = Gate(path + "-gate")
         try:
-            self._connection, self._anchor, self.exposed = opening.open_database(
-                path,
-                self._gate,
-                clock=clock,
-                durability=durability,
-                patience=busy_seconds,
-                checksums=checksums,
-            )
+            with damage.told(path, "open"):
+                self._connection, self._anchor, self.exposed = opening.open_database(
+                    path,
+                    self._gate,
+                    clock=clock,
+                    durability=durability,
+                    patience=busy_seconds,
+                    checksums=checksums,
+                )
         except BaseException as error:
             if isinstance(error, SchemaUnsupported | StoreCorrupt):
                 self._gate.remove_if_made()
@@ -325,6 +327,8 @@ class Door:
                 try:
                     yield write
                 except apsw.Error as error:
+                    if faults.is_users_own(error, self._connection):
+                        raise SqlError(str(error), operation=operation, path=self.path) from error
                     raise translate(error, operation, self.path) from error
                 write.check()
                 self._commit(operation)
@@ -356,7 +360,7 @@ class Door:
             self._connection.execute("begin immediate")
         except apsw.Error as error:
             raise translate(error, operation, self.path, time.monotonic() - started) from error
-        self.writing = Write(self, self._connection, self._warden, self._anchor.now_ms())
+        self.writing = Write(self, self._connection, self._warden, self._anchor.now_ms(), operation)
         return self.writing
 
     def _require_room(self, operation: str, grows: int) -> None:

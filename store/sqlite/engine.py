@@ -28,6 +28,7 @@ from ..transaction import Parameters, Table
 from . import (
     claim,
     counts,
+    damage,
     deaths,
     enqueue,
     files,
@@ -53,6 +54,7 @@ from .space import ROW_BYTES, again_when_full, again_when_refused
 from .upkeep import SqliteUpkeep
 
 
+@damage.tells
 class SqliteEngine:
     """See fencepost.store.engine.Engine; the methods stand in its order."""
 
@@ -144,7 +146,7 @@ class SqliteEngine:
 
         # A fence must not be known to anybody before the COMMIT that makes it true.
         @again_when_full
-        def transact() -> tuple[list[Leased], list[Hold]]:
+        def transact() -> tuple[list[Leased], list[Hold], bool]:
             with self._door.write("claim", joins=False) as write:
                 settle.release_each(write, tried)  # the first COMMIT may be there after all
                 refused = settle.ack_each(write, acks)
@@ -158,9 +160,15 @@ class SqliteEngine:
                 )
                 tried.extend(each.hold for each in leases)
                 write.wakes |= more  # whoever heard of it first is busy from now on
-            return leases, refused
+            return leases, refused, more and not leases
 
-        return transact()
+        refused: list[Hold] = []
+        while True:  # as long as each turn has buried what cannot be read
+            leases, lost, again = transact()
+            refused += lost
+            if not again:
+                return leases, refused
+            acks = ()
 
     @again_when_full
     def renew(self, hold: Hold, lease_ms: int) -> int:
@@ -182,9 +190,11 @@ class SqliteEngine:
         # Nobody can claim it while this transaction holds the write lock, so what was
         # true at its beginning is true at its end.
         with self._door.write("transaction", joins=False, nests=True) as write:
-            require(write, hold, "transaction", done=True)
+            with damage.told(self.path, "transaction"):
+                require(write, hold, "transaction", done=True)
             yield write
-            settle.ack(write, hold, None)
+            with damage.told(self.path, "transaction"):
+                settle.ack(write, hold, None)
 
     @again_when_full
     def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:

@@ -15,11 +15,36 @@ from ..errors import (
     StoreFailed,
     StoreFull,
 )
-from . import locks
+from . import damage, locks
+
+_UNSOUND = (
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.SQLError,
+    apsw.SchemaChangeError,
+    apsw.FormatError,
+    apsw.EmptyError,
+    apsw.InternalError,
+)
+
+_REFERS = r"""
+select exists (
+  select 1
+  from sqlite_schema
+  where type = 'table' and name not like 'fp\_%' escape '\'
+    and sql like '%references%fp\_%' escape '\'
+)
+"""
 
 
-def translate(error: apsw.Error, operation: str, path: str, waited: float = 0.0) -> FencepostError:
-    """Return our error for one of SQLite's; the caller raises it from the original."""
+def translate(
+    error: apsw.Error, operation: str, path: str, waited: float = 0.0, *, users: bool = False
+) -> FencepostError:
+    """Return our error for one of SQLite's; the caller raises it from the original.
+
+    `users`: the statement was. Those of the store itself fail only where its rows are not as
+    the schema says: a count that falls below zero, a key that is there twice.
+    """
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return StoreBusy(operation=operation, path=path, waited=waited, holders=locks.writers(path))
     if isinstance(error, apsw.FullError):
@@ -30,7 +55,9 @@ def translate(error: apsw.Error, operation: str, path: str, waited: float = 0.0)
         isinstance(error, apsw.CorruptError)
         or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA
     ):  # the second is a checksum that is wrong
-        return StoreCorrupt(f"{path} is damaged: {error}", operation=operation, path=path)
+        return damage.corrupt(path, operation, error)
+    if isinstance(error, _UNSOUND) and not users:
+        return damage.corrupt(path, operation, error)
     if isinstance(
         error,
         apsw.IOError
@@ -41,6 +68,14 @@ def translate(error: apsw.Error, operation: str, path: str, waited: float = 0.0)
     ):
         return StoreFailed(f"{path}: {operation} failed: {error}", operation=operation, path=path)
     return SqlError(str(error), operation=operation, path=path)
+
+
+def is_users_own(error: apsw.Error, connection: apsw.Connection) -> bool:
+    """True when a row of a user's table refers to one of the store's that was to be deleted."""
+    return (
+        getattr(error, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_FOREIGNKEY
+        and connection.execute(_REFERS).get
+    )
 
 
 def busy(operation: str, path: str, started: float) -> StoreBusy:

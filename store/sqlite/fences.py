@@ -18,8 +18,10 @@ def next_fences(write: Write, count: int = 1) -> range:
     Raises:
         LimitExceeded: There is none left; nothing was changed.
     """
-    ((last,),) = write.run(_LAST)
+    (last,) = write.one(_LAST)
+    if not isinstance(last, int):
+        raise write.corrupt(f"the last fence is {last!r}")
     if last > _MOST - count:
         raise LimitExceeded("the store has no fences left", operation="fence", path=write.path)
-    write.run(_ADVANCE, {"last": last + count, "now": write.now_ms})
+    write.must(_ADVANCE, {"last": last + count, "now": write.now_ms})
     return range(last + 1, last + count + 1)

@@ -10,12 +10,14 @@ from ..errors import OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
 from . import keyed_entries as entries
 from . import keyed_namespaces as namespaces
 from . import keyed_quarantine as quarantine
+from .damage import tells
 from .door import Door
 from .keyed_namespaces import PRUNE
 from .keyed_quarantine import Damaged
 from .space import ROW_BYTES, again_when_full, again_when_refused
 
 
+@tells
 class SqliteKeyed:
     """See fencepost.store.engine.keyed.KeyedEngine; the methods stand in its order."""
 

@@ -144,7 +144,7 @@ def put(write: Write, space: Space, item: Item, operation: str, *, replace: bool
         ((id, expires),) = existing
         expired = expires is not None and expires <= write.now_ms
         if replace or expired:
-            write.run(_RENEW, {**values, "id": id})
+            write.must(_RENEW, {**values, "id": id})
         namespaces.count(write, record, -freed)
         return replace or expired
     freed += _make_room(write, record, freed, operation)

@@ -154,7 +154,8 @@ def listing(door: Door, limit: int) -> list[Namespace]:
 
 def _again(write: Write, space: Space) -> Record:
     record = find(write, space)
-    assert record is not None
+    if record is None:
+        raise write.corrupt(f"namespace {space.owner}/{space.name} is not found")
     return record
 
 
@@ -174,7 +175,7 @@ def _change(write: Write, space: Space, record: Record) -> Record:
                 path=write.path,
             )
     asked_for = {option: asked for option, _, asked in _differing(record, space.options)}
-    write.run(
+    write.must(
         _SET,
         {
             "id": record.id,
@@ -208,7 +209,8 @@ def _say(option: str, value: Any) -> str:
 def _remove(write: Write, rows: Iterable[tuple[Any, ...]]) -> int:
     rows = list(rows)
     if rows:
-        write.run(_DELETE, {"ids": msgspec.json.encode([row[0] for row in rows]).decode()})
+        ids = msgspec.json.encode([row[0] for row in rows]).decode()
+        write.must(_DELETE, {"ids": ids}, change=len(rows))  # else the next sweep finds them again
         for (namespace, owner), removed in Counter(row[1:] for row in rows).items():
             _count(write, namespace, owner, -removed)
     return len(rows)
@@ -216,8 +218,8 @@ def _remove(write: Write, rows: Iterable[tuple[Any, ...]]) -> int:
 
 def _count(write: Write, id: int, owner: str, change: int) -> None:
     if change:
-        write.run(_COUNT, {"id": id, "change": change})
-        write.run(_COUNT_OWNER, {"owner": owner, "change": change})
+        write.must(_COUNT, {"id": id, "change": change})
+        write.must(_COUNT_OWNER, {"owner": owner, "change": change})
 
 
 def _public(record: Record) -> Namespace:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ..engine import Hold
 from ..errors import LeaseLost
-from .delivery import COLUMNS, Standing
+from .delivery import COLUMNS, Standing, standings
 from .door import Write
 
 _HOLDING = f"""
@@ -40,7 +40,7 @@ def holding(write: Write, hold: Hold, *, done: bool = False) -> Standing | None:
     """
     proof = {"id": hold.id, "fence": hold.fence, "token": hold.token, "now": write.now_ms}
     rows = write.run(_HOLDING_OR_DEAD if done else _HOLDING, proof)
-    return Standing(*rows[0]) if rows else None
+    return next(iter(standings(write, rows)), None)
 
 
 def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> Standing:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from ..engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ..errors import LeaseHeld, LeaseLost
+from .damage import tells, told
 from .door import Door, Write
 from .fences import next_fences
 from .space import ROW_BYTES, again_when_full, again_when_refused
@@ -89,6 +90,7 @@ where name in (
 """
 
 
+@tells
 class SqliteLeases:
     """See fencepost.store.engine.leases.NamedLeases; the methods stand in its order."""
 
@@ -116,14 +118,16 @@ class SqliteLeases:
     @contextmanager
     def fenced(self, hold: NameHold) -> Iterator[Write]:
         with self._door.write("transaction", joins=False, nests=True) as write:
-            if not write.run(_REQUIRE, _bind(hold, write.now_ms)):
-                raise _lost(write, hold, "transaction")
+            with told(write.path, "transaction"):
+                if not write.run(_REQUIRE, _bind(hold, write.now_ms)):
+                    raise _lost(write, hold, "transaction")
             yield write
             # The write lock kept everybody else out; time went on all the same.
-            if not write.run(_REQUIRE, _bind(hold, self._door.now_ms())) and not _released(
-                write, hold
-            ):
-                raise _lost(write, hold, "transaction")
+            with told(write.path, "transaction"):
+                if not write.run(_REQUIRE, _bind(hold, self._door.now_ms())) and not _released(
+                    write, hold
+                ):
+                    raise _lost(write, hold, "transaction")
 
     @again_when_full
     def release(self, hold: NameHold) -> None:
@@ -170,7 +174,7 @@ def _acquire(write: Write, name: str, *, owner: str, token: str, ttl_ms: int) ->
                     path=write.path,
                 )
             again = {"name": name, "token": token, "until": until}
-            ((until,),) = write.run(_ENTER_AGAIN, again)
+            (until,) = write.one(_ENTER_AGAIN, again)
             return Taken(NameHold(name, fence, token), owner, until, None)
         if held is not None and holder != owner:
             displaced = Displaced(holder, fence, expires / 1000)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import apsw
 
-from ..errors import LimitExceeded, StoreCorrupt
+from ..errors import LimitExceeded
 from . import schema
+from .damage import corrupt
 
 # A store goes on giving out fences after it was copied. A copy begins beyond any that the
 # first could reach, so whoever compares fences takes the copy's for the newer.
@@ -39,7 +40,7 @@ def begin_anew(
     """
     found = connection.execute("pragma integrity_check(1)").get
     if found != "ok":
-        raise StoreCorrupt(f"the copy is damaged: {found}", operation=operation, path=path)
+        raise corrupt(path, operation, found)
     with schema.whole(connection):
         fence: int = max(past, connection.execute(_FENCE).get) + FENCE_EPOCH
         if fence > _MOST_FENCE:

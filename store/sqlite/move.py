@@ -52,7 +52,7 @@ def move(write: Write, id: int, queue: str) -> Outcome:
         return Outcome("present")
     held, parked = _place(write, was, queue)
     place = {"id": id, "queue": queue, "held": int(held), "parked": int(parked)}
-    write.run(_MOVE, place)
+    write.must(_MOVE, place)
     live = was.bytes if was.state == "ready" else 0
     queues.left(write, was.queue, was.state, 1, bytes=live, due=was.scheduled)
     queues.arrived(write, queue, was.state, was.bytes, due=bool(was.scheduled))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ..engine.leases import Displaced
 from ..engine.once import Claimed, Completed, InWork, KeyHold
 from ..errors import KeyConflict, LeaseLost
+from .damage import tells
 from .door import Door, Write
 from .fences import next_fences
 from .space import ROW_BYTES, again_when_full
@@ -79,6 +80,7 @@ where id in (
 """
 
 
+@tells
 class SqliteOnce:
     """See fencepost.store.engine.once.KeyClaims; the methods stand in its order."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..message import Outcome
 from . import queues
-from .delivery import COLUMNS, Standing, moved
+from .delivery import COLUMNS, Standing, moved, standings
 from .door import Write
 from .lanes import is_held
 from .queues import LIVE
@@ -80,7 +80,7 @@ def replay(write: Write, id: int) -> Outcome:
         return _copy(write, was)
     # One that is parked is still the head of its lane.
     held = not was.parked and is_held(write, was.queue, was.lane, stands_aside=False)
-    write.run(_REPLAY, {"id": id, "held": int(held), "now": write.now_ms})
+    write.must(_REPLAY, {"id": id, "held": int(held), "now": write.now_ms})
     moved(write, was, "ready")
     return Outcome("replayed")
 
@@ -96,7 +96,7 @@ def cancel(write: Write, id: int) -> Outcome:
         return Outcome("completed")
     if was.state == "cancelled":
         return Outcome("already_cancelled")
-    write.run(_CANCEL, {"id": id, "now": write.now_ms})
+    write.must(_CANCEL, {"id": id, "now": write.now_ms})
     moved(write, was, "cancelled")
     return Outcome("cancelled")
 
@@ -117,11 +117,11 @@ def _copy(write: Write, was: Standing) -> Outcome:
 
 def claimed(write: Write, id: int) -> Outcome:
     """Say which process holds a delivery."""
-    ((pid,),) = write.run(_HOLDER, {"id": id})
+    (pid,) = write.one(_HOLDER, {"id": id})
     return Outcome("claimed", holder=pid)
 
 
 def find(write: Write, id: int) -> Standing | None:
     """Return a delivery as it stands."""
     rows = write.run(_FIND, {"id": id, "now": write.now_ms})
-    return Standing(*rows[0]) if rows else None
+    return next(iter(standings(write, rows)), None)

@@ -11,6 +11,7 @@ from ..engine.pools import Report
 from ..worker import Event, Pool, Worker
 from . import events
 from .alive import Alive
+from .damage import tells
 from .door import Door, Write
 from .reap import disown, reap_owner
 from .space import again_when_full
@@ -75,6 +76,7 @@ order by w.id
 """
 
 
+@tells
 class SqlitePools:
     """See fencepost.store.engine.pools.Pools; the methods stand in its order."""
 

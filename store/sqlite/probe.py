@@ -55,7 +55,7 @@ def integrity(door: Door) -> ProbeStep:
     def check() -> tuple[str, bool]:
         found = [str(row[0]) for row in door.read("pragma integrity_check(10)")]
         if found != ["ok"]:
-            raise FencepostError("; ".join(found))
+            raise FencepostError("; ".join("; ".join(found).split("\n")))
         return "integrity_check: ok", False
 
     return attempt("integrity", check)

@@ -50,12 +50,13 @@ LIVE = ("ready", "leased")
 
 # Is there work that can be claimed now because these are leased no more?
 _FREED = " returning ready and leased + :count >= max_leased"
+_NOT_FREED = " returning 0"
 
 # One statement for each state that a delivery may leave and enter, with constant text.
 _MOVE = {
     (old, new): (
         f"update fp_queue set {old} = {old} - :count, {new} = {new} + :count,"  # noqa: S608
-        " bytes = bytes + :bytes where name = :queue" + _FREED * (old == "leased")
+        " bytes = bytes + :bytes where name = :queue" + (_FREED if old == "leased" else _NOT_FREED)
     )
     for old in ("ready", "leased", "done", "dead", "cancelled")
     for new in ("ready", "leased", "done", "dead", "cancelled")
@@ -141,22 +142,22 @@ def arrived(write: Write, queue: str, state: str, bytes: int, *, due: bool = Fal
     if write.run(_ARRIVE[state], new):
         return
     write.run(_BEGIN, {"queue": queue})
-    write.run(_ARRIVE[state], new)
+    write.one(_ARRIVE[state], new)
 
 
 def moved(write: Write, queue: str, old: str, new: str, bytes: int, count: int = 1) -> None:
     """Count deliveries that went from one state to another, `bytes` of them together."""
     weight = bytes * ((new in LIVE) - (old in LIVE))
-    for (freed,) in write.run(_MOVE[old, new], {"queue": queue, "count": count, "bytes": weight}):
-        if freed:
-            write.freed.add(queue)
+    (freed,) = write.one(_MOVE[old, new], {"queue": queue, "count": count, "bytes": weight})
+    if freed:
+        write.freed.add(queue)
 
 
 def scheduled(write: Write, queue: str, more: int) -> None:
     """Count those that wait for their time: so many more than before."""
-    write.run(_SCHEDULED, {"queue": queue, "more": more})
+    write.must(_SCHEDULED, {"queue": queue, "more": more})
 
 
 def left(write: Write, queue: str, state: str, count: int, *, bytes: int = 0, due: int = 0) -> None:
     """Count deliveries out that are gone; `bytes` and `due` are of those that were ready."""
-    write.run(_LEAVE[state], {"queue": queue, "count": count, "bytes": bytes, "due": due})
+    write.must(_LEAVE[state], {"queue": queue, "count": count, "bytes": bytes, "due": due})

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..backoff import apart_ms, backoff_ms
 from ..validate import error_text
 from . import lanes, queues
-from .delivery import COLUMNS, Standing, moved
+from .delivery import COLUMNS, Standing, moved, standings
 from .door import Write
 
 # The most rows that one claim takes back for everybody; the rest is the next claim's.
@@ -71,15 +71,16 @@ limit :batch
 _PROMOTE = """
 update fp_delivery
 set changed_at_ms = due_at_ms, due_at_ms = null
-where id = :id
+where id = :id and state = 'ready' and due_at_ms is not null
 returning queue, lane, held
 """
 
 
 def reap_expired(write: Write) -> None:
     """Put deliveries whose lease has ended among the ready, or the dead."""
-    for row in write.run(_EXPIRED, {"now": write.now_ms, "batch": _BATCH}):
-        _take_back(write, Standing(*row), "the lease expired: its worker stalled or died")
+    rows = write.run(_EXPIRED, {"now": write.now_ms, "batch": _BATCH})
+    for was in standings(write, rows, "leased"):
+        _take_back(write, was, "the lease expired: its worker stalled or died")
 
 
 class Loss(NamedTuple):
@@ -105,9 +106,10 @@ def reap_owner(
     rows = write.run(_OWNED, {"owner": owner, "now": write.now_ms})
     losses = []
     for place, (*columns, fence, crashes, most, error, since) in enumerate(rows):
-        was, said, fatal, due = Standing(*columns), why, False, None
+        (was,) = standings(write, [tuple(columns)], "leased")
+        said, fatal, due = why, False, None
         if crashed and len(rows) == 1:
-            write.run(_CRASH, {"id": was.id, "crashes": crashes})
+            write.must(_CRASH, {"id": was.id, "crashes": crashes})
             if fatal := crashes >= most and not was.exhausted:
                 said = _blame(crashes, why, error)
         elif crashed and place:
@@ -130,7 +132,7 @@ def disown(write: Write, owner: int, keep: Collection[int]) -> int:
     left = 0
     for *columns, fence, _, _, _, _ in write.run(_OWNED, {"owner": owner, "now": write.now_ms}):
         if fence not in keep:
-            _undo(write, Standing(*columns))
+            _undo(write, *standings(write, [tuple(columns)], "leased"))
             left += 1
     return left
 
@@ -139,10 +141,10 @@ def promote_due(write: Write) -> None:
     """Let deliveries be claimed whose time has come, in the place their age gives them."""
     promoted: Counter[str] = Counter()
     for (id,) in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
-        for queue, lane, held in write.run(_PROMOTE, {"id": id}):
-            promoted[queue] += 1
-            if held:
-                lanes.advance(write, queue, lane)
+        queue, lane, held = write.one(_PROMOTE, {"id": id})
+        promoted[queue] += 1
+        if held:
+            lanes.advance(write, queue, lane)
     for queue, count in promoted.items():
         queues.scheduled(write, queue, -count)
 
@@ -152,11 +154,11 @@ def _take_back(
 ) -> str:
     told = {"id": was.id, "why": why, "now": write.now_ms}
     if was.exhausted or fatal:
-        write.run(_EXHAUST, told)
+        write.must(_EXHAUST, told)
         moved(write, was, "dead")
         return "dead"
     aside = was.lane is not None and lanes.stands_aside(was.lane_policy, due)
-    write.run(_RETURN, {**told, "due": due, "held": int(aside)})
+    write.must(_RETURN, {**told, "due": due, "held": int(aside)})
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return "ready"
 
@@ -168,7 +170,7 @@ def _apart(write: Write, was: Standing, since: int) -> int | None:
 
 
 def _undo(write: Write, was: Standing) -> None:
-    write.run(_UNDO, {"id": was.id, "now": write.now_ms})
+    write.must(_UNDO, {"id": was.id, "now": write.now_ms})
     moved(write, was, "ready")
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from ..errors import StoreCorrupt
 from ..message import Address, Draft
 from . import addressing, bodies, events, queues, stored
-from .delivery import COLUMNS, Standing, moved
+from .delivery import COLUMNS, Standing, moved, standings
 from .door import Write
 from .lanes import is_held
 
@@ -50,7 +50,7 @@ def redeliver(write: Write, message: int, draft: Draft) -> Literal["revived", "r
     Raises:
         QueueFull, LimitExceeded: A queue has no room; nothing was changed.
     """
-    ((unrouted,),) = write.run(_IS_UNROUTED, {"message": message})
+    (unrouted,) = write.one(_IS_UNROUTED, {"message": message})
     if unrouted:
         if not draft.addresses:
             return None
@@ -70,7 +70,7 @@ def redeliver(write: Write, message: int, draft: Draft) -> Literal["revived", "r
 
 def route(write: Write, message: int, addresses: Sequence[Address], bytes: int) -> None:
     """Make the deliveries of a message that no route had matched before."""
-    write.run(_ROUTED, {"message": message})
+    write.must(_ROUTED, {"message": message})
     addressing.deliver(write, message, addresses, bytes)
     events.note(write, "routed", detail=f"message {message}")
 
@@ -83,8 +83,8 @@ def _revivals(write: Write, message: int, draft: Draft) -> list[tuple[Standing, 
     """
     addresses = {address.queue: address for address in draft.addresses}
     found = []
-    for row in write.run(_DEAD, {"message": message, "now": write.now_ms}):
-        was = Standing(*row)
+    rows = write.run(_DEAD, {"message": message, "now": write.now_ms})
+    for was in standings(write, rows, "dead"):
         lane, address = was.lane, addresses.get(was.origin or was.queue)
         if address is not None and address.at_most_once:
             continue  # its handler has become one since
@@ -99,7 +99,7 @@ def _revivals(write: Write, message: int, draft: Draft) -> list[tuple[Standing, 
 def _revive(write: Write, was: Standing, lane: str | None) -> None:
     # One that is parked is still the head of its lane.
     held = not was.parked and is_held(write, was.queue, lane, stands_aside=False)
-    write.run(_REVIVE, {"id": was.id, "held": int(held), "lane": lane, "now": write.now_ms})
+    write.must(_REVIVE, {"id": was.id, "held": int(held), "lane": lane, "now": write.now_ms})
     moved(write, was, "ready")
     events.note(write, "revived", delivery=was.id, detail="the sender delivered it again")
 
@@ -108,9 +108,9 @@ def _restore(write: Write, message: int, draft: Draft) -> None:
     """Put the message right, should what was stored of it be damaged."""
     body, compressed = bodies.pack(draft.body)
     write.run(_RESTORE_BODY, {"message": message, "body": body, "compressed": int(compressed)})
-    ((headers,),) = write.run(_HEADERS, {"message": message})
+    (headers,) = write.one(_HEADERS, {"message": message})
     try:
         stored.headers(headers, operation="enqueue", path=write.path)
     except StoreCorrupt:
         again = json.dumps(dict(draft.headers))
-        write.run(_RESTORE_HEADERS, {"message": message, "headers": again})
+        write.must(_RESTORE_HEADERS, {"message": message, "headers": again})

@@ -14,6 +14,7 @@ from ..errors import StoreCorrupt
 from ..message import Address, Message, Outcome
 from ..unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from . import bodies, conflicts, redelivery, stored
+from .damage import corrupt, tells
 from .door import Door, Write
 from .pools import SqlitePools
 from .space import again_when_full, again_when_refused
@@ -65,7 +66,7 @@ where id = :id
 _ASK = "update fp_message set unrouted = 2, expires_at_ms = null where id = :id"
 
 _TO_ROUTE = f"""
-select {_COLUMNS}
+select unrouted, {_COLUMNS}
 from fp_message indexed by fp_message_to_route
 left join fp_body on message_id = id
 where unrouted = 2 and source in (select value from json_each(:sources))
@@ -87,6 +88,7 @@ _LEAVE = "update fp_message set unrouted = 1, expires_at_ms = :now + keep_ms whe
 _HOLDING = "select name, ready, leased from fp_queue where ready + leased > 0 order by name"
 
 
+@tells
 class SqliteRouting:
     """See fencepost.store.engine.routing.Routing; the methods stand in its order."""
 
@@ -143,15 +145,18 @@ class SqliteRouting:
     def to_route(self, sources: Collection[str], limit: int) -> list[Message]:
         asked = {"sources": json.dumps(list(sources)), "limit": limit}
         messages, damaged = [], []
-        for row in self._door.read(_TO_ROUTE, asked):
+        for mark, *row in self._door.read(_TO_ROUTE, asked):
+            if mark != 2:  # it would be found again and again
+                what = f"message {row[0]} is routed, and its index says otherwise"
+                raise corrupt(self._door.path, "route", what)
             try:
                 messages.append(_message(row, self._door.path))
-            except (StoreCorrupt, ValueError):
+            except (StoreCorrupt, ValueError, TypeError):
                 damaged.append(row[0])
         if damaged:
             with self._door.write("route") as write:
                 for id in damaged:
-                    write.run(_LEAVE, {"id": id, "now": write.now_ms})
+                    write.must(_LEAVE, {"id": id, "now": write.now_ms})
         return messages
 
     def anything_to_route(self, sources: Collection[str]) -> bool:
@@ -182,7 +187,7 @@ def _route(write: Write, message: Message, addresses: Sequence[Address]) -> bool
     if addresses:
         redelivery.route(write, message.id, addresses, len(message.body))
     else:
-        write.run(_LEAVE, {"id": message.id, "now": write.now_ms})
+        write.must(_LEAVE, {"id": message.id, "now": write.now_ms})
     return True
 
 
@@ -195,9 +200,9 @@ def _replay(write: Write, id: int) -> Outcome:
         return Outcome("active" if mark else "routed")
     try:
         _message(row, write.path)
-    except (StoreCorrupt, ValueError):
+    except (StoreCorrupt, ValueError, TypeError):
         return Outcome("unrecoverable")
-    write.run(_ASK, {"id": id})
+    write.must(_ASK, {"id": id})
     write.wakes = True
     return Outcome("replayed")
 

@@ -57,7 +57,7 @@ def ack(write: Write, hold: Hold, result: str | None) -> None:
         if not settled_already(write, hold, "done"):
             raise lost(write, hold, "ack")
         return
-    write.run(_ACK, _bind(write, hold, result=result))
+    write.must(_ACK, _bind(write, hold, result=result))
     moved(write, was, "done")
 
 
@@ -86,7 +86,7 @@ def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
         return False
     due = write.now_ms + delay_ms if delay_ms else None
     aside = was.lane is not None and stands_aside(was.lane_policy, due)
-    write.run(_RETRY, _bind(write, hold, due=due, held=int(aside), error=error))
+    write.must(_RETRY, _bind(write, hold, due=due, held=int(aside), error=error))
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return True
 
@@ -98,7 +98,7 @@ def release(write: Write, hold: Hold) -> None:
         if not settled_already(write, hold, "ready"):
             raise lost(write, hold, "release")
         return
-    write.run(_RELEASE, _bind(write, hold))
+    write.must(_RELEASE, _bind(write, hold))
     moved(write, was, "ready")
 
 
@@ -122,19 +122,19 @@ def bury(write: Write, hold: Hold, error: str) -> None:
 def renew(write: Write, hold: Hold, lease_ms: int) -> int:
     """Return the new expiry: `lease_ms` from now, or the old one when that is later."""
     was = require(write, hold, "renew")
-    ((until,),) = write.run(_RENEW, {"id": hold.id, "until": write.now_ms + lease_ms})
+    (until,) = write.one(_RENEW, {"id": hold.id, "until": write.now_ms + lease_ms})
     moved(write, was, "leased")
     return int(until)
 
 
 def bury_damaged(write: Write, was: Standing, error: str) -> None:
     """Make a delivery that nobody has claimed a dead letter, because nobody can."""
-    write.run(_BURY, {"id": was.id, "error": error, "token": None, "now": write.now_ms})
+    write.must(_BURY, {"id": was.id, "error": error, "token": None, "now": write.now_ms})
     moved(write, was, "dead")
 
 
 def _bury(write: Write, hold: Hold, was: Standing, error: str | None) -> None:
-    write.run(_BURY, _bind(write, hold, error=error))
+    write.must(_BURY, _bind(write, hold, error=error))
     moved(write, was, "dead")
 
 

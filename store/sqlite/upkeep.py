@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable
 
 from ..engine.upkeep import Tick
-from ..errors import FencepostError, StoreBusy
+from ..errors import FencepostError, StoreBusy, StoreCorrupt
 from ..probe import ProbeStep
 from . import anchor, audit, backup, events, keyed_namespaces, leases, locks, once, retention, space
 from .alive import Alive
+from .damage import tells
 from .door import Door, Write
 from .space import again_when_full
 
@@ -40,6 +41,7 @@ _WAL_PATIENT_BYTES = 8 * 1024 * 1024
 _WAL_ALARM_BYTES = 16 * 1024 * 1024
 
 
+@tells
 class SqliteUpkeep:
     """See fencepost.store.engine.upkeep.Upkeep."""
 
@@ -74,6 +76,8 @@ class SqliteUpkeep:
             space.load_ballast(self._door.path)
         except StoreBusy:
             return Tick("failed", removed, ())
+        except StoreCorrupt:
+            raise
         except FencepostError as error:
             known, self._fault = self._fault, str(error)
             return Tick("failed", removed, () if known == self._fault else (self._fault,))

@@ -99,7 +99,7 @@ class Warden:
                     operation="execute",
                     path=path,
                 ) from error
-            raise translate(error, "execute", path) from error
+            raise translate(error, "execute", path, users=True) from error
         except _UNBOUND as error:
             raise SqlError(_unbound(error), operation="execute", path=path) from error
         finally:
@@ -144,7 +144,7 @@ class Warden:
                     operation="read",
                     path=path,
                 ) from error
-            raise translate(error, "read", path) from error
+            raise translate(error, "read", path, users=True) from error
         except _UNBOUND as error:
             raise SqlError(_unbound(error), operation="read", path=path) from error
         finally:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 import apsw
 
-from ..errors import SqlError
+from ..errors import SqlError, StoreCorrupt
 from ..message import Death
 from ..transaction import Parameters, Row
+from .damage import corrupt
 from .warden import Warden
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Write:
     Attributes:
         now_ms: The store's clock, read after the lock was held.
         thread: The one that holds it.
+        operation: The verb that began it.
         wakes: Something can be claimed now, or will be; said once it is committed.
         died: The deliveries that have become dead letters; told once it is committed.
         freed: Queues of which one more may be leased than before, which is a reason too.
@@ -38,19 +40,26 @@ class Write:
         "died",
         "freed",
         "now_ms",
+        "operation",
         "path",
         "thread",
         "wakes",
     )
 
     def __init__(
-        self, door: Door, connection: apsw.Connection, warden: Warden, now_ms: int
+        self,
+        door: Door,
+        connection: apsw.Connection,
+        warden: Warden,
+        now_ms: int,
+        operation: str,
     ) -> None:
         self._door = door
         self._connection = connection
         self._warden = warden
         self.now_ms = now_ms
         self.path = door.path
+        self.operation = operation
         self.thread = threading.get_ident()
         self.wakes = False
         self.died: list[Death] = []
@@ -66,6 +75,23 @@ class Write:
         self.check()
         self._connection.execute(sql, parameters).fetchall()
         return self._connection.changes()
+
+    def one(self, sql: str, parameters: Parameters = ()) -> Row:
+        """Run one of the store's own statements that answers with exactly one row."""
+        rows = self.run(sql, parameters)
+        if len(rows) != 1:
+            raise self.corrupt(f"{len(rows)} rows where one has to be")
+        return rows[0]
+
+    def must(self, sql: str, parameters: Parameters = (), *, change: int = 1) -> None:
+        """Run one of the store's own statements that has to change so many rows."""
+        changed = self.change(sql, parameters)
+        if changed != change:
+            raise self.corrupt(f"{changed} rows were there to change instead of {change}")
+
+    def corrupt(self, what: str) -> StoreCorrupt:
+        """Return the error for something in the store that cannot be."""
+        return corrupt(self.path, self.operation, what)
 
     @property
     def last_id(self) -> int:
@@ -85,11 +111,17 @@ class Write:
             yield self
         except BaseException:
             if self._door.writing is self and self._connection.in_transaction:
-                self._connection.execute("rollback to fp_inner")
-                self._connection.execute("release fp_inner")
+                self._end("rollback to fp_inner")
+                self._end("release fp_inner")
             raise
         self.check()
-        self._connection.execute("release fp_inner")
+        self._end("release fp_inner")
+
+    def _end(self, sql: str) -> None:
+        try:
+            self._connection.execute(sql)
+        except apsw.SQLError as error:  # the caller has ended it with a statement of its own
+            raise SqlError(str(error), operation=self.operation, path=self.path) from error
 
     def check(self) -> None:
         """Refuse to go on once the transaction is gone, or after a fork."""
