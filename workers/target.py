@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -12,6 +13,15 @@ from types import ModuleType
 from typing import Any
 
 from ..store.errors import InvalidInput
+
+# Where the code that asks for a line of the user's own is: Python's, and this package's.
+_NOT_THEIRS = (
+    "<frozen",
+    os.__file__,
+    importlib.__file__,
+    f"{Path(__file__).parent.parent}{os.sep}",
+)
+_OS = (Path(os.__file__).name, "<frozen os>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +94,12 @@ def _from_name(place: str) -> ModuleType:
 
 
 def _describe(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    what = f"{type(error).__name__}: {error}"
+    if isinstance(error, KeyError) and frames and Path(frames[-1].filename).name in _OS:
+        what = f"the environment variable {error.args[0]} is not set"
     where = ""
-    if not isinstance(error, SyntaxError) and (frames := traceback.extract_tb(error.__traceback__)):
-        last = frames[-1]
-        if not last.filename.startswith("<frozen"):
-            where = f" ({Path(last.filename).name}, line {last.lineno})"
-    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")
+    theirs = [frame for frame in frames if not frame.filename.startswith(_NOT_THEIRS)]
+    if theirs and not isinstance(error, SyntaxError):
+        where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})"
+    return f"{what}{where}".replace("\n", " ")

@@ -150,14 +150,20 @@ def test_what_up_would_refuse_is_an_error_and_exit_1(
     assert not os.path.exists("hooks.db")
 
 
-# CHECKAPP-3
+# CHECKAPP-3, CHECKAPP-6
 @pytest.mark.parametrize(
     ("code", "says"),
     [
         ("app = (", "SyntaxError"),
+        (
+            "import os\nos.environ['NO_SUCH_SECRET']",
+            "the environment variable NO_SUCH_SECRET is not set (app_",
+        ),
+        ("{}['KEY']", "KeyError: 'KEY'"),
         ("import no_such_module_anywhere", "no_such_module_anywhere"),
         ("raise SystemExit(0)", "exit()"),
         ("app.source('a', scheme='github', secrets=[])", "no secret was given"),
+        ("app.source('a', scheme='fax', secret='s')", ".py, line 4)"),
         ("app.source('a', scheme='github', secret='')", "secret"),
         ("app.task('a')(nothing); app.task('a')(print)", "two handlers are called 'a'"),
         ("app.command('a', 'b', ['./gone'])", "no command ./gone"),
