@@ -20,7 +20,7 @@ from ..workers.pool import PoolOptions, run_pool
 from ..workers.running import Runner
 from .embedding import Embedding
 from .opened import Opened
-from .route import Lane, Route
+from .route import Lane, Route, check_lane
 from .schemes import KEEP_MS, UNKEYED, Options, SchemeName, build
 from .source import Source
 
@@ -163,14 +163,13 @@ class App(Embedding, Hooked):
             raise InvalidInput(f"a source's name must be a str, not {source!r}")
         if not isinstance(event, str):
             raise InvalidInput(f"an event pattern must be a str, not {event!r}")
-        if lane is not None and not callable(lane):
-            raise InvalidInput(f"lane must be a function of the message, not {lane!r}")
+        chosen_lane = check_lane(lane)
         count(priority, "priority", least=-(2**31))
         policy = checked_lane_policy(lane_policy)
 
         def register(function: F) -> F:
             handler = self._add(function, name, settings)
-            self.routes.append(Route(source, event, handler.name, lane, policy, priority))
+            self.routes.append(Route(source, event, handler.name, chosen_lane, policy, priority))
             return function
 
         return register

@@ -5,12 +5,25 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..store import Message
+from ..store.errors import InvalidInput
 from ..store.message import Address, LanePolicy, Limits
-from ..store.validate import error_text, key
+from ..store.validate import error_text
+from ..store.validate import lane as lane_name
 
 Lane = Callable[[Message], str | int | None]
+
+
+def check_lane(lane: Any) -> Lane | None:
+    """Return what chooses the lane of a message; None, which "" stands for too, chooses none."""
+    if lane is None or lane == "":
+        return None
+    if not callable(lane):
+        raise InvalidInput(f"lane must be a function of the message, not {lane!r}")
+    chosen: Lane = lane
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,7 @@ class Route:
         if self.lane is not None:
             try:
                 chosen = self.lane(message)
-                lane = None if chosen is None else key(str(chosen), "lane")
+                lane = None if chosen is None else lane_name(str(chosen))
             except BaseException as error:  # noqa: BLE001 - kept with its error, for an operator
                 refused = f"no lane: {type(error).__name__}: {error_text(error)}"
         return Address(

@@ -84,7 +84,7 @@ class Queue:
         Args:
             key: Unique within this queue and kept for `keep_for` seconds after the work
                 has ended; None makes a new message every time.
-            lane: Of one lane one delivery is claimed at a time, oldest first.
+            lane: Of one lane one delivery is claimed at a time, oldest first; "" is none.
             delay: Seconds before it can be claimed.
             priority: The greater number first.
             lane_policy: What the lane does while this one cannot run. "strict": it waits
@@ -203,7 +203,7 @@ class Queue:
             addresses=[
                 Address(
                     queue=self.name,
-                    lane=None if lane is None else validate.key(lane, "lane"),
+                    lane=validate.lane(lane),
                     delay_ms=validate.milliseconds(delay, "delay"),
                     lane_policy=validate.lane_policy(lane_policy),
                     priority=validate.count(priority, "priority", least=-(2**31)),

@@ -83,6 +83,11 @@ def cap(value: int | UnsetType | None, what: str) -> int | UnsetType | None:
     return count(value, what, most=2**62)
 
 
+def lane(value: object) -> str | None:
+    """Return the name of a lane; None, which "" stands for too, is no lane."""
+    return None if value is None or value == "" else key(value, "lane")
+
+
 def lane_policy(value: object) -> LanePolicy:
     """Return what a lane does while its head cannot run."""
     for policy in LANE_POLICIES:

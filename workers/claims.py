@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ..store import Claim, Store
-from ..store.claim import encode_result
 from ..store.engine import Hold
 from ..store.errors import (
     FencepostError,
@@ -29,13 +28,12 @@ from .holdings import Holdings
 from .lines import place
 from .log import log
 from .outage import Outage
-from .rules import describe, verdict
+from .results import storable
+from .rules import describe, leaves, verdict
 from .watch import Watch
 
 # The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
 _POLL_SECONDS = 1.0
-
-_MAX_RESULT = 64 * 1024
 
 
 class Claims:
@@ -72,6 +70,7 @@ class Claims:
         self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._outage = Outage()
         self._unsure = False
+        self._told: set[str] = set()
         self._endings: deque[tuple[Hold, Callable[[], object]]] = deque()
         self._handled: dict[Hold, lines.Fields] = {}
         self.acks: list[tuple[Hold, str | None]] = []
@@ -180,7 +179,14 @@ class Claims:
             return
         if fields is not None:
             self._handled[attempt.claim.hold] = fields
-        self.acks.append((attempt.claim.hold, _storable(result)))
+        self.acks.append((attempt.claim.hold, self._storable(attempt.claim, result)))
+
+    def _storable(self, claim: Claim, result: object) -> str | None:
+        encoded, wrong = storable(result)
+        if wrong and claim.queue not in self._told:
+            self._told.add(claim.queue)
+            log.warning(wrong, queue=claim.queue, delivery=f"d{claim.id}")
+        return encoded
 
     def failed(self, attempt: Attempt, error: BaseException) -> None:
         """Have the store told with the next claim, and before it."""
@@ -194,7 +200,8 @@ class Claims:
     def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
         claim, handler = attempt.claim, attempt.handler
         # What is not given back would be renewed with what else this worker has in work.
-        if isinstance(error, Cancelled) or attempt.tenure.lost:
+        cancelled = any(isinstance(each, Cancelled) for each in leaves(error))
+        if cancelled or attempt.tenure.lost:
             log.warning("handler ended early", **self._took(attempt), error=describe(error))
             return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
         found = verdict(handler, error, claim.attempt)
@@ -252,15 +259,6 @@ def _release(error: BaseException) -> None:
             seen.add(id(each))
             traceback.clear_frames(each.__traceback__)
             left += [each.__context__, each.__cause__]
-
-
-def _storable(result: object) -> str | None:
-    """What of a handler's return value can be kept: JSON of a sensible size."""
-    try:
-        encoded = encode_result(result)
-    except (InvalidInput, LimitExceeded):
-        return None
-    return encoded if encoded is None or len(encoded) <= _MAX_RESULT else None
 
 
 def _log_lost(hold: Hold) -> None:

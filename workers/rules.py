@@ -46,6 +46,8 @@ def verdict(handler: Handler, error: BaseException, attempt: int) -> Verdict:
     """Decide by the most specific class of the error that there is a rule for.
 
     The rules are the handler's own, `Retry` and `Discard`. Nothing that they raise gets out.
+    Of a group each error is judged by itself, unless there is a rule for groups: one that
+    discards makes it a dead letter, else the longest wait counts.
     After ten attempts that nothing bounds the next is at least a second away.
     """
     found = _by_rule(handler, error, attempt)
@@ -55,7 +57,29 @@ def verdict(handler: Handler, error: BaseException, attempt: int) -> Verdict:
     return found
 
 
+def leaves(error: BaseException) -> list[BaseException]:
+    """Return the errors of a group, however deep, or the one that it is."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for each in error.exceptions for leaf in leaves(each)]
+
+
 def _by_rule(handler: Handler, error: BaseException, attempt: int) -> Verdict:
+    for kind in type(error).__mro__:
+        if issubclass(kind, BaseExceptionGroup) and kind in handler.rules:
+            return _by_class(handler, error, attempt)
+    found = [_by_class(handler, each, attempt) for each in leaves(error)]
+    # As long as one of them would fail again the whole would; what discards speaks first.
+    final = [each for each in found if each.retry_after is None]
+    waits = [each.retry_after for each in found if each.retry_after is not None]
+    return Verdict(
+        retry_after=None if final else max(waits),
+        error=error_text("; ".join(each.error for each in final or found)),
+        expected=all(each.expected for each in found),
+    )
+
+
+def _by_class(handler: Handler, error: BaseException, attempt: int) -> Verdict:
     for kind in type(error).__mro__:
         if kind in handler.rules:
             wait = handler.rules[kind]
@@ -64,11 +88,7 @@ def _by_rule(handler: Handler, error: BaseException, attempt: int) -> Verdict:
         if kind is Discard:
             return Verdict(None, error_text(error) or "discarded", expected=True)
         if kind is Retry:
-            asked = getattr(error, "after", None)  # a subclass may have forgotten to set it
-            after = (
-                backoff(handler, attempt) if asked is None else _seconds(asked, handler, attempt)
-            )
-            return Verdict(after, error_text(error), expected=True)
+            return Verdict(_asked(error, handler, attempt), error_text(error), expected=True)
     return Verdict(backoff(handler, attempt), describe(error))
 
 
@@ -117,6 +137,15 @@ def describe(error: BaseException) -> str:
     """Name an error and the line of the handler's own code that it came from."""
     at = place(error)
     return f"{type(error).__name__}: {error_text(error)}{f' ({at})' if at else ''}"
+
+
+def _asked(error: BaseException, handler: Handler, attempt: int) -> float:
+    try:
+        asked = getattr(error, "after", None)  # a subclass may have forgotten to set it
+    except BaseException as wrong:  # noqa: BLE001 - or made it a property that raises
+        log.error("not a delay: the default is used", queue=handler.name, exc_info=wrong)
+        asked = None
+    return backoff(handler, attempt) if asked is None else _seconds(asked, handler, attempt)
 
 
 def _seconds(wait: Wait, handler: Handler, attempt: int) -> float:

@@ -254,7 +254,7 @@ class Worker:
             log.warning(
                 "the handler changed what belongs to its process; it was put back",
                 queue=claim.queue,
-                delivery=claim.id,
+                delivery=f"d{claim.id}",
                 changed=", ".join(news),
             )
 

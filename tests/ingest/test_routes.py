@@ -125,7 +125,7 @@ def test_a_lane_keeps_messages_in_line(app: App) -> None:
     [
         lambda message: message.json()["repository"]["full_name"],
         lambda message: 1 / 0,
-        lambda message: "",
+        lambda message: " \n",
         lambda message: "x" * 513,
         lambda message: "a\nb",
         lambda message: "\ud800",
@@ -146,10 +146,15 @@ def test_a_lane_that_cannot_be_had_makes_a_dead_delivery_and_a_good_answer(
     assert dead.error.startswith("no lane: ")
 
 
-def test_a_lane_of_none_is_no_lane(app: App) -> None:
-    app.on("github", lane=lambda message: None)(first)
+# GROUP-4
+@pytest.mark.parametrize("lane", [lambda message: None, lambda message: "", "", None])
+def test_a_lane_of_none_is_no_lane(app: App, lane: Any) -> None:
+    app.on("github", lane=lane)(first)
 
     assert deliveries(app) == [("first", "ready")]
+    with connect(app.store) as store:
+        (found,) = store.deliveries()
+    assert found.lane is None
 
 
 def test_the_greater_priority_is_claimed_first(app: App) -> None:

@@ -114,6 +114,14 @@ def test_a_claim_that_makes_no_sense_is_refused(queue: Queue, arguments: dict[st
         queue.claim(**arguments)  # type: ignore[arg-type]
 
 
+# GROUP-4
+def test_a_lane_without_a_name_is_no_lane(queue: Queue) -> None:
+    queue.enqueue(b"1", lane="")
+    queue.enqueue_many([{"body": b"2", "lane": ""}, {"body": b"3", "lane": None}])
+
+    assert len(queue.claim(limit=10)) == 3
+
+
 # CLAIM-9
 def test_of_a_lane_one_is_claimed_at_a_time_oldest_first(queue: Queue) -> None:
     for n in range(3):

@@ -175,3 +175,59 @@ def test_a_retry_whose_delay_makes_no_sense_is_still_a_retry() -> None:
 
     assert after(handler(), changed) is not None
     assert after(handler(), Careless()) is not None
+
+
+def group(*errors: BaseException) -> BaseException:
+    return BaseExceptionGroup("of a task group", errors)
+
+
+# GROUP-1
+@pytest.mark.parametrize(
+    "errors",
+    [
+        (Discard("not for us"),),
+        (group(group(Discard("not for us"))),),
+        (ValueError("no"), Discard("not for us")),
+        (Retry(after=5), group(Discard("not for us"))),
+        (SystemExit(3), Discard("not for us")),
+    ],
+)
+def test_a_discard_in_a_group_is_a_discard(errors: tuple[BaseException, ...]) -> None:
+    found = verdict(handler(), group(*errors), 1)
+
+    assert (found.retry_after, found.error) == (None, "not for us")
+
+
+# GROUP-1
+def test_a_group_waits_as_long_as_the_longest_of_its_errors_does() -> None:
+    made = handler(retry_on={KeyError: 30}, backoff=lambda attempt: 7)
+
+    assert verdict(made, group(Retry(after=5, reason="later")), 1) == Verdict(5.0, "later", True)
+    assert after(made, group(Retry(after=5), ValueError("no"))) == 7
+    assert after(made, group(Retry(after=5), group(KeyError("no")), ValueError("no"))) == 30
+    assert not verdict(made, group(Retry(after=5), ValueError("no")), 1).expected
+
+
+# GROUP-2
+def test_classes_of_rules_are_looked_for_in_groups_too() -> None:
+    made = handler(discard_on=[LookupError], retry_on={ConnectionError: 3})
+
+    assert after(made, group(KeyError("no"))) is None
+    assert after(made, group(ConnectionResetError("no"))) == 3
+    assert after(made, group(KeyError("no"), ConnectionResetError("no"))) is None
+    assert after(handler(discard_on=[ExceptionGroup]), group(ValueError("no"))) is None
+    assert after(handler(retry_on={BaseExceptionGroup: 9}), group(Discard())) == 9
+
+
+# GROUP-1
+def test_a_retry_whose_time_cannot_be_asked_for_waits_as_others_do() -> None:
+    class Mute(Retry):
+        @property
+        def after(self) -> float:
+            raise SystemExit(1)
+
+        @after.setter
+        def after(self, value: object) -> None:
+            pass
+
+    assert after(handler(backoff=lambda attempt: 7), Mute()) == 7
