@@ -13,22 +13,16 @@ from ..ingest.request import Event, Handshake, Malformed, Request
 from ..ingest.schemes.naming import named
 from ..ingest.signing import signed
 from ..ingest.source import Source
-from ..store import Claim, Receipt, Store
+from ..store import Store
 from ..store.errors import InvalidInput
-from ..store.message import Delivery
 from ..workers.command import Command
 from ..workers.handler import set_caps
-from ..workers.hooks import Hooks
-from .attempt import attempt
 from .clock import Clock
 from .messages import Body, as_bytes
-from .process import Run, outside_a_loop, process
+from .process import outside_a_loop
 from .result import Result
+from .settling import settle
 from .temporary import temporary_store
-from .tenure import LEASE_SECONDS
-
-_MOST_ATTEMPTS = 10_000
-_MOST_DELIVERIES = 10_000
 
 
 def deliver(
@@ -76,7 +70,7 @@ def deliver(
     def run() -> list[Result]:
         with _opened(app, store, clock) as (target, time):
             receipt = target.engine.enqueue([draft(app, declared, request, found)])[0]
-            return _settle(app, target, time, receipt, attempts)
+            return settle(app, target, time, receipt, attempts)
 
     return outside_a_loop(run)
 
@@ -106,7 +100,7 @@ def enqueue(
     def run() -> list[Result]:
         with _opened(app, store, clock) as (target, time):
             receipt = target.queue(queue).enqueue(as_bytes(body), key=key, headers=headers)
-            return _settle(app, target, time, receipt, attempts)
+            return settle(app, target, time, receipt, attempts)
 
     results = outside_a_loop(run)
     if not results:
@@ -196,75 +190,3 @@ def _end_commands(app: App) -> None:
     for handler in app.handlers.values():
         if isinstance(handler.function, Command):
             handler.function.runner.close()
-
-
-def _settle(
-    app: App, store: Store, clock: Clock | None, receipt: Receipt, attempts: int | None
-) -> list[Result]:
-    most = _MOST_ATTEMPTS if attempts is None else attempts
-    if receipt.status != "accepted":
-        return []
-    newest = store.deliveries(limit=_MOST_DELIVERIES)
-    ids = sorted(each.id for each in newest if each.message_id == receipt.message_id)
-    with process(store, app.hooks if ids else Hooks()) as run:
-        return [_results(app, store, clock, id, most, run) for id in ids]
-
-
-def _results(app: App, store: Store, clock: Clock | None, id: int, most: int, run: Run) -> Result:
-    raised: BaseException | None = None
-    for turn in range(most):
-        delivery = _delivery(store, id)
-        if delivery.state != "ready" or (turn and not _wait(store, clock, delivery)):
-            break
-        claim = _claim(app, store, delivery)
-        if claim is None:
-            break
-        raised = attempt(store, app.handlers[delivery.queue], claim, run)
-    return _result(store, _delivery(store, id), raised)
-
-
-def _delivery(store: Store, id: int) -> Delivery:
-    found = store.delivery(id)
-    assert found is not None
-    return found
-
-
-def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
-    if clock is None:
-        raise InvalidInput(
-            "several attempts need the store's clock, to move it: give clock=", operation="deliver"
-        )
-    if delivery.due_at is not None:
-        clock.advance(max(0.0, delivery.due_at - store.engine.now_ms() / 1000))
-    return True
-
-
-def _claim(app: App, store: Store, delivery: Delivery) -> Claim | None:
-    """Claim this delivery alone; None while its lane, a pause or a cap keeps it back."""
-    limits = {name: handler.limits for name, handler in app.handlers.items()}
-    leases, _ = store.engine.claim(
-        [delivery.queue], limit=10_000, lease_ms=LEASE_SECONDS * 1000, limits=limits
-    )
-    found = None
-    for claim in (Claim(store.engine, leased) for leased in leases):
-        if claim.id == delivery.id:
-            found = claim
-        else:
-            claim.release()
-    return found
-
-
-def _result(store: Store, delivery: Delivery, raised: BaseException | None) -> Result:
-    content = store.content(delivery.id)
-    waits = delivery.state == "ready"
-    due = delivery.due_at
-    now = store.engine.now_ms() / 1000
-    return Result(
-        queue=delivery.queue,
-        state=delivery.state,
-        attempt=delivery.attempt,
-        error=delivery.error,
-        result=None if content is None else content.result,
-        exception=raised,
-        retry_after=None if not waits else 0.0 if due is None else max(0.0, due - now),
-    )

@@ -379,6 +379,28 @@ def test_a_start_that_fails_fails_the_test(app: App) -> None:
         deliver(app, "github", "push", {})
 
 
+# TESTING-13
+def test_the_app_is_told_of_the_dead(app: App) -> None:
+    told: list[Any] = []
+    app.on("github", name="note", max_attempts=2)(_failing(ValueError("boom")))
+    app.on_dead(lambda message, ctx: told.append((message.key, ctx.queue, ctx.attempt)))
+
+    alive = deliver(app, "github", "push", {}, key="d-1")
+    died = deliver(app, "github", "push", {}, key="d-2", attempts=None)
+
+    assert [each.state for each in (*alive, *died)] == ["ready", "dead"]
+    assert told == [("d-2", "note", 2)]
+
+
+# TESTING-13
+def test_being_told_of_the_dead_may_fail_the_test(app: App) -> None:
+    app.on("github", name="note")(_failing(Discard("no")))
+    app.on_dead(_failing(RuntimeError("pager is down")))
+
+    with pytest.raises(RuntimeError, match="pager is down"):
+        deliver(app, "github", "push", {})
+
+
 # TESTING-7
 def test_what_makes_no_sense_is_refused(app: App, tmp_path: Path) -> None:
     app.on("github", name="note")(_failing(ValueError("boom")))

@@ -1,0 +1,112 @@
+"""The deliveries of a message, each tried as often as asked for."""
+
+from __future__ import annotations
+
+from ..ingest import App
+from ..store import Claim, Receipt, Store
+from ..store.errors import InvalidInput
+from ..store.message import DEATHS, Delivery
+from ..workers.hooks import Hooks
+from .attempt import attempt
+from .clock import Clock
+from .process import Run, process
+from .result import Result
+from .tenure import LEASE_SECONDS
+
+_MOST_ATTEMPTS = 10_000
+_MOST_DELIVERIES = 10_000
+
+
+def settle(
+    app: App, store: Store, clock: Clock | None, receipt: Receipt, attempts: int | None
+) -> list[Result]:
+    most = _MOST_ATTEMPTS if attempts is None else attempts
+    """Run what is ready of a message; return what came of each, nothing for a duplicate.
+
+    Args:
+        clock: The store's; None when it cannot be moved.
+        attempts: At most so many for each; None is until its end.
+    """
+    if receipt.status != "accepted":
+        return []
+    newest = store.deliveries(limit=_MOST_DELIVERIES)
+    ids = sorted(each.id for each in newest if each.message_id == receipt.message_id)
+    with process(store, app.hooks if ids else Hooks()) as run:
+        results = [_results(app, store, clock, id, most, run) for id in ids]
+        _call_on_dead(app, store, run)
+        return results
+
+
+def _call_on_dead(app: App, store: Store, run: Run) -> None:
+    """Have the app told of those that have died, as a worker does.
+
+    Raises:
+        BaseException: What its function raised, which a worker would log.
+    """
+    if DEATHS not in app.handlers:
+        return
+    leases, _ = store.engine.claim([DEATHS], limit=10_000, lease_ms=LEASE_SECONDS * 1000)
+    for claim in (Claim(store.engine, leased) for leased in leases):
+        raised = attempt(store, app.handlers[DEATHS], claim, run)
+        if raised is not None:
+            raise raised
+
+
+def _results(app: App, store: Store, clock: Clock | None, id: int, most: int, run: Run) -> Result:
+    raised: BaseException | None = None
+    for turn in range(most):
+        delivery = _delivery(store, id)
+        if delivery.state != "ready" or (turn and not _wait(store, clock, delivery)):
+            break
+        claim = _claim(app, store, delivery)
+        if claim is None:
+            break
+        raised = attempt(store, app.handlers[delivery.queue], claim, run)
+    return _result(store, _delivery(store, id), raised)
+
+
+def _delivery(store: Store, id: int) -> Delivery:
+    found = store.delivery(id)
+    assert found is not None
+    return found
+
+
+def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
+    if clock is None:
+        raise InvalidInput(
+            "several attempts need the store's clock, to move it: give clock=", operation="deliver"
+        )
+    if delivery.due_at is not None:
+        clock.advance(max(0.0, delivery.due_at - store.engine.now_ms() / 1000))
+    return True
+
+
+def _claim(app: App, store: Store, delivery: Delivery) -> Claim | None:
+    """Claim this delivery alone; None while its lane, a pause or a cap keeps it back."""
+    limits = {name: handler.limits for name, handler in app.handlers.items()}
+    leases, _ = store.engine.claim(
+        [delivery.queue], limit=10_000, lease_ms=LEASE_SECONDS * 1000, limits=limits
+    )
+    found = None
+    for claim in (Claim(store.engine, leased) for leased in leases):
+        if claim.id == delivery.id:
+            found = claim
+        else:
+            claim.release()
+    return found
+
+
+def _result(store: Store, delivery: Delivery, raised: BaseException | None) -> Result:
+    content = store.content(delivery.id)
+    waits = delivery.state == "ready"
+    due = delivery.due_at
+    now = store.engine.now_ms() / 1000
+    return Result(
+        queue=delivery.queue,
+        state=delivery.state,
+        attempt=delivery.attempt,
+        error=delivery.error,
+        result=None if content is None else content.result,
+        exception=raised,
+        retry_after=None if not waits else 0.0 if due is None else max(0.0, due - now),
+    )
