@@ -6,11 +6,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...ingest.schemes import scheme_name
+from ...ingest.schemes import key_rule, scheme_name
 from .patterns import why_never
 
 if TYPE_CHECKING:
     from ...ingest import App
+
+# Headers that a proxy or gateway sets anew on every request, so on each try of one event too.
+_SET_ANEW = (
+    "cf-ray",
+    "date",
+    "traceparent",
+    "x-amzn-trace-id",
+    "x-cloud-trace-context",
+    "x-correlation-id",
+    "x-forwarded-for",
+    "x-request-id",
+)
 
 Level = Literal["error", "warning"]
 
@@ -65,7 +77,16 @@ def _of_routes(app: App) -> Iterator[Finding]:
 
 def _of_sources(app: App) -> Iterator[Finding]:
     routed = {route.source for route in app.routes}
-    for name in app.sources:
+    for name, source in app.sources.items():
+        header = (key_rule(source.scheme) or "").removeprefix("header:")
+        if header in _SET_ANEW:
+            yield Finding(
+                "warning",
+                "key_changes",
+                f"the key of source {name!r} is header {header}, which gateways set anew on each "
+                "request: one event that is sent again would be handled again",
+                'take an id that the sender keeps, or key="body"',
+            )
         if name not in routed:
             yield Finding(
                 "warning",

@@ -208,6 +208,24 @@ app.on("github", "push.*", name="action")(mail)
     assert "source 'slack' has no handler" in lines[2]
 
 
+# KEY-7
+def test_a_key_that_is_new_on_each_request_is_a_warning(checked: Command) -> None:
+    shown = checked(
+        GOOD
+        + """
+app.source("a", scheme="hmac", secret="s", key="header:X-Request-Id")
+app.source("b", scheme="hmac", secret="s", key="header:X-Order-Id")
+app.on("a", name="of_a")(mail)
+app.on("b", name="of_b")(mail)
+"""
+    )
+
+    lines = [line for line in shown.out.splitlines() if line.startswith("  warning:")]
+    assert shown.code == 0
+    assert len(lines) == 1
+    assert "the key of source 'a' is header x-request-id" in lines[0]
+
+
 # CHECKAPP-4
 @pytest.mark.parametrize(
     ("scheme", "pattern", "never"),
