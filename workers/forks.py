@@ -15,6 +15,7 @@ _MOST_FDS = 16
 # What a child can be asked to be.
 FORK = b"fork"
 PRELOAD = b"preload"
+APART = b"apart"
 
 
 def ask(line: socket.socket, fds: list[int], what: bytes = FORK) -> int:

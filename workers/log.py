@@ -40,7 +40,8 @@ class Log:
     def __init__(self) -> None:
         self._stream = LogStream()
         self._render: Callable[[Fields], str] = render_json
-        self._least = LEVELS.index("warning")  # in a program of one's own
+        self._least = LEVELS.index("info")
+        self._configured = False
 
     def configure(self) -> None:
         """Write to stderr as it is now, whatever later becomes of sys.stderr.
@@ -51,14 +52,18 @@ class Log:
         self._stream.open()
         level = os.environ.get(LEVEL, "").lower()
         self._least = LEVELS.index(level if level in LEVELS else "info")
+        self._configured = True
         people = self._stream.is_terminal
         format = os.environ.get(FORMAT) or ("console" if people else "json")
         colors = people and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._render = _for_people(colors) if format == "console" else render_json
 
     def writes(self, level: str) -> bool:
-        """True when lines of this level are written."""
-        return LEVELS.index(level) >= self._least
+        """True when lines of this level, one for each message, are wanted.
+
+        In a program of one's own, which has not configured this log, they are not.
+        """
+        return self._configured and LEVELS.index(level) >= self._least
 
     def debug(self, event: str, **fields: object) -> None:
         """Write what helps to find a fault."""

@@ -2,7 +2,7 @@
 
 What it has imported is what they run until the next reload, whatever becomes of the files.
 An app that starts threads or opens connections while it is imported cannot be shared by
-fork, so then each process imports it for itself.
+fork, so then each process imports it for itself, from the sources as they were.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import birth, forks
+from . import birth, forks, sources
 from .handler import Application
 from .log import configure, log
 from .memory import resident_bytes
@@ -84,6 +84,7 @@ class Preload:
         self.why = ""
         self.handlers: list[str] = []
         self.too_big = False
+        self._sources: int | None = None
         self._most_memory = wanted.most_memory
         self._template = template
         self._give_up_at = time.monotonic() + wanted.seconds
@@ -111,9 +112,11 @@ class Preload:
         """Take in how the loading has ended, or that the process is gone."""
         assert self.line is not None
         try:
-            said = json.loads(self.line.recv(65_536) or b"{}")
+            heard, fds, _, _ = socket.recv_fds(self.line, 65_536, 1)
+            said = json.loads(heard or b"{}")
         except OSError:
-            said = {}
+            said, fds = {}, []
+        self._sources = fds[0] if fds else None
         if not said:
             loading = self.state == "loading"
             self._end("failed", "it ended the process" if loading else "its process was killed")
@@ -143,6 +146,8 @@ class Preload:
         Raises:
             OSError: There is none.
         """
+        if self._sources is not None:
+            return self._template.fork([self._sources, *fds], forks.APART)
         if self.state == "apart":
             return self._template.fork(fds)
         assert self.line is not None
@@ -155,6 +160,9 @@ class Preload:
     def end(self) -> None:
         """End the process; what was forked from it goes on."""
         self._end("failed", "")
+        if self._sources is not None:
+            os.close(self._sources)
+            self._sources = None
 
     def _end(self, state: str, why: str) -> None:
         self.state, self.why = state, why
@@ -198,7 +206,12 @@ def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
-    line.send(json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode())
+    said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
+    if state == "apart":
+        with nameless(sources.taken()) as kept:
+            socket.send_fds(line, [said], [kept])
+    else:
+        line.send(said)
     if state == "up":
         forks.serve(line, lambda _, fds: birth.be_born(parent, fds, prepared=True))
 
@@ -265,10 +278,17 @@ def _harmless(fd: int, what: str) -> bool:
     return appended or what in _HARMLESS
 
 
+def _apart(parent: int, fds: list[int]) -> None:
+    """Be a process that imports the app from the sources of the first descriptor."""
+    sources.keep(fds[0])
+    birth.be_born(parent, fds[1:])
+
+
 # What the template is asked for by this name.
 CALLS: dict[bytes, Callable[[int, list[int]], None]] = {
     forks.FORK: birth.be_born,
     forks.PRELOAD: begin,
+    forks.APART: _apart,
 }
 
 

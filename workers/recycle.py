@@ -7,11 +7,14 @@ import time
 from dataclasses import dataclass
 
 from ..store.jitter import jitter
+from .log import log
 from .memory import resident_bytes
 
 _LOOK_SECONDS = 0.1
 # Of a pool that began together, not all should end together.
 _EARLIEST = 0.9
+# Of a worker that begins too big, so that it does something before it is replaced.
+_ROOM = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Age:
         self._max_memory = _jittered(recycle.max_memory)
         self._max_age = _jittered(recycle.max_age)
         self._started = time.monotonic()
+        self._spare_the_fresh()
         self._look_at = self._started
 
     def why(self, handled: int) -> str | None:
@@ -53,6 +57,17 @@ class Age:
         if resident is not None and resident >= self._max_memory:
             return f"it has {resident // 2**20} MiB of memory"
         return None
+
+    def _spare_the_fresh(self) -> None:
+        """Raise a bound on memory that a worker has reached before its first message."""
+        size = resident_bytes(os.getpid())
+        if self._max_memory is not None and size is not None and size >= self._max_memory:
+            self._max_memory = size * _ROOM
+            log.warning(
+                "max-memory is below the size of a fresh worker: it is replaced later",
+                fresh_mebibytes=size >> 20,
+                bound_mebibytes=int(self._max_memory) >> 20,
+            )
 
 
 def _jittered(bound: float | None) -> float | None:

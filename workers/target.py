@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ..store.errors import InvalidInput
+from . import sources
 
 # Where the code that asks for a line of the user's own is: Python's, and this package's.
 _NOT_THEIRS = (
@@ -64,6 +65,8 @@ class Target:
 
 def _from_file(place: str) -> ModuleType:
     path = Path(place).resolve()
+    if (kept := sources.kept.name_of(str(path))) is not None:
+        return importlib.import_module(kept)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {place}")
     name = _name_for(path)

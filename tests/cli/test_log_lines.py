@@ -7,8 +7,12 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
+import pty
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -216,3 +220,35 @@ def test_the_level_and_the_format_are_options_and_variables(folder: Path) -> Non
     assert not set(console) & set("\x1b╭│╰─")
     assert len(console.splitlines()) < 50
     assert run("work", "hooks.py", "--log-level", "loud", cwd=folder).complains(2)
+
+
+ONE_LINE = "from fencepost.workers import log; log.configure(); log.log.info('hello')"
+
+
+# LOG-6
+@pytest.mark.parametrize(
+    ("environment", "colored", "json_line"),
+    [
+        ({}, True, False),
+        ({"NO_COLOR": "1"}, False, False),
+        ({"TERM": "dumb"}, False, False),
+        ({"FENCEPOST_LOG_FORMAT": "json"}, False, True),
+    ],
+)
+def test_a_terminal_has_colors_unless_they_are_not_wanted(
+    environment: dict[str, str], colored: bool, json_line: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    subprocess.run(
+        [sys.executable, "-c", ONE_LINE],
+        stderr=theirs,
+        env={**plain, "TERM": "xterm", **environment},
+        check=True,
+    )
+    os.close(theirs)
+    said = os.read(ours, 4096)
+    os.close(ours)
+    assert b"hello" in said
+    assert (b"\x1b" in said) is colored
+    assert said.startswith(b"{") is json_line

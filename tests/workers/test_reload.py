@@ -242,9 +242,18 @@ def test_an_app_that_cannot_be_forked_is_imported_by_each_worker(folder: Path) -
         assert "threads" in str(line["why"])
         assert pool.result() == "one!"
         (folder / "hooks.py").write_text("def (")
+        (folder / "helper.py").unlink()
         before = pool.pids(2)
         pool.reload("not reloaded: the old code goes on")
         assert pool.pids(2) == before
+        pool.kill_all()
+        pool.pids(2)
+        assert pool.result() == "one!"
+
+        (folder / "hooks.py").write_text(APP + THREADED)
+        (folder / "helper.py").write_text("VERSION = 'number two'")
+        pool.reload("reloaded")
+        assert pool.result() == "number two!"
 
 
 # RELOAD-5
