@@ -35,6 +35,7 @@ from . import copying, damage, faults, files, forks, libraries, opening, recover
 from .checkpoint import Checkpointer, Report
 from .faults import translate
 from .gate import Gate
+from .lockwatch import Lockwatch
 from .place import Place
 from .readers import Readers
 from .warden import Warden
@@ -44,6 +45,8 @@ __all__ = ["Door", "Write"]
 
 # The next to open reads a WAL that was left, so nobody waits long to take it away.
 _CLOSE_SECONDS = 0.5
+
+_TRESPASS_SECONDS = 0.001
 
 
 class Door:
@@ -75,6 +78,7 @@ class Door:
         self._block: Block | None = None
         self._broken = False
         self._at_rest = False
+        self._commits = b""  # SQLite's counter of them when the transaction began
         if forks.inherited(files.identity(path)):
             raise faults.forked(self.path)
         self._gate = Gate(path + "-gate")
@@ -355,11 +359,17 @@ class Door:
             self.on_died(write.died)
 
     def _begin(self, operation: str, started: float, deadline: float) -> Write:
+        # To SQLite's lock another library in this process is no other; it is to us.
+        while (watch := self._watch) is not None and watch.is_written_here():
+            if time.monotonic() >= deadline:
+                raise faults.busy(operation, self.path, started)
+            time.sleep(_TRESPASS_SECONDS)
         self._connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
         try:
             self._connection.execute("begin immediate")
         except apsw.Error as error:
             raise translate(error, operation, self.path, time.monotonic() - started) from error
+        self._commits = b"" if watch is None else watch.commits()
         self.writing = Write(self, self._connection, self._warden, self._anchor.now_ms(), operation)
         return self.writing
 
@@ -376,6 +386,8 @@ class Door:
     def _commit(self, operation: str) -> None:
         if not self._is_sound:  # another process may be writing by now
             raise faults.unlocked(operation, self.path)
+        if (watch := self._watch) is not None and watch.commits() != self._commits:
+            raise faults.trespassed(operation, self.path)
         try:
             self._connection.execute("commit")
         except apsw.BusyError as error:  # a reader of a foreign kind; the transaction is whole
@@ -418,6 +430,11 @@ class Door:
                     self._break()
             finally:
                 self._mutex.release()
+
+    @property
+    def _watch(self) -> Lockwatch | None:
+        ticket = self._warden.ticket
+        return None if ticket is None else ticket.store.watch
 
     @property
     def _is_sound(self) -> bool:

@@ -104,6 +104,17 @@ def unlocked(operation: str, path: str) -> StoreFailed:
     )
 
 
+def trespassed(operation: str, path: str) -> StoreFailed:
+    """Return the error for what another library has written within our transaction."""
+    return StoreFailed(
+        f"{path}: another SQLite library in this process has written to the store while this"
+        f" {operation} had the write lock. The {operation} was not done. Write with"
+        " store.transaction(), or in a separate process",
+        operation=operation,
+        path=path,
+    )
+
+
 def forked(path: str) -> ForkedStore:
     """Return the error for a store that was opened before a fork."""
     return ForkedStore(

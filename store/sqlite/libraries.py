@@ -49,16 +49,16 @@ class OpenStore:
         self.path = path
         self.tickets: weakref.WeakSet[Ticket] = weakref.WeakSet()
         self.lost = False
-        self._watch: Lockwatch | None = None
+        self.watch: Lockwatch | None = None
         self._identities: dict[tuple[int, int], str] = {}
 
     def __del__(self) -> None:
-        if self._watch is not None:
-            self._watch.close()
+        if self.watch is not None:
+            self.watch.close()
 
     def has_locks(self) -> bool:
         """True while the connections of this process have the locks that they took."""
-        self.lost = self.lost or self._watch is None or not self._watch.has_all()
+        self.lost = self.lost or self.watch is None or not self.watch.has_all()
         return not self.lost
 
     def look(self) -> None:
@@ -68,9 +68,9 @@ class OpenStore:
         if self.tickets:
             self.has_locks()
             return
-        if self._watch is not None:
-            self._watch.close()
-        self._watch, self.lost = Lockwatch(self.path), False
+        if self.watch is not None:
+            self.watch.close()
+        self.watch, self.lost = Lockwatch(self.path), False
 
     def has_locks_on(self, identity: tuple[int, int]) -> bool:
         """True for a file that SQLite holds locks on."""

@@ -18,6 +18,7 @@ import os
 import random
 import struct
 import sys
+from collections.abc import Callable
 
 # struct flock: l_type, l_whence, l_start, l_len, l_pid; fcntl(2).
 _FLOCK = struct.Struct("hhqqi")
@@ -26,6 +27,11 @@ _UNLOCKED = struct.pack("h", fcntl.F_UNLCK)
 # Beyond all bytes that SQLite locks (0x40000000 and the 510 behind it, and 120 to 128 of the
 # -shm), and another one in each process.
 _FIRST, _LAST = 2**40, 2**62
+
+# Of the -shm: the byte that a writer locks, and the counter of commits in the header;
+# sqlite.org/walformat.html 2.3 and 2.1.
+_ASK_WRITE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 120, 1, 0)
+_COUNTER_AT, _COUNTER_BYTES = 8, 4
 
 _WATCHED = ("", "-shm") if sys.platform == "linux" else ()
 
@@ -57,6 +63,22 @@ class Lockwatch:
         except OSError:  # somebody has closed all descriptors
             return False
         return True
+
+    def is_written_here(self) -> bool:
+        """True while some connection of this very process holds SQLite's write lock."""
+        answer = self._of_shm(lambda fd: fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _ASK_WRITE))
+        kind, *_, pid = _FLOCK.unpack(answer) if answer else (fcntl.F_UNLCK, 0)
+        return bool(kind != fcntl.F_UNLCK and pid == os.getpid())
+
+    def commits(self) -> bytes:
+        """Return SQLite's counter of commits, which no other's may change while one writes."""
+        return self._of_shm(lambda fd: os.pread(fd, _COUNTER_BYTES, _COUNTER_AT))
+
+    def _of_shm(self, ask: Callable[[int], bytes]) -> bytes:
+        for fd in list(self._files)[1:]:
+            with contextlib.suppress(OSError):
+                return ask(fd)
+        return b""
 
     def close(self) -> None:
         """Close the files, and with them drop every lock that the process has on them."""

@@ -6,7 +6,7 @@ import _sqlite3
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -39,13 +39,20 @@ def copy(path: str | Path, to: str | Path) -> None:
 
 def query(path: str | Path, sql: str) -> None:
     """Have the library behind Python's sqlite3 module open a database, run `sql` and close it."""
+    with database(path) as run:
+        run(sql)
+
+
+@contextlib.contextmanager
+def database(path: str | Path) -> Iterator[Callable[[str], int]]:
+    """Have that library open a database; run(sql) returns its code, 0 for done."""
     library = _library()
-    database = ctypes.c_void_p()
+    opened = ctypes.c_void_p()
     try:
-        if library.sqlite3_open(os.fsencode(path), ctypes.byref(database)) == 0:
-            library.sqlite3_exec(database, sql.encode(), None, None, None)
+        code = library.sqlite3_open(os.fsencode(path), ctypes.byref(opened))
+        yield lambda sql: code or library.sqlite3_exec(opened, sql.encode(), None, None, None)
     finally:
-        library.sqlite3_close(database)
+        library.sqlite3_close(opened)
 
 
 def _library() -> ctypes.CDLL:

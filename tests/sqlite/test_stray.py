@@ -187,6 +187,33 @@ def test_a_store_waits_for_the_transaction_of_another_before_it_takes_locks_anew
         assert one.read("select key from fp_message") == [("k",)]
 
 
+# FOREIGN-8
+def test_a_library_that_writes_within_a_transaction_is_found_out(
+    store: Store, address: str
+) -> None:
+    with unseen.database(address) as run:
+        with pytest.raises(StoreFailed, match="another SQLite library"), store.transaction():
+            store.queue("mail").enqueue(b"", key="mine")
+            assert run("begin immediate; create table theirs (x); commit") == 0
+
+        assert store.queue("mail").enqueue(b"", key="mine").status == "accepted"
+
+    assert store.read("select count(*) from theirs") == [(0,)]
+    assert store.read("pragma integrity_check") == [("ok",)]
+
+
+# FOREIGN-8
+def test_a_library_that_has_the_write_lock_is_waited_for(address: str) -> None:
+    with connect(address, busy_timeout=0.1) as store, unseen.database(address) as run:
+        assert run("begin immediate") == 0
+
+        with pytest.raises(StoreBusy):
+            store.queue("mail").enqueue(b"", key="k")
+        assert run("create table theirs (x); commit") == 0
+
+        assert store.queue("mail").enqueue(b"", key="k").status == "accepted"
+
+
 _LIBRARY = """
 import sys
 from fencepost import StoreFailed, connect
