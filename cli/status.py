@@ -20,6 +20,7 @@ from .workers import COLUMNS, rows
 
 _COUNTS = ("ready", "scheduled", "leased", "done", "dead", "cancelled")
 _MOST_EVENTS = 10  # in the table; --json has all
+_MOST_LETTERS = 60
 _POOL = ("pool", "pid", "host", "state", "size", "queues")
 
 
@@ -104,7 +105,7 @@ def _warnings(
     for queue in unserved:
         yield f"unserved: queue {queue.queue} holds {queue.waiting + queue.leased}, and has no pool"
     for event in unrouted[:_MOST_EVENTS]:
-        name = event.event or "(no event)"
+        name = event.event[:_MOST_LETTERS] or "(no event)"
         yield f"unrouted: {event.count} of {event.source}, {name}, since {iso(event.oldest_at)}"
     if len(unrouted) > _MOST_EVENTS:
         yield f"unrouted: {sum(each.count for each in unrouted)} in all, of {len(unrouted)} events"

@@ -10,6 +10,7 @@ from ..workers.log import log
 
 # Event names come from senders, so there may be any number of them.
 _MOST_NAMES = 1_000
+_MOST_LETTERS = 200
 
 _unrouted: set[tuple[str | None, str]] = set()
 
@@ -39,9 +40,8 @@ def noted(draft: Draft, receipt: Receipt, began: float) -> None:
 
 
 def _note_unrouted(draft: Draft, who: Mapping[str, object]) -> None:
-    name = (draft.source, draft.event)
+    event = draft.event[:_MOST_LETTERS]
+    name = (draft.source, event)
     if name not in _unrouted and len(_unrouted) < _MOST_NAMES:
         _unrouted.add(name)
-        log.warning(
-            "no route matches this event: its messages are kept", event_name=draft.event, **who
-        )
+        log.warning("no route matches this event: its messages are kept", event_name=event, **who)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .errors import FencepostError
 from .probe import ProbeStep
 from .store import Store
 
@@ -10,37 +11,47 @@ MANY_CONFLICTS = 10
 MANY_OF_KEYS = 0.01
 
 _MOST_NAMED = 10
+_MOST_LETTERS = 60  # of an event's name, which may be any text
 
 
 def neglected(store: Store) -> list[ProbeStep]:
     """Return a step for each kind: a warning where there is something to do."""
-    return [_unserved(store), _unrouted(store), _conflicts(store)]
+    steps = []
+    for name, look in _LOOKS.items():
+        try:
+            detail, warning = look(store)
+        except FencepostError as error:
+            steps.append(ProbeStep(name, False, str(error)))
+        else:
+            steps.append(ProbeStep(name, True, detail, warning))
+    return steps
 
 
-def _unserved(store: Store) -> ProbeStep:
+def _unserved(store: Store) -> tuple[str, bool]:
     found = [f"{each.queue} ({each.waiting + each.leased})" for each in store.unserved()]
     if not found:
-        return ProbeStep("unserved queues", True, "a running pool serves every queue with work")
-    detail = (
+        return "a running pool serves every queue with work", False
+    return (
         f"no running pool serves {_listed(found)}: run one that does, or `fencepost messages"
         " move --from Q --to Q`"
-    )
-    return ProbeStep("unserved queues", True, detail, warning=True)
+    ), True
 
 
-def _unrouted(store: Store) -> ProbeStep:
+def _unrouted(store: Store) -> tuple[str, bool]:
     counts = store.unrouted_counts()
     if not counts:
-        return ProbeStep("unrouted messages", True, "every message had a route")
-    found = [f"{each.source}: {each.event or 'no event'} ({each.count})" for each in counts]
-    detail = (
+        return "every message had a route", False
+    found = [
+        f"{each.source}: {each.event[:_MOST_LETTERS] or 'no event'} ({each.count})"
+        for each in counts
+    ]
+    return (
         f"no route matches {_listed(found)}: add one, then `fencepost messages replay` them;"
         " `fencepost messages list --unrouted` shows them"
-    )
-    return ProbeStep("unrouted messages", True, detail, warning=True)
+    ), True
 
 
-def _conflicts(store: Store) -> ProbeStep:
+def _conflicts(store: Store) -> tuple[str, bool]:
     """Name the sources whose key is hardly a key."""
     many = []
     for each in store.conflicts():
@@ -48,12 +59,18 @@ def _conflicts(store: Store) -> ProbeStep:
         if each.conflicts >= MANY_CONFLICTS and each.conflicts > MANY_OF_KEYS * keys:
             many.append(f"{each.source} ({each.conflicts}, {keys} keys known, last {each.key!r})")
     if not many:
-        return ProbeStep("conflicts", True, "no source sends many known keys with another body")
-    detail = (
+        return "no source sends many known keys with another body", False
+    return (
         f"known keys came with another body, and were not handled, from {_listed(many)}:"
         " what its key= names does not tell its messages apart"
-    )
-    return ProbeStep("conflicts", True, detail, warning=True)
+    ), True
+
+
+_LOOKS = {
+    "unserved queues": _unserved,
+    "unrouted messages": _unrouted,
+    "conflicts": _conflicts,
+}
 
 
 def _listed(found: list[str]) -> str:

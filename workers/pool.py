@@ -19,13 +19,13 @@ from .command import Commands
 from .damage import Damage
 from .handler import Application, set_caps
 from .incarnation import Role
-from .log import log
 from .preload import Wanted
 from .recycle import Recycle
 from .sizing import Sizing
 from .source_files import SourceFiles
 from .supervisor import Supervisor
 from .target import Target
+from .unserved import AT_END, AT_START, name_unserved
 
 # The supervisor has more to do than to wait for the store.
 _PATIENCE_SECONDS = 1.0
@@ -117,7 +117,7 @@ def run_pool(
         pool = None
         if options.workers is not None:
             pool = store.engine.pools.begin(names, sizing.size, patience=asked)
-            _name_unserved(store, "queues hold work and no running pool serves them")
+            name_unserved(store.engine, AT_START)
         supervisor = Supervisor(
             store,
             keeping,
@@ -148,7 +148,7 @@ def run_pool(
         try:
             ended_well = supervisor.run()
             if options.drain:
-                _name_unserved(store, "queues still hold work: this pool does not serve them")
+                name_unserved(store.engine, AT_END)
             return ended_well
         finally:
             _end(store, pool)
@@ -172,13 +172,6 @@ def _is_drained(store: Store, app: Application, names: Sequence[str], damage: Da
     except FencepostError as error:
         damage.met(error)
         return False  # asked again soon
-
-
-def _name_unserved(store: Store, what: str) -> None:
-    with contextlib.suppress(FencepostError):  # for the eye only
-        if found := store.unserved():
-            named = [f"{each.queue} ({each.waiting + each.leased})" for each in found]
-            log.warning(what, queues=", ".join(named))
 
 
 def _end(store: Store, pool: int | None) -> None:

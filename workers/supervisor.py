@@ -26,6 +26,7 @@ from .source_files import LOOK_SECONDS, SourceFiles
 from .strays import Strays
 from .template import MAX_FAILURES, Template
 from .terminal import Terminal
+from .unserved import AT_START, name_unserved
 
 _DONE_SECONDS = 0.1
 _TELL_SECONDS = 30.0
@@ -390,6 +391,8 @@ class Supervisor:
             self._told = None
             self._tell_at = time.monotonic() + 1  # for the eye only
         else:
+            if self._told is not None and says[2] != self._told[2]:
+                name_unserved(self._engine, AT_START)  # a reload may have renamed a handler
             self._told = says
             self._tell_at = time.monotonic() + _TELL_SECONDS
 

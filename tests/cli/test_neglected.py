@@ -9,6 +9,7 @@ import pytest
 
 from fencepost import Store, connect
 
+from ..sqlite.inside import connection
 from ..store.test_redelivery import claim, deliver
 from .command import Command
 
@@ -92,3 +93,18 @@ def test_conflicts_are_shown_and_doctor_names_a_source_that_has_many(
     assert "github (10, 1 keys known" in step["detail"]
     assert "few" not in step["detail"]
     assert "fine" not in step["detail"]
+
+
+# UNSERVED-3
+def test_a_look_that_fails_is_a_finding_and_hides_no_other(opened: Store, command: Command) -> None:
+    deliver(opened, ())
+    opened.engine.pools.begin(["mail"], 1)
+    connection(opened).execute("update fp_pool set queues = '{'")
+
+    doctor = command("doctor", "--json")
+
+    steps = {step["name"]: step for step in doctor.json()["steps"]}
+    assert doctor.code == 1
+    assert not steps["unserved queues"]["ok"]
+    assert "github: push (1)" in steps["unrouted messages"]["detail"]
+    assert steps["integrity"]["ok"]

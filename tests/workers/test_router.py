@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,23 @@ def test_a_queue_of_another_running_pool_is_served(folder: Path) -> None:
 
     assert ended.code == 0
     assert "queues" not in ended.err
+
+
+# UNSERVED-4
+def test_a_reload_that_renames_a_handler_names_the_queue_it_leaves(folder: Path) -> None:
+    Path("app.py").write_text(APP + 'app.task("old")(note)')
+
+    with (
+        running(command_line("work", "app.py", "--workers", "2"), cwd=folder) as pool,
+        connect("hooks.db") as store,
+    ):
+        line_of(pool)
+        store.queue("old").enqueue(b"", delay=3600)
+        assert store.unserved() == []
+        Path("app.py").write_text(APP + 'app.task("new")(note)')
+        pool.send_signal(signal.SIGHUP)
+
+        wait_until(lambda: '"old (1)"' in Path("stderr").read_text(), "the log names it")
+
+        assert [each.queue for each in store.unserved()] == ["old"]
+        assert [each.queues for each in store.pools()] == [("new",)]
