@@ -20,15 +20,16 @@ _MOST_AT_ONCE = 1000
 
 
 class Asgi:
-    """POST /in/<source>, GET /healthz, GET /readyz, below scope["root_path"].
+    """POST /in/<source>, GET /healthz, GET /readyz, wherever it is mounted.
 
     The store is opened at the startup where a server or framework tells of it, else at the
     first request.
     """
 
-    def __init__(self, app: Declared, opened: Opened) -> None:
+    def __init__(self, app: Declared, opened: Opened, *, mounted: bool = True) -> None:
         self.app = app
         self.opened = opened
+        self._mounted = mounted
         self._at_once = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,8 +62,8 @@ class Asgi:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        mount = scope.get("root_path") or ""
-        found = route(self.app.sources, scope["method"], _path(scope), mount)
+        sources, path = self.app.sources, _path(scope)
+        found = route(sources, scope["method"], path, mounted=self._mounted)
         if isinstance(found, Answer):
             return refusals.note(None, found)
         if isinstance(found, str):

@@ -25,7 +25,7 @@ _UNPREFIXED = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 
 class Wsgi:
-    """POST /in/<source>, GET /healthz, GET /readyz, below SCRIPT_NAME.
+    """POST /in/<source>, GET /healthz, GET /readyz, wherever it is mounted.
 
     The store is opened at the first request of each process.
     """
@@ -49,7 +49,7 @@ class Wsgi:
             self._app.sources,
             environ["REQUEST_METHOD"],
             _text(environ.get("PATH_INFO", "")),
-            _text(environ.get("SCRIPT_NAME", "")),
+            mounted=True,
         )
         if isinstance(found, Answer):
             return refusals.note(None, found)

@@ -61,9 +61,13 @@ class Stream(io.RawIOBase):
         ("/in", "/in/in/github"),
         ("/in", "/in/github"),
         ("/ö", "/ö/in/github"),
+        ("", "/hooks/in/github"),
+        ("/api", "/api/hooks/in/github"),
     ],
 )
-def test_the_mount_may_be_left_in_the_path_or_taken_off(app: App, mount: str, path: str) -> None:
+def test_the_mount_may_be_told_or_not_left_in_the_path_or_taken_off(
+    app: App, mount: str, path: str
+) -> None:
     raw = {"SCRIPT_NAME": mount.encode().decode("latin-1")}
     sent = path.encode().decode("latin-1")
     headers = github(key="1")
@@ -80,16 +84,17 @@ def test_the_mount_may_be_left_in_the_path_or_taken_off(app: App, mount: str, pa
 @pytest.mark.parametrize(
     ("mount", "path"),
     [
-        ("", "/hooks/in/github"),
-        ("/hooks", "/other/in/github"),
         ("/hooks", "/hooks/github"),
         ("/hooks", "/hooks/in/github/"),
+        ("/hooks", "/hooks/in/github/x"),
+        ("/hooks", "/hooks/in/other"),
         ("/hooks", "/hooksin/github"),
         ("/hooks", "/hooks/in/"),
+        ("/hooks", "in/github/healthz/"),
         ("/hooks", ""),
     ],
 )
-def test_what_is_not_below_the_mount_is_404(app: App, mount: str, path: str) -> None:
+def test_what_is_nothing_of_ours_below_the_mount_is_404(app: App, mount: str, path: str) -> None:
     by_asgi = post_asgi(app.asgi(), path, b"{}", github(), root_path=mount)
     by_wsgi = call_wsgi(app.wsgi(), path, b"{}", github(), SCRIPT_NAME=mount)
 
