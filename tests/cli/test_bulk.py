@@ -140,6 +140,17 @@ def test_yes_asks_nothing(store: Store, path: Path, words: tuple[str, ...]) -> N
     assert store.queue("mail").stats().dead == 0
 
 
+# REPLAY-11
+def test_on_a_terminal_it_shows_how_far_it_is(store: Store, path: Path) -> None:
+    store.queue("mail").enqueue_many({"body": b""} for _ in range(1200))
+
+    terminal = Terminal("messages", "cancel", "--all", "--yes", "--store", str(path))
+
+    shown = terminal.read()
+    assert all(f"{tried} of 1200" in shown for tried in (500, 1000, 1200))
+    assert shown.endswith("cancelled 1200\n")
+
+
 # REPLAY-10
 def test_a_rate_is_kept(store: Store, command: Command) -> None:
     dead(store, "mail", 6)
