@@ -2,10 +2,11 @@
 
 from .claim import Claim
 from .connect import connect
+from .delivery import Outcome
 from .entry import Compared, Entry, Namespace, Observed, Quarantined
 from .keyed import NULL, Keyed
 from .leases import Lease
-from .message import Message, Outcome, QueueStats, Receipt
+from .message import Message, QueueStats, Receipt
 from .once import Once
 from .queue import Queue
 from .store import Store

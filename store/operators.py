@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from . import validate
+from .delivery import Content, Delivery, Moved, Outcome, Stored
 from .engine import Engine
 from .errors import InvalidInput
 from .filter import Filter
-from .message import Content, Delivery, Moved, Outcome, Stored
 from .unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 
 Moment = float | datetime | timedelta

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..ingest import App
 from ..store import Claim, Receipt, Store
+from ..store.delivery import Delivery
 from ..store.errors import InvalidInput
-from ..store.message import DEATHS, Delivery
+from ..store.message import DEATHS
 from ..workers.hooks import Hooks
 from .attempt import attempt
 from .clock import Clock

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ...store import Store, connect
-from ...store.message import Outcome
+from ...store.delivery import Outcome
 from ...store.validate import name
 from ..output import plain, the_store
 from . import bulk, ids

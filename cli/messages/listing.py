@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from ...store import Store, connect
+from ...store.delivery import Delivery
 from ...store.filter import ASKED_STATES
-from ...store.message import Delivery
 from ...store.unserved import Unrouted
 from ..output import age, as_json, iso, print_json, record, the_store
 from ..table import is_terminal, print_table

@@ -12,21 +12,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ..delivery import Content, Delivery, Outcome, Stored
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..filter import Filter
-from ..message import (
-    Caps,
-    Content,
-    Death,
-    Delivery,
-    Draft,
-    Limits,
-    Message,
-    Outcome,
-    QueueStats,
-    Receipt,
-    Stored,
-)
+from ..message import Caps, Death, Draft, Limits, Message, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Parameters, Table, Transaction
 from .keyed import KeyedEngine

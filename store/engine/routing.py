@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from ..message import Address, Message, Outcome
+from ..delivery import Outcome
+from ..message import Address, Message
 from ..unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 
 

@@ -8,21 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ..clock import Clock
+from ..delivery import Content, Delivery, Outcome, Stored
 from ..engine import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..filter import Filter
-from ..message import (
-    Caps,
-    Content,
-    Death,
-    Delivery,
-    Draft,
-    Limits,
-    Outcome,
-    QueueStats,
-    Receipt,
-    Stored,
-)
+from ..message import Caps, Death, Draft, Limits, QueueStats, Receipt
 from ..probe import ProbeReport, ProbeStep
 from ..transaction import Parameters, Table
 from . import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
+from ..delivery import Content, Delivery, Stored
 from ..filter import Filter
-from ..message import Content, Delivery, Stored
 from ..transaction import Row
 from . import bodies, stored
 from .door import Door

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..message import Outcome, queue_scope
+from ..delivery import Outcome
+from ..message import queue_scope
 from . import lanes, operate, queues, retention
 from .delivery import Standing, end_message
 from .door import Write

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..message import Outcome
+from ..delivery import Outcome
 from . import queues
 from .delivery import COLUMNS, Standing, moved, standings
 from .door import Write

@@ -10,8 +10,9 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from ..delivery import Outcome
 from ..errors import StoreCorrupt
-from ..message import Address, Message, Outcome
+from ..message import Address, Message
 from ..unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from . import bodies, conflicts, redelivery, stored
 from .damage import corrupt, tells

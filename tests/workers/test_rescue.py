@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.message import Delivery
+from fencepost.store.delivery import Delivery
 from fencepost.workers.incarnation import End
 from fencepost.workers.page import Work
 from fencepost.workers.rescue import Rescue
