@@ -72,6 +72,8 @@ class Claims:
         self._unsure = False
         self._told: set[str] = set()
         self._endings: deque[tuple[Hold, Callable[[], object]]] = deque()
+        # Of those that are in work, or whose end the store has not been told.
+        self._about: dict[Hold, lines.Fields] = {}
         self._handled: dict[Hold, lines.Fields] = {}
         self.acks: list[tuple[Hold, str | None]] = []
         self.pause = 0.0
@@ -109,10 +111,10 @@ class Claims:
         for hold, _ in self.acks:
             fields = self._handled.pop(hold, None)
             if hold in lost:
-                _log_lost(hold)
+                self._log_lost(hold)
             elif fields is not None:
                 log.info("handled", **fields)
-            self._holdings.drop(handled=hold not in lost)
+            self._drop(hold, handled=hold not in lost)
         self.acks = []
         return [Claim(self._store.engine, leased) for leased in leases]
 
@@ -144,6 +146,7 @@ class Claims:
         tenure = self._holdings.keep(claim.hold, self.asked_ms, handler.timeout)
         context = Context(claim, self._store, tenure, self._watch.interrupts.check)
         attempt = Attempt(claim, handler, context, tenure, interrupt)
+        self._about[claim.hold] = lines.about(claim)
         self._watch.begin(attempt)
         return attempt
 
@@ -173,7 +176,7 @@ class Claims:
         """Have it acked with the next claim."""
         fields = self._took(attempt) if log.writes("info") else None
         if attempt.context.completed:
-            self._holdings.drop(handled=True)
+            self._drop(attempt.claim.hold, handled=True)
             if fields is not None:
                 log.info("handled", **fields)
             return
@@ -193,7 +196,7 @@ class Claims:
         claim = attempt.claim
         if attempt.context.completed:
             log.error("failed after its transaction", **self._took(attempt), exc_info=error)
-            self._holdings.drop(handled=True)
+            self._drop(claim.hold, handled=True)
         else:
             self._endings.append((claim.hold, self._ending(attempt, error)))
 
@@ -224,7 +227,7 @@ class Claims:
             try:
                 end()
             except LeaseLost:
-                _log_lost(hold)
+                self._log_lost(hold)
             except (InvalidInput, LimitExceeded):
                 raise
             except FencepostError as error:
@@ -233,8 +236,16 @@ class Claims:
             self._answered()
             lines.places.pop(hold.id, None)
             self._endings.popleft()
-            self._holdings.drop(handled=False)
+            self._drop(hold, handled=False)
         return True
+
+    def _drop(self, hold: Hold, *, handled: bool) -> None:
+        self._about.pop(hold, None)
+        self._holdings.drop(handled=handled)
+
+    def _log_lost(self, hold: Hold) -> None:
+        about = self._about.get(hold, {"delivery": f"d{hold.id}"})
+        log.warning("lease lost: the outcome is dropped", **about, fence=hold.fence)
 
     def _took(self, attempt: Attempt) -> lines.Fields:
         """Return what a line says of an attempt that has ended."""
@@ -259,7 +270,3 @@ def _release(error: BaseException) -> None:
             seen.add(id(each))
             traceback.clear_frames(each.__traceback__)
             left += [each.__context__, each.__cause__]
-
-
-def _log_lost(hold: Hold) -> None:
-    log.warning("lease lost: the outcome is dropped", delivery=f"d{hold.id}", fence=hold.fence)

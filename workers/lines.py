@@ -54,14 +54,15 @@ def died(deaths: Sequence[Death]) -> None:
 def place(error: BaseException) -> str:
     """Return the last line of the user's own code that an error came through.
 
-    Where it came through none, the last that is not Fencepost's; "" for none of these.
+    Where it came through none, because the app is installed, the first that is not
+    Fencepost's: the handler's; "" for none of these.
     """
     found = other = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = frame.f_code.co_filename
         where = f"{path.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
         if not os.path.realpath(path).startswith(_OURS):
-            other = where
+            other = other or where
             found = where if _is_users(path) else found
     return found or other
 

@@ -13,6 +13,7 @@ from functools import partial
 from multiprocess.connection import Connection
 
 from ..store import Claim, Store
+from . import lines
 from .attempt import Attempt
 from .claims import Claims
 from .coroutines import Coroutines
@@ -253,8 +254,7 @@ class Worker:
             self._told.update((claim.queue, name) for name in news)
             log.warning(
                 "the handler changed what belongs to its process; it was put back",
-                queue=claim.queue,
-                delivery=f"d{claim.id}",
+                **lines.about(claim),
                 changed=", ".join(news),
             )
 
