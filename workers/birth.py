@@ -14,7 +14,7 @@ from multiprocess import process, spawn
 from multiprocess.connection import Connection
 from multiprocess.reduction import ForkingPickler
 
-from . import foreign_lines
+from . import descendants, foreign_lines
 from .orphan import die_with_parent
 from .output import forgive
 from .page import Page
@@ -70,6 +70,7 @@ def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
     """
     die_with_parent(parent)
     os.setsid()  # a handler's killpg, or a Ctrl-C, hits this process and its children, or none
+    descendants.mark()
     description, line, page, stacks, *others = fds
     faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     calm()

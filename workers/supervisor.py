@@ -10,6 +10,7 @@ from multiprocess.connection import wait
 
 from ..store import Store
 from ..store.errors import FencepostError
+from . import descendants
 from .code import Code
 from .crew import Crew
 from .guard import Guard
@@ -163,9 +164,11 @@ class Supervisor:
             if self._terminal.look():
                 log.info("the terminal was closed; the pool goes on without it")
             self._clear()
-            self._strays.reap(
-                [self._template.pid, *self._code.pids, *(each.pid for each in self._all())]
-            )
+            self._strays.reap(self._children)
+
+    @property
+    def _children(self) -> list[int]:
+        return [self._template.pid, *self._code.pids, *(each.pid for each in self._all())]
 
     def _look_for_others(self) -> None:
         if not self._steps:
@@ -320,6 +323,8 @@ class Supervisor:
             for each, end in gone:
                 self._stacks.pop(each.stacks, None)
                 self._damage.found = self._damage.found or each.damage
+                if end.work.claims:
+                    descendants.kill(each.pid, self._children)
                 self._rescue.take(each, end, self._keeper.last(each, end.work))
 
     def _listen(self, signals: Signals) -> None:
