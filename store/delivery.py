@@ -17,6 +17,7 @@ class Delivery:
         due_at: Unix seconds before which it is not claimable, None when it is now.
         holder: The pid of the process that holds it, None when none does.
         crashes: How many workers have crashed that held it and nothing else.
+        origin: The queue that it was first put in, None unless it was moved since.
     """
 
     id: int
@@ -37,6 +38,7 @@ class Delivery:
     expires_at: float | None
     holder: int | None
     crashes: int
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ select
   d.id, d.message_id, d.queue, m.source, m.key, m.event, d.state, d.attempt, d.max_attempts,
   d.fence, d.priority, d.lane, d.error, m.received_at_ms, d.due_at_ms,
   case d.state when 'leased' then d.lease_until_ms end,
-  case d.state when 'leased' then d.holder_pid end, d.crashes
+  case d.state when 'leased' then d.holder_pid end, d.crashes, d.origin
 """
 
 _MATCHING = """

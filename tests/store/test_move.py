@@ -63,6 +63,9 @@ def test_a_handler_sees_the_same_idempotency_key_after_a_move(store: Store, queu
     store.move_many([1], "parcel")
     (after,) = store.queue("parcel").claim()
 
+    listed = store.delivery(1)
+    assert listed is not None
+    assert (listed.queue, listed.origin) == ("parcel", "mail")
     assert (after.queue, after.origin, after.attempt) == ("parcel", "mail", 2)
     assert _idempotency_key(after) == _idempotency_key(before)
 
