@@ -276,7 +276,7 @@ class Store(Operators):
 
         The copy is one file and holds all that was acknowledged before the call. Whoever
         held a lease when it was made has none in it, and its fences go on 2**40 later.
-        Threads that share this store wait for it; other processes do not.
+        Nobody waits for it; while it runs the WAL grows with each write.
 
         Raises:
             InvalidInput, StoreOpenFailed: Nothing can be put there, or something is there.

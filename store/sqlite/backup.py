@@ -28,7 +28,7 @@ def backup(door: Door, dest: str) -> str:
             raise StoreOpenFailed(
                 f"{name} exists; a backup never overwrites", operation="backup", path=real
             )
-    with private_copy(door.copy_to, real, "backup", checksums=door.has_checksums()) as (
+    with private_copy(door.copy_to, real, "backup", checksums=door.has_checksums) as (
         name,
         connection,
     ):

@@ -58,6 +58,7 @@ class Door:
         on_wake: Called after a commit that has given workers something to do.
         exposed: The files that group or others had access to before this opening.
         place: Which files this opening has.
+        has_checksums: Each page of the database carries a checksum.
     """
 
     def __init__(
@@ -101,7 +102,8 @@ class Door:
         self._checkpointer = self._new_checkpointer()
         self.place = Place(path)
         self._warden.ticket = libraries.share(path, self._let_go)
-        self._readers = Readers(path, checksums=page_checksums.has(self._connection))
+        self.has_checksums = page_checksums.has(self._connection)
+        self._readers = Readers(path, checksums=self.has_checksums)
         self._closed = False
         self.on_wake: Callable[[], None] = lambda: None
         self.on_died: Callable[[list[Death]], None] = lambda _: None
@@ -238,23 +240,19 @@ class Door:
                 return report
 
     def copy_to(self, target: apsw.Connection) -> None:
-        """Copy all that is committed, as of one moment; threads that share this door wait."""
+        """Copy all that is committed, as of one moment; nobody waits for it."""
         self.check()
-        with self._mutex:
-            self.check()
-            if self.writing is not None:
-                raise InvalidInput("backup cannot be part of a transaction", operation="backup")
-            self._mend_alone("backup")
-            self.place.require("backup")
-            copying.copy(self._connection, target)
-
-    def has_checksums(self) -> bool:
-        """True when each page of the database carries a checksum."""
-        self.check()
-        with self._mutex:
-            self.check()
-            self._mend_alone("backup")
-            return page_checksums.has(self._connection)
+        writing = self.writing
+        if writing is not None and writing.thread == threading.get_ident():
+            raise InvalidInput("backup cannot be part of a transaction", operation="backup")
+        failed: apsw.Error | None = None
+        with self._reading("backup", alone=True) as warden:
+            try:
+                copying.copy(warden.connection, target)
+            except apsw.Error as error:
+                failed = error
+        if failed is not None:
+            raise failed  # the caller knows which of the two files it is about
 
     def has_moved(self) -> bool:
         """True when SQLite no longer finds its own open file at the path."""

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -239,7 +240,7 @@ def test_a_damaged_store_gives_no_backup(address: str, dest: Path) -> None:
     with connect(address) as store:
         store.queue("mail").enqueue_many([{"body": random.randbytes(3000)} for _ in range(50)])
     with open(address, "r+b") as file:
-        file.seek(40 * 4096)
+        file.seek(-20 * 4096, os.SEEK_END)  # among the bodies
         file.write(b"\xa5" * 4096 * 5)
 
     with connect(address) as store, pytest.raises(StoreCorrupt):
@@ -264,6 +265,18 @@ def test_within_a_transaction_it_is_refused(store: Store, queue: Queue, dest: Pa
         store.backup(dest)
 
     assert _left(dest) == []
+
+
+# READ-3
+def test_nobody_waits_for_anybody_when_a_thread_makes_it(
+    store: Store, queue: Queue, dest: Path
+) -> None:
+    queue.enqueue(b"committed")
+    with ThreadPoolExecutor(1) as pool, store.transaction():
+        queue.enqueue(b"not yet")
+        pool.submit(store.backup, dest).result(timeout=60)
+
+    assert ask(dest, "select count(*) from fp_message") == [(1,)]
 
 
 def test_the_store_is_as_it_was(store: Store, queue: Queue, dest: Path, address: str) -> None:
