@@ -16,6 +16,7 @@ help: ## Print this message
 demo: .venv/ready ## Run the main job: 1,000 signed webhooks, one worker killed half-way
 	$(BIN)/python examples/demo.py
 
+# The tests of the web frameworks build an environment for each in .venvs, once.
 .PHONY: test
 test: .venv/ready ## Run the whole test suite on all cores
 	$(BIN)/pytest -q -n auto

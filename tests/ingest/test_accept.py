@@ -14,7 +14,7 @@ import pytest
 
 from fencepost import App, InvalidInput, connect
 
-from ..processes import running
+from ..processes import line_of, running
 from ..sqlite.holder import foreign_writer
 from .inbox import SECRET, github, nothing, stored
 from .vectors import Headers, sign_slack
@@ -43,47 +43,54 @@ def _slack(body: bytes) -> Headers:
     return sign_slack(SLACK, body.decode(), int(time.time()))
 
 
-Case = Callable[[Post], Iterable[Answered]]
+Case = Callable[[Post, str], Iterable[Answered]]
 
 CASES: dict[str, Case] = {
-    "accepted": lambda post: [post("github", b"{}", github(key="1"))],
-    "duplicate": lambda post: [post("github", b"{}", github(key="1")) for _ in range(2)],
-    "conflict": lambda post: [post("github", b, github(b, key="1")) for b in (b"{}", b'{"n": 1}')],
-    "two": lambda post: [post("github", b"{}", github(key=key)) for key in "12"],
-    "unrouted": lambda post: [post("github", b"{}", github(key="1", event="ping"))],
-    "full": lambda post: [post("github", b"{}", github(key=key, event="full")) for key in "12"],
-    "no such source": lambda post: [post("nobody", b"{}", github(key="1"))],
-    "unsigned": lambda post: [post("github", b"{}", {})],
-    "forged": lambda post: [post("github", b"{}", github(secret="other"))],
-    "no key": lambda post: [post("github", b"{}", github(key=None))],
-    "not JSON": lambda post: [post("github", b"{", github(b"{"))],
-    "no body": lambda post: [post("github", b"", github(b""))],
-    "at the cap": lambda post: [post("github", b'"' + b"x" * 998 + b'"', {})],
-    "over the cap": lambda post: [post("github", b"x" * 1001, github(b"x" * 1001))],
-    "challenge": lambda post: [
+    "accepted": lambda post, k: [post("github", b"{}", github(key=k))],
+    "duplicate": lambda post, k: [post("github", b"{}", github(key=k)) for _ in range(2)],
+    "conflict": lambda post, k: [post("github", b, github(b, key=k)) for b in (b"{}", b'{"n": 1}')],
+    "two": lambda post, k: [post("github", b"{}", github(key=k + key)) for key in "12"],
+    "unrouted": lambda post, k: [post("github", b"{}", github(key=k, event="ping"))],
+    "full": lambda post, k: [
+        post("github", b"{}", github(key=k + key, event="full")) for key in "12"
+    ],
+    "no such source": lambda post, k: [post("nobody", b"{}", github(key=k))],
+    "unsigned": lambda post, k: [post("github", b"{}", {})],
+    "forged": lambda post, k: [post("github", b"{}", github(secret="other"))],
+    "no key": lambda post, k: [post("github", b"{}", github(key=None))],
+    "not JSON": lambda post, k: [post("github", b"{", github(b"{"))],
+    "no body": lambda post, k: [post("github", b"", github(b""))],
+    "at the cap": lambda post, k: [post("github", b'"' + b"x" * 998 + b'"', {})],
+    "over the cap": lambda post, k: [post("github", b"x" * 1001, github(b"x" * 1001))],
+    "challenge": lambda post, k: [
         post("slack", body, _slack(body))
         for body in [b'{"type": "url_verification", "challenge": "3eZ"}']
     ],
-    "certificate": lambda post: [
+    "certificate": lambda post, k: [
         post("slack", b"ssl_check=1", {"content-type": "application/x-www-form-urlencoded"})
     ],
-    "silent": lambda post: [
+    "silent": lambda post, k: [
         post("slack", body, {**_slack(body), "content-type": "application/x-www-form-urlencoded"})
         for body in [b"command=%2Fdeploy&trigger_id=1.2"]
     ],
 }
 
+STATUSES = {200, 400, 401, 404, 413, 503}
+
 
 # ACCEPT-1
-@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
-def test_every_way_in_answers_what_the_receiver_answers(app: App, case: Case) -> None:
-    answers = {}
-    for name, way in WAYS.items():
-        app.store = app.store.removesuffix(".db") + name + ".db"
-        with way(app) as post:
-            answers[name] = list(case(post))
+def test_every_way_in_answers_what_the_receiver_answers(app: App) -> None:
+    answers: dict[str, Any] = {}
+    for way, open_way in WAYS.items():
+        app.store = app.store.removesuffix(".db") + way + ".db"
+        with open_way(app) as post:
+            answers[way] = {name: list(case(post, name)) for name, case in CASES.items()}
 
-    assert {name: found for name, found in answers.items() if found != answers["receiver"]} == {}
+    expected = answers["receiver"]
+    assert {one.status for found in expected.values() for one in found} == STATUSES
+    for way, found in answers.items():
+        different = {name: (found[name], expected[name]) for name in CASES}
+        assert {name: pair for name, pair in different.items() if pair[0] != pair[1]} == {}, way
 
 
 # ACCEPT-2
@@ -253,3 +260,30 @@ print(codes, flush=True)
     assert said == "[0, 0, 0, 0]\n"
     assert stored(Path(app.store)) == 7
     assert not os.path.exists(app.store + "-wal")  # closed at the exit
+
+
+# ACCEPT-7
+def test_what_was_answered_200_outlives_the_process(app: App, tmp_path: Path) -> None:
+    code = f"""
+import itertools, threading
+from fencepost import App
+app = App({app.store!r})
+app.source("github", scheme="github", secret={SECRET!r})
+headers = {github(key=None)!r}
+def post(name):
+    for number in itertools.count():
+        key = f"{{name}}-{{number}}"
+        answer = app.accept("github", headers | {{"x-github-delivery": key}}, b"{{}}")
+        if answer.status == 200:
+            print(key, flush=True)
+for name in "abc":
+    threading.Thread(target=post, args=(name,)).start()
+"""
+    with running(["-c", code], cwd=tmp_path) as process:
+        said = [line_of(process) for _ in range(30)]
+        process.kill()
+        said += process.communicate()[0].split("\n")[:-1]  # the last may be cut
+
+    with connect(app.store) as store, store.transaction() as tx:
+        found = {row[0] for row in tx.execute("select key from fp_message")}
+    assert set(said) <= found
