@@ -60,17 +60,21 @@ def place(error: BaseException) -> str:
     found = other = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = frame.f_code.co_filename
-        where = f"{path.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
-        if not os.path.realpath(path).startswith(_OURS):
+        whose = _whose(path)
+        if whose != "ours":
+            where = f"{path.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
             other = other or where
-            found = where if _is_users(path) else found
+            found = where if whose == "user's" else found
     return found or other
 
 
 @functools.lru_cache(maxsize=1000)
-def _is_users(path: str) -> bool:
-    """True for a file that is neither Python's nor installed."""
-    return not path.startswith("<") and not os.path.realpath(path).startswith(_installed())
+def _whose(path: str) -> str:
+    """Return "ours", "user's", or "" for a file that is Python's or was installed."""
+    real = os.path.realpath(path)
+    if real.startswith(_OURS):
+        return "ours"
+    return "" if path.startswith("<") or real.startswith(_installed()) else "user's"
 
 
 @functools.cache

@@ -84,5 +84,11 @@ def work(message: Message, ctx: Context) -> None:
 
 
 plant_canary()
-_lease = worker_lease()
-_notes = None if _lease is None else _Notes(_lease)
+_notes: _Notes | None = None
+
+
+@app.worker_started
+def begin_notes() -> None:
+    """Begin the history of this worker."""
+    global _notes
+    _notes = _Notes(worker_lease())

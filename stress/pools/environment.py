@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import multiprocess
-
 _CANARY = "FENCEPOST_STRESS_CANARY"
 _LEASE = "FENCEPOST_STRESS_LEASE"
 
@@ -23,8 +21,6 @@ def plant_canary() -> None:
         canaries.plant(name)
 
 
-def worker_lease() -> float | None:
-    """Return the lease of the pool that this process is a worker of; None when it is none."""
-    lease = os.environ.get(_LEASE)
-    working = multiprocess.current_process().name == "fencepost-worker"
-    return None if lease is None or not working else float(lease)
+def worker_lease() -> float:
+    """Return the lease of the pool that this process is a worker of."""
+    return float(os.environ[_LEASE])

@@ -18,7 +18,7 @@ from ...ingest import App
 from ...store import Message
 from ...workers import Context
 from ..history import Recorder
-from .environment import plant_canary, worker_lease
+from .environment import plant_canary
 from .processes import name_of
 
 SYNC, ASYNC, LIMITED = "sync", "async", "limited"
@@ -95,11 +95,11 @@ def _finish(told: dict[str, Any], history: Recorder, message: Message, ctx: Cont
 
 plant_canary()
 _pool = name_of(os.getppid())
-_histories = (
-    {}
-    if worker_lease() is None
-    else {
-        thread: Recorder(Path("history"), f"worker-{name_of(os.getpid())}-{thread}")
-        for thread in ("sync", "async")
-    }
-)
+_histories: dict[str, Recorder] = {}
+
+
+@app.worker_started
+def begin_histories() -> None:
+    """Begin the histories of this worker."""
+    for thread in ("sync", "async"):
+        _histories[thread] = Recorder(Path("history"), f"worker-{name_of(os.getpid())}-{thread}")

@@ -228,9 +228,7 @@ def test_status_shows_the_running_pool(folder: Path) -> None:
 
 def test_an_app_whose_workers_cannot_start_ends_with_1(folder: Path) -> None:
     (folder / "app.py").write_text(
-        APP
-        + "\nimport multiprocess"
-        + "\nif multiprocess.current_process().name == 'fencepost-worker': raise ValueError('no')\n"
+        APP + "\n@app.worker_started\ndef fail():\n    raise ValueError('no')\n"
     )
 
     ended = run("work", "app.py", "--workers", "1", cwd=folder)
