@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Unpack
 from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.message import MAX_BODY_BYTES, Address, LanePolicy, Redelivery
+from ..store.naming import verbs
 from ..store.validate import Duration, count, milliseconds, name
 from ..store.validate import lane_policy as checked_lane_policy
 from ..store.validate import redelivery as checked_redelivery
@@ -36,6 +37,7 @@ NO_KEY = (
 )
 
 
+@verbs
 class App(Embedding, Hooked):
     """What to receive and how to handle it, for one store.
 

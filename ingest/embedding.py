@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from ..store.errors import InvalidInput
+from ..store.naming import verbs
 from .accept import accept, accept_async, no_source
 from .answer import Answer
 from .declared import Declared
@@ -19,6 +20,7 @@ from .web.wsgi import Wsgi
 Bytes = bytes | bytearray | memoryview
 
 
+@verbs
 class Embedding:
     """What an app offers to a web framework.
 

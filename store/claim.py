@@ -11,10 +11,12 @@ from .backoff import backoff_ms
 from .engine import Engine, Hold, Leased
 from .errors import InvalidInput, LimitExceeded
 from .message import MAX_BODY_BYTES, Message
+from .naming import verbs
 from .transaction import Transaction
 from .validate import Duration
 
 
+@verbs
 class Claim:
     """A leased delivery.
 

@@ -8,12 +8,14 @@ from . import sqlite, validate
 from .clock import Clock, SystemClock
 from .engine.upkeep import Adopted, Migration, Restored
 from .errors import InvalidInput
+from .naming import address, named, names_errors
 from .store import Store
 from .validate import Duration
 
 _SQLITE = "sqlite:///"
 
 
+@names_errors("open")
 def connect(
     target: str | os.PathLike[str],
     *,
@@ -58,6 +60,7 @@ def connect(
     return Store(engine)
 
 
+@names_errors("make_folder")
 def make_folder(target: str | os.PathLike[str]) -> str:
     """Make a folder for a store, 0700, where the path has none that is safe; return its path.
 
@@ -72,6 +75,7 @@ def make_folder(target: str | os.PathLike[str]) -> str:
     return sqlite.make_folder(_path(target))
 
 
+@names_errors("migrate")
 def migrate(target: str | os.PathLike[str], *, dry_run: bool) -> Migration:
     """Bring a store to the newest schema, as connect() does; a dry run tries it on a copy.
 
@@ -82,6 +86,7 @@ def migrate(target: str | os.PathLike[str], *, dry_run: bool) -> Migration:
     return sqlite.migrate(_path(target), dry_run=dry_run)
 
 
+@names_errors("quarantine")
 def quarantine(target: str | os.PathLike[str]) -> str:
     """Set a damaged store aside, with all its files; return the name it has now.
 
@@ -107,9 +112,11 @@ def restore(backup: str | os.PathLike[str], target: str | os.PathLike[str]) -> R
         StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: It cannot be
             done; nothing was changed.
     """
-    return sqlite.restore(validate.path(backup, "backup"), _path(target), SystemClock())
+    with named("restore", address(target)):
+        return sqlite.restore(validate.path(backup, "backup"), _path(target), SystemClock())
 
 
+@names_errors("adopt")
 def adopt(target: str | os.PathLike[str]) -> Adopted:
     """Make a copy that other tools made, such as a volume snapshot, a store of its own.
 
@@ -125,10 +132,10 @@ def adopt(target: str | os.PathLike[str]) -> Adopted:
 
 
 def _path(target: str | os.PathLike[str]) -> str:
-    address = validate.path(target, "a store's address")
-    path = address.removeprefix(_SQLITE)
-    if path == address and "://" in address:
+    given = validate.path(target, "a store's address")
+    path = given.removeprefix(_SQLITE)
+    if path == given and "://" in given:
         raise InvalidInput(
-            f"no engine for {address.split('://')[0]}://; use a path or sqlite:///path"
+            f"no engine for {given.split('://')[0]}://; use a path or sqlite:///path"
         )
     return path

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class FencepostError(Exception):
     """The root of all errors raised on purpose.
 
     Attributes:
         code: A stable string, one for each class.
-        operation: The verb that failed, "" when none had begun.
-        path: The store's address, "" when no store was involved.
+        operation: The verb that failed.
+        path: The store's address; "" only where there is none, as of a Retry with a bad time.
     """
 
     code = "error"
@@ -18,6 +20,9 @@ class FencepostError(Exception):
         super().__init__(message)
         self.operation = operation
         self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.args, self.__dict__)
 
 
 class InvalidInput(FencepostError, ValueError):
@@ -221,3 +226,12 @@ class LeaseLost(FencepostError):
         )
         self.what = what
         self.cause = cause
+
+
+def _again(
+    kind: type[FencepostError], args: tuple[Any, ...], facts: dict[str, Any]
+) -> FencepostError:
+    """Make an error that was pickled, whatever it was made with at first."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error

@@ -14,6 +14,7 @@ from .engine import Engine
 from .engine.keyed import Found, Item, Options, Space
 from .entry import OVERFLOWS, Compared, Entry, Namespace, Observed, Overflow
 from .errors import FencepostError, ImportFailed, InvalidInput, LimitExceeded, StoreCorrupt
+from .naming import verbs
 from .tokens import Tokens
 from .validate import Duration
 
@@ -32,6 +33,7 @@ NULL: Final = _Null.NULL
 """What the function given to Keyed.update returns to store JSON null."""
 
 
+@verbs
 class Keyed:
     """A namespace of keyed state. It is made when its options or an entry are first written.
 

@@ -11,6 +11,7 @@ from .engine import Engine
 from .engine.leases import LeaseInfo, Taken
 from .errors import FencepostError, LeaseHeld, LeaseLost
 from .jitter import jitter
+from .naming import named, verbs
 from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
 from .transaction import Transaction
 from .validate import Duration
@@ -22,6 +23,7 @@ _GROWTH = 1.5
 _JITTER = 0.25
 
 
+@verbs
 class Lease:
     """A name that is the caller's for a time.
 
@@ -133,6 +135,7 @@ class Lease:
         return until_ms
 
 
+@verbs
 class Leases:
     """The named leases of a store."""
 
@@ -178,8 +181,9 @@ class Leases:
             LeaseHeld: Somebody else holds it; the block did not run.
             LeaseLost: It was lost before the block ended, and the block raised nothing.
         """
-        ttl_ms = validate.milliseconds(ttl, "ttl", least=LEAST_KEPT_MS)
-        lease = self._acquire(name, ttl_ms, owner, wait)
+        with named("hold", self._engine.path):
+            ttl_ms = validate.milliseconds(ttl, "ttl", least=LEAST_KEPT_MS)
+            lease = self._acquire(name, ttl_ms, owner, wait)
         with lease.kept():
             yield lease
 

@@ -16,6 +16,7 @@ from .engine import Engine
 from .engine.leases import Displaced
 from .engine.once import Claimed, Completed, InWork, KeyHold
 from .errors import FencepostError, InvalidInput, LeaseHeld, StoreCorrupt
+from .naming import named, verbs
 from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
 from .validate import Duration
 from .values import decode
@@ -24,6 +25,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+@verbs
 class Once:
     """What a claim of a key found.
 
@@ -226,22 +228,32 @@ def idempotent(
                 inspect.isasyncgenfunction,
             )
         ):
-            raise InvalidInput(f"{function!r} must be a function that returns when it is done")
+            raise InvalidInput(
+                f"{function!r} must be a function that returns when it is done",
+                operation="idempotent",
+                path=engine.path,
+            )
 
         @functools.wraps(function)
         def run_once(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             name = key(*args, **kwargs)
             if name is None:
-                raise InvalidInput(f"a call for {namespace} has no key, and was not run")
-            once = Once.claim(
-                engine,
-                namespace,
-                name,
-                lease=lease,
-                keep_for=keep_for,
-                payload=None if payload is None else payload(*args, **kwargs),
-                aliases=(),
-            )
+                raise InvalidInput(
+                    f"a call for {namespace} has no key, and was not run",
+                    operation="once",
+                    path=engine.path,
+                )
+            came = None if payload is None else payload(*args, **kwargs)
+            with named("once", engine.path):
+                once = Once.claim(
+                    engine,
+                    namespace,
+                    name,
+                    lease=lease,
+                    keep_for=keep_for,
+                    payload=came,
+                    aliases=(),
+                )
             if once.done:
                 replayed: _R = once.result
                 return replayed
@@ -257,7 +269,8 @@ def idempotent(
             with renewing(engine, once.tenure):
                 try:
                     result = function(*args, **kwargs)
-                    encoded = encode_result(result, "complete")
+                    with named("complete", engine.path):
+                        encoded = encode_result(result, "complete")
                 except BaseException:
                     with suppress(FencepostError):  # its lease ends by itself
                         insist(once.release)

@@ -10,6 +10,7 @@ from .delivery import Content, Delivery, Moved, Outcome, Stored
 from .engine import Engine
 from .errors import InvalidInput
 from .filter import Filter
+from .naming import verbs
 from .unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 
 Moment = float | datetime | timedelta
@@ -18,6 +19,7 @@ Moment = float | datetime | timedelta
 BATCH = 500
 
 
+@verbs
 class Operators:
     """The part of a store that operators use.
 

@@ -21,11 +21,13 @@ from .message import (
     Receipt,
     queue_scope,
 )
+from .naming import verbs
 from .validate import Duration
 
 DEFAULT_LEASE = 30.0
 
 
+@verbs
 class Queue:
     """A named queue of a store. Opening one writes nothing, but for a cap that is new."""
 

@@ -17,6 +17,7 @@ from .errors import InvalidInput
 from .keyed import Keyed
 from .leases import Lease, Leases
 from .message import QueueStats
+from .naming import verbs
 from .once import Once, idempotent
 from .operators import Operators
 from .probe import ProbeReport
@@ -29,6 +30,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
+@verbs
 class Store(Operators):
     """An open store. Threads may share it and take turns; processes may not.
 

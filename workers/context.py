@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from ..store import Claim, Store, Transaction
 from ..store.errors import LeaseLost
+from ..store.naming import verbs
 from ..store.validate import Duration, milliseconds
 from .holdings import Tenure
 
@@ -43,6 +44,7 @@ class Cancelled(BaseException):
     """
 
 
+@verbs
 class Context:
     """One attempt at one delivery.
 

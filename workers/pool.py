@@ -10,6 +10,7 @@ from functools import partial
 from ..store import Store, connect
 from ..store.errors import FencepostError, InvalidInput
 from ..store.message import DEATHS
+from ..store.naming import named
 from ..store.validate import count, milliseconds
 from ..store.worker import MAX_WORKERS
 from . import lines
@@ -95,14 +96,10 @@ def run_pool(
         InvalidInput: A queue has no handler, or there is nothing to do.
         StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy: The store cannot be used.
     """
-    names = list(app.handlers) if options.queues is None else list(options.queues)
+    with named("work", app.store):
+        names = _names(app, options)
     if DEATHS in app.handlers and DEATHS not in names:
         names.append(DEATHS)
-    if unknown := [name for name in names if name not in app.handlers]:
-        raise InvalidInput(f"no handler for {', '.join(unknown)}; there are {_known(app)}")
-    if (options.workers or options.autoscale) and not names:
-        raise InvalidInput("the app has no handlers: nothing for workers to do")
-    options.check()
     asked = milliseconds(app.store_options.get("busy_timeout", 5.0), "busy_timeout") / 1000
     patience = min(_PATIENCE_SECONDS, asked)
     open_store = partial(connect, app.store, **{**app.store_options, "busy_timeout": patience})
@@ -152,6 +149,17 @@ def run_pool(
             return ended_well
         finally:
             _end(store, pool)
+
+
+def _names(app: Application, options: PoolOptions) -> list[str]:
+    """Return the queues that the pool is for, or refuse what makes no sense."""
+    names = list(app.handlers) if options.queues is None else list(options.queues)
+    if unknown := [name for name in names if name not in app.handlers]:
+        raise InvalidInput(f"no handler for {', '.join(unknown)}; there are {_known(app)}")
+    if (options.workers or options.autoscale) and not names:
+        raise InvalidInput("the app has no handlers: nothing for workers to do")
+    options.check()
+    return names
 
 
 def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:

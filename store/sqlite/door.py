@@ -134,14 +134,14 @@ class Door:
         """
         started = time.monotonic()
         patience = self._busy_seconds if patience is None else patience
-        self.check()
+        self.check(operation)
         held: list[bool] = []
         try:
             # In one call, which a signal's handler cannot come into; see gate.py.
             held.extend(map(self._mutex.acquire, [True], [patience]))
             if not held[0]:
                 raise faults.busy(operation, self.path, started)
-            self.check()  # again: it may have been closed meanwhile
+            self.check(operation)  # again: it may have been closed meanwhile
             end_if_left(self._block)
             if self.writing is None:
                 steps = self._transaction(operation, grows, started, started + patience)
@@ -154,7 +154,9 @@ class Door:
                     self._block = None
             elif not joins:
                 raise InvalidInput(
-                    f"{operation} cannot be part of another transaction", operation=operation
+                    f"{operation} cannot be part of another transaction",
+                    operation=operation,
+                    path=self.path,
                 )
             elif grows is not None and space.is_short(self.path, grows, 0):
                 raise faults.short(operation, self.path)
@@ -188,7 +190,7 @@ class Door:
 
         `alone` is for what may take long: another connection than the one that writes.
         """
-        self.check()
+        self.check(operation)
         writing = self.writing
         if writing is not None and writing.thread == threading.get_ident():
             self.place.require(operation)
@@ -200,12 +202,12 @@ class Door:
                 held.extend(map(self._mutex.acquire, [True], [self._busy_seconds]))
                 if not held[0]:
                     raise faults.unlocked(operation, self.path)
-                self.check()
+                self.check(operation)
                 self._mend_alone(operation)
             elif not alone:
                 held.extend(map(self._mutex.acquire, [False]))
             if True in held:
-                self.check()
+                self.check(operation)
                 self.place.require(operation)
                 if not alone:
                     yield self._warden
@@ -244,7 +246,9 @@ class Door:
         self.check()
         writing = self.writing
         if writing is not None and writing.thread == threading.get_ident():
-            raise InvalidInput("backup cannot be part of a transaction", operation="backup")
+            raise InvalidInput(
+                "backup cannot be part of a transaction", operation="backup", path=self.path
+            )
         failed: apsw.Error | None = None
         with self._reading("backup", alone=True) as warden:
             try:
@@ -270,7 +274,9 @@ class Door:
             end_if_left(self._block)
             if self.writing is not None:
                 raise InvalidInput(
-                    f"{self.path} cannot be closed within a transaction", path=self.path
+                    f"{self.path} cannot be closed within a transaction",
+                    operation="close",
+                    path=self.path,
                 )
             self._readers.close()
             if not self._closed and not self._broken:
@@ -511,9 +517,9 @@ class Door:
         except apsw.Error as error:
             raise translate(error, operation, self.path) from error
 
-    def check(self) -> None:
+    def check(self, operation: str = "use") -> None:
         """Refuse to go on with a closed store, or with one of before a fork."""
         if os.getpid() != self._pid:
-            raise faults.forked(self.path)
+            raise faults.forked(self.path, operation)
         if self._closed:
-            raise InvalidInput(f"{self.path} is closed", path=self.path)
+            raise InvalidInput(f"{self.path} is closed", operation=operation, path=self.path)

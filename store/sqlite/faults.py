@@ -115,8 +115,10 @@ def trespassed(operation: str, path: str) -> StoreFailed:
     )
 
 
-def forked(path: str) -> ForkedStore:
+def forked(path: str, operation: str = "open") -> ForkedStore:
     """Return the error for a store that was opened before a fork."""
     return ForkedStore(
-        f"{path} was open before this process was forked; open it anew, or spawn", path=path
+        f"{path} was open before this process was forked; open it anew, or spawn",
+        operation=operation,
+        path=path,
     )

@@ -125,14 +125,19 @@ class Write:
 
     def check(self) -> None:
         """Refuse to go on once the transaction is gone, or after a fork."""
-        self._door.check()
+        self._door.check(self.operation)
         if self._door.writing is not self:
-            raise SqlError("the transaction has ended; nothing was changed", path=self.path)
+            raise SqlError(
+                "the transaction has ended; nothing was changed",
+                operation=self.operation,
+                path=self.path,
+            )
         # "insert or rollback" and some I/O errors end a transaction on their own; what
         # came after would commit statement by statement.
         if not self._connection.in_transaction:
             raise SqlError(
                 "the transaction was rolled back by an earlier error; nothing was changed",
+                operation=self.operation,
                 path=self.path,
             )
 

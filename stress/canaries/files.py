@@ -30,9 +30,9 @@ def _lets_others_read() -> None:
 
 
 def _uses_after_fork() -> None:
-    def check(self: Door) -> None:
+    def check(self: Door, operation: str = "use") -> None:
         if self._closed:
-            raise InvalidInput(f"{self.path} is closed", path=self.path)
+            raise InvalidInput(f"{self.path} is closed", operation=operation, path=self.path)
 
     Door.check = check  # type: ignore[method-assign]
 
