@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 from ..errors import StoreCorrupt
@@ -55,17 +56,20 @@ def redeliver(write: Write, message: int, draft: Draft) -> Literal["revived", "r
         if not draft.addresses:
             return None
         addressing.require_room(write, draft.addresses, len(draft.body))
-        _restore(write, message, draft)
-        route(write, message, draft.addresses, len(draft.body))
+        with _whole(write):
+            _restore(write, message, draft)
+            route(write, message, draft.addresses, len(draft.body))
         return "routed"
     revivals = _revivals(write, message, draft)
     for was, _ in revivals:
         queues.require_room(write, was.queue, was.bytes)
-    if revivals:
+    if not revivals:
+        return None
+    with _whole(write):
         _restore(write, message, draft)
-    for was, lane in revivals:
-        _revive(write, was, lane)
-    return "revived" if revivals else None
+        for was, lane in revivals:
+            _revive(write, was, lane)
+    return "revived"
 
 
 def route(write: Write, message: int, addresses: Sequence[Address], bytes: int) -> None:
@@ -73,6 +77,11 @@ def route(write: Write, message: int, addresses: Sequence[Address], bytes: int) 
     write.must(_ROUTED, {"message": message})
     addressing.deliver(write, message, addresses, bytes)
     events.note(write, "routed", detail=f"message {message}")
+
+
+def _whole(write: Write) -> AbstractContextManager[Write]:
+    """Undo the block alone when it meets damage: the transaction is shared, and commits."""
+    return contextmanager(write.savepoint)()
 
 
 def _revivals(write: Write, message: int, draft: Draft) -> list[tuple[Standing, str | None]]:

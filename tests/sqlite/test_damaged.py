@@ -57,6 +57,24 @@ def test_a_duplicate_of_a_damaged_message_is_one_and_does_not_mend_it(
     assert queue.enqueue(b"work", key="k").state == "dead"
 
 
+# REDELIVER-6
+def test_a_redelivery_that_meets_damage_changes_nothing_and_stops_no_other(store: Store) -> None:
+    whole, other = Address("mail"), Address("other")
+    draft = Draft("s", "s", "k", "", {}, b"work", [whole, other], redelivery="revive")
+    store.engine.enqueue([draft])
+    for queue in ("mail", "other"):
+        store.queue(queue).claim()[0].bury("no")
+    connection(store).execute("delete from fp_queue where name = 'other'")
+
+    new = Draft("s", "s", "new", "", {}, b"work", [whole])
+    damaged, accepted = store.engine.enqueue_each([draft, new])
+
+    assert isinstance(damaged, StoreCorrupt)
+    assert isinstance(accepted, Receipt)
+    assert [found.state for found in store.deliveries(limit=3)] == ["ready", "dead", "dead"]
+    connection(store).execute("insert into fp_queue (name, dead) values ('other', 1)")
+
+
 # REDELIVER-8
 @pytest.mark.parametrize("damage", [name for name in DAMAGES if name != "hash"])
 def test_a_redelivery_mends_what_cannot_be_read(store: Store, damage: str) -> None:
