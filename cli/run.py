@@ -15,6 +15,7 @@ from ..store.errors import InvalidInput
 from ..store.message import DEATHS
 from ..store.worker import MAX_WORKERS
 from ..workers import Commands, PoolOptions, Role, Target, foreign_lines, log, run_pool
+from ..workers.stderr_lines import captured
 from .output import give_up_stdout
 
 
@@ -317,7 +318,8 @@ def _load(text: str, make_folder: bool) -> tuple[Target, Any]:
     from ..ingest import App
 
     load = Target(text)
-    app = load()
+    with captured():  # it may print, or warn
+        app = load()
     if not isinstance(app, App):
         raise InvalidInput(f"{text} is a {type(app).__name__}, not a fencepost.App")
     app.check()

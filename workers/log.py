@@ -65,6 +65,15 @@ class Log:
         """
         return self._configured and LEVELS.index(level) >= self._least
 
+    @property
+    def is_json(self) -> bool:
+        """True when it is configured, on a descriptor, and each line is to be a JSON object."""
+        return self._stream.is_open and self._render is render_json
+
+    def pass_on(self, line: str) -> None:
+        """Write a line of another process of the pool as it is."""
+        self._stream.write(line)
+
     def debug(self, event: str, **fields: object) -> None:
         """Write what helps to find a fault."""
         self._write("debug", event, fields)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import select
 import sys
+import threading
 import time
 
 from .standard_streams import duplicate
@@ -30,6 +31,7 @@ class LogStream:
         self._fd = -1
         self._identity: tuple[int, int] | None = None
         self._torn = False
+        self._turn = threading.RLock()
         self.is_terminal = False
 
     def open(self) -> None:
@@ -45,16 +47,25 @@ class LogStream:
         atexit.unregister(_give_up_unread)
         atexit.register(_give_up_unread)
 
+    @property
+    def is_open(self) -> bool:
+        """True when it has a descriptor of its own."""
+        return self._identity is not None
+
     def write(self, line: str) -> None:
         """Write a line; one that cannot be written is dropped."""
         data = line.encode(errors="backslashreplace") + b"\n"
         if self._torn:  # the line before was, and should not take this one with it
             data = b"\n" + data
+        # Of two threads each writes its line; not that one of them waits for ever.
+        mine = self._turn.acquire(timeout=_MOST_SECONDS)
         with contextlib.suppress(Exception):
             if self._identity is None:
                 print(line, file=sys.stderr, flush=True)
             elif (fd := self._usable()) is not None:
                 self._torn = not _write(fd, data)
+        if mine:
+            self._turn.release()
 
     def _usable(self) -> int | None:
         """Return a descriptor that is still what stderr was."""

@@ -24,6 +24,7 @@ from .preload import Wanted
 from .recycle import Recycle
 from .sizing import Sizing
 from .source_files import SourceFiles
+from .stderr_lines import captured
 from .supervisor import Supervisor
 from .target import Target
 from .unserved import AT_END, AT_START, name_unserved
@@ -143,7 +144,8 @@ def run_pool(
             on_ready=on_ready,
         )
         try:
-            ended_well = supervisor.run()
+            with captured():
+                ended_well = supervisor.run()
             if options.drain:
                 name_unserved(store.engine, AT_END)
             return ended_well

@@ -1,0 +1,110 @@
+"""What all processes of a pool write to stderr, as lines of the log."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from .log import log, render_json
+from .standard_streams import duplicate
+
+_MOST_BYTES = 1 << 20
+_MOST_CHARACTERS = 32_000
+_END_SECONDS = 5.0
+# How each line of the log begins.
+_OURS = b'{"timestamp": '
+
+
+@contextlib.contextmanager
+def captured() -> Iterator[None]:
+    """Wrap what is written to descriptor 2 into lines of the log, while that is JSON.
+
+    So each line is a JSON object, whoever wrote to stderr: a handler, the programs that it
+    starts, the interpreter at its end. Lines that are one already pass as they are: the log's
+    own, and those of apps that log in JSON. Processes that are started in the block inherit
+    it, and a kill takes nothing of what they have written.
+    """
+    if not log.is_json:
+        yield
+        return
+    before = duplicate(2)
+    reading, writing = os.pipe()
+    stopping, stop = os.pipe()
+    thread = threading.Thread(target=_pass_on, args=(reading, stopping), name="stderr", daemon=True)
+    thread.start()
+    _flush()
+    os.dup2(writing, 2)
+    os.close(writing)
+    try:
+        yield
+    finally:
+        _flush()
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(stop)
+        thread.join(_END_SECONDS)
+
+
+def _pass_on(reading: int, stopping: int) -> None:
+    """Read lines until the end, or what there is once `stopping` is readable."""
+    poll = select.poll()
+    poll.register(reading, select.POLLIN)
+    poll.register(stopping, select.POLLIN)
+    begun, stopped = b"", False
+    while True:
+        ready = dict(poll.poll(0 if stopped else None))
+        if not stopped and stopping in ready:
+            stopped = True
+            poll.unregister(stopping)
+            continue
+        said = os.read(reading, _MOST_BYTES) if reading in ready else b""
+        *lines, begun = (begun + said).split(b"\n")
+        if not said or len(begun) > _MOST_BYTES:
+            lines, begun = [*lines, begun], b""
+        for line in lines:
+            _write(line)
+        if not said:
+            break
+    os.close(reading)
+    os.close(stopping)
+
+
+def _write(line: bytes) -> None:
+    at = line.find(_OURS)
+    if at > 0 and _is_object(line[at:]):  # behind the beginning of somebody's line
+        _write(line[:at])
+        line = line[at:]
+    if _is_object(line):
+        log.pass_on(line.decode())
+        return
+    text = line.decode(errors="backslashreplace").strip("\r")
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    for start in range(0, len(text), _MOST_CHARACTERS):
+        event = text[start : start + _MOST_CHARACTERS]
+        fields = {"timestamp": now, "level": "info", "event": event, "stream": "stderr"}
+        log.pass_on(render_json({**fields}))
+
+
+def _is_object(line: bytes) -> bool:
+    if not line.startswith(b"{"):
+        return False
+    try:
+        json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _flush() -> None:
+    with contextlib.suppress(Exception):
+        sys.stderr.flush()
