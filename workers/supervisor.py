@@ -20,6 +20,7 @@ from .log import log
 from .notify import Notifier
 from .orphan import adopting
 from .preload import Wanted
+from .reload import Reload
 from .rescue import Rescue
 from .signals import Signals, listening
 from .sizing import Sizing
@@ -114,9 +115,7 @@ class Supervisor:
         self._quiet = False
         self._failed = False
         self._given_up = False
-        self._reloading = False
-        self._trying = False
-        self._reload_again = False
+        self._reload = Reload(self._code, self._crews, self._notifier, self._took_over)
         # What is left to do to end: each from its moment on.
         self._steps: list[tuple[float, Callable[[], None]]] = []
         # What it serves, when a reload has changed that.
@@ -180,7 +179,7 @@ class Supervisor:
             self._take_steps()
         else:
             if self._files is not None and self._files.changed():
-                self._reload()
+                self._reload.begin()
             self._fit()
             self._announce()
             if self._done is not None and self._done():
@@ -210,7 +209,7 @@ class Supervisor:
             log.info("the terminal was closed")
             self._stop()
         elif number == signal.SIGHUP and not self._steps:
-            self._reload()
+            self._reload.begin()
         elif number == signal.SIGUSR1:
             for each in self._all():
                 each.signal(signal.SIGUSR1)
@@ -256,46 +255,10 @@ class Supervisor:
         self._code.end()
         self._template.end()
 
-    def _reload(self) -> None:
-        """Load the app anew; what runs goes on until that has come up."""
-        if self._code.on_trial:
-            self._reload_again = True
-            return
-        log.info("reloading")
-        self._reloading = True
-        self._notifier.reloading()
-        self._code.reload()
-
-    def _try_code(self) -> None:
-        """Replace each process once the new code is loaded; keep the old when that fails."""
-        self._code.keep_up()
-        if (why := self._code.verdict()) is not None:
-            self._end_reload(why)
-        elif self._code.on_trial and not self._trying:
-            self._trying = True
-            for crew in self._crews:
-                crew.reload()
-        elif self._trying and any(crew.gave_up for crew in self._crews):
-            self._code.go_back()
-            for crew in self._crews:
-                crew.go_back()
-            self._end_reload("the new processes do not start")
-        elif self._trying and not any(crew.renews for crew in self._crews) and self._is_complete:
-            self._code.accept()
-            if self._all_queues:
-                self._queues = self._sizing.queues = self._code.handlers
-            self._end_reload()
-
-    def _end_reload(self, failure: str | None = None) -> None:
-        self._reloading = self._trying = False
-        if failure is None:
-            log.info("reloaded")
-        else:
-            log.error("not reloaded: the old code goes on", error=failure)
-        self._notifier.tell("READY=1")
-        if self._reload_again:
-            self._reload_again = False
-            self._reload()
+    def _took_over(self) -> None:
+        """Serve the queues that the new code has handlers for."""
+        if self._all_queues:
+            self._queues = self._sizing.queues = self._code.handlers
 
     def _hush(self, each: Incarnation) -> None:
         each.send(b"quiet" if self._quiet else b"resume")
@@ -305,7 +268,7 @@ class Supervisor:
             self._sizing.look()
             self._workers.size = self._sizing.size
         self._template.keep_up()
-        self._try_code()
+        self._reload.step()
         for crew in self._crews:
             for each in crew.fit():
                 if self._quiet and crew is self._workers:
@@ -369,13 +332,9 @@ class Supervisor:
             times += [now + _DONE_SECONDS] if self._done is not None else []
         return max(0.0, min(times) - now)
 
-    @property
-    def _is_complete(self) -> bool:
-        return all(crew.settled for crew in self._crews)
-
     def _announce(self) -> None:
         """Say that all is up, for the first time."""
-        if self._is_complete and not self._announced:
+        if not self._announced and all(crew.settled for crew in self._crews):
             self._announced = True
             self._on_ready()
             self._notifier.tell("READY=1")
