@@ -144,7 +144,6 @@ def test_a_message_comes_back_as_it_was_given(queue: Queue, clock: FakeClock) ->
         {"body": b"", "delay": "soon"},
         {"body": b"", "priority": 1.5},
         {"body": b"", "priority": True},
-        {"body": b"", "lane": ""},
         {"body": b"", "keep_for": -1},
         {"body": b"", "nonsense": 1},
         {"body": b"", "headers": ["x"]},
