@@ -21,6 +21,8 @@ INVARIANTS = {
     "others-go-on": "what one message does to its worker, other messages hardly notice",
     "never-short": "a worker that is replaced works until its successor does",
     "stays-flat": "processes that were replaced leave no memory and no descriptor behind",
+    "process-as-it-was": "a handler finds its process as the one before found it",
+    "log-is-json": "each line on the stderr of a pool is a JSON object",
     "reaped": "no process that has ended stays a zombie",
     "ends-in-grace": "a pool that is told to stop ends with 0 in its grace time, and leaves nothing held",
     "scales-in-time": "a pool has as many workers as it was told to, soon",
