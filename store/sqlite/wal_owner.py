@@ -29,7 +29,7 @@ from .gate import Gate
 
 T = TypeVar("T")
 
-Found = Literal["known", "unknown", "replaced"]
+Kind = Literal["known", "unknown", "replaced"]
 
 _PAGE = 4096
 
@@ -64,26 +64,36 @@ class Note(NamedTuple):
     counter: int
 
 
+class Found(NamedTuple):
+    """What the database is, compared with the note.
+
+    Attributes:
+        kind: "known" for the database of the note or one that others have open, "unknown"
+            without a note, "replaced" for another database, which has no WAL.
+        newer: The note to write once the database has turned out to be a store.
+    """
+
+    kind: Kind
+    newer: Note | None = None
+
+
 def new_id() -> str:
     """Return an id that no other store has."""
     return f"store-{secrets.token_hex(16)}"
 
 
 def look(path: str, gate: Gate) -> Found:
-    """Compare the database with the note; under the gate, before it is opened.
-
-    Returns "known" for the database of the note or one that others have open, "unknown"
-    without a note, and "replaced" for another database that has no WAL.
+    """Compare the database with the note; under the gate, before it is opened. Writes nothing.
 
     Raises:
         StoreOpenFailed: It has a WAL that was written for another; nothing was changed.
     """
     if sys.platform != "linux" or not gate.openings.is_first() or locks.users(path):
-        return "known"  # who has it open has looked
+        return Found("known")  # who has it open has looked
     with libraries.ours():
         base, note = _base(path), _read_note(gate)
     if base is None or note is None:
-        return "unknown"
+        return Found("unknown")
     same = base.store_id in note.store_ids and base.counter >= note.counter
     if not same and _has_frames(path + "-wal"):
         raise StoreOpenFailed(
@@ -94,17 +104,20 @@ def look(path: str, gate: Gate) -> Found:
             operation="open",
             path=path,
         )
-    if same and base.counter > note.counter:
-        _write_note(gate, Note(note.store_ids, base.counter))
-    return "known" if same else "replaced"
+    if not same:
+        return Found("replaced")
+    newer = note._replace(counter=base.counter)
+    return Found("known", None if newer == note else newer)
 
 
 def settle(connection: apsw.Connection, gate: Gate, found: Found) -> None:
     """Have the note say which database this is; one put in another's place gets an id of its own."""
-    if found == "replaced":
+    if found.kind == "replaced":
         rename(connection, gate, partial(_set_id, connection))
-    elif found == "unknown":
+    elif found.kind == "unknown":
         expect(gate, connection.execute(_READ).get)
+    elif found.newer is not None:
+        _write_note(gate, found.newer)
 
 
 def rename(connection: apsw.Connection, gate: Gate, change: Callable[[str], T]) -> T:
