@@ -22,14 +22,14 @@ set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, s
 where id = :id
 """
 
-# Its scope is a new one's alone, so that the key stays with the original.
+# Its scope is a new one's alone, so that the key stays with the original; until its id is
+# known, one that no copy has. What is copied may be a copy itself.
 _COPY_MESSAGE = """
 insert into fp_message (
   scope, source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms, copy_of
 )
 select
-  'copy/' || :id, source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms,
-  id
+  'copy/new', source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms, id
 from fp_message
 where id = :id
 """

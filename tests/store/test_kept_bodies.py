@@ -148,6 +148,20 @@ def test_what_is_done_is_replayed_as_a_copy_with_a_life_of_its_own(
     assert queue.stats().done == 2
 
 
+# REPLAY-12
+def test_a_copy_can_be_copied(store: Store) -> None:
+    store.queue("mail", keep_body_for=60)
+    done = work(store)
+    for copied in (2, 3, 4):
+        outcome = store.replay(done)
+        assert (outcome.kind, outcome.delivery) == ("copied", copied)
+        (claim,) = store.queue("mail").claim()
+        claim.ack()
+        done = claim.id
+
+    assert [outcome.kind for outcome in map(store.replay, (1, 2, 3, 4))] == ["copied"] * 4
+
+
 # REPLAY-2
 def test_a_copy_and_its_original_name_each_other(store: Store) -> None:
     store.queue("mail", keep_body_for=3600)
