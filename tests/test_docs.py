@@ -54,6 +54,15 @@ def test_links_in_the_documents_lead_somewhere(document: Path) -> None:
         assert link.startswith("https://") or (document.parent / link).exists()
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_lead_to_headings_that_are_there(document: Path) -> None:
+    for path, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text()):
+        page = document.parent / path if path else document
+        headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+
+        assert anchor in {re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in headings}
+
+
 def test_every_command_is_documented() -> None:
     text = (ROOT / "docs/operating.md").read_text()
 
