@@ -60,7 +60,9 @@ def test_links_lead_to_headings_that_are_there(document: Path) -> None:
         page = document.parent / path if path else document
         headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
 
-        assert anchor in {re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in headings}
+        assert anchor in {
+            re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in headings
+        }
 
 
 def test_every_command_is_documented() -> None:
