@@ -167,9 +167,10 @@ class World(Calls):
                     raise Broken(invariant, f"open: {error.code}: {error}") from error
             finally:
                 self._armed = armed
-        if process.store is None:
-            return False
-        self.offset_ms = process.store.engine.now_ms() - self.machine.boot
+            if process.store is None:
+                return False
+            # Still as this process: one that it overtakes in its transaction read another time.
+            self.offset_ms = process.store.engine.now_ms() - self.machine.boot
         return True
 
     def _act(self, process: Process, rival: Process | None = None) -> None:
