@@ -312,6 +312,7 @@ class Door:
         if at_rest:
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             self._connection.close(True)
+            self._closed = True  # for children of this child
         else:
             self._broken = True  # so that leaving the block does not roll the parent's back
             self.writing = None

@@ -61,7 +61,7 @@ def _leave_threads_of_output() -> None:
 
 def _hang_with_child(key: str) -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(1000)", "RUDE"], start_new_session=True
+        [sys.executable, "-c", "import time; time.sleep(120)", "RUDE"], start_new_session=True
     )
     _note(f"children-{key}", str(child.pid))
     time.sleep(1000)

@@ -217,3 +217,25 @@ def test_a_child_that_lives_on_does_not_keep_its_parents_locks(tmp_path: Path) -
 
         with connect(path) as store:
             assert store.queue("mail").enqueue(b"work").status == "accepted"
+
+
+_FORK_AGAIN = """
+store = connect(path)
+store.queue("mail").enqueue(b"work")
+child = os.fork()
+if child == 0:
+    grandchild = os.fork()
+    if grandchild == 0:
+        say(refusal(store.stats))
+        os._exit(0)
+    os._exit(wait(grandchild))
+say(wait(child), store.queue("mail").enqueue(b"more").status)
+"""
+
+
+def test_a_child_of_a_child_is_forked_without_a_word(tmp_path: Path) -> None:
+    with running(["-c", _PRELUDE + _FORK_AGAIN, str(tmp_path / "store.db")], cwd=tmp_path) as it:
+        assert line_of(it) == "forked_store"
+        assert line_of(it) == "0 accepted"
+
+    assert (tmp_path / "stderr").read_text() == ""
