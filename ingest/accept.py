@@ -131,4 +131,19 @@ def draft(app: Declared, source: Source, request: Request, event: Event) -> Draf
         keep_ms=source.keep_ms,
         keep_body_ms=source.keep_body_ms,
         redelivery=source.redelivery,
+        plain=_plain(source, request),
     )
+
+
+def _plain(source: Source, request: Request) -> bytes | None:
+    """Return the body decompressed, should it have come compressed.
+
+    A sender may compress a body anew each time that it sends it, with the time in it.
+    """
+    if "content-encoding" not in request.fields():
+        return None
+    try:
+        plain = request.plain(source.max_body)
+    except Malformed:  # nothing had to be read of it
+        return None
+    return None if plain == request.body else plain

@@ -132,6 +132,7 @@ class Draft:
         keep_body_ms: The body is kept so long once all is done, or as long as a queue says.
         redelivery: What the same key and body do to a message that is there: "revive" makes
             its dead deliveries ready again, and routes it if no route matched it before.
+        plain: The body decompressed: by it two are the same, however compressed; None: as it is.
     """
 
     scope: str
@@ -144,6 +145,7 @@ class Draft:
     keep_ms: int = DEFAULT_KEEP_MS
     keep_body_ms: int = 0
     redelivery: Redelivery = "ignore"
+    plain: bytes | None = None
 
 
 # The queue of calls to an app's on_dead, one for each delivery that has died.

@@ -12,18 +12,18 @@ from . import addressing, bodies, conflicts, redelivery, retention, stored
 from .door import Write
 
 _FIND = """
-select id, body_sha256, coalesce(expires_at_ms <= :now, 0)
+select id, coalesce(plain_sha256, body_sha256), coalesce(expires_at_ms <= :now, 0)
 from fp_message
 where scope = :scope and key = :key
 """
 
 _INSERT_MESSAGE = """
 insert into fp_message (
-  scope, source, key, event, headers, body_sha256, received_at_ms, keep_ms, keep_body_ms,
-  unrouted, expires_at_ms
+  scope, source, key, event, headers, body_sha256, plain_sha256, received_at_ms, keep_ms,
+  keep_body_ms, unrouted, expires_at_ms
 )
 values (
-  :scope, :source, :key, :event, :headers, :sha256, :now, :keep, :keep_body, :unrouted,
+  :scope, :source, :key, :event, :headers, :sha256, :plain, :now, :keep, :keep_body, :unrouted,
   :expires
 )
 """
@@ -50,6 +50,7 @@ class Prepared:
     draft: Draft
     headers: str
     sha256: bytes
+    plain_sha256: bytes | None
     body: bytes
     compressed: bool
 
@@ -61,6 +62,7 @@ def prepare(draft: Draft) -> Prepared:
         draft=draft,
         headers=json.dumps(dict(draft.headers)),
         sha256=hashlib.sha256(draft.body).digest(),
+        plain_sha256=None if draft.plain is None else hashlib.sha256(draft.plain).digest(),
         body=body,
         compressed=compressed,
     )
@@ -78,7 +80,8 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
         known = {"scope": draft.scope, "key": draft.key, "now": write.now_ms}
         for message, sha256, forgotten in write.run(_FIND, known):
             if not forgotten:
-                return _seen_before(write, prepared, message, same=sha256 == prepared.sha256)
+                same = sha256 == (prepared.plain_sha256 or prepared.sha256)
+                return _seen_before(write, prepared, message, same=same)
             retention.forget(write, message)
     addressing.require_room(write, draft.addresses, len(draft.body))
     write.run(
@@ -90,6 +93,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
             "event": draft.event,
             "headers": prepared.headers,
             "sha256": prepared.sha256,
+            "plain": prepared.plain_sha256,
             "now": write.now_ms,
             "keep": draft.keep_ms,
             "keep_body": draft.keep_body_ms,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -31,16 +32,20 @@ set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, s
 where id = :id
 """
 
-# The one that was sent has the same hash.
 _RESTORE_BODY = """
 insert into fp_body (message_id, body, compressed)
 values (:message, :body, :compressed)
 on conflict do update set body = :body, compressed = :compressed
 """
 
-_HEADERS = "select cast(headers as blob) from fp_message where id = :message"
+_KEPT = "select cast(headers as blob), body_sha256 from fp_message where id = :message"
 
-_RESTORE_HEADERS = "update fp_message set headers = :headers where id = :message"
+# The headers say how the body is compressed: of those that were sent now, both are stored.
+_RESTORE_HEADERS = """
+update fp_message
+set headers = :headers, body_sha256 = :sha256
+where id = :message
+"""
 
 _ROUTED = "update fp_message set unrouted = 0, expires_at_ms = null where id = :message"
 
@@ -117,9 +122,13 @@ def _restore(write: Write, message: int, draft: Draft) -> None:
     """Put the message right, should what was stored of it be damaged."""
     body, compressed = bodies.pack(draft.body)
     write.run(_RESTORE_BODY, {"message": message, "body": body, "compressed": int(compressed)})
-    (headers,) = write.one(_HEADERS, {"message": message})
+    headers, known = write.one(_KEPT, {"message": message})
+    sha256 = hashlib.sha256(draft.body).digest()
     try:
         stored.headers(headers, operation="enqueue", path=write.path)
+        intact = known == sha256
     except StoreCorrupt:
-        again = json.dumps(dict(draft.headers))
-        write.must(_RESTORE_HEADERS, {"message": message, "headers": again})
+        intact = False
+    if not intact:
+        again = {"headers": json.dumps(dict(draft.headers)), "sha256": sha256}
+        write.must(_RESTORE_HEADERS, {"message": message, **again})

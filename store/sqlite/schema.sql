@@ -36,7 +36,8 @@ create table fp_message (
   key text,
   event text not null,
   headers text not null,
-  body_sha256 blob not null,
+  body_sha256 blob not null, -- of the body as it came
+  plain_sha256 blob, -- of it decompressed, which bodies are compared by; null: the same
   received_at_ms integer not null,
   keep_ms integer not null,
   keep_body_ms integer not null default 0 check (keep_body_ms >= 0), -- once all is done

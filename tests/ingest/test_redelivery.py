@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,33 @@ def test_the_sender_is_answered_accepted_when_its_redelivery_helps() -> None:
 
     assert post(app) == "accepted"
     assert post(app) == "duplicate"
+    app.close()
+
+
+# REDELIVER-11
+def test_a_body_that_is_compressed_anew_is_the_same_body() -> None:
+    app = made()
+    text = b'{"n": 1}'
+    sent = [
+        (gzip.compress(text, mtime=1), "gzip"),
+        (gzip.compress(text, mtime=2), "gzip"),
+        (zlib.compress(text), "deflate"),
+        (text, None),
+        (gzip.compress(b'{"n": 2}', mtime=1), "gzip"),
+    ]
+    statuses, handled = [], []
+    for body, coding in sent:
+        headers = github(body, key="k") | ({"content-encoding": coding} if coding else {})
+        answer = app.accept("github", headers, body)
+        statuses.append(json.loads(answer.body)["status"])
+        with connect("hooks.db") as store:
+            for claim in store.queue("deploy").claim():
+                handled.append(claim.message.json())
+                assert claim.message.body == body
+                claim.bury("no")
+
+    assert statuses == ["accepted", "accepted", "accepted", "accepted", "conflict"]
+    assert handled == [{"n": 1}] * 4
     app.close()
 
 
