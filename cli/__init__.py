@@ -71,11 +71,11 @@ class _Commands(click.Group):
 )
 @click.version_option(package_name="fencepost")
 def cli() -> None:
-    """Receive webhooks once, handle them once.
+    """Receive webhooks, store them, and run your handlers on them.
 
-    TARGET is where your app is: module:attr, or path.py[:attr]; attr is "app" when left out.
+    TARGET names your app: module:attr, or path.py[:attr]; attr is "app" when left out.
 
-    Example: fencepost up examples/github.py --workers 4
+    Example: fencepost up hooks.py --workers 4 --port 8000
     """
     _interrupt.end()  # not earlier: the command has been imported by now
 

@@ -14,7 +14,7 @@ from .output import plain, the_store
 @click.argument("dest", metavar="DEST")
 @the_store
 def backup(dest: str, store: str) -> None:
-    """Copy the store to DEST, a new file, while others work with it.
+    """Copy the store to DEST, a new file, while processes use it.
 
     Leases in the copy are ended, so that two stores do not work on the same claims.
 

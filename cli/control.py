@@ -33,9 +33,10 @@ def _number_or(word: str, numbers: click.IntRange) -> _Convert:
 )
 @the_store
 def scale(workers: int | None, store: str) -> None:
-    """Have every pool of the store run N workers, from now on and after a restart.
+    """Set the number of workers of every pool to N.
 
-    auto: each as it was started.
+    The number holds until it is changed, also for pools that start later. With "auto" each
+    pool runs as many workers as it was started with.
 
     Example: fencepost scale 8
     """
@@ -49,7 +50,9 @@ def scale(workers: int | None, store: str) -> None:
 @click.argument("queue")
 @the_store
 def pause(queue: str, store: str) -> None:
-    """Have nothing of QUEUE claimed until it is resumed; what is in work goes on.
+    """Stop claiming from QUEUE until you resume it.
+
+    Handlers that are already running finish. The receiver keeps accepting messages.
 
     Example: fencepost pause mail
     """
@@ -62,7 +65,7 @@ def pause(queue: str, store: str) -> None:
 @click.argument("queue")
 @the_store
 def resume(queue: str, store: str) -> None:
-    """Have a paused QUEUE claimed from again.
+    """Claim from a paused QUEUE again.
 
     Example: fencepost resume mail
     """
@@ -77,25 +80,30 @@ def resume(queue: str, store: str) -> None:
 @click.argument("most", metavar="N|none", callback=_number_or("none", click.IntRange(1, 2**62)))
 @the_store
 def limit(queue: str, most: int | None, store: str) -> None:
-    """Have at most N deliveries of QUEUE in work at a time, in all pools together.
+    """Run at most N deliveries of QUEUE at the same time.
 
-    It is kept until it is changed, and goes before a limit of the queue's handler.
+    The limit is for all pools together. It holds until it is changed, and overrides
+    max_leased of the handler. With "none" the handler's setting counts again.
 
     Example: fencepost limit mail 2
     """
     with connect(store, create=False) as opened:
         known = opened.limit(queue, most)
         now = opened.queue(queue).stats().max_leased
-    said = "no limit" if now is None else f"at most {now} in work at a time"
-    said += ", as its handler says" * (most is None and now is not None)
+    said = "no limit" if now is None else f"at most {now} at the same time"
+    said += " (max_leased of its handler)" * (most is None and now is not None)
     click.echo(f"{queue}: {said}{_NEW * (not known)}")
 
 
 def _follow(pools: list[Pool], workers: int | None) -> str:
     """Say what will come of it."""
     if not pools:
-        start = "as it is told" if workers is None else f"with {workers}"
-        return f"no pool runs; the next one starts {start}"
+        start = (
+            "as its options say"
+            if workers is None
+            else f"with {workers} worker{'s' * (workers != 1)}"
+        )
+        return f"no pool is running; the next one starts {start}"
     many = len(pools) > 1
     who = f"{len(pools)} pools follow" if many else "1 pool follows"
     if workers is None:

@@ -18,19 +18,17 @@ from .table import print_table
 @click.command()
 @the_store
 @as_json
-@click.option(
-    "--quarantine", "set_aside", is_flag=True, help="Move a damaged store out of the way instead."
-)
+@click.option("--quarantine", "set_aside", is_flag=True, help="Rename a damaged store instead.")
 def doctor(store: str, as_json: bool, set_aside: bool) -> None:
-    """Try what a store must be able to do, and check the whole file; exit 1 on a finding.
+    """Test the store and check its whole file.
 
-    It also warns of queues that hold work and have no running pool, of messages that no
-    route matches, and of a source with many conflicts: known keys that came with another
-    body, at least 10 and more than 1 % of the keys that are known of it.
+    The exit code is 1 when something is wrong. It also warns of queues that hold work and
+    have no running pool, of messages that no route matches, and of sources with many
+    conflicts: at least 10 known keys, and more than 1 %, came again with another body.
 
-    With --quarantine a store that is damaged, and that nobody has open, is renamed with
-    all its files. The next one to open it begins an empty one, which knows no key any
-    more: what is delivered again is then handled again.
+    --quarantine renames a damaged store with all its files. No process may have it open.
+    The next process that opens the store creates an empty one. It knows no keys, so
+    redelivered webhooks are handled again.
 
     Example: fencepost doctor --store hooks.db
     """
@@ -39,7 +37,7 @@ def doctor(store: str, as_json: bool, set_aside: bool) -> None:
         if as_json:
             print_json({"quarantined": aside})
         else:
-            click.echo(f"moved to {plain(aside)}")
+            click.echo(f"renamed to {plain(aside)}")
         return
     steps = _examine(store)
     ok = all(step.ok for step in steps)

@@ -29,27 +29,37 @@ class _Header(click.ParamType[tuple[str, str]]):
 @click.command()
 @click.argument("queue")
 @the_store
-@click.option("--key", metavar="K", help="Its dedupe key; without one it is always new.")
+@click.option("--key", metavar="K", help="The dedupe key; without one the message is always new.")
 @click.option(
-    "--file", "body", type=click.File("rb"), metavar="F", help="The body; - is stdin, the default."
+    "--file",
+    "body",
+    type=click.File("rb"),
+    metavar="F",
+    help="Read the body from F; - is stdin, the default.",
 )
-@click.option("--lane", metavar="L", help="Of one lane one is handled at a time, oldest first.")
+@click.option(
+    "--lane", metavar="L", help="Messages of one lane are handled one at a time, oldest first."
+)
 @click.option(
     "--delay",
     default=0.0,
     type=click.FloatRange(0),
     metavar="S",
-    help="Seconds before it can be claimed.",
+    help="Seconds until the message can be claimed.",
 )
 @click.option(
-    "--priority", default=0, type=int, metavar="N", help="The greater number first; 0 by default."
+    "--priority",
+    default=0,
+    type=int,
+    metavar="N",
+    help="Higher numbers are handled first; 0 by default.",
 )
 @click.option(
     "--header",
     "headers",
     type=_Header(),
     multiple=True,
-    help="A header for the handler; repeatable.",
+    help="Add a header; repeatable.",
 )
 @as_json
 def enqueue(
@@ -63,11 +73,11 @@ def enqueue(
     headers: tuple[tuple[str, str], ...],
     as_json: bool,
 ) -> None:
-    """Put a message in QUEUE; its body is a file, or what is piped in.
+    """Put a message in QUEUE; its body is a file or stdin.
 
-    Prints the receipt once the message is on disk: "accepted m7", or "duplicate m7" when the
-    same key and body are there already. The same key with another body is a conflict: nothing
-    is stored, and the exit code is 1. A store that is not there is made.
+    It prints the receipt once the message is on disk: "accepted m7", or "duplicate m7" when
+    the key exists with the same body. If the key exists with another body, it is a conflict:
+    nothing is stored, and the exit code is 1. A missing store is created.
 
     Example: fencepost enqueue mail --key order-7 --file order.json
     """
@@ -85,7 +95,7 @@ def enqueue(
     is_new = "://" not in path and not os.path.exists(path)
     with connect(store) as opened:
         if is_new:
-            click.echo(f"made the store {path}, which was not there", err=True)
+            click.echo(f"created the store {path}", err=True)
         receipt = opened.queue(queue).enqueue(
             content,
             key=key,
@@ -109,6 +119,6 @@ def enqueue(
         click.echo(f"{receipt.status} m{receipt.message_id}")
     if receipt.status == "conflict":
         raise click.ClickException(
-            f"key {key!r} of {queue} is taken by m{receipt.message_id}, which has another body; "
+            f"key {key!r} of {queue} belongs to m{receipt.message_id}, which has another body; "
             "nothing was stored"
         )

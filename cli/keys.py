@@ -30,8 +30,10 @@ def keys() -> None:
 @the_store
 @click.argument("owner", required=False)
 @click.argument("namespace", required=False)
-@click.option("--quarantined", is_flag=True, help="What was damaged and is set aside.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option("--quarantined", is_flag=True, help="List damaged entries that were set aside.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many rows."
+)
 @as_json
 def list_(
     store: str,
@@ -41,7 +43,7 @@ def list_(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List the entries of a namespace, oldest first; or all namespaces and their caps.
+    """List the entries of a namespace, or all namespaces.
 
     Example: fencepost keys list slack threads --limit 10
     """
@@ -113,7 +115,7 @@ def delete(store: str, owner: str, namespace: str, keys: tuple[str, ...]) -> Non
 @_owner
 @_namespace
 def clear(store: str, owner: str, namespace: str) -> None:
-    """Delete all entries of a namespace; its options stay until others are given.
+    """Delete all entries of a namespace, and keep its options.
 
     Example: fencepost keys clear slack threads
     """

@@ -11,7 +11,7 @@ from .table import print_table
 
 @click.group()
 def leases() -> None:
-    """List named leases, and release those whose holder will not.
+    """List named leases, and release them by hand.
 
     Example: fencepost leases list
     """
@@ -19,10 +19,14 @@ def leases() -> None:
 
 @leases.command("list")
 @the_store
-@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="At most.")
+@click.option(
+    "--limit", default=1000, show_default=True, type=click.IntRange(1), help="At most so many rows."
+)
 @as_json
 def list_(store: str, limit: int, as_json: bool) -> None:
-    """List leases by name; an expired one stays until its name is taken, at most a day.
+    """List leases by name.
+
+    An expired lease is listed until its name is acquired again, for at most a day.
 
     Example: fencepost leases list --json
     """
@@ -39,7 +43,9 @@ def list_(store: str, limit: int, as_json: bool) -> None:
 @the_store
 @click.argument("name")
 def release(store: str, name: str) -> None:
-    """End somebody's lease; its holder is refused from then on, and another may have it.
+    """End a lease, so that another process can acquire it.
+
+    The holder gets LeaseLost from then on.
 
     Example: fencepost leases release deploy
     """

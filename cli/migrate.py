@@ -10,9 +10,11 @@ from .output import plain, the_store
 
 @click.command()
 @the_store
-@click.option("--dry-run", is_flag=True, help="Take the steps on a private copy.")
+@click.option("--dry-run", is_flag=True, help="Try the migration on a private copy.")
 def migrate(store: str, dry_run: bool) -> None:
-    """Bring the store to the newest schema, one step after the other, each whole or not at all.
+    """Upgrade the store to the newest schema.
+
+    Each step is one transaction.
 
     Opening a store does the same.
 

@@ -16,10 +16,11 @@ from .output import as_json, plain, print_json, the_store
 @the_store
 @as_json
 def restore(backup: str, store: str, as_json: bool) -> None:
-    """Put a copy of BACKUP in the place of the store, which nobody may have open.
+    """Replace the store with a copy of BACKUP.
 
-    BACKUP is a file that `fencepost backup` made. The store that was there is kept beside
-    it under another name. Work that was done after the backup is done again.
+    BACKUP is a file that `fencepost backup` made. No process may have the store open. The
+    old store is kept beside it under another name. Work that was done after the backup is
+    done again.
 
     Example: fencepost restore /backups/hooks-monday.db --store hooks.db
     """
@@ -29,18 +30,19 @@ def restore(backup: str, store: str, as_json: bool) -> None:
         return
     click.echo(f"restored {plain(done.path)} from {plain(backup)}")
     if done.aside is not None:
-        click.echo(f"the store that was there is now {plain(done.aside)}")
-    click.echo(f"all leases are ended; fences go on after {done.fence}")
+        click.echo(f"the old store is now {plain(done.aside)}")
+    click.echo(f"all leases are ended; new fences start above {done.fence}")
 
 
 @click.command()
 @the_store
 @as_json
 def adopt(store: str, as_json: bool) -> None:
-    """Make a copy that other tools made, such as a volume snapshot, safe to use as the store.
+    """Make a copy by other tools safe to use as the store.
 
-    Ends its leases and moves its fences on, so that no worker of the original can change
-    anything here. Nobody may have it open. What `fencepost backup` made needs no adopting.
+    Use it for a volume snapshot or a copy by Litestream; a copy by `fencepost backup` does
+    not need it. It ends the copy's leases and raises its fences, so that no worker of the
+    original can change the copy. No process may have the copy open.
 
     Example: fencepost adopt --store hooks.db
     """
@@ -49,5 +51,5 @@ def adopt(store: str, as_json: bool) -> None:
         print_json(dataclasses.asdict(done))
         return
     click.echo(
-        f"adopted {plain(done.path)}: {done.leases} leases ended; fences go on after {done.fence}"
+        f"adopted {plain(done.path)}: {done.leases} leases ended; new fences start above {done.fence}"
     )

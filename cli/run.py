@@ -56,33 +56,33 @@ _POOL = (
         default=4,
         show_default=True,
         type=click.IntRange(0, MAX_WORKERS),
-        help="Worker processes.",
+        help="Number of worker processes.",
     ),
     click.option(
         "--autoscale",
         type=_Bounds(),
-        help="As many workers as the load wants, in these bounds; in place of --workers.",
+        help="Adapt the number of workers to the load, within these bounds; replaces --workers.",
     ),
     click.option(
         "--lease",
         default=30.0,
         show_default=True,
         type=click.FloatRange(0.1, 86_400),
-        help="Seconds until a stalled worker's message goes to another; renewed at a third of it.",
+        help="Seconds until another worker may claim a stalled worker's message; renewed after a third.",
     ),
     click.option(
         "--grace",
         default=25.0,
         show_default=True,
         type=click.FloatRange(0, 86_400),
-        help="Seconds that handlers may go on after SIGTERM before they are cancelled.",
+        help="Seconds that running handlers have after SIGTERM before they are cancelled.",
     ),
     click.option(
         "--start-timeout",
         default=60.0,
         show_default=True,
         type=click.FloatRange(0.1, 86_400),
-        help="Seconds after which a process that is not up is replaced.",
+        help="Replace a process that has not started after so many seconds.",
     ),
     click.option(
         "--max-handled",
@@ -93,7 +93,7 @@ _POOL = (
         "--max-memory",
         type=_Bytes(),
         metavar="SIZE",
-        help="Replace a worker that has so much memory, such as 512M.",
+        help="Replace a worker that uses so much memory, such as 512M.",
     ),
     click.option(
         "--max-age",
@@ -102,7 +102,7 @@ _POOL = (
     ),
 )
 _COMMANDS = (
-    click.option("--exec", "command", metavar="COMMAND", help="Run this for each message."),
+    click.option("--exec", "command", metavar="COMMAND", help="Run COMMAND for each message."),
     click.option(
         "--store",
         envvar="FENCEPOST_STORE",
@@ -112,25 +112,29 @@ _COMMANDS = (
     click.option(
         "--timeout",
         type=click.FloatRange(0.001, 86_400),
-        help="With --exec: seconds after which the command is killed and the message retried.",
+        help="With --exec: kill the command after so many seconds, and retry the message.",
     ),
     click.option(
         "--max-attempts",
         type=click.IntRange(1, 2**31),
-        help="With --exec: a message that failed so often is dead, before its 3 days are over.",
+        help="With --exec: give a message up after so many attempts; without it, after 3 days.",
     ),
 )
 _OF_COMMANDS = ("store", "timeout", "max_attempts")
 _host = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 _port = click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(0, 65_535), help="0 picks one."
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0: any free port.",
 )
 
 _folder = click.option(
     "--make-folder",
     is_flag=True,
-    help="Make the store's folder, 0700, where it is missing; where others may write in it, make"
-    " a folder in it for the store.",
+    help="Create the store's folder with mode 0700 if it is missing. If others may write in the"
+    " folder, create a folder in it and keep the store there.",
 )
 
 _LOG = (
@@ -140,13 +144,13 @@ _LOG = (
         type=click.Choice(log.LEVELS, case_sensitive=False),
         default="info",
         show_default=True,
-        help="Write no lines below this level. info: one line for each message.",
+        help="Lowest level that is logged; at info there is a line for each message.",
     ),
     click.option(
         "--log-format",
         envvar=log.FORMAT,
         type=click.Choice(log.FORMATS, case_sensitive=False),
-        help="Lines for people or for programs.  [default: console on a terminal, else json]",
+        help="Log text or JSON.  [default: console on a terminal, else json]",
     ),
 )
 
@@ -190,10 +194,10 @@ def up(
     log_format: str | None,
     **pool: Any,
 ) -> None:
-    """Run the receiver and the worker pool of TARGET together.
+    """Run the receiver and the workers of TARGET.
 
-    A message that fails is tried again for 3 days, ten times within the first 15 minutes,
-    then at most 1 h apart; handlers may set max_attempts, retry_for and backoff.
+    A message that fails is retried for 3 days: ten attempts within 15 minutes, later ones at
+    most 1 h apart. Handlers may set max_attempts, retry_for and backoff.
 
     Example: fencepost up hooks.py --workers 4 --port 8000
     """
@@ -217,7 +221,7 @@ def serve(
     log_level: str,
     log_format: str | None,
 ) -> None:
-    """Run the receiver of TARGET alone.
+    """Run only the receiver of TARGET.
 
     Example: fencepost serve hooks.py --port 8000
     """
@@ -229,8 +233,10 @@ def serve(
 @click.command()
 @click.argument("target", required=False)
 @_pool
-@click.option("--queue", "queues", multiple=True, metavar="Q", help="Only this one; repeatable.")
-@click.option("--drain", is_flag=True, help="Exit when nothing is left to do.")
+@click.option(
+    "--queue", "queues", multiple=True, metavar="Q", help="Serve only queue Q; repeatable."
+)
+@click.option("--drain", is_flag=True, help="Exit when the queues are empty.")
 @_folder
 @_commands
 @_logging
@@ -246,16 +252,16 @@ def work(
     log_format: str | None,
     **pool: Any,
 ) -> None:
-    """Run the worker pool of TARGET alone, or a command for each message.
+    """Run only the workers of TARGET, or a command.
 
-    A message that fails is tried again for 3 days, ten times within the first 15 minutes,
-    then at most 1 h apart; handlers may set max_attempts, retry_for and backoff.
+    A message that fails is retried for 3 days: ten attempts within 15 minutes, later ones at
+    most 1 h apart. Handlers may set max_attempts, retry_for and backoff.
 
     Example: fencepost work hooks.py --workers 8 --drain
 
-    With --exec there is no TARGET: a command has the body on its stdin and the rest in
-    FENCEPOST_... variables. It exits with 0 when the message is done, with 100 when it is
-    dead at once; anything else is tried again.
+    With --exec there is no TARGET. The command gets the body on stdin and the rest in
+    FENCEPOST_... variables. Exit code 0: the message is done. 100: it is dead at once.
+    Any other code: it is retried.
 
     Example: fencepost work --exec ./deploy.sh --queue mail --store hooks.db --timeout 60
     """
@@ -276,9 +282,10 @@ def work(
         app = load()
         _prepare(store, make_folder)
     options = PoolOptions(queues=queues or None, **pool)
-    many = "{}:{}".format(*options.autoscale) if options.autoscale else options.workers
+    many = "{} to {}".format(*options.autoscale) if options.autoscale else options.workers
     names = [name for name in queues or app.handlers if name != DEATHS]
-    ready = f"working on {', '.join(names)} with {many} workers"
+    who = "1 worker is" if many == 1 else f"{many} workers are"
+    ready = f"{who} processing queue{'s' * (len(names) != 1)} {', '.join(names)}"
     _run(load, app, options, ready=ready)
 
 

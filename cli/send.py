@@ -33,17 +33,17 @@ class _Answer(NamedTuple):
 @click.command()
 @click.argument("target")
 @click.argument("source")
-@click.option("--event", metavar="E", help="The event that the receiver is to read.")
-@click.option("--key", metavar="K", help="Its dedupe key; a new one when left out.")
+@click.option("--event", metavar="E", help="The event of the webhook.")
+@click.option("--key", metavar="K", help="The dedupe key; a new one when left out.")
 @click.option(
-    "--file", "body", type=click.File("rb"), metavar="F", help="The body; - reads it from stdin."
+    "--file", "body", type=click.File("rb"), metavar="F", help="Read the body from F; - is stdin."
 )
 @click.option(
     "--url",
     default=_URL,
     show_default=f"{_URL}/in/SOURCE",
     metavar="U",
-    help="Where the receiver listens.",
+    help="URL of the receiver.",
 )
 @click.option(
     "--times",
@@ -51,7 +51,7 @@ class _Answer(NamedTuple):
     show_default=True,
     type=click.IntRange(1, 10_000),
     metavar="N",
-    help="Send the same message so many times.",
+    help="Send the same webhook N times.",
 )
 @as_json
 def send(
@@ -64,10 +64,11 @@ def send(
     times: int,
     as_json: bool,
 ) -> None:
-    """Send a webhook to SOURCE of TARGET, signed with the secret that TARGET has for it.
+    """Send a signed webhook to SOURCE of TARGET.
 
-    Without --file the body is a small example of the provider's, and without --event it is
-    for the first handler of that source. Sent twice, a message is a duplicate.
+    It is signed with the secret that TARGET declares for SOURCE. Without --file the body is
+    a small example of the provider's. Without --event the first handler of the source
+    matches it. The same webhook sent twice is a duplicate.
 
     Example: fencepost send hooks.py github --event push --times 2
     """

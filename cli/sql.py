@@ -18,13 +18,15 @@ _SECONDS = 60
 @click.command()
 @the_store
 @click.argument("statement")
-@click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="Rows.")
+@click.option(
+    "--limit", default=1000, show_default=True, type=click.IntRange(1), help="At most so many rows."
+)
 @as_json
 def sql(store: str, statement: str, limit: int, as_json: bool) -> None:
-    """Run one statement that only reads, and print its rows.
+    """Run one read-only SQL statement and print its rows.
 
-    It waits for no transaction and takes no lock that a writer needs. What would change
-    something is refused, with exit code 2. A statement is stopped after 60 s.
+    It waits for no transaction and takes no lock that a writer needs. It refuses a
+    statement that would change something, with exit code 2. It stops after 60 s.
 
     Example: fencepost sql "select queue, count(*) from fp_delivery group by queue"
     """

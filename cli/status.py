@@ -38,10 +38,10 @@ _POOL = ("pool", "pid", "host", "state", "size", "queues")
     "--max-age",
     type=click.FloatRange(0),
     metavar="SECONDS",
-    help="With --check: also a message that has been ready for longer.",
+    help="With --check: also queues whose oldest ready message has waited longer.",
 )
 def status(store: str, as_json: bool, checks: bool, max_age: float | None) -> None:
-    """Show the queues and the pools that work on them.
+    """Show the queues and the pools that serve them.
 
     Example: fencepost status --store hooks.db
 

@@ -29,21 +29,25 @@ _NAMES = ", ".join(SCENARIOS)
 @click.option(
     "--processes",
     type=click.IntRange(1, 256),
-    help="In place of the profile's, where a scenario has so many.",
+    help="Number of processes, instead of the profile's.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(0, min_open=True),
-    help="In place of the profile's, where a scenario lasts so long.",
+    help="Length of a scenario, instead of the profile's.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Repeat the faults of a run.")
 @click.option(
-    "--profile", type=click.Choice(PROFILES), default="ci", show_default=True, help="How much."
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="ci",
+    show_default=True,
+    help="How long to test.",
 )
 @click.option(
     "--folder",
     type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
-    help="Where to make the stores: the disk to test.  [default: the temporary folder]",
+    help="Create the stores here: this disk is tested.  [default: the temporary folder]",
 )
 @as_json
 @click.option(

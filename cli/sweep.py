@@ -13,7 +13,7 @@ from .table import print_table
 @the_store
 @as_json
 def sweep(store: str, as_json: bool) -> None:
-    """Remove what has expired, and say how many rows of each kind.
+    """Delete expired rows, and print how many of each kind.
 
     Running pools do the same, a little at a time.
 

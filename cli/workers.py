@@ -17,7 +17,7 @@ COLUMNS = ("pool", "worker", "pid", "state", "on", "for", "handled", "memory")
 
 @click.group()
 def workers() -> None:
-    """List worker processes, and look at one, also after its end.
+    """List worker processes, and show one with its events.
 
     Example: fencepost workers list
     """
@@ -42,10 +42,12 @@ def list_(store: str, as_json: bool) -> None:
 @workers.command()
 @the_store
 @click.argument("id", type=click.IntRange(1, 2**63 - 1))
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Events.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many events."
+)
 @as_json
 def show(store: str, id: int, limit: int, as_json: bool) -> None:
-    """Show a worker and what happened to it, newest first.
+    """Show a worker and its events, newest first, also after it has ended.
 
     Example: fencepost workers show 7
     """
@@ -53,7 +55,7 @@ def show(store: str, id: int, limit: int, as_json: bool) -> None:
         found = next((worker for worker in opened.workers() if worker.id == id), None)
         events = opened.events(worker=id, limit=limit)
     if found is None and not events:
-        raise click.ClickException(f"there is no worker {id}, nor any trace of one")
+        raise click.ClickException(f"no worker has id {id}, and none in the event log had")
     facts = _ended(id, events) if found is None else record(found)
     if as_json:
         print_json({**facts, "events": [record(event) for event in events]})

@@ -109,7 +109,7 @@ class App(Embedding, Hooked):
         """
         name(source, "a source's name")
         if source in self.sources:
-            raise InvalidInput(f"source {source!r} stands twice")
+            raise InvalidInput(f"source {source!r} is declared twice")
         if secret is not None and secrets:
             raise InvalidInput("give secret= or secrets=, not both")
         given = secrets if secret is None else [secret]

@@ -73,7 +73,7 @@ class Reload:
         if failure is None:
             log.info("reloaded")
         else:
-            log.error("not reloaded: the old code goes on", error=failure)
+            log.error("not reloaded: the old code stays in use", error=failure)
         self._notifier.tell("READY=1")
         if self._again:
             self._again = False

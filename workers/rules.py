@@ -126,7 +126,7 @@ def check_rules(
     }
     for kind, wait in retry_on.items():
         if _exception(kind, "retry_on") in rules:
-            raise InvalidInput(f"{kind.__name__} stands in discard_on and in retry_on")
+            raise InvalidInput(f"{kind.__name__} is in both discard_on and retry_on")
         if not callable(wait):
             milliseconds(wait, f"retry_on[{kind.__name__}]")
         rules[kind] = wait

@@ -161,7 +161,7 @@ class Supervisor:
             self._bereaved = False
             self._clear_at = time.monotonic() + _CLEAR_SECONDS
             if self._terminal.look():
-                log.info("the terminal was closed; the pool goes on without it")
+                log.info("the terminal was closed; the pool continues without it")
             self._clear()
             self._strays.reap(self._children)
 

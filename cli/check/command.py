@@ -25,11 +25,11 @@ _WIDTH = 80
 @click.argument("target")
 @as_json
 def check(target: str, as_json: bool) -> None:
-    """Print what TARGET is declared to do: sources, events, queues and their settings.
+    """Print the sources, events and queues of TARGET.
 
-    Then what is wrong: what `fencepost up` would refuse (exit code 1), routes and sources
-    that cannot work, and messages that wait in the store without a handler. No store is
-    made.
+    Findings follow: errors, which `fencepost up` would refuse (exit code 1); routes and
+    sources that cannot work; messages in the store that no handler takes. The command
+    creates no store.
 
     Example: fencepost check hooks.py
     """

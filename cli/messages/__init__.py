@@ -11,7 +11,7 @@ from .showing import show
 
 @click.group()
 def messages() -> None:
-    """Find, show, replay, cancel and move messages on their way to a handler.
+    """Find, show, replay, cancel and move messages.
 
     A message has one delivery for each handler that it goes to. Ids are d7 for a delivery and
     m7 for a message; a bare 7 is delivery d7.

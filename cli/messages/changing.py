@@ -22,7 +22,12 @@ from .listing import each_unrouted
 Change = Callable[[Sequence[int]], list[Outcome]]
 
 _IDS = click.argument("ids", nargs=-1, type=any_id, metavar="[ID]...")
-_ALL = click.option("--all", "everything", is_flag=True, help="Every one there is, not by id.")
+_ALL = click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All deliveries that meet the conditions, in place of ids.",
+)
 _YES = click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 
 _WHY = {
@@ -59,14 +64,14 @@ def replay(
     rate: float | None,
     yes: bool,
 ) -> None:
-    """Have deliveries handled again: d7, or those of message m7.
+    """Run deliveries again: d7, or those of message m7.
 
-    Dead and cancelled ones become ready again; their attempts count anew. Of one that is done
-    a copy is made, while its body is kept. Of a message the dead and cancelled ones are
-    replayed, and the done ones only when there is nothing else. A message that no route has
+    Dead and cancelled deliveries become ready again, and their attempts start at 1. A done
+    delivery is copied, if its body is still kept. m7 replays the dead and cancelled
+    deliveries of the message, or copies all if all are done. A message that no route has
     matched is routed again.
 
-    --all means every dead one unless --state says otherwise.
+    --all replays every dead delivery, or those of --state.
 
     Example: fencepost messages replay --all --queue mail --since 2h --rate 10
     """
@@ -91,9 +96,10 @@ def replay(
 def cancel(
     store: str, ids: tuple[Id, ...], everything: bool, wanted: dict[str, Any], yes: bool
 ) -> None:
-    """End deliveries that wait or are dead: d7, or all those of message m7.
+    """Cancel waiting or dead deliveries: d7, or those of message m7.
 
-    A leased one is refused. --all means every one that waits unless --state says otherwise.
+    A delivery that a worker is running is refused. --all cancels every waiting delivery, or
+    those of --state.
 
     Example: fencepost messages cancel d42
     """
@@ -108,17 +114,17 @@ def cancel(
 
 @click.command()
 @the_store
-@click.option("--from", "source_queue", metavar="Q", required=True, help="The queue they are in.")
-@click.option("--to", "target_queue", metavar="Q", required=True, help="The queue they go to.")
+@click.option("--from", "source_queue", metavar="Q", required=True, help="The queue to move from.")
+@click.option("--to", "target_queue", metavar="Q", required=True, help="The queue to move to.")
 @choosing(("ready", "scheduled", "dead"), queue=False)
 @_YES
 def move(
     store: str, source_queue: str, target_queue: str, wanted: dict[str, Any], yes: bool
 ) -> None:
-    """Give what waits in a queue, and its dead letters, to another queue.
+    """Move waiting and dead deliveries to another queue.
 
-    Their lanes, attempts and idempotency keys stay as they are. What a worker has at the
-    moment is left: run it again later.
+    Their lanes, attempts and idempotency keys do not change. Deliveries that a worker is
+    running stay: run the command again later.
 
     Example: fencepost messages move --from old_name --to new_name
     """
@@ -139,7 +145,7 @@ def move(
         if not bulk.agreed(f"move to {target_queue}", [source_queue] * len(found), yes=yes):
             sys.exit(1)
         if target_queue not in queues:
-            click.echo(f"Queue {target_queue} did not exist yet; it is made now.", err=True)
+            click.echo(f"Queue {target_queue} did not exist yet; it is created now.", err=True)
         change = partial(opened.move_many, target_queue=target_queue)
         bulk.do(bulk.Work(found, change), _moved)
 

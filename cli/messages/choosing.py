@@ -31,7 +31,7 @@ def since(text: str) -> timedelta | datetime:
         moment = datetime.fromisoformat(given.upper())
     except (ValueError, OverflowError) as error:
         raise click.BadParameter(
-            f"{text!r} is no time: give seconds or 2h (so long ago), or 2026-11-30T09:00Z"
+            f"{text!r} is no time; give an age, such as 90 (seconds) or 2h, or a time, such as 2026-11-30T09:00Z"
         ) from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
@@ -41,19 +41,23 @@ def choosing(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options, and what was given of them as `wanted`."""
     options = {
-        "state": click.option("--state", type=click.Choice(states), help="Only those in this."),
-        "queue": click.option("--queue", metavar="Q", help="Only those of this queue."),
-        "source": click.option("--source", metavar="S", help="Only those of this source."),
-        "key": click.option("--key", metavar="K", help="Only those of messages with this key."),
-        "event": click.option(
-            "--event", metavar="E", help="Only those of events like this shell pattern."
+        "state": click.option(
+            "--state", type=click.Choice(states), help="Only deliveries in this state."
         ),
-        "error": click.option("--error", metavar="TEXT", help="Only those with this in the error."),
+        "queue": click.option("--queue", metavar="Q", help="Only deliveries of this queue."),
+        "source": click.option("--source", metavar="S", help="Only messages of this source."),
+        "key": click.option("--key", metavar="K", help="Only messages with this key."),
+        "event": click.option(
+            "--event", metavar="E", help="Only events that match this shell pattern."
+        ),
+        "error": click.option(
+            "--error", metavar="TEXT", help="Only deliveries whose error contains TEXT."
+        ),
         "since": click.option(
             "--since",
             type=since,
             metavar="TIME",
-            help="Only those received since: 90 (seconds) or 2h ago, 2026-11-30T09:00Z.",
+            help="Only messages received since TIME: 90 (seconds ago), 2h, 2026-11-30T09:00Z.",
         ),
     }
     if not queue:

@@ -23,9 +23,15 @@ from .ids import Id, any_id
 @click.command("list")
 @the_store
 @choosing(ASKED_STATES)
-@click.option("--unrouted", is_flag=True, help="Messages that no route has matched, instead.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most.")
-@click.option("--before", type=any_id, metavar="ID", help="Only older ones: the next page.")
+@click.option(
+    "--unrouted",
+    is_flag=True,
+    help="List messages that no route has matched, instead of deliveries.",
+)
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many rows."
+)
+@click.option("--before", type=any_id, metavar="ID", help="Only rows older than ID: the next page.")
 @as_json
 def list_(
     store: str,
@@ -35,9 +41,11 @@ def list_(
     before: Id | None,
     as_json: bool,
 ) -> None:
-    """List deliveries, newest first: one row for each handler that a message goes to.
+    """List deliveries, newest first.
 
-    "ready" has in it what is "scheduled", ready but not before a time.
+    A message has one delivery for each of its handlers.
+
+    The state "ready" includes "scheduled": ready, but waiting for a time.
 
     Example: fencepost messages list --state dead --queue deploy --since 2h
     """

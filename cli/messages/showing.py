@@ -22,7 +22,7 @@ from .ids import Id, any_id
 def show(store: str, id: tuple[str, ...], as_json: bool) -> None:
     """Show a delivery with its message, or a message with all its deliveries.
 
-    ID is d7 (or 7) for a delivery, m7 for a message, or the answer of a receiver, as it is.
+    ID is d7 (or 7) for a delivery, m7 for a message, or the JSON answer of the receiver.
 
     Example: fencepost messages show d42
     """
@@ -109,7 +109,7 @@ def _print(facts: dict[str, Any], headers: dict[str, str]) -> None:
     if deliveries is None:
         return
     if not deliveries:
-        click.echo("deliveries: none: no route has matched it")
+        click.echo("deliveries: none, because no route has matched the message")
     for each in deliveries:
         click.echo()
         for fact, value in each.items():

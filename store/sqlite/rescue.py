@@ -36,7 +36,11 @@ def quarantine(path: str, clock: Clock) -> str:
     path = files.locate(path)
     files.require(path, create=False)
     if not _is_damaged(path, clock):
-        raise InvalidInput(f"{path} is well; nothing was moved", operation="quarantine", path=path)
+        raise InvalidInput(
+            f"{path} passed every check, so it was not quarantined",
+            operation="quarantine",
+            path=path,
+        )
     moment = datetime.fromtimestamp(clock.wall_ms() / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     aside = f"{path}.quarantined-{moment}"
     with behind_gate(path, "quarantine"), open_nowhere(path, "quarantine"):

@@ -36,7 +36,7 @@ def work(
 def is_up(folder: Path, name: str) -> bool:
     """True once all workers of the pool of that name have been up."""
     with suppress(FileNotFoundError):
-        return "working on" in (folder / f"{name}.log").read_text()
+        return "processing queue" in (folder / f"{name}.log").read_text()
     return False
 
 

@@ -39,7 +39,7 @@ def run(run: Run) -> None:
         with store.transaction() as tx:
             tx.execute("create table effects (key text)")
         pool = run.start("pool", _work, run.folder, workers, run.canary)
-        until(lambda: "working on" in _said(run.folder, "pool.out"), "the pool is up")
+        until(lambda: "processing queue" in _said(run.folder, "pool.out"), "the pool is up")
         keys: list[str] = []
         ends_at = time.monotonic() + seconds
         while not keys or time.monotonic() < ends_at:

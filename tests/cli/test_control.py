@@ -36,7 +36,7 @@ def test_a_scale_is_told_to_the_pools_that_run(pools: Pools, command: Command) -
     pools.tell(pools.begin(None, 9), state="stopping", size=0)
     two, two_auto = command("scale", "0"), command("scale", "auto")
 
-    assert first.out == "no pool runs; the next one starts with 8\n"
+    assert first.out == "no pool is running; the next one starts with 8 workers\n"
     assert one.out == "1 pool follows: 4 -> 6 workers\n"
     assert one_auto.out == "1 pool follows: as it was started\n"
     assert two.out == "2 pools follow: 2, 4 -> 0 workers each\n"
@@ -90,7 +90,7 @@ def test_a_queue_has_a_limit_until_it_has_none(store: Store, command: Command) -
 
     limited = command("limit", "mail", "1")
 
-    assert (limited.code, limited.out) == (0, "mail: at most 1 in work at a time\n")
+    assert (limited.code, limited.out) == (0, "mail: at most 1 at the same time\n")
     assert len(queue.claim(limit=3)) == 1
     assert command("status", "--json").json()["queues"]["mail"]["max_leased"] == 1
     assert command("limit", "maill", "1").out.endswith(
@@ -100,9 +100,9 @@ def test_a_queue_has_a_limit_until_it_has_none(store: Store, command: Command) -
     assert (lifted.code, lifted.out) == (0, "mail: no limit\n")
     assert len(queue.claim(limit=3)) == 2
     store.queue("mail", max_leased=9)
-    assert command("limit", "mail", "2").out == "mail: at most 2 in work at a time\n"
+    assert command("limit", "mail", "2").out == "mail: at most 2 at the same time\n"
     assert command("limit", "mail", "none").out == (
-        "mail: at most 9 in work at a time, as its handler says\n"
+        "mail: at most 9 at the same time (max_leased of its handler)\n"
     )
 
 

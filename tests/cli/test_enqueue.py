@@ -42,7 +42,7 @@ def test_what_is_piped_in_is_a_message(tmp_path: Path) -> None:
     )
 
     assert (ended.returncode, ended.stdout) == (0, b"accepted m1\n")
-    assert ended.stderr == b"made the store hooks.db, which was not there\n"
+    assert ended.stderr == b"created the store hooks.db\n"
     with connect(tmp_path / "hooks.db") as store:
         (claim,) = store.queue("mail").claim()
     assert (claim.message.body, claim.message.key, claim.message.source) == (body, None, None)
@@ -89,7 +89,7 @@ def test_the_same_key_again_is_a_duplicate_and_another_body_a_conflict(
 
     assert [each.out for each in shown] == ["accepted m1\n", "duplicate m1\n", "conflict m1\n"]
     assert [each.code for each in shown] == [0, 0, 1]
-    assert shown[2].err.startswith("Error: key 'k' of mail is taken by m1")
+    assert shown[2].err.startswith("Error: key 'k' of mail belongs to m1")
     with connect(path) as store:
         assert store.stats()["mail"].ready == 1
 

@@ -127,7 +127,7 @@ def test_serve_and_work_end_with_0(folder: Path, number: signal.Signals) -> None
             process.send_signal(number)
         codes = [process.wait(PATIENCE_SECONDS) for process in (receiver, pool)]
 
-    assert said == ["receiving", "working on note, mail, fax with 1 workers"]
+    assert said == ["receiving", "1 worker is processing queues note, mail, fax"]
     assert codes == [0, 0]
 
 

@@ -314,5 +314,5 @@ def test_a_command_imports_the_harness_only_when_it_is_the_harness() -> None:
 def test_help_says_how_long_a_message_is_tried(command: str, tmp_path: Path) -> None:
     said = " ".join(run(command, "--help", cwd=tmp_path).out.split())
 
-    assert "tried again for 3 days" in said
-    assert "within the first 15 minutes, then at most 1 h apart" in said
+    assert "retried for 3 days" in said
+    assert "ten attempts within 15 minutes, later ones at most 1 h apart" in said

@@ -165,7 +165,7 @@ def test_code_whose_workers_cannot_start_is_not_reloaded(folder: Path) -> None:
         line_of(pool)
         (folder / "hooks.py").write_text(APP + FAILING)
         pool.send_signal(signal.SIGHUP)
-        wait_until(lambda: _log(folder, "not reloaded: the old code goes on"), "the verdict")
+        wait_until(lambda: _log(folder, "not reloaded: the old code stays in use"), "the verdict")
         (worker,) = workers_of(folder / "store.db")
         os.kill(worker["pid"], signal.SIGKILL)
         with connect(folder / "store.db") as store:

@@ -144,7 +144,7 @@ def test_a_failed_reload_leaves_the_code_that_loaded_last(folder: Path) -> None:
         before = pool.pids(2)
         for kind, code in BROKEN.items():
             (folder / "hooks.py").write_text(code)
-            said = pool.reload("not reloaded: the old code goes on")
+            said = pool.reload("not reloaded: the old code stays in use")
             assert said["error"], kind
             assert pool.pids(2) == before, kind
         pool.kill_all()
@@ -244,7 +244,7 @@ def test_an_app_that_cannot_be_forked_is_imported_by_each_worker(folder: Path) -
         (folder / "hooks.py").write_text("def (")
         (folder / "helper.py").unlink()
         before = pool.pids(2)
-        pool.reload("not reloaded: the old code goes on")
+        pool.reload("not reloaded: the old code stays in use")
         assert pool.pids(2) == before
         pool.kill_all()
         pool.pids(2)
@@ -293,11 +293,13 @@ def test_a_changed_file_reloads_the_app_while_it_is_developed(folder: Path) -> N
         wait_until(lambda: pool.events("reloaded"), "the reload")
         assert pool.result() == "number two!"
         (folder / "helper.py").write_text("def (")
-        wait_until(lambda: pool.events("not reloaded: the old code goes on"), "the verdict")
+        wait_until(lambda: pool.events("not reloaded: the old code stays in use"), "the verdict")
         assert pool.result() == "number two!"
         # A module that was missing is a change, too.
         (folder / "helper.py").write_text("from more import VERSION")
-        wait_until(lambda: len(pool.events("not reloaded: the old code goes on")) == 2, "no more")
+        wait_until(
+            lambda: len(pool.events("not reloaded: the old code stays in use")) == 2, "no more"
+        )
         (folder / "more.py").write_text("VERSION = 'three'")
         wait_until(lambda: len(pool.events("reloaded")) == 2, "the second reload")
         assert pool.result() == "three!"
