@@ -117,7 +117,9 @@ def _print_queues(queues: Mapping[str, QueueStats]) -> None:
     columns: dict[str, list[object]] = {"queue": list(queues)}
     for count in _COUNTS:
         columns[count] = [getattr(stats, count) for stats in queues.values()]
-    columns["oldest"] = [age(stats.oldest_ready_age) for stats in queues.values()]
+    columns["oldest"] = [
+        age(stats.oldest_ready_age) if stats.ready else None for stats in queues.values()
+    ]
     if any(stats.paused for stats in queues.values()):
         columns["paused"] = ["paused" if stats.paused else None for stats in queues.values()]
     if any(stats.max_leased is not None for stats in queues.values()):

@@ -209,7 +209,8 @@ class Claims:
             return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
         found = verdict(handler, error, claim.attempt)
         fields = self._took(attempt)
-        if found.retry_after is not None:
+        most = handler.limits.max_attempts
+        if found.retry_after is not None and (most is None or claim.attempt < most):
             fields["retry_after_seconds"] = round(found.retry_after, 3)
         if found.expected and found.retry_after is not None:
             log.info("handler asked for a retry", **fields, error=found.error, at=place(error))

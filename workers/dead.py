@@ -37,7 +37,7 @@ class DeadContext:
 
 def dead_handler(functions: Sequence[Callable[..., Any]]) -> Handler:
     """Return the handler that calls these functions."""
-    caller = _AsyncCaller(functions) if any(map(is_async, functions)) else _Caller(functions)
+    caller = AsyncCaller(functions) if any(map(is_async, functions)) else Caller(functions)
     return make_handler(caller, queue=DEATHS, durable=True, max_attempts=_MOST_CALLS)
 
 
@@ -48,7 +48,9 @@ def checked_for_dead(function: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class _Caller:
+class Caller:
+    """Calls plain functions, one after the other."""
+
     functions: Sequence[Callable[..., Any]]
 
     def __call__(self, message: Message, ctx: Context) -> None:
@@ -58,7 +60,9 @@ class _Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class _AsyncCaller:
+class AsyncCaller:
+    """Calls functions of which some are coroutine functions."""
+
     functions: Sequence[Callable[..., Any]]
 
     async def __call__(self, message: Message, ctx: Context) -> None:

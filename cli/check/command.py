@@ -174,7 +174,7 @@ def _of_sources(sources: list[dict[str, Any]]) -> Iterator[str]:
             [
                 f"key {key}{'' if source['require_key'] else ' (not required)'}",
                 f"key kept {_span(source['keep_for'])} after the end",
-                f"body kept {_span(source['keep_body_for'])} after the end",
+                _body(source["keep_body_for"]),
                 f"body up to {_size(source['max_body'])}",
                 f"redelivery {source['redelivery']}",
             ]
@@ -187,13 +187,15 @@ def _of_sources(sources: list[dict[str, Any]]) -> Iterator[str]:
             yield "    no handler"
 
 
+_FILLED = {"task": " (task: filled by enqueue)", "on_dead": " (for each dead letter)"}
+
+
 def _of_queues(queues: list[dict[str, Any]]) -> Iterator[str]:
     if not queues:
         return
     yield "Queues"
     for queue in queues:
-        task = " (task: filled by enqueue)" if queue["kind"] == "task" else ""
-        yield f"  {queue['name']}: runs {queue['runs']}{task}"
+        yield f"  {queue['name']}: runs {queue['runs']}{_FILLED.get(queue['kind'], '')}"
         yield from _wrapped(_settings(queue))
 
 
@@ -221,7 +223,7 @@ def _settings(queue: dict[str, Any]) -> Iterator[str]:
     if queue["max_bytes"] is not None:
         yield f"max_bytes {_size(queue['max_bytes'])}"
     if queue["keep_body_for"] is not None:
-        yield f"body kept {_span(queue['keep_body_for'])} after the end"
+        yield _body(queue["keep_body_for"])
 
 
 def _of_store(store: dict[str, Any]) -> Iterator[str]:
@@ -248,10 +250,15 @@ def _wait(wait: str | float) -> str:
     return wait if isinstance(wait, str) else _span(wait)
 
 
+def _body(seconds: float) -> str:
+    return f"body kept {_span(seconds)} after the end" if seconds else "body deleted at the end"
+
+
 def _span(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g} {unit}"
+            many = f"{seconds / size:g}"
+            return f"{many} {'day' if (many, unit) == ('1', 'days') else unit}"
     return f"{seconds:g} s"
 
 

@@ -11,8 +11,10 @@ from ...ingest import App
 from ...ingest.route import Route
 from ...ingest.schemes import key_rule, scheme_name
 from ...ingest.source import Source
+from ...store.message import DEATHS
 from ...store.validate import milliseconds
 from ...workers.command import Command
+from ...workers.dead import AsyncCaller, Caller
 from ...workers.handler import Handler
 from ...workers.rules import Wait
 
@@ -62,8 +64,8 @@ def _queue(handler: Handler, routed: bool) -> Declared:
     command = function if isinstance(function, Command) else None
     return {
         "name": handler.name,
-        "kind": "task" if not routed else "handler",
-        "runs": _called(function) if command is None else " ".join(command.words),
+        "kind": "on_dead" if handler.name == DEATHS else "handler" if routed else "task",
+        "runs": _runs(function),
         "command": None if command is None else list(command.words),
         "retry_for": handler.limits.retry_for_ms / 1000,
         "max_attempts": handler.limits.max_attempts,
@@ -82,6 +84,14 @@ def _queue(handler: Handler, routed: bool) -> Declared:
         "max_bytes": _set(handler.max_bytes),
         "keep_body_for": _set(handler.keep_body_for),
     }
+
+
+def _runs(function: Callable[..., Any]) -> str:
+    if isinstance(function, Command):
+        return " ".join(function.words)
+    if isinstance(function, Caller | AsyncCaller):
+        return ", ".join(map(_called, function.functions))
+    return _called(function)
 
 
 def _called(function: Callable[..., Any]) -> str:

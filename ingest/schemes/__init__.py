@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, Protocol, TypedDict
 
 from ...store.message import DEFAULT_KEEP_MS
@@ -129,6 +130,17 @@ KEEP_MS: Mapping[str, int] = {
     "stripe": 31 * _DAY_MS,
 }
 
+# Those of App.source, whatever the scheme is.
+_OF_EVERY_SOURCE = {
+    "secret",
+    "secrets",
+    "max_body",
+    "require_key",
+    "keep_for",
+    "keep_body_for",
+    "redelivery",
+}
+
 
 def build(scheme: str, secrets: Sequence[str], **options: Any) -> Scheme:
     """Return the named scheme with its secrets, newest first; each of them is tried.
@@ -145,8 +157,12 @@ def build(scheme: str, secrets: Sequence[str], **options: Any) -> Scheme:
     parameters = inspect.signature(make).parameters.values()
     known = {option.name for option in parameters if option.kind is option.KEYWORD_ONLY}
     if unknown := options.keys() - known:
+        every = known | _OF_EVERY_SOURCE
+        near = {close for each in unknown for close in get_close_matches(each, every, 1)}
         raise ValueError(
-            f"Scheme {scheme!r} has no option {listed(unknown)}; it takes {listed(known)}."
+            f"Scheme {scheme!r} has no option {listed(unknown)}; it takes {listed(known)}, and "
+            f"like every source {listed(_OF_EVERY_SOURCE)}."
+            f"{f' Did you mean {listed(near)}?' if near else ''}"
         )
     return make(usable_secrets(secrets), **options)
 

@@ -45,6 +45,11 @@ app.command("shop", "order", ["true", "a b"], max_rows=1000, max_bytes=2**20, ti
 @app.task("mail", at_most_once=True)
 def mail(message, ctx):
     pass
+
+
+@app.on_dead
+def tell(message, ctx):
+    pass
 """
 
 
@@ -76,7 +81,7 @@ def test_what_is_declared_is_shown_with_its_settings(checked: Command) -> None:
     text = " ".join(shown.out.split())
     for part in (
         "github: scheme github, POST /in/github",
-        "key header:X-GitHub-Delivery; key kept 1 h",
+        "key header:X-GitHub-Delivery; key kept 1 h after the end; body deleted at the end",
         "push → deploy (lane <lambda>, park) (priority 4)",
         "issues → issue",
         "key json:/order/id; key kept 35 days after the end; body kept 2 days",
@@ -88,6 +93,7 @@ def test_what_is_declared_is_shown_with_its_settings(checked: Command) -> None:
         "10 at a time in each worker; max_leased 3; body kept 1 min",
         "true: runs true a b retried for 3 days; timeout 5 s; max_rows 1000; max_bytes 1 MiB",
         "mail: runs mail (task: filled by enqueue) tried at most once",
+        "fencepost.on_dead: runs tell (for each dead letter)",
         "hooks.db (not there yet)",
         "Nothing is wrong.",
     ):

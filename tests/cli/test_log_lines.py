@@ -154,6 +154,7 @@ def test_a_death_is_told_with_its_place_in_the_users_file(folder: Path) -> None:
     assert place in dead["error"]
     assert (dead["queue"], dead["key"], dead["attempt"]) == ("failing", "k", 2)
     assert failed["exception"].startswith("Traceback")
+    assert "retry_after_seconds" not in failed  # it was the last attempt
     assert handled["queue"] == "done"
 
 

@@ -205,6 +205,8 @@ def test_options_are_known_to_type_checkers_and_misspelt_ones_are_refused(path: 
 
     with pytest.raises(InvalidInput, match="no option kye; it takes algorithm, encoding, event"):
         app.source("a", scheme="hmac", secret="s", key="body", kye="x")  # type: ignore[call-arg]
+    with pytest.raises(InvalidInput, match=r"like every source .* Did you mean max_body\?"):
+        app.source("a", scheme="github", secret="s", max_bdy=5)  # type: ignore[call-arg]
     with pytest.raises(InvalidInput, match="encoding is one of base64, hex"):
         app.source("b", scheme="hmac", secret="s", key="body", encoding="b64")  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="no scheme 'gitlab'"):
