@@ -114,7 +114,10 @@ def create(path: str) -> bool:
         return False
     except OSError as error:
         raise _refuse(path, error.strerror or str(error)) from error
-    os.close(fd)
+    try:
+        _give(fd, _folder_owner(path))
+    finally:
+        os.close(fd)
     return True
 
 
@@ -168,13 +171,22 @@ def give_to_owner(fd: int, path: str) -> None:
     A service could not open a file of root's beside its own database. SQLite does the same
     for the files that it makes (robustFchown in its os_unix.c).
     """
-    if os.geteuid() != 0:
-        return
+    owner: os.stat_result | None
     try:
         owner = os.lstat(path)
     except FileNotFoundError:
-        return  # the database is made next, by us
-    if owner.st_uid != 0 and os.fstat(fd).st_uid == 0:
+        owner = _folder_owner(path)  # to whom the database is given that we make next
+    _give(fd, owner)
+
+
+def _folder_owner(path: str) -> os.stat_result | None:
+    """Return whose a file is that root makes there; None in a folder that many share."""
+    found = os.stat(os.path.dirname(path))
+    return None if found.st_mode & stat.S_ISVTX else found
+
+
+def _give(fd: int, owner: os.stat_result | None) -> None:
+    if os.geteuid() == 0 and owner is not None and owner.st_uid != os.fstat(fd).st_uid == 0:
         os.fchown(fd, owner.st_uid, owner.st_gid)
 
 

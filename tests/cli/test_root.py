@@ -63,6 +63,35 @@ def test_what_a_store_needs_while_it_is_open_belongs_to_its_owner(served: Path) 
     assert set(owners.values()) == {SERVICE}, owners
 
 
+# OPS-12
+def test_a_store_and_a_backup_that_root_makes_belong_to_the_owner_of_the_folder(
+    tmp_path: Path, command: Command
+) -> None:
+    folder = tmp_path / "service"
+    folder.mkdir(mode=0o700)
+    os.chown(folder, SERVICE, SERVICE)
+    path = folder / "hooks.db"
+    with connect(str(path)) as store:
+        store.queue("mail").enqueue(b"x")
+        store.backup(folder / "backup.db")
+        owners = {name.name: name.lstat().st_uid for name in folder.iterdir()}
+
+    assert {"hooks.db", "hooks.db-wal", "hooks.db-gate", "backup.db"} <= owners.keys()
+    assert set(owners.values()) == {SERVICE}, owners
+    assert command("doctor", "--store", str(path)).code == 0
+
+
+# OPS-12
+def test_a_store_that_root_makes_in_a_folder_that_many_share_is_roots(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    os.chown(folder, SERVICE, SERVICE)
+    folder.chmod(0o1777)
+    connect(str(folder / "hooks.db")).close()
+
+    assert {name.lstat().st_uid for name in folder.iterdir()} == {0}
+
+
 # OPS-1
 def test_a_sidecar_that_root_left_earlier_is_given_back(served: Path, command: Command) -> None:
     gate = served.with_name("hooks.db-gate")
