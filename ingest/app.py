@@ -30,10 +30,10 @@ F = TypeVar("F", bound=Function)
 DEFAULT_MAX_BODY = 1024 * 1024
 
 NO_KEY = (
-    "scheme {scheme!r} defines no id that tells a new message from one that is sent again, so "
-    'say where it is: key="header:NAME" for an id that stays the same when the sender tries '
-    'again, key="json:/pointer" for such an id in the body, or key="body" to take equal bodies '
-    "for the same message (require_key=False for none: then each request is a new message)"
+    "scheme {scheme!r} has no dedupe key of its own, so choose one: "
+    'key="header:NAME" if a header has an id that stays the same when the sender retries, '
+    'key="json:/pointer" if the body has such an id, key="body" if the sender repeats the same '
+    "bytes; or require_key=False, and each request is a new message"
 )
 
 

@@ -30,7 +30,7 @@ def neglected(store: Store) -> list[ProbeStep]:
 def _unserved(store: Store) -> tuple[str, bool]:
     found = [f"{each.queue} ({each.waiting + each.leased})" for each in store.unserved()]
     if not found:
-        return "a running pool serves every queue with work", False
+        return "running pools serve all queues that hold work", False
     return (
         f"no running pool serves {_listed(found)}: run one that does, or `fencepost messages"
         " move --from Q --to Q`"

@@ -49,7 +49,7 @@ def _call(handler: Handler, claim: Claim, context: WorkerContext, run: Run) -> o
         return run(result)
     if inspect.iscoroutine(result) or inspect.isgenerator(result):
         result.close()
-        raise TypeError(f"{handler.name} did not run: it made a {type(result).__name__}")
+        raise TypeError(f"{handler.name} did not run: it returned a {type(result).__name__}")
     return result
 
 

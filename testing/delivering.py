@@ -64,7 +64,9 @@ def deliver(
     declared = app.sources.get(source)
     if declared is None:
         known = ", ".join(app.sources) or "none"
-        raise InvalidInput(f"there is no source {source!r}; there are {known}", operation="deliver")
+        raise InvalidInput(
+            f"there is no source {source!r}; the app has {known}", operation="deliver"
+        )
     request, found = _read(declared, event, body, key, headers)
 
     def run() -> list[Result]:
@@ -95,7 +97,9 @@ def enqueue(
     """
     if queue not in app.handlers:
         known = ", ".join(app.handlers) or "none"
-        raise InvalidInput(f"there is no handler {queue!r}; there are {known}", operation="enqueue")
+        raise InvalidInput(
+            f"there is no handler {queue!r}; the app has {known}", operation="enqueue"
+        )
 
     def run() -> list[Result]:
         with _opened(app, store, clock) as (target, time):

@@ -87,7 +87,7 @@ def _source(
     if isinstance(by, App):
         if not isinstance(name, str) or name not in by.sources:
             known = ", ".join(by.sources) or "none"
-            raise InvalidInput(f"there is no source {name!r}; there are {known}")
+            raise InvalidInput(f"there is no source {name!r}; the app has {known}")
         return by.sources[name]
     if secret is None:
         raise InvalidInput(f"scheme {by!r} needs secret=")

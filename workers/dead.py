@@ -83,7 +83,7 @@ def _dead(message: Message, ctx: Context) -> tuple[Message, DeadContext]:
     id = told["delivery"]
     delivery, content = ctx.store.delivery(id), ctx.store.content(id)
     if delivery is None or content is None:
-        raise Discard(f"nothing is left of delivery {id}, which has died")
+        raise Discard(f"delivery {id} was deleted before on_dead was called")
     if not isinstance(told["queue"], str):
         raise InvalidInput("this is no message of a death")
     dead = Message(

@@ -150,7 +150,7 @@ def make_handler(
             f"soft_timeout must be below timeout: {soft:g} s is not below {hard:g} s"
         )
     if concurrency is not None and not is_async(function):
-        raise InvalidInput("concurrency is for coroutine functions; more workers do it for others")
+        raise InvalidInput("concurrency is for coroutine functions; for others start more workers")
     default_concurrency = DEFAULT_CONCURRENCY if is_async(function) else 1
     return Handler(
         name=name(queue if queue is not None else own_name, "a handler's name"),
@@ -226,7 +226,7 @@ def _check_once(
         "max_crashes": max_crashes not in (None, 1),
     }
     if wrong := [name for name, given in refused.items() if given]:
-        raise InvalidInput(f"at_most_once leaves no room for {', '.join(wrong)}")
+        raise InvalidInput(f"at_most_once cannot be combined with {', '.join(wrong)}")
 
 
 def _seconds(timeout: Duration | None, what: str) -> float | None:

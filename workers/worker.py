@@ -243,7 +243,7 @@ class Worker:
                 os._exit(1)  # a child that the handler forked has come back out of it
         if inspect.iscoroutine(result) or inspect.isgenerator(result):
             result.close()
-            raise TypeError(f"{handler.name} did not run: it made a {type(result).__name__}")
+            raise TypeError(f"{handler.name} did not run: it returned a {type(result).__name__}")
         return result
 
     def _tidy(self, claim: Claim) -> None:

@@ -73,15 +73,15 @@ def _foreign_keys(door: Door) -> tuple[str, bool]:
     wrong = door.read("pragma foreign_key_check")
     if wrong:
         named = ", ".join(f"{table} {row}" for table, row, *_ in wrong[:_MOST_NAMED])
-        raise FencepostError(f"{len(wrong)} rows refer to none: {named}")
-    return "every row refers to one that is there", False
+        raise FencepostError(f"{len(wrong)} rows refer to rows that do not exist: {named}")
+    return "every reference leads to a row", False
 
 
 def _counters(door: Door) -> tuple[str, bool]:
     wrong = [f"{kind} {name}" for kind, sql in _RECOUNTS.items() for (name,) in door.read(sql)]
     if wrong:
-        raise FencepostError(f"wrong counts of {', '.join(wrong[:_MOST_NAMED])}")
-    return "as counted anew", False
+        raise FencepostError(f"wrong counters: {', '.join(wrong[:_MOST_NAMED])}")
+    return "the counters match the rows", False
 
 
 def _quarantined(door: Door) -> tuple[str, bool]:

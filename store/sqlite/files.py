@@ -100,7 +100,9 @@ def require(path: str, *, create: bool) -> None:
     except FileNotFoundError:
         size = 0
     if size == 0:
-        raise _refuse(path, "there is no store")
+        raise _refuse(
+            path, "there is no store (check the path; a pool or `fencepost enqueue` creates one)"
+        )
 
 
 def create(path: str) -> bool:

@@ -73,14 +73,14 @@ def attempt(name: str, work: Callable[[], tuple[str, bool]]) -> ProbeStep:
 def _permissions(door: Door) -> tuple[str, bool]:
     if door.exposed:
         names = ", ".join(door.exposed)
-        raise FencepostError(f"others had access to {names} until just now; who read it?")
+        raise FencepostError(f"other accounts had access to {names} until now and may have read it")
     if names := ", ".join(files.exposed(door.path)):
-        raise FencepostError(f"others have access to {names}; run chmod 600 on it")
+        raise FencepostError(f"other accounts have access to {names}; run chmod 600 on it")
     if names := ", ".join(files.foreign(door.path)):
         raise FencepostError(f"{names} belongs to another account; run chown on it")
     remarks = {
         ", in a folder in which others may write": files.shared_folder(door.path),
-        "; running as root, an account of its own would be safer": os.geteuid() == 0,
+        "; running as root, a separate account would be safer": os.geteuid() == 0,
     }
     said = "".join(remark for remark, applies in remarks.items() if applies)
     return f"0600{said}", bool(said)
@@ -90,7 +90,7 @@ def _place(door: Door) -> tuple[str, bool]:
     door.place.require("probe")
     if door.has_moved():
         raise FencepostError(f"{door.path} is not the file that is open")
-    return "the file that was opened is where it was", False
+    return "the store's file was not moved or replaced", False
 
 
 def _writer(door: Door, held: list[StoreBusy]) -> tuple[str, bool]:

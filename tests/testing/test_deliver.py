@@ -406,9 +406,9 @@ def test_what_makes_no_sense_is_refused(app: App, tmp_path: Path) -> None:
     app.on("github", name="note")(_failing(ValueError("boom")))
     app.task("mail")(said)
 
-    with pytest.raises(InvalidInput, match="no source 'gitlab'; there are github, stripe"):
+    with pytest.raises(InvalidInput, match="no source 'gitlab'; the app has github, stripe"):
         deliver(app, "gitlab", "push", {})
-    with pytest.raises(InvalidInput, match="no handler 'male'; there are note, mail"):
+    with pytest.raises(InvalidInput, match="no handler 'male'; the app has note, mail"):
         enqueue(app, "male")
     with pytest.raises(InvalidInput, match="event must be a str, not dict"):
         deliver(app, "github", {"a": 1})  # type: ignore[arg-type]

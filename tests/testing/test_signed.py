@@ -69,7 +69,7 @@ def test_a_scheme_takes_the_options_of_a_source(app: App) -> None:
 @pytest.mark.parametrize(
     ("arguments", "named", "says"),
     [
-        (("gitlab",), {}, "no source 'gitlab'; there are github"),
+        (("gitlab",), {}, "no source 'gitlab'; the app has github"),
         ((), {}, "no source None"),
         (("github", "push", {}, "k", "more"), {}, "signed takes source, event, body, key"),
         (("github", "push"), {"event": "push"}, "signed takes source, event, body, key"),

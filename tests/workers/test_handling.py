@@ -79,7 +79,7 @@ def test_an_idempotency_key_is_of_one_delivery(site: Site) -> None:
         ("unstorable", 1, r"ValueError: half \\ud83d of a character"),
         ("unstorable-discard", 1, r"half \\ud83d of a character"),
         ("real-time", 1, r"worker process \d+ was killed by signal 40"),
-        ("coroutine", 1, r"TypeError: coroutine did not run: it made a coroutine"),
+        ("coroutine", 1, r"TypeError: coroutine did not run: it returned a coroutine"),
         ("leaving", 1, r"SystemExit: 3 \(app\.py:\d+ in leaving\)"),
         ("suicidal", 2, r"worker process \d+ was killed by SIGSEGV"),
         ("once", 1, r"worker process \d+ was killed by SIGKILL"),
