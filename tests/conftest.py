@@ -16,9 +16,11 @@ from .sqlite import invariants
 
 
 def pytest_configure() -> None:
-    """Have the processes of tests hear Ctrl-C, also where this one runs under nohup."""
+    """Have the processes of tests hear Ctrl-C and a hang-up, also where this one runs under nohup."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(optionalhook=True)  # xdist may be turned off

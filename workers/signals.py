@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -65,10 +66,21 @@ def default_in_forks() -> None:
         if getattr(handler, "__module__", "").startswith(__package__)
     }
 
+    # One that comes right after the fork waits until the child answers it: Python would take
+    # it for the worker's, and forget it.
+    masks = threading.local()
+
+    def hold() -> None:
+        masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, ours)
+
+    def go_on() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.before)
+
     def reset() -> None:
         signal.set_wakeup_fd(-1)
         for number, handler in ours.items():
             if signal.getsignal(number) is handler:
                 signal.signal(number, _DEFAULT.get(number, signal.SIG_DFL))
+        go_on()
 
-    os.register_at_fork(after_in_child=reset)
+    os.register_at_fork(before=hold, after_in_parent=go_on, after_in_child=reset)

@@ -59,6 +59,16 @@ def _keys(path: Path) -> list[str | None]:
         return [delivery.key for delivery in store.deliveries()]
 
 
+def _die_with_a_wal(path: Path) -> None:
+    """Store a message that is in the WAL alone when the last process is killed."""
+    with running(["-c", _OPEN, str(path)], cwd=path.parent) as process:
+        assert line_of(process) == "open"
+        with connect(path) as store:
+            store.queue("mail").enqueue(b"late", key="late")
+        process.kill()
+        process.wait()
+
+
 def _names(path: Path) -> list[str]:
     return sorted(name.name for name in path.parent.iterdir() if name.suffix != ".db-gate")
 
@@ -86,12 +96,7 @@ def test_a_backup_takes_the_stores_place_and_the_store_is_kept(
 def test_the_wal_of_a_killed_process_goes_aside_with_its_store(
     path: Path, backup: Path, command: Command
 ) -> None:
-    with running(["-c", _OPEN, str(path)], cwd=path.parent) as process:
-        assert line_of(process) == "open"
-        with connect(path) as store:
-            store.queue("mail").enqueue(b"late", key="late")
-        process.kill()
-        process.wait()
+    _die_with_a_wal(path)
     assert path.with_name("hooks.db-wal").exists()
 
     restored = command("restore", str(backup), "--json").json()
@@ -104,12 +109,7 @@ def test_the_wal_of_a_killed_process_goes_aside_with_its_store(
 def test_a_backup_put_beside_an_old_wal_by_hand_is_set_right(
     path: Path, backup: Path, command: Command
 ) -> None:
-    with running(["-c", _OPEN, str(path)], cwd=path.parent) as process:
-        assert line_of(process) == "open"
-        with connect(path) as store:
-            store.queue("mail").enqueue(b"late", key="late")
-        process.kill()
-        process.wait()
+    _die_with_a_wal(path)
     shutil.copyfile(backup, path)
     with pytest.raises(StoreOpenFailed, match="fencepost restore"):
         connect(path)
@@ -195,12 +195,7 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_changes(
 def test_a_restore_that_is_killed_loses_nothing_and_can_be_repeated(
     path: Path, backup: Path, command: Command, call: str, nth: int
 ) -> None:
-    with running(["-c", _OPEN, str(path)], cwd=path.parent) as process:
-        assert line_of(process) == "open"
-        with connect(path) as store:
-            store.queue("mail").enqueue(b"late", key="late")
-        process.kill()
-        process.wait()
+    _die_with_a_wal(path)
     killed = subprocess.run(
         [sys.executable, "-c", _RESTORE, str(backup), str(path), call, str(nth)],
         check=False,
