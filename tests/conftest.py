@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Queue, Store, connect
+from fencepost.workers.log import Log, log
 
 from .clock import FakeClock
 from .sqlite import invariants
@@ -27,6 +28,14 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Half as many again as there are cores: much of the time a test waits for processes."""
     return len(os.sched_getaffinity(0)) * 3 // 2
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> Iterator[None]:
+    """Let a command that a test runs in this process configure the log for that test alone."""
+    yield
+    log._stream._close()
+    vars(log).update(vars(Log()))
 
 
 @pytest.fixture

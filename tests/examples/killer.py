@@ -65,8 +65,9 @@ def load(example: str, killed: str) -> App:
     app: App = module.app
     steps = _Steps(example, Path(killed))
     for name, handler in app.handlers.items():
+        call = _call_async if handler.is_async else _call
         app.handlers[name] = dataclasses.replace(
-            handler, function=functools.partial(_call, steps, handler.function)
+            handler, function=functools.partial(call, steps, handler.function), concurrency=1
         )
     _count_commits(steps)
     return app
@@ -77,6 +78,15 @@ def _call(steps: _Steps, function: Any, message: Message, ctx: Context) -> Any:
     sys.settrace(steps.trace)
     try:
         return function(message, ctx)
+    finally:
+        sys.settrace(None)
+
+
+async def _call_async(steps: _Steps, function: Any, message: Message, ctx: Context) -> Any:
+    steps.begin(message)
+    sys.settrace(steps.trace)
+    try:
+        return await function(message, ctx)
     finally:
         sys.settrace(None)
 

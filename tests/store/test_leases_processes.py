@@ -176,7 +176,7 @@ def test_a_process_stopped_within_its_transaction_past_its_lease_writes_nothing(
     _with_effects(path)
     with (
         connect(path) as store,
-        running(["-c", STALL_INSIDE, str(path), "0.5"], cwd=tmp_path) as stalled,
+        running(["-c", STALL_INSIDE, str(path), "3"], cwd=tmp_path) as stalled,
     ):
         assert line_of(stalled) == "inside"
         stalled.send_signal(signal.SIGSTOP)
