@@ -15,6 +15,7 @@ from ..store.errors import (
     SchemaUnsupported,
     StoreOpenFailed,
 )
+from ..workers.standard_streams import fill
 from .output import give_up_stdout, plain
 from .variables import name_variables
 
@@ -86,6 +87,7 @@ def main() -> None:
     Exits with 0 when it is done, 1 when what was asked about failed, 2 on wrong usage, 130
     after a Ctrl-C.
     """
+    fill()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # the terminal may not know all of it

@@ -15,6 +15,17 @@ _LEAST_FD = 200
 _NAMES = ("stdin", "stdout", "stderr")
 
 
+def fill() -> None:
+    """Open each of the descriptors 0, 1 and 2 that is closed, for nothing.
+
+    Otherwise a file of the store, or a pipe between processes, gets its number, and is
+    taken for input or written over by what programs print.
+    """
+    for fd in range(3):
+        if _identity(fd) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free one: fd
+
+
 def duplicate(fd: int) -> int:
     """Return a descriptor for the same, out of the way; it is not inherited by programs."""
     try:
