@@ -14,9 +14,12 @@ from . import lanes, queues
 from .door import Write
 from .queues import LIVE
 
+# A lease that a reboot or a restore has ended (lease_until_ms = 0) is no failure, and the
+# time that the machine was off is none in which the delivery was tried.
 COLUMNS = """
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
-  coalesce(attempt >= max_attempts, 0) or :now >= tried_since_ms + retry_for_ms,
+  coalesce(attempt >= max_attempts, 0)
+    or (:now >= tried_since_ms + retry_for_ms and lease_until_ms is not 0),
   coalesce(lease_until_ms <= :now, 0), state = 'ready' and due_at_ms is not null, origin
 """
 

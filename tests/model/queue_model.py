@@ -82,7 +82,8 @@ class Job:
 
     def exhausted(self, now: int) -> bool:
         used_up = self.max_attempts is not None and self.attempt >= self.max_attempts
-        return used_up or now >= self.tried_since + self.retry_for
+        rebooted = self.state == "leased" and self.until == 0
+        return used_up or (now >= self.tried_since + self.retry_for and not rebooted)
 
 
 class Queues:

@@ -157,3 +157,24 @@ def _draft(n: int) -> Draft:
         addresses=[Address("deploy")],
         redelivery="revive",
     )
+
+
+# RETRY-9
+def test_a_delivery_in_work_when_the_machine_went_off_for_days_is_tried_again(
+    address: str, clock: FakeClock
+) -> None:
+    with connect(address, clock=clock) as store:
+        queue = store.queue("mail")
+        queue.enqueue(b"work")
+        assert queue.claim(lease=60)
+        clock.advance(MINUTE / 2)
+    clock.boot_name, clock.boot = "second boot", 1_000
+    clock.wall += 4 * DAY * 1_000
+
+    with connect(address, clock=clock) as store:
+        queue = store.queue("mail")
+        (again,) = queue.claim()
+
+        assert again.attempt == 2
+        again.ack()
+        assert queue.stats().done == 1

@@ -80,7 +80,8 @@ class Job:
     def exhausted(self, now: int) -> bool:
         """Return whether it is dead unless this attempt ends well."""
         used_up = self.draft.attempts is not None and self.attempt >= self.draft.attempts
-        return used_up or now >= self.tried_since + self.draft.retry_for
+        rebooted = self.state == "leased" and self.until == 0
+        return used_up or (now >= self.tried_since + self.draft.retry_for and not rebooted)
 
     def stands_aside(self, now: int) -> bool:
         """Return whether it lets the others of its lane go before."""
