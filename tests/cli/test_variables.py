@@ -78,8 +78,8 @@ def _said(folder: Path, *options: str, **environment: str) -> str:
 # OPTION-1
 def test_a_variable_is_an_option_and_an_option_overrides_it(folder: Path) -> None:
     variables = {"FENCEPOST_WORK_WORKERS": "2"}
-    assert "with 2 workers" in _said(folder, **variables)
-    assert "with 1 workers" in _said(folder, "--workers", "1", **variables)
+    assert "2 workers are" in _said(folder, **variables)
+    assert "1 worker is" in _said(folder, "--workers", "1", **variables)
     wrong = run("work", "hooks.py", cwd=folder, FENCEPOST_WORK_WORKERS="many")
     assert wrong.complains(2)
     assert "FENCEPOST_WORK_WORKERS" in wrong.err
@@ -91,10 +91,10 @@ def test_workers_and_autoscale_together_are_refused(folder: Path) -> None:
     assert run("work", "hooks.py", *both, cwd=folder).complains(2)
     assert run("up", "hooks.py", *both, "--port", "0", cwd=folder).complains(2)
     variables = {"FENCEPOST_WORK_WORKERS": "2"}
-    assert "with 1:3 workers" in _said(folder, "--autoscale", "1:3", **variables)
+    assert "1 to 3 workers are" in _said(folder, "--autoscale", "1:3", **variables)
     variables |= {"FENCEPOST_WORK_AUTOSCALE": "1:3"}
     assert run("work", "hooks.py", cwd=folder, **variables).complains(2)
-    assert "with 1 workers" in _said(folder, "--workers", "1", **variables)
+    assert "1 worker is" in _said(folder, "--workers", "1", **variables)
 
 
 # OPTION-3

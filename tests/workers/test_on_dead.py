@@ -78,7 +78,7 @@ def _dead(folder: Path) -> list[list[str]]:
 def _with_a_pool(folder: Path, told: int) -> None:
     """Run a pool until deaths in so many queues were told."""
     with running(fencepost("work", "hooks.py", "--workers", "1"), cwd=folder) as pool:
-        assert line_of(pool).endswith("crashing with 1 workers")
+        assert line_of(pool).startswith("1 worker is processing queues ")
         wait_until(lambda: len({line[2] for line in _dead(folder)}) >= told, "the deaths")
         pool.send_signal(signal.SIGTERM)
         assert pool.wait(PATIENCE_SECONDS) == 0

@@ -49,7 +49,7 @@ def _on_a_terminal(folder: Path, program: str) -> Iterator[tuple[subprocess.Pope
     os.close(theirs)
     try:
         said = b""
-        while b"1 workers" not in said:
+        while b"1 worker is processing" not in said:
             said += os.read(ours, 4096)
         yield process, ours
     finally:
