@@ -49,6 +49,13 @@ def users(path: str) -> list[int]:
     return _pids([*_held(path), *_held(path + "-shm")])
 
 
+def is_stopped(pid: int) -> bool:
+    """True while a signal or a debugger keeps a process from running."""
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+    return False
+
+
 def said(pids: Sequence[int]) -> str:
     """Return processes in words."""
     if not pids:

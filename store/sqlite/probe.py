@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import apsw
 
@@ -28,6 +28,8 @@ values ('fencepost/probe', '', '{}', x'', :now, 0)
 _SELECT = "select count(*) from fp_message where id = :id"
 
 _DELETE = "delete from fp_message where id = :id"
+
+_WORKERS = "select pid from fp_worker"
 
 
 def probe(door: Door, clock: Clock) -> ProbeReport:
@@ -101,11 +103,19 @@ def _writer(door: Door, held: list[StoreBusy]) -> tuple[str, bool]:
             waited = time.monotonic() - started
     except StoreBusy as error:
         held.append(error)  # waited for once is enough
-        who = locks.said(error.holders)
-        raise FencepostError(f"{who} has held the write lock for {error.waited:.1f} s") from error
+        said = f"{locks.said(error.holders)} has held the write lock for {error.waited:.1f} s"
+        if _are_working(door, error.holders):
+            return f"{said}: a worker, whose handler is in a transaction", True
+        raise FencepostError(said) from error
     if before:
         return f"{locks.said(before)} held the write lock; had after {waited:.1f} s", False
     return "nobody held the write lock", False
+
+
+def _are_working(door: Door, pids: Sequence[int]) -> bool:
+    """True for workers of this store that run; one that was stopped holds the lock for ever."""
+    workers = {pid for (pid,) in door.read(_WORKERS)}
+    return bool(pids) and all(pid in workers and not locks.is_stopped(pid) for pid in pids)
 
 
 def _write(door: Door) -> tuple[str, bool]:

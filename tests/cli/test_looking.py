@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from fencepost import connect
 
-from ..processes import tell
+from ..processes import PATIENCE_SECONDS, fencepost, running, tell, wait_until, workers_of
 from ..sqlite.holder import holder
 from .command import Command
 
@@ -58,3 +60,46 @@ def test_a_probe_waits_for_the_write_lock_once_and_says_who_has_it(path: Path) -
         assert steps[name].warning
         assert "not tried" in steps[name].detail
     assert took == pytest.approx(1, abs=0.9)
+
+
+_APP = """
+import pathlib, time
+from fencepost import App
+
+app = App("hooks.db", busy_timeout=0.5)
+
+
+@app.task("slow")
+def slow(message, ctx):
+    with ctx.transaction():
+        pathlib.Path("inside").touch()
+        while not pathlib.Path("go").exists():
+            time.sleep(0.01)
+"""
+
+
+# OPEN-7
+def test_doctor_warns_of_a_handler_that_is_long_in_its_transaction(
+    path: Path, command: Command
+) -> None:
+    (path.parent / "app.py").write_text(_APP)
+    with connect(path) as store:
+        store.queue("slow").enqueue(b"")
+    with running(fencepost("work", "app.py", "--workers", "1", "--drain"), cwd=path.parent) as pool:
+        wait_until((path.parent / "inside").exists, "the handler is in its transaction")
+        (worker,) = workers_of(path)
+
+        working = command("doctor", "--json")
+        os.kill(worker["pid"], signal.SIGSTOP)
+        stopped = command("doctor", "--json")
+        os.kill(worker["pid"], signal.SIGCONT)
+
+        (path.parent / "go").touch()
+        assert pool.wait(PATIENCE_SECONDS) == 0
+
+    steps = [
+        {step["name"]: step for step in answer.json()["steps"]} for answer in (working, stopped)
+    ]
+    assert (working.code, steps[0]["writer"]["warning"]) == (0, True), working.out
+    assert f"process {worker['pid']} " in steps[0]["writer"]["detail"]
+    assert (stopped.code, steps[1]["writer"]["ok"]) == (1, False), stopped.out
