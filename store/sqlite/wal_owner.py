@@ -3,8 +3,8 @@
 SQLite takes any sound WAL that lies beside a database for the database's own. When a file
 is put in the place of a store whose processes were killed, and the old WAL stays, the pages
 of two databases are mixed. So each store has an id, a backup or a restored store gets a new
-one, and the gate's file keeps a note of the database that the WAL belongs to: its id, and
-SQLite's file change counter, which never goes back.
+one, and the gate's file keeps a note of the id of the database that the WAL belongs to. What
+else is in the file may be older after a power loss than it was before, and tells nothing.
 
 The database is read here without SQLite, which would apply the WAL. That is done before any
 connection of any process has the file open: see files.py for what closing a file does.
@@ -19,7 +19,7 @@ import secrets
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import apsw
 
@@ -29,52 +29,27 @@ from .gate import Gate
 
 T = TypeVar("T")
 
-Kind = Literal["known", "unknown", "replaced"]
+# Of the note: the database that it names or that others have open; no note; another database,
+# which has no WAL.
+Found = Literal["known", "unknown", "replaced"]
 
 _PAGE = 4096
 
 # Of the database's header; sqlite.org/fileformat2.html 1.3.
 _MAGIC = b"SQLite format 3\0"
 _PAGE_SIZE = slice(16, 18)
-_COUNTER = slice(24, 28)
 
 # fp_store is the first table of the schema, so its root is page 2: a leaf with one cell.
 _LEAF = 13
 _ID = re.compile(rb"store-[0-9a-f]{32}")
 _MOST_CELL = 512
 
-_NOTE = re.compile(rb"([0-9]{10})((?: store-[0-9a-f]{32}){1,2})\n")
+# Two ids while the store gets a new one.
+_NOTE = re.compile(rb"store-[0-9a-f]{32}(?: store-[0-9a-f]{32})?\n")
 
 _READ = "select store_id from fp_store"
 
 _SET_ID = "update fp_store set store_id = :id"
-
-
-class Base(NamedTuple):
-    """A database file as it is without its WAL."""
-
-    store_id: str
-    counter: int
-
-
-class Note(NamedTuple):
-    """What the gate's file says; two ids while the store gets a new one."""
-
-    store_ids: tuple[str, ...]
-    counter: int
-
-
-class Found(NamedTuple):
-    """What the database is, compared with the note.
-
-    Attributes:
-        kind: "known" for the database of the note or one that others have open, "unknown"
-            without a note, "replaced" for another database, which has no WAL.
-        newer: The note to write once the database has turned out to be a store.
-    """
-
-    kind: Kind
-    newer: Note | None = None
 
 
 def new_id() -> str:
@@ -89,13 +64,14 @@ def look(path: str, gate: Gate) -> Found:
         StoreOpenFailed: It has a WAL that was written for another; nothing was changed.
     """
     if sys.platform != "linux" or not gate.openings.is_first() or locks.users(path):
-        return Found("known")  # who has it open has looked
+        return "known"  # who has it open has looked
     with libraries.ours():
         base, note = _base(path), _read_note(gate)
     if base is None or note is None:
-        return Found("unknown")
-    same = base.store_id in note.store_ids and base.counter >= note.counter
-    if not same and _has_frames(path + "-wal"):
+        return "unknown"
+    if base in note:
+        return "known"
+    if _has_frames(path + "-wal"):
         raise StoreOpenFailed(
             f"cannot open {path}: {path}-wal was written for another database than the one that"
             " is here now, as when a backup is put in the place of a store; nothing was changed."
@@ -104,37 +80,32 @@ def look(path: str, gate: Gate) -> Found:
             operation="open",
             path=path,
         )
-    if not same:
-        return Found("replaced")
-    newer = note._replace(counter=base.counter)
-    return Found("known", None if newer == note else newer)
+    return "replaced"
 
 
 def settle(connection: apsw.Connection, gate: Gate, found: Found) -> None:
     """Have the note say which database this is; one put in another's place gets an id of its own."""
-    if found.kind == "replaced":
+    if found == "replaced":
         rename(connection, gate, partial(_set_id, connection))
-    elif found.kind == "unknown":
+    elif found == "unknown":
         expect(gate, connection.execute(_READ).get)
-    elif found.newer is not None:
-        _write_note(gate, found.newer)
 
 
 def rename(connection: apsw.Connection, gate: Gate, change: Callable[[str], T]) -> T:
     """Have `change` commit a new id for the store, under the gate; return what it returns."""
     old, new = connection.execute(_READ).get, new_id()
     # Until the new id is in the database itself, either may be found there.
-    _write_note(gate, Note((old, new), 0), sync=True)
+    _write_note(gate, old, new, sync=True)
     result = change(new)
     pages, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     if pages == moved:
-        _write_note(gate, Note((new,), 0))
+        _write_note(gate, new)
     return result
 
 
 def expect(gate: Gate, store_id: str) -> None:
     """Note a database that is about to be put in place."""
-    _write_note(gate, Note((store_id,), 0), sync=True)
+    _write_note(gate, store_id, sync=True)
 
 
 def _set_id(connection: apsw.Connection, store_id: str) -> None:
@@ -142,8 +113,8 @@ def _set_id(connection: apsw.Connection, store_id: str) -> None:
         connection.execute(_SET_ID, {"id": store_id})
 
 
-def _base(path: str) -> Base | None:
-    """Return what the file itself says; None for one that is no store, or damaged."""
+def _base(path: str) -> str | None:
+    """Return the id in the file itself; None for one that is no store, or damaged."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -160,7 +131,7 @@ def _base(path: str) -> Base | None:
         return None
     cell = int.from_bytes(page[8:10])
     found = _ID.search(page[cell : cell + _MOST_CELL])
-    return found and Base(found[0].decode(), int.from_bytes(head[_COUNTER]))
+    return found and found[0].decode()
 
 
 def _has_frames(wal: str) -> bool:
@@ -169,10 +140,10 @@ def _has_frames(wal: str) -> bool:
     return False
 
 
-def _read_note(gate: Gate) -> Note | None:
+def _read_note(gate: Gate) -> list[str] | None:
     found = _NOTE.match(gate.note())
-    return found and Note(tuple(found[2].decode().split()), int(found[1]))
+    return found and found[0].decode().split()
 
 
-def _write_note(gate: Gate, note: Note, *, sync: bool = False) -> None:
-    gate.set_note(b"%010d %s\n" % (note.counter, " ".join(note.store_ids).encode()), sync=sync)
+def _write_note(gate: Gate, *store_ids: str, sync: bool = False) -> None:
+    gate.set_note(" ".join(store_ids).encode() + b"\n", sync=sync)

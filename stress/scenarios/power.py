@@ -159,6 +159,8 @@ class _Work:
         then_again: bool = False,
     ) -> None:
         here.replace(image)
+        # The note in the gate's file is of the image before; wal_owner.py.
+        Path(f"{self._path}-gate").unlink(missing_ok=True)
         here.log.clear()
         try:
             store = connect(self._path, clock=clock)

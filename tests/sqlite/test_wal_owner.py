@@ -85,20 +85,6 @@ def test_a_backup_beside_the_wal_of_the_store_it_replaces_is_refused_untouched(
 
 
 # OPS-7
-def test_an_older_copy_of_the_file_beside_a_newer_wal_is_refused(
-    path: Path, tmp_path: Path
-) -> None:
-    shutil.copyfile(path, tmp_path / "older.db")
-    with connect(path) as store:
-        store.queue("mail").enqueue_many([{"body": b"y" * 2000} for _ in range(100)])
-    _die_with_a_wal(path)
-    shutil.copyfile(tmp_path / "older.db", path)
-
-    with pytest.raises(StoreOpenFailed, match="was written for another database"):
-        connect(path)
-
-
-# OPS-7
 def test_a_backup_put_in_place_by_hand_is_told_from_its_own_later_wal(
     path: Path, tmp_path: Path
 ) -> None:
