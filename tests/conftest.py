@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Queue, Store, connect
-from fencepost.workers.log import Log, log
+from fencepost.workers.log import FORMAT, LEVEL, Log, log
 
 from .clock import FakeClock
 from .sqlite import invariants
@@ -33,9 +33,14 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture(autouse=True)
 def _log_of_its_own() -> Iterator[None]:
     """Let a command that a test runs in this process configure the log for that test alone."""
+    before = {name: os.environ.get(name) for name in (LEVEL, FORMAT)}
     yield
     log._stream._close()
     vars(log).update(vars(Log()))
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -42,6 +42,8 @@ from .warden import Warden
 from .write import Block, Write, end_if_left
 
 __all__ = ["Door", "Write"]
+
+T = TypeVar("T")
 
 # The next to open reads a WAL that was left, so nobody waits long to take it away.
 _CLOSE_SECONDS = 0.5
@@ -234,12 +236,15 @@ class Door:
         self.check()
         with self._mutex:
             self.check()
-            with self._within_gate("checkpoint", patience or self._busy_seconds):
+
+            def run() -> Report:
                 self._mend("checkpoint")
                 report: Report = self._run(
                     "checkpoint", lambda: self._checkpointer.run(patient=patient)
                 )
                 return report
+
+            return self._behind_gate("checkpoint", patience or self._busy_seconds, run)
 
     def copy_to(self, target: apsw.Connection) -> None:
         """Copy all that is committed, as of one moment; nobody waits for it."""
@@ -357,7 +362,11 @@ class Door:
                 space.drop_ballast(self.path)
             raise
         finally:
-            self._gate.leave()
+            try:
+                self._gate.leave()
+            except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+                self._gate.leave()
+                raise
         if write.wakes or write.freed:
             self.on_wake()
         if write.died:
@@ -469,18 +478,22 @@ class Door:
 
     def _mend_alone(self, operation: str) -> None:
         if not self._is_sound:
-            with self._within_gate(operation, self._busy_seconds):
-                self._mend(operation)
+            self._behind_gate(operation, self._busy_seconds, lambda: self._mend(operation))
 
-    @contextmanager
-    def _within_gate(self, operation: str, patience: float) -> Iterator[None]:
+    def _behind_gate(self, operation: str, patience: float, work: Callable[[], T]) -> T:
+        # No context manager: what a signal's handler raises may leave one suspended, and the
+        # gate taken; see gate.py.
         started = time.monotonic()
         try:
             if not self._gate.enter(started + patience):
                 raise faults.busy(operation, self.path, started)
-            yield
+            return work()
         finally:
-            self._gate.leave()
+            try:
+                self._gate.leave()
+            except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+                self._gate.leave()
+                raise
 
     def _mend(self, operation: str) -> None:
         """Open a new connection for one that is broken or has no locks; call it in the gate."""

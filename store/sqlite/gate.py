@@ -97,7 +97,11 @@ class Gate:
                 self._turn_until = time.monotonic() + _TURN_SECONDS
             return entered
         except BaseException:
-            self.leave()
+            try:
+                self.leave()
+            except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+                self.leave()
+                raise
             raise
 
     def note(self) -> bytes:
@@ -194,7 +198,11 @@ class _Line:
             if bytelocks.take(self._near, 0):
                 return at_once()
         finally:
-            self._give_near()
+            try:
+                self._give_near()
+            except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+                self._give_near()
+                raise
         number = next(self._numbers)
         try:
             self._wanted.append(number)
@@ -203,7 +211,11 @@ class _Line:
             try:
                 self._wanted.remove(number)
             except ValueError:  # the thread has the lock for it
-                self._give_far()
+                try:
+                    self._give_far()
+                except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+                    self._give_far()
+                    raise
 
     def end(self) -> None:
         """Let the thread end, at the latest at the head of the line."""
