@@ -16,7 +16,7 @@ import time
 import apsw
 import multiprocess
 
-from fencepost.store.sqlite.gate import Gate
+from fencepost.store.sqlite.locks.gate import Gate
 
 SECONDS = 4.0
 WRITERS = (1, 8, 16)

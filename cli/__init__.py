@@ -9,13 +9,8 @@ import sys
 import click
 
 from .. import _interrupt
-from ..store.errors import (
-    FencepostError,
-    InvalidInput,
-    SchemaUnsupported,
-    StoreOpenFailed,
-)
-from ..workers.standard_streams import fill
+from ..log.standard_streams import fill
+from ..store.errors import FencepostError, InvalidInput, SchemaUnsupported, StoreOpenFailed
 from .output import give_up_stdout, plain
 from .variables import name_variables
 

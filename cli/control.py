@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 from ..store import connect
-from ..store.worker import MAX_WORKERS, Pool
+from ..store.types.worker import MAX_WORKERS, Pool
 from .output import plain, the_store
 
 # So that a mistyped name shows.

@@ -10,7 +10,7 @@ from ..store import connect
 from ..store.connect import quarantine
 from ..store.errors import FencepostError
 from ..store.neglected import neglected
-from ..store.probe import ProbeStep
+from ..store.types.probe import ProbeStep
 from .output import as_json, plain, print_json, record, the_store
 from .table import print_table
 

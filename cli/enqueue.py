@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 import click
 
-from ..store import connect, validate
+from ..store import connect
+from ..store.types import validate
 from .output import as_json, print_json, the_store
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..app import Target
+from ..log.log import configure
 from ..store.errors import InvalidInput
-from ..workers import Target
-from ..workers.log import configure
 
 if TYPE_CHECKING:
-    from ..ingest import App
+    from ..app import App
 
 
 def load_app(target: str) -> App:
@@ -18,7 +18,7 @@ def load_app(target: str) -> App:
     Raises:
         InvalidInput: There is none, its code raised, or its routes make no sense.
     """
-    from ..ingest import App
+    from ..app import App
 
     configure()
     app = Target(target)()

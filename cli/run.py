@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from ..app import Commands, Target
+from ..log import foreign_lines, log
+from ..log.stderr_lines import captured
 from ..store.connect import make_folder
 from ..store.errors import InvalidInput
-from ..store.message import DEATHS
-from ..store.worker import MAX_WORKERS
-from ..workers import Commands, PoolOptions, Role, Target, foreign_lines, log, run_pool
-from ..workers.stderr_lines import captured
+from ..store.types.message import DEATHS
+from ..store.types.worker import MAX_WORKERS
+from ..workers import PoolOptions, Role, run_pool
 from .output import give_up_stdout
 
 
@@ -322,7 +324,7 @@ def _prefer_autoscale(pool: dict[str, Any]) -> None:
 
 def _load(text: str, make_folder: bool) -> tuple[Target, Any]:
     """Return where the app is, and the app; each process loads it for itself again."""
-    from ..ingest import App
+    from ..app import App
 
     load = Target(text)
     with captured():  # it may print, or warn
@@ -341,13 +343,16 @@ def _prepare(store: str, wanted: bool) -> None:
 
 
 def _receive(load: Target, app: Any, host: str, port: int, options: PoolOptions) -> None:
-    from ..ingest.web.serve import listen, receiver_role, url
+    from ..ingest.web.serve import listen, serve, url
+    from ..workers.process.receiver import receiver_role
 
     with listen(host, port) as listener:
         address = url(listener)
         sources = ", ".join(f"{address}/in/{name}" for name in app.sources) or "no source"
         ready = f"receiving on {address} ({sources})"
-        _run(load, app, options, ready=ready, others=[receiver_role(listener, load)])
+        _run(
+            load, app, options, ready=ready, others=[receiver_role(serve, listener.fileno(), load)]
+        )
 
 
 def _run(

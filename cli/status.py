@@ -10,9 +10,9 @@ import click
 from click.core import ParameterSource
 
 from ..store import connect
-from ..store.message import QueueStats
-from ..store.unserved import Conflicts, UnroutedCount, Unserved
-from ..store.worker import Pool, Worker
+from ..store.types.message import QueueStats
+from ..store.types.unserved import Conflicts, UnroutedCount, Unserved
+from ..store.types.worker import Pool, Worker
 from .attention import check
 from .output import age, as_json, iso, plain, print_json, record, the_store
 from .table import print_table

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..store import connect
-from ..store.worker import Event, Worker
+from ..store.types.worker import Event, Worker
 from .output import as_json, iso, mebibytes, plain, print_json, record, the_store
 from .table import print_table
 

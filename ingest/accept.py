@@ -8,18 +8,18 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 
+from ..app.declared import Declared
+from ..app.source import Source
+from ..log.log import log
+from ..schemes import key_rule
+from ..schemes.request import Event, Handshake, Malformed, Request, Verdict
 from ..store import Message
 from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
-from ..store.message import Draft, Receipt
-from ..workers.log import log
+from ..store.types.message import Draft, Receipt
 from .answer import Answer, Headers, document, error, unavailable
-from .declared import Declared
 from .noted import noted
 from .opened import Opened
 from .refusals import refusals
-from .request import Event, Handshake, Malformed, Request, Verdict
-from .schemes import key_rule
-from .source import Source
 
 # Never kept: they are the sender's credentials, not the message.
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..store.engine import Engine
 from ..store.errors import FencepostError
-from ..store.message import Draft, Receipt
+from ..store.types.message import Draft, Receipt
 
 # Bounds on how long one transaction holds the write lock.
 _MOST_DRAFTS = 500

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from ..store.message import Draft, Receipt
-from ..workers.log import log
+from ..log.log import log
+from ..store.types.message import Draft, Receipt
 
 # Event names come from senders, so there may be any number of them.
 _MOST_NAMES = 1_000

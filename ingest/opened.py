@@ -11,13 +11,13 @@ import time
 import weakref
 from typing import Any
 
+from ..app.declared import Declared
+from ..app.handler import set_caps
+from ..log import delivery_lines
 from ..store import Store, connect
 from ..store.errors import FencepostError
-from ..store.message import Draft, Receipt
-from ..workers import lines
-from ..workers.handler import set_caps
+from ..store.types.message import Draft, Receipt
 from .committer import Committer
-from .declared import Declared
 
 # The strictest sender waits 3 s for an answer (docs.slack.dev/apis/events-api), and a request
 # may have to sit through two commits: the one under way, and its own.
@@ -146,7 +146,7 @@ class Opened:
         options = {**self._app.store_options, "busy_timeout": BUSY_SECONDS}
         store = connect(self._app.store, create=self._create, **options)
         try:
-            store.engine.on_died(lines.died)
+            store.engine.on_died(delivery_lines.died)
             set_caps(store, self._app.handlers.values())
         except BaseException:
             store.close()

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from ..workers.log import log
+from ..log.log import log
 from .answer import Answer
 
 _SECONDS = 60.0

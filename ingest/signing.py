@@ -7,14 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..app.app import App
+from ..app.route import Route
+from ..app.source import Source
+from ..schemes.outgoing import Outgoing, Unsignable, new_id
+from ..schemes.recipe import Header, Pointer
 from ..store.errors import InvalidInput
 from .answer import Headers
-from .app import App
 from .headers import Given, pairs
-from .route import Route
-from .schemes.outgoing import Outgoing, Unsignable, new_id
-from .schemes.recipe import Header, Pointer
-from .source import Source
 
 Body = bytes | bytearray | memoryview | str | Mapping[str, Any] | Sequence[Any] | None
 

@@ -2,15 +2,15 @@
 
 from .claim import Claim
 from .connect import connect
-from .delivery import Outcome
-from .entry import Compared, Entry, Namespace, Observed, Quarantined
 from .keyed import NULL, Keyed
 from .leases import Lease
-from .message import Message, QueueStats, Receipt
 from .once import Once
 from .queue import Queue
 from .store import Store
-from .transaction import Transaction
+from .types.delivery import Outcome
+from .types.entry import Compared, Entry, Namespace, Observed, Quarantined
+from .types.message import Message, QueueStats, Receipt
+from .types.transaction import Transaction
 
 __all__ = [
     "NULL",

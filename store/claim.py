@@ -6,14 +6,14 @@ import json
 from contextlib import AbstractContextManager
 from typing import Any
 
-from . import validate
-from .backoff import backoff_ms
 from .engine import Engine, Hold, Leased
 from .errors import InvalidInput, LimitExceeded
-from .message import MAX_BODY_BYTES, Message
 from .naming import verbs
-from .transaction import Transaction
-from .validate import Duration
+from .rules.backoff import backoff_ms
+from .types import validate
+from .types.message import MAX_BODY_BYTES, Message
+from .types.transaction import Transaction
+from .types.validate import Duration
 
 
 @verbs

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from . import sqlite, validate
+from . import sqlite
 from .clock import Clock, SystemClock
 from .engine.upkeep import Adopted, Migration, Restored
 from .errors import InvalidInput
 from .naming import address, named, names_errors
 from .store import Store
-from .validate import Duration
+from .types import validate
+from .types.validate import Duration
 
 _SQLITE = "sqlite:///"
 

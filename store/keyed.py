@@ -9,14 +9,14 @@ from typing import Any, Final, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from . import validate, values
 from .engine import Engine
 from .engine.keyed import Found, Item, Options, Space
-from .entry import OVERFLOWS, Compared, Entry, Namespace, Observed, Overflow
 from .errors import FencepostError, ImportFailed, InvalidInput, LimitExceeded, StoreCorrupt
 from .naming import verbs
-from .tokens import Tokens
-from .validate import Duration
+from .types import json_value, validate
+from .types.entry import OVERFLOWS, Compared, Entry, Namespace, Observed, Overflow
+from .types.tokens import Tokens
+from .types.validate import Duration
 
 MOST_KEYS = 10_000  # of one lookup_many, and of one move
 MOST_OBSERVED = 512
@@ -187,8 +187,8 @@ class Keyed:
         """Delete a live entry if its value is this one, of the same type: 1 is not 1.0."""
         if not isinstance(value, str | int | float | bool | None):
             raise InvalidInput(f"value must be a scalar, not {type(value).__name__}")
-        text = values.encode(value)
-        return self.delete_if(key, lambda held: values.encode(held) == text)
+        text = json_value.encode(value)
+        return self.delete_if(key, lambda held: json_value.encode(held) == text)
 
     def update(
         self,
@@ -370,7 +370,7 @@ def _sound(found: _T | StoreCorrupt) -> _T:
 
 
 def _item(key: object, value: object, ttl: Duration | None) -> Item:
-    return Item(_key(key), values.encode(value), _ttl(ttl))
+    return Item(_key(key), json_value.encode(value), _ttl(ttl))
 
 
 def _key(key: object) -> str:

@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from . import validate
 from .engine import Engine
 from .engine.leases import LeaseInfo, Taken
 from .errors import FencepostError, LeaseHeld, LeaseLost
-from .jitter import jitter
 from .naming import named, verbs
 from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
-from .transaction import Transaction
-from .validate import Duration
+from .rules.jitter import jitter
+from .types import validate
+from .types.transaction import Transaction
+from .types.validate import Duration
 
 # How long to wait before asking again for a lease that is held.
 _FIRST_PAUSE_SECONDS = 0.025

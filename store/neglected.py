@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .errors import FencepostError
-from .probe import ProbeStep
 from .store import Store
+from .types.probe import ProbeStep
 
 # Now and then a sender does send a key again with another body, and that is its own affair.
 MANY_CONFLICTS = 10

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
-from . import validate
 from .claim import encode_result
 from .engine import Engine
 from .engine.leases import Displaced
@@ -18,8 +17,9 @@ from .engine.once import Claimed, Completed, InWork, KeyHold
 from .errors import FencepostError, InvalidInput, LeaseHeld, StoreCorrupt
 from .naming import named, verbs
 from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
-from .validate import Duration
-from .values import decode
+from .types import validate
+from .types.json_value import decode
+from .types.validate import Duration
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from . import validate
-from .delivery import Content, Delivery, Moved, Outcome, Stored
 from .engine import Engine
 from .errors import InvalidInput
-from .filter import Filter
 from .naming import verbs
-from .unserved import Conflicts, Unrouted, UnroutedCount, Unserved
+from .types import validate
+from .types.delivery import Content, Delivery, Moved, Outcome, Stored
+from .types.filter import Filter
+from .types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 
 Moment = float | datetime | timedelta
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from . import validate
 from .claim import Claim
 from .engine import Engine
 from .errors import InvalidInput, LimitExceeded
-from .message import (
+from .naming import verbs
+from .types import validate
+from .types.message import (
     DEFAULT_KEEP_MS,
     DEFAULT_RETRY_FOR_MS,
     Address,
@@ -21,8 +22,7 @@ from .message import (
     Receipt,
     queue_scope,
 )
-from .naming import verbs
-from .validate import Duration
+from .types.validate import Duration
 
 DEFAULT_LEASE = 30.0
 

@@ -12,14 +12,7 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from .engine import Engine
-from .errors import (
-    FencepostError,
-    LeaseLost,
-    OutcomeUnknown,
-    StoreBusy,
-    StoreFailed,
-    StoreFull,
-)
+from .errors import FencepostError, LeaseLost, OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
 
 LEAST_KEPT_MS = 1_000  # shorter ones end between two renewals on a busy machine
 

@@ -10,21 +10,21 @@ from typing import ParamSpec, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from . import validate
 from .engine import Engine
-from .entry import Namespace, Overflow, Quarantined
 from .errors import InvalidInput
 from .keyed import Keyed
 from .leases import Lease, Leases
-from .message import QueueStats
 from .naming import verbs
 from .once import Once, idempotent
 from .operators import Operators
-from .probe import ProbeReport
 from .queue import Queue
-from .transaction import Parameters, Row, Transaction
-from .validate import Duration
-from .worker import MAX_WORKERS, Event, Pool, Worker
+from .types import validate
+from .types.entry import Namespace, Overflow, Quarantined
+from .types.message import QueueStats
+from .types.probe import ProbeReport
+from .types.transaction import Parameters, Row, Transaction
+from .types.validate import Duration
+from .types.worker import MAX_WORKERS, Event, Pool, Worker
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..store import Store
-from ..store.delivery import Delivery
+from ..store.types.delivery import Delivery
 from .history import Recorder
 
 _PAGE = 500

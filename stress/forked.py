@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from ..workers.orphan import die_with_parent
+from ..linux.parentage import die_with_parent
 
 
 def forked(work: Callable[..., object], *arguments: object) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..store import Store
 from ..store.errors import LeaseLost
-from ..store.transaction import Transaction
+from ..store.types.transaction import Transaction
 from .history import Pending, Recorder
 
 VERBS = {

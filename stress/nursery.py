@@ -19,9 +19,9 @@ from typing import Any, Self
 
 from multiprocess.reduction import ForkingPickler
 
-from ..workers import forks
-from ..workers.nameless import nameless
-from ..workers.orphan import adopting, die_with_parent
+from ..linux.memfd import nameless
+from ..linux.parentage import adopting, die_with_parent
+from ..workers.process import fork_requests
 from .forked import exit_after
 
 _ANSWER_SECONDS = 60.0
@@ -74,7 +74,7 @@ class Nursery:
             nameless(bytes(ForkingPickler.dumps((os.getpid(), entry, arguments)))) as call,
             adopting(),
         ):
-            return Process(forks.ask(self._line, [call, *fds]))
+            return Process(fork_requests.ask(self._line, [call, *fds]))
 
 
 class Process:
@@ -124,7 +124,7 @@ def _serve(parent: int, line: socket.socket) -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy what it inherits
-    forks.serve(line, _live)
+    fork_requests.serve(line, _live)
 
 
 def _live(_what: bytes, fds: list[int]) -> None:

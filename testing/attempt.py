@@ -6,12 +6,12 @@ import asyncio
 import gc
 import inspect
 
+from ..app import Cancelled
+from ..app import Context as WorkerContext
+from ..app.failures import describe, verdict
+from ..app.handler import Handler
 from ..store import Claim, Store
 from ..store.errors import InvalidInput, LeaseLost, LimitExceeded
-from ..workers import Cancelled
-from ..workers import Context as WorkerContext
-from ..workers.handler import Handler
-from ..workers.rules import describe, verdict
 from .process import Run
 from .tenure import Kept
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..store.validate import Duration, milliseconds
+from ..store.types.validate import Duration, milliseconds
 
 
 class Clock:

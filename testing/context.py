@@ -6,9 +6,9 @@ import weakref
 from types import TracebackType
 from typing import Self
 
+from ..app import Context as WorkerContext
 from ..store import Message, Store
-from ..store.validate import count
-from ..workers import Context as WorkerContext
+from ..store.types.validate import count
 from . import temporary
 from .clock import Clock
 from .tenure import LEASE_SECONDS, Kept

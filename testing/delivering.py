@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from ..ingest import App
+from ..app import App
+from ..app.command.handler import Command
+from ..app.handler import set_caps
+from ..app.source import Source
 from ..ingest.accept import draft
 from ..ingest.answer import Headers
 from ..ingest.headers import Given, pairs
-from ..ingest.request import Event, Handshake, Malformed, Request
-from ..ingest.schemes.naming import named
 from ..ingest.signing import signed
-from ..ingest.source import Source
+from ..schemes.naming import named
+from ..schemes.request import Event, Handshake, Malformed, Request
 from ..store import Store
 from ..store.errors import InvalidInput
-from ..workers.command import Command
-from ..workers.handler import set_caps
 from .clock import Clock
 from .messages import Body, as_bytes
 from .process import outside_a_loop

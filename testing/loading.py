@@ -6,10 +6,8 @@ import copy
 import sys
 from pathlib import Path
 
-from ..ingest import App
-from ..ingest.opened import Opened
+from ..app import App, Target
 from ..store.errors import InvalidInput
-from ..workers import Target
 from .clock import Clock
 
 _loaded: dict[str, App] = {}
@@ -43,7 +41,7 @@ def moved(app: App, store: Path, clock: Clock) -> App:
     other = copy.copy(app)
     other.store = str(store)
     other.store_options = {**app.store_options, "durability": "normal", "clock": clock}
-    other._opened = Opened(other)
+    other._embedded = None
     return other
 
 

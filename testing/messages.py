@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..store import Message
-from ..store import validate as check
 from ..store.errors import InvalidInput
+from ..store.types import validate as check
 
 Body = bytes | bytearray | memoryview | str | Mapping[str, Any] | Sequence[Any] | None
 

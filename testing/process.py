@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
+from ..app.hooks import Hooks, WorkerProcess, call_started, call_stopping
 from ..store import Store
-from ..workers.coroutines import guarded_task
-from ..workers.hooks import Hooks, WorkerProcess, call_started, call_stopping
+from ..workers.worker.coroutines import guarded_task
 
 T = TypeVar("T")
 Run = Callable[[Any], object]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..store.message import State
+from ..store.types.message import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..ingest import App
+from ..app import App
+from ..app.hooks import Hooks
 from ..store import Claim, Receipt, Store
-from ..store.delivery import Delivery
 from ..store.errors import InvalidInput
-from ..store.message import DEATHS
-from ..workers.hooks import Hooks
+from ..store.types.delivery import Delivery
+from ..store.types.message import DEATHS
 from .attempt import attempt
 from .clock import Clock
 from .process import Run, process

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import overload
 
-from ..ingest import App
+from ..app import App
+from ..app.source import Source
 from ..ingest.headers import Given
-from ..ingest.schemes import UNKEYED, Options, SchemeName
 from ..ingest.signing import Body, Signed
 from ..ingest.signing import signed as signed_by
-from ..ingest.source import Source
+from ..schemes import UNKEYED, Options, SchemeName
 from ..store.errors import InvalidInput
 
 __all__ = ["Signed", "signed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..store.engine import Engine
-from ..workers.holdings import Tenure
+from ..workers.worker.in_progress import Tenure
 
 LEASE_SECONDS = 100 * 86_400
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Queue, Store, connect
-from fencepost.workers.log import FORMAT, LEVEL, Log, log
+from fencepost.log.log import FORMAT, LEVEL, Log, log
 
 from .clock import FakeClock
 from .sqlite import invariants

@@ -7,27 +7,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from ..app.command.handler import Commands
+from ..app.handler import Application, set_caps
+from ..app.target import Target
+from ..log import delivery_lines
+from ..log.stderr_lines import captured
 from ..store import Store, connect
 from ..store.errors import FencepostError, InvalidInput
-from ..store.message import DEATHS
 from ..store.naming import named
-from ..store.validate import count, milliseconds
-from ..store.worker import MAX_WORKERS
-from . import lines
-from .autoscale import Autoscaler
-from .child import Load, work
-from .command import Commands
-from .damage import Damage
-from .handler import Application, set_caps
-from .incarnation import Role
-from .preload import Wanted
-from .recycle import Recycle
-from .sizing import Sizing
-from .source_files import SourceFiles
-from .stderr_lines import captured
-from .supervisor import Supervisor
-from .target import Target
-from .unserved import AT_END, AT_START, name_unserved
+from ..store.types.message import DEATHS
+from ..store.types.validate import count, milliseconds
+from ..store.types.worker import MAX_WORKERS
+from .process.app_process import Wanted
+from .process.process import Role
+from .process.source_files import SourceFiles
+from .supervisor.autoscale import Autoscaler
+from .supervisor.damage import Damage
+from .supervisor.sizing import Sizing
+from .supervisor.supervisor import Supervisor
+from .supervisor.unserved import AT_END, AT_START, name_unserved
+from .worker.main import Load, work
+from .worker.recycle import Recycle
 
 # The supervisor has more to do than to wait for the store.
 _PATIENCE_SECONDS = 1.0
@@ -110,7 +110,7 @@ def run_pool(
         with connect(app.store, **app.store_options) as first:
             set_caps(first, app.handlers.values())
             store, keeping = (stack.enter_context(open_store()) for _ in range(2))
-        store.engine.on_died(lines.died)
+        store.engine.on_died(delivery_lines.died)
         sizing = _sizing(store, options, names)
         pool = None
         if options.workers is not None:

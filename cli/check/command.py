@@ -15,7 +15,7 @@ from ...store.errors import FencepostError, InvalidInput, StoreBusy
 from ..output import as_json, plain, print_json
 
 if TYPE_CHECKING:
-    from ...ingest import App
+    from ...app import App
     from .findings import Finding
 
 _WIDTH = 80
@@ -78,9 +78,8 @@ def _loaded(target: str) -> App:
         InvalidInput: There is no such TARGET.
         ClickException: There is one, and its code raised.
     """
-    from ...ingest import App
-    from ...workers import Target
-    from ...workers.log import configure
+    from ...app import App, Target
+    from ...log.log import configure
 
     configure()
     try:

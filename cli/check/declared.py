@@ -7,16 +7,16 @@ from typing import Any
 
 from msgspec import UNSET
 
-from ...ingest import App
-from ...ingest.route import Route
-from ...ingest.schemes import key_rule, scheme_name
-from ...ingest.source import Source
-from ...store.message import DEATHS
-from ...store.validate import milliseconds
-from ...workers.command import Command
-from ...workers.dead import AsyncCaller, Caller
-from ...workers.handler import Handler
-from ...workers.rules import Wait
+from ...app import App
+from ...app.command.handler import Command
+from ...app.failures import Wait
+from ...app.handler import Handler
+from ...app.on_dead import AsyncCaller, Caller
+from ...app.route import Route
+from ...app.source import Source
+from ...schemes import key_rule, scheme_name
+from ...store.types.message import DEATHS
+from ...store.types.validate import milliseconds
 
 Declared = dict[str, Any]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...ingest.schemes import key_rule, scheme_name
+from ...schemes import key_rule, scheme_name
 from .patterns import why_never
 
 if TYPE_CHECKING:
-    from ...ingest import App
+    from ...app import App
 
 # Headers that a proxy or gateway sets anew on every request, so on each try of one event too.
 _SET_ANEW = (

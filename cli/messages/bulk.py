@@ -16,8 +16,8 @@ from typing import Any
 import click
 
 from ..._interrupt import CODE
-from ...store.delivery import Outcome
 from ...store.errors import FencepostError
+from ...store.types.delivery import Outcome
 from ..output import plain
 
 # One transaction for so many, so that nobody waits long for the lock.

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from ...store import Store, connect
-from ...store.delivery import Outcome
-from ...store.validate import name
+from ...store.types.delivery import Outcome
+from ...store.types.validate import name
 from ..output import plain, the_store
 from . import bulk, ids
 from .choosing import choosing

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from ...store import Store, connect
-from ...store.delivery import Delivery
-from ...store.filter import ASKED_STATES
-from ...store.unserved import Unrouted
+from ...store.types.delivery import Delivery
+from ...store.types.filter import ASKED_STATES
+from ...store.types.unserved import Unrouted
 from ..output import age, as_json, iso, print_json, record, the_store
 from ..table import is_terminal, print_table
 from . import ids

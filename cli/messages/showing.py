@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...store import Store, connect
-from ...store.delivery import Stored
+from ...store.types.delivery import Stored
 from ..output import as_json, iso, plain, print_json, record, the_store
 from . import ids
 from .ids import Id, any_id

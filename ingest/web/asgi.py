@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from ...app.declared import Declared
+from ...app.source import Source
+from ...schemes.request import Request
 from ...store.errors import FencepostError, StoreBusy
 from ..accept import accept_async, too_large
 from ..answer import Answer, Headers, document, error, unavailable
-from ..declared import Declared
 from ..opened import Opened
 from ..refusals import refusals
-from ..request import Request
-from ..source import Source
 from .paths import READY, route
 from .reading import Receive, Scope, Send, TooLarge, Unfinished, read_body
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...app.source import Source
 from ..accept import no_source
 from ..answer import Answer, error, wrong_method
-from ..source import Source
 
 HEALTH, READY = "/healthz", "/readyz"
 

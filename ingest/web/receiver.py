@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from ...app.declared import Declared
+from ...app.outage import patiently
 from ...store.errors import StoreCorrupt
-from ...workers.outage import patiently
-from ..declared import Declared
 from ..opened import Opened
 from .asgi import Asgi
 from .reading import Receive, Send

@@ -7,17 +7,11 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import cast
 
 import uvicorn
-from multiprocess.connection import Connection
 
+from ...app.declared import Declared
 from ...store.errors import InvalidInput
-from ...workers.incarnation import Role
-from ...workers.log import configure
-from ...workers.page import Page
-from ...workers.preload import app_of
-from ..app import App
 from .receiver import Receiver
 from .wire import Wire
 
@@ -53,11 +47,6 @@ def url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def receiver_role(listener: socket.socket, load: Callable[[], App]) -> Role:
-    """Return the role of a receiver on this socket, which is to stay open."""
-    return Role("receiver", _serve, (load,), (listener.fileno(),))
-
-
 class _Server(uvicorn.Server):
     """uvicorn, which by itself would wait for the end of its startup before it obeys SIGTERM."""
 
@@ -67,18 +56,23 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def _serve(
-    line: Connection, page: Page, parent: int, load: Callable[[], App], listener: int
+def serve(
+    app: Declared,
+    listener: int,
+    on_ready: Callable[[], None],
+    on_waiting: Callable[[], None],
 ) -> None:
-    configure()
+    """Answer requests on a listening socket until SIGTERM.
+
+    Args:
+        listener: The descriptor of the socket.
+        on_ready: Called once requests can be answered.
+        on_waiting: Called when the store cannot be used yet.
+    """
     # While it runs uvicorn ends at SIGTERM in good order, then raises it once more for the
     # handler that was there before it: this one.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    receiver = Receiver(
-        cast(App, app_of(load)),
-        on_ready=lambda: line.send_bytes(b"ready 0"),
-        on_waiting=lambda: line.send_bytes(b"waiting"),
-    )
+    receiver = Receiver(app, on_ready=on_ready, on_waiting=on_waiting)
     config = uvicorn.Config(
         receiver,
         loop="uvloop",

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
+from ...app.declared import Declared
+from ...app.source import Source
+from ...schemes.request import Request
 from ...store.errors import FencepostError
 from ..accept import accept, too_large
 from ..answer import Answer, document, error, unavailable
-from ..declared import Declared
 from ..headers import pairs
 from ..opened import Opened
 from ..refusals import refusals
-from ..request import Request
-from ..source import Source
 from .paths import READY, route
 from .reading import TooLarge, Unfinished, read_stream
 

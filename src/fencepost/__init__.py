@@ -1,48 +1,11 @@
 """Webhooks handled once: a durable inbox, fenced leases, a pool of worker processes."""
 
 from . import _interrupt  # noqa: F401 - before what takes its time
-from .ingest import Answer, App
-from .store import (
-    NULL,
-    Claim,
-    Compared,
-    Entry,
-    Keyed,
-    Lease,
-    Message,
-    Namespace,
-    Observed,
-    Once,
-    Outcome,
-    Quarantined,
-    Queue,
-    QueueStats,
-    Receipt,
-    Store,
-    Transaction,
-    connect,
-)
-from .store.errors import (
-    FencepostError,
-    ForkedStore,
-    ImportFailed,
-    InvalidInput,
-    KeyConflict,
-    LeaseHeld,
-    LeaseLost,
-    LimitExceeded,
-    OutcomeUnknown,
-    QueueFull,
-    SchemaUnsupported,
-    SqlError,
-    StoreBusy,
-    StoreCorrupt,
-    StoreFailed,
-    StoreFull,
-    StoreInUse,
-    StoreOpenFailed,
-)
-from .workers import Cancelled, Context, Discard, Retry, SoftTimeout
+from .ingest import Answer
+from .app import App
+from .store import NULL, Claim, Compared, Entry, Keyed, Lease, Message, Namespace, Observed, Once, Outcome, Quarantined, Queue, QueueStats, Receipt, Store, Transaction, connect
+from .store.errors import FencepostError, ForkedStore, ImportFailed, InvalidInput, KeyConflict, LeaseHeld, LeaseLost, LimitExceeded, OutcomeUnknown, QueueFull, SchemaUnsupported, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull, StoreInUse, StoreOpenFailed
+from .app import Cancelled, Context, Discard, Retry, SoftTimeout
 
 __version__ = "0.1.0"
 

@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..delivery import Content, Delivery, Outcome, Stored
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..filter import Filter
-from ..message import Caps, Death, Draft, Limits, Message, QueueStats, Receipt
-from ..probe import ProbeReport, ProbeStep
-from ..transaction import Parameters, Table, Transaction
+from ..types.delivery import Content, Delivery, Outcome, Stored
+from ..types.filter import Filter
+from ..types.message import Caps, Death, Draft, Limits, Message, QueueStats, Receipt
+from ..types.probe import ProbeReport, ProbeStep
+from ..types.transaction import Parameters, Table, Transaction
 from .keyed import KeyedEngine
 from .leases import NamedLeases
 from .once import KeyClaims

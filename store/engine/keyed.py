@@ -13,8 +13,8 @@ from typing import Protocol
 
 from msgspec import UNSET, UnsetType
 
-from ..entry import Entry, Namespace, Overflow, Quarantined
 from ..errors import StoreCorrupt
+from ..types.entry import Entry, Namespace, Overflow, Quarantined
 
 Found = Entry | StoreCorrupt
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..transaction import Transaction
+from ..types.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ..worker import Event, Pool, Worker
+from ..types.worker import Event, Pool, Worker
 
 
 @dataclass(frozen=True, slots=True)

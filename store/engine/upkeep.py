@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..probe import ProbeStep
+from ..types.probe import ProbeStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,40 +8,31 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ..clock import Clock
-from ..delivery import Content, Delivery, Outcome, Stored
 from ..engine import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..filter import Filter
-from ..message import Caps, Death, Draft, Limits, QueueStats, Receipt
-from ..probe import ProbeReport, ProbeStep
-from ..transaction import Parameters, Table
-from . import (
-    claim,
-    counts,
-    damage,
-    deaths,
-    enqueue,
-    files,
-    forks,
-    listing,
-    move,
-    operate,
-    probe,
-    queues,
-    reap,
-    settle,
-)
-from .alive import Alive
-from .bell import Bell
-from .door import Door, Write
-from .keyed import SqliteKeyed
-from .lease import require
-from .leases import SqliteLeases
-from .once import SqliteOnce
-from .pools import SqlitePools
-from .routing import SqliteRouting
-from .space import ROW_BYTES, again_when_full, again_when_refused
-from .upkeep import SqliteUpkeep
+from ..types.delivery import Content, Delivery, Outcome, Stored
+from ..types.filter import Filter
+from ..types.message import Caps, Death, Draft, Limits, QueueStats, Receipt
+from ..types.probe import ProbeReport, ProbeStep
+from ..types.transaction import Parameters, Table
+from .file import paths
+from .file.space import ROW_BYTES, again_when_full, again_when_refused
+from .keyed.engine import SqliteKeyed
+from .locks import forks
+from .locks.liveness import Alive
+from .names.leases import SqliteLeases
+from .names.once import SqliteOnce
+from .operators import counts, listing, move, operate
+from .operators.routing import SqliteRouting
+from .pools.register import SqlitePools
+from .queue import claim, deaths, enqueue, reap, settle
+from .queue import counters as queues
+from .queue.holding import require
+from .session import damage
+from .session.session import Door, Write
+from .session.wakeup import Bell
+from .upkeep import probe
+from .upkeep.upkeep import SqliteUpkeep
 
 
 @damage.tells
@@ -58,9 +49,9 @@ class SqliteEngine:
         create: bool = True,
         checksums: bool = False,
     ) -> None:
-        self.path = files.locate(path)
-        files.require(self.path, create=create)
-        with contextlib.ExitStack() as undo, files.beside(self.path):
+        self.path = paths.locate(path)
+        paths.require(self.path, create=create)
+        with contextlib.ExitStack() as undo, paths.beside(self.path):
             self._door = Door(
                 self.path,
                 clock=clock,

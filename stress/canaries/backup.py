@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 
-from ...store.sqlite import backup, files, lineage
-from ...store.sqlite.door import Door
+from ...store.sqlite.file import paths
+from ...store.sqlite.session.session import Door
+from ...store.sqlite.whole_file import backup, lineage
 from ..canary import Canary
 
 
@@ -28,13 +29,13 @@ def _leases_go_on() -> None:
 
 
 def _for_all_to_read() -> None:
-    was = files.sync
+    was = paths.sync
 
     def sync(path: str) -> None:
         os.chmod(path, 0o644)
         was(path)
 
-    files.sync = sync
+    paths.sync = sync
 
 
 CANARIES = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...store.sqlite import gate
-from ...store.sqlite.door import Door
-from ...store.sqlite.gate import Gate
+from ...store.sqlite.locks import gate
+from ...store.sqlite.locks.gate import Gate
+from ...store.sqlite.session.session import Door
 from ..canary import Canary
 
 

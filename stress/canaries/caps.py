@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...store.message import Draft, Receipt
-from ...store.sqlite import keyed_entries, queues
-from ...store.sqlite.door import Door
 from ...store.sqlite.engine import SqliteEngine
-from ...store.sqlite.keyed_namespaces import Record
-from ...store.sqlite.write import Write
+from ...store.sqlite.keyed import entries
+from ...store.sqlite.keyed.namespaces import Record
+from ...store.sqlite.queue import counters
+from ...store.sqlite.session.session import Door
+from ...store.sqlite.session.write import Write
+from ...store.types.message import Draft, Receipt
 from ..canary import Canary
 
 # So that somebody comes in between on a slow machine too.
@@ -26,7 +27,7 @@ class _Reading:
 
 
 def _checked_before() -> None:
-    was, look = SqliteEngine.enqueue, queues.require_room
+    was, look = SqliteEngine.enqueue, counters.require_room
 
     def enqueue(self: SqliteEngine, drafts: Sequence[Draft]) -> list[Receipt]:
         for draft in drafts:
@@ -36,24 +37,24 @@ def _checked_before() -> None:
         return was(self, drafts)
 
     SqliteEngine.enqueue = enqueue  # type: ignore[method-assign]
-    queues.require_room = lambda write, queue, bytes: None
+    counters.require_room = lambda write, queue, bytes: None
 
 
 def _never_evicts() -> None:
     def make_room(write: Write, record: Record, freed: int, operation: str) -> int:
         return 0
 
-    keyed_entries._make_room = make_room
+    entries._make_room = make_room
 
 
 def _uncounted() -> None:
-    was = keyed_entries._make_room
+    was = entries._make_room
 
     def make_room(write: Write, record: Record, freed: int, operation: str) -> int:
         was(write, record, freed, operation)
         return 0
 
-    keyed_entries._make_room = make_room
+    entries._make_room = make_room
 
 
 CANARIES = (

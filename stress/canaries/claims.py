@@ -11,10 +11,11 @@ from typing import Any
 
 from ...store.engine import Hold, Leased
 from ...store.engine.keyed import Item, Space
-from ...store.message import Draft, Receipt
-from ...store.sqlite import claim, keyed_entries, settle
-from ...store.sqlite.door import Write
 from ...store.sqlite.engine import SqliteEngine
+from ...store.sqlite.keyed import entries
+from ...store.sqlite.queue import claim, settle
+from ...store.sqlite.session.session import Write
+from ...store.types.message import Draft, Receipt
 from ..canary import Canary
 
 
@@ -37,14 +38,14 @@ def _dedupe_before() -> None:
 
 
 def _overwrites() -> None:
-    was = keyed_entries.put
+    was = entries.put
 
     def put(
         write: Write, space: Space, item: Item, operation: str, *, replace: bool = True
     ) -> bool:
         return was(write, space, item, operation)
 
-    keyed_entries.put = put
+    entries.put = put
 
 
 def _lanes_by_snapshot() -> None:

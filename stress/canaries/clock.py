@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...store.sqlite import anchor
-from ...store.sqlite.anchor import Anchor
+from ...store.sqlite.session import clock
+from ...store.sqlite.session.clock import Anchor
 from ..canary import Canary
 
 
@@ -15,7 +15,7 @@ def _by_the_wall() -> None:
 
 
 def _reboot_unseen() -> None:
-    anchor._EXPIRE = ()  # type: ignore[assignment]
+    clock._EXPIRE = ()  # type: ignore[assignment]
 
 
 CANARIES = (

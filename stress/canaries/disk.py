@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...store.sqlite import space
+from ...store.sqlite.file import space
 from ..canary import Canary
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...workers.supervisor import Supervisor
-from ...workers.worker import Worker
+from ...workers.supervisor.supervisor import Supervisor
+from ...workers.worker.worker import Worker
 from ..canary import Canary
 
 

@@ -7,14 +7,15 @@ from contextlib import suppress
 from typing import Any
 
 from ...store.errors import InvalidInput, OutcomeUnknown
-from ...store.sqlite import files, opening
-from ...store.sqlite.door import Door
-from ...store.sqlite.place import Place
+from ...store.sqlite.file import paths
+from ...store.sqlite.file.identity import Place
+from ...store.sqlite.session import opening
+from ...store.sqlite.session.session import Door
 from ..canary import Canary
 
 
 def _follows_links() -> None:
-    files._check_file = lambda path: None
+    paths._check_file = lambda path: None
     os.O_NOFOLLOW = 0  # type: ignore[misc]
 
 
@@ -25,8 +26,8 @@ def _lets_others_read() -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644))
         return True
 
-    files.create = create
-    files.restrict = lambda path: False
+    paths.create = create
+    paths.restrict = lambda path: False
 
 
 def _uses_after_fork() -> None:

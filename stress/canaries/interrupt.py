@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ...store.sqlite.gate import Gate
+from ...store.sqlite.locks.gate import Gate
 from ..canary import Canary
 
 

@@ -6,8 +6,9 @@ from contextlib import suppress
 from typing import Any
 
 from ...store.errors import OutcomeUnknown, StoreFailed
-from ...store.sqlite import door, queues, settle
-from ...store.sqlite.door import Door
+from ...store.sqlite.queue import counters, settle
+from ...store.sqlite.session import session
+from ...store.sqlite.session.session import Door
 from ..canary import Canary
 
 
@@ -44,14 +45,14 @@ def _untyped() -> None:
     def translate(error: Exception, *args: Any) -> Exception:
         return error
 
-    vars(door)["translate"] = translate
+    vars(session)["translate"] = translate
 
 
 def _uncounted() -> None:
     def moved(*args: Any) -> None:
         pass
 
-    vars(queues)["moved"] = moved
+    vars(counters)["moved"] = moved
 
 
 CANARIES = (

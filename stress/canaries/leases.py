@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ...store.engine.leases import NameHold, Taken
 from ...store.renewal import Tenure
-from ...store.sqlite import leases
-from ...store.sqlite.leases import SqliteLeases
-from ...store.sqlite.write import Write
+from ...store.sqlite.names import leases
+from ...store.sqlite.names.leases import SqliteLeases
+from ...store.sqlite.session.write import Write
 from ..canary import Canary
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...store.errors import FencepostError
-from ...store.sqlite import door
+from ...store.sqlite.session import session
 from ..canary import Canary
 
 
@@ -11,7 +11,7 @@ def _untranslated() -> None:
     def translate(error: Exception, operation: str, path: str, waited: float = 0) -> FencepostError:
         raise error
 
-    vars(door)["translate"] = translate
+    vars(session)["translate"] = translate
 
 
 CANARIES = (

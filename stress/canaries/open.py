@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from ...store.sqlite import opening, schema
+from ...store.sqlite.file import schema
+from ...store.sqlite.session import opening
 from ..canary import Canary
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from ...store.sqlite.pools import SqlitePools
-from ...store.worker import Worker
+from ...store.sqlite.pools.register import SqlitePools
+from ...store.types.worker import Worker
 from ..canary import Canary
 
 

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from ...store.engine import Hold
-from ...workers.crew import Crew
-from ...workers.holdings import Holdings, Tenure
-from ...workers.incarnation import End, Incarnation
-from ...workers.keeper import Keeper
-from ...workers.rescue import Rescue
+from ...workers.process.process import End, Incarnation
+from ...workers.process.role_group import Crew
+from ...workers.supervisor.dead_workers import Rescue
+from ...workers.supervisor.lease_renewer import Keeper
+from ...workers.worker.in_progress import Holdings, Tenure
 from ..canary import Canary
 
 

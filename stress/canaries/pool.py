@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from ...app import Context
+from ...linux.reaper import Strays
 from ...store import Transaction
-from ...workers import Context
-from ...workers.rescue import Rescue
-from ...workers.strays import Strays
-from ...workers.template import Template
+from ...workers.process.forkserver import Template
+from ...workers.supervisor.dead_workers import Rescue
 from ..canary import Canary
 
 

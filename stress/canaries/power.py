@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...store.engine import Hold
-from ...store.sqlite import opening
 from ...store.sqlite.engine import SqliteEngine
-from ...store.sqlite.write import Write
+from ...store.sqlite.session import opening
+from ...store.sqlite.session.write import Write
 from ..canary import Canary
 
 

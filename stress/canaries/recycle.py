@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ...workers.crew import Crew
-from ...workers.incarnation import Incarnation
+from ...workers.process.process import Incarnation
+from ...workers.process.role_group import Crew
 from ..canary import Canary
 
 

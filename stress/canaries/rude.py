@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from ...workers import descendants, pool
-from ...workers.process_state import ProcessState
+from ...workers import pool
+from ...workers.process import descendants
+from ...workers.worker.process_state import ProcessState
 from ..canary import Canary
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...store.sqlite import claim
-from ...workers.incarnation import Incarnation
-from ...workers.sizing import Sizing
+from ...store.sqlite.queue import claim
+from ...workers.process.process import Incarnation
+from ...workers.supervisor.sizing import Sizing
 from ..canary import Canary
 
 

@@ -7,24 +7,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...store.engine import Hold
-from ...store.message import Draft, Receipt
-from ...store.sqlite import (
-    claim,
-    delivery,
-    enqueue,
-    lease,
-    once,
-    opening,
-    queues,
-    schema,
-    settle,
-)
-from ...store.sqlite import leases as named
-from ...store.sqlite.door import Write
 from ...store.sqlite.engine import SqliteEngine
+from ...store.sqlite.file import schema
+from ...store.sqlite.names import leases as named
+from ...store.sqlite.names import once
+from ...store.sqlite.queue import claim, counters, enqueue, settle, transitions
+from ...store.sqlite.queue import holding as lease
+from ...store.sqlite.session import opening
+from ...store.sqlite.session.session import Write
+from ...store.types.message import Draft, Receipt
 from ..canary import Canary
 
-_COLUMNS = delivery.COLUMNS
+_COLUMNS = transitions.COLUMNS
 
 
 def _any_holder() -> None:
@@ -48,7 +42,7 @@ def _no_cap() -> None:
     def require_room(write: Write, queue: str, bytes: int) -> None:
         pass
 
-    queues.require_room = require_room
+    counters.require_room = require_room
 
 
 def _fences_reused() -> None:
@@ -119,7 +113,7 @@ def _looks_before() -> None:
 
 
 def _late_is_lost() -> None:
-    def holding(write: Write, hold: Hold, *, done: bool = False) -> delivery.Standing | None:
+    def holding(write: Write, hold: Hold, *, done: bool = False) -> transitions.Standing | None:
         standing = lease.holding(write, hold, done=done)
         return None if standing is None or standing.lapsed else standing
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from ...store.engine.upkeep import Migration
 from ...store.errors import SchemaUnsupported
-from ...store.sqlite import migration, schema
-from ...store.sqlite.gate import Gate
+from ...store.sqlite.file import schema
+from ...store.sqlite.locks.gate import Gate
+from ...store.sqlite.whole_file import migration
 from ..canary import Canary
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...store.sqlite import checkpoint
-from ...store.sqlite.checkpoint import Checkpointer
-from ...store.sqlite.upkeep import SqliteUpkeep
+from ...store.sqlite.file import checkpoint
+from ...store.sqlite.file.checkpoint import Checkpointer
+from ...store.sqlite.upkeep.upkeep import SqliteUpkeep
 from ..canary import Canary
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from ...store.engine.leases import NameHold, Taken
-from ...store.sqlite import gate, lease, leases
-from ...store.sqlite.gate import Gate
-from ...store.sqlite.leases import SqliteLeases
+from ...store.sqlite.locks import gate
+from ...store.sqlite.locks.gate import Gate
+from ...store.sqlite.names import leases
+from ...store.sqlite.names.leases import SqliteLeases
+from ...store.sqlite.queue import holding
 from ..canary import Canary
 
 
 def _claim_held(predicate: str) -> None:
     fence = "fence = :fence and token = :token"
-    lease._HOLDING = lease._HOLDING.replace(fence, predicate)
-    lease._HOLDING_OR_DEAD = lease._HOLDING_OR_DEAD.replace(fence, predicate)
+    holding._HOLDING = holding._HOLDING.replace(fence, predicate)
+    holding._HOLDING_OR_DEAD = holding._HOLDING_OR_DEAD.replace(fence, predicate)
 
 
 def _id_and_state() -> None:

@@ -11,9 +11,8 @@ import random
 import time
 from pathlib import Path
 
-from ...ingest import App
+from ...app import App, Context
 from ...store import Message
-from ...workers import Context
 from ..history import Pending, Recorder
 from .environment import plant_canary, worker_lease
 from .processes import name_of

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ...ingest import App
+from ...app import App, Context
 from ...store import Message
-from ...workers import Context
 from .environment import plant_canary
 
 QUEUE = "leaking"

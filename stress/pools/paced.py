@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...ingest import App
+from ...app import App, Context
 from ...store import Message
-from ...workers import Context
 from ..history import Recorder
 from .environment import plant_canary
 from .processes import name_of

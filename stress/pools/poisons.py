@@ -12,9 +12,8 @@ from collections import deque
 from itertools import repeat
 from pathlib import Path
 
-from ...ingest import App
+from ...app import App, Context
 from ...store import Message
-from ...workers import Context
 from .environment import plant_canary
 
 TIMEOUT_SECONDS = 1.0

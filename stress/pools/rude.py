@@ -16,9 +16,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from ...ingest import App
+from ...app import App, Context
 from ...store import Message
-from ...workers import Context
 from .environment import plant_canary
 
 TIMEOUT_SECONDS = 2.0

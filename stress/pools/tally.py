@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...ingest import App
+from ...app import App, Context, Retry
 from ...store import Message, Transaction
-from ...workers import Context, Retry
 from .environment import plant_canary
 
 QUEUE = "tally"

@@ -17,10 +17,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from ...linux.parentage import die_with_parent
 from ...store import connect
 from ...store.errors import FencepostError, OutcomeUnknown
 from ...store.store import Store
-from ...workers.orphan import die_with_parent
 from ..clocks import WALL, Machine
 from ..fleet import Me
 from ..run import Run

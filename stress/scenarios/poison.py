@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ...store import connect
-from ...store.delivery import Delivery
+from ...store.types.delivery import Delivery
 from ..fleet import Me
 from ..patience import until
 from ..pools import poisons

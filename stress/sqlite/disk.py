@@ -16,7 +16,7 @@ from typing import Literal
 
 import apsw
 
-from ...store.sqlite import files
+from ...store.sqlite.file import paths
 from .platter import Image, Op, Platter
 
 Kind = Literal["write", "sync", "truncate", "read", "open", "delete"]
@@ -318,11 +318,11 @@ class _File(apsw.VFSFile):
 def disk(*, recording: bool = False) -> Iterator[Disk]:
     """Put every database that is opened in the block on a disk of its own."""
     here = Disk("disk", recording=recording)
-    replace, files.replace = files.replace, here.replaced
+    replace, paths.replace = paths.replace, here.replaced
     try:
         yield here
     finally:
-        files.replace = replace
+        paths.replace = replace
         here.heal()
         apsw.set_default_vfs("unix")
         here.unregister()

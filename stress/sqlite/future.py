@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from ...store.sqlite import schema
+from ...store.sqlite.file import schema
 from . import inside
 
 STEPS = (

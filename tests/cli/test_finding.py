@@ -11,7 +11,7 @@ import pytest
 
 from fencepost import Store, connect
 from fencepost.cli.messages.choosing import since
-from fencepost.store.message import Address, Draft
+from fencepost.store.types.message import Address, Draft
 
 from .command import Command
 

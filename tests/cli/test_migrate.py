@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from fencepost import connect
-from fencepost.store.sqlite import schema
+from fencepost.store.sqlite.file import schema
 
 from ..sqlite.inside import ask
 from .command import Command

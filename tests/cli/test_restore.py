@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import StoreOpenFailed, connect
-from fencepost.store.sqlite.lineage import FENCE_EPOCH
+from fencepost.store.sqlite.whole_file.lineage import FENCE_EPOCH
 
 from ..processes import PATIENCE_SECONDS, line_of, running
 from .command import Command

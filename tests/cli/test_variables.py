@@ -9,8 +9,8 @@ import click
 import pytest
 
 import fencepost
+from fencepost.app.command.handler import VARIABLES
 from fencepost.cli import cli
-from fencepost.workers.command import VARIABLES
 
 from ..processes import PATIENCE_SECONDS, line_of, running
 from ..processes import fencepost as fencepost_

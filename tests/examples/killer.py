@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from fencepost import App, Context, Message
-from fencepost.store.sqlite.door import Door
+from fencepost.store.sqlite.session.session import Door
 
 _KEY = re.compile(r"kill-([0-9]+)")
 

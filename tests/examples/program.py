@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 import fencepost  # noqa: F401 - before the first fork, so that no child has to
-from fencepost.store.sqlite.door import Door
+from fencepost.store.sqlite.session.session import Door
 
 _PATIENCE_SECONDS = 60.0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fencepost import connect
 from fencepost.ingest.committer import Committer
-from fencepost.store.message import Draft
+from fencepost.store.types.message import Draft
 
 
 def _draft(key: str, event: str = "") -> Draft:

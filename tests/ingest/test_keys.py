@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import pytest
 
 from fencepost import App, InvalidInput
-from fencepost.ingest.request import Event, Request
-from fencepost.ingest.schemes import UNKEYED, build
+from fencepost.schemes import UNKEYED, build
+from fencepost.schemes.request import Event, Request
 from fencepost.testing import signed
 
 from .inbox import Inbox, github, github_app, nothing, stored

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fencepost import App, Message, connect
-from fencepost.ingest.request import Event, Malformed, Request
-from fencepost.ingest.schemes import build
+from fencepost.schemes import build
+from fencepost.schemes.request import Event, Malformed, Request
 
 from .inbox import SECRET, Inbox, github, nothing, stored
 from .vectors import VENDORS, hex_hmac

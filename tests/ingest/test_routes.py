@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, InvalidInput, Message, connect
-from fencepost.ingest.schemes import SCHEMES, Options, SchemeName
+from fencepost.schemes import SCHEMES, Options, SchemeName
 
 from .inbox import SECRET, Inbox, github, nothing
 

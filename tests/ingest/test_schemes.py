@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fencepost.ingest.request import Event, Request, Verdict
-from fencepost.ingest.schemes import build
+from fencepost.schemes import build
+from fencepost.schemes.request import Event, Request, Verdict
 
 from .vectors import NOW, VENDORS, Vendor, flips, replaced
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fencepost.ingest.request import Verdict
-from fencepost.ingest.schemes import SCHEMES, build
+from fencepost.schemes import SCHEMES, build
+from fencepost.schemes.request import Verdict
 
 from .vectors import NOW, OTHER_WHPK, VENDORS, WHPK, WHSEC
 

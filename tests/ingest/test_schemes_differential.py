@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from fencepost.ingest.request import Verdict
-from fencepost.ingest.schemes import build
+from fencepost.schemes import build
+from fencepost.schemes.request import Verdict
 
 from .vectors import NOW, OTHER_WHSEC, VENDORS, WHSEC, Headers, request
 

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from fencepost.ingest.request import Event, Malformed, Verdict
-from fencepost.ingest.schemes import build
+from fencepost.schemes import build
+from fencepost.schemes.request import Event, Malformed, Verdict
 
 from .vectors import NOW, hex_hmac, request
 

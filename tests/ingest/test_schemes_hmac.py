@@ -8,9 +8,9 @@ import hmac
 
 import pytest
 
-from fencepost.ingest.request import Event, Malformed, Verdict
-from fencepost.ingest.schemes import build
-from fencepost.ingest.schemes.naming import named
+from fencepost.schemes import build
+from fencepost.schemes.naming import named
+from fencepost.schemes.request import Event, Malformed, Verdict
 
 from .vectors import NOW, request
 

@@ -8,9 +8,9 @@ import hmac
 
 import pytest
 
-from fencepost.ingest.request import Event, Malformed, Request, Verdict
-from fencepost.ingest.schemes import build
-from fencepost.ingest.schemes.ed25519 import MOST_SIGNATURES
+from fencepost.schemes import build
+from fencepost.schemes.ed25519 import MOST_SIGNATURES
+from fencepost.schemes.request import Event, Malformed, Request, Verdict
 
 from .vectors import NOW, OTHER_WHSEC, VENDORS, WHPK, WHSEC, replaced, request
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fencepost.ingest.request import Event, Handshake, Malformed, Request, Verdict
-from fencepost.ingest.schemes import Scheme, build
+from fencepost.schemes import Scheme, build
+from fencepost.schemes.request import Event, Handshake, Malformed, Request, Verdict
 
 from .vectors import NOW, VENDORS, Vendor, replaced
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fencepost import App, InvalidInput
-from fencepost.ingest.request import Verdict
-from fencepost.ingest.schemes import SCHEMES, SchemeName, build
+from fencepost.schemes import SCHEMES, SchemeName, build
+from fencepost.schemes.request import Verdict
 
 from .vectors import NOW, VENDORS, WHSEC
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, InvalidInput, Message
-from fencepost.store.message import Limits
-from fencepost.workers.handler import Handler
+from fencepost.app.handler import Handler
+from fencepost.store.types.message import Limits
 
 
 def work(message: Message, ctx: Context) -> None:

@@ -12,8 +12,8 @@ from slack_sdk.signature import SignatureVerifier
 
 from fencepost import App, InvalidInput
 from fencepost.ingest.headers import pairs
-from fencepost.ingest.request import Event, Request, Verdict
 from fencepost.ingest.signing import Signed, handled_event, signed
+from fencepost.schemes.request import Event, Request, Verdict
 
 from .inbox import nothing
 from .vectors import NOW, WHPK, WHSEC, hex_hmac

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from slack_sdk.signature import SignatureVerifier
 
-from fencepost.ingest.request import Request
-from fencepost.ingest.schemes import Options, SchemeName
+from fencepost.schemes import Options, SchemeName
+from fencepost.schemes.request import Request
 
 NOW = 1_795_000_000
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fencepost import LeaseLost, LimitExceeded, QueueFull
-from fencepost.store.message import Caps
+from fencepost.store.types.message import Caps
 
 from .machine import Refused
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from fencepost import NULL, Entry, ImportFailed, InvalidInput, Keyed, StoreCorrupt
-from fencepost.store.entry import Compared
+from fencepost.store.types.entry import Compared
 
 from ..sqlite import invariants
 from ..sqlite.counting import counted_right

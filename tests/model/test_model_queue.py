@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 
 from fencepost import Claim, InvalidInput, LimitExceeded, QueueFull, QueueStats, Receipt, Store
 from fencepost.store.engine import Leased
-from fencepost.store.message import Caps, Limits
+from fencepost.store.types.message import Caps, Limits
 
 from ..sqlite import invariants
 from ..sqlite.inside import ask

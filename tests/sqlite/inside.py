@@ -9,9 +9,9 @@ from pathlib import Path
 import apsw
 
 from fencepost import Store
-from fencepost.store.sqlite.door import Door
 from fencepost.store.sqlite.engine import SqliteEngine
-from fencepost.store.sqlite.gate import Gate
+from fencepost.store.sqlite.locks.gate import Gate
+from fencepost.store.sqlite.session.session import Door
 
 
 def door(store: Store) -> Door:

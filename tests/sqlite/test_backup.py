@@ -22,7 +22,7 @@ from fencepost import (
     StoreOpenFailed,
     connect,
 )
-from fencepost.store.sqlite.lineage import FENCE_EPOCH
+from fencepost.store.sqlite.whole_file.lineage import FENCE_EPOCH
 from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock

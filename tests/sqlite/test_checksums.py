@@ -12,7 +12,7 @@ import apsw.sqlite_extra
 import pytest
 
 from fencepost import FencepostError, StoreCorrupt, StoreOpenFailed, connect
-from fencepost.store.sqlite import checksums
+from fencepost.store.sqlite.file import checksums
 
 from .inside import ask, connection
 

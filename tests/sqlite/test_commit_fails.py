@@ -8,15 +8,8 @@ from dataclasses import replace
 import apsw
 import pytest
 
-from fencepost import (
-    FencepostError,
-    OutcomeUnknown,
-    Queue,
-    Store,
-    StoreFailed,
-    connect,
-)
-from fencepost.store.message import Address, Draft
+from fencepost import FencepostError, OutcomeUnknown, Queue, Store, StoreFailed, connect
+from fencepost.store.types.message import Address, Draft
 from fencepost.stress.sqlite.disk import CHANGES, Disk, Kind
 
 from ..clock import FakeClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fencepost import Queue, Store, StoreCorrupt
-from fencepost.store.message import Address, Draft, Receipt
+from fencepost.store.types.message import Address, Draft, Receipt
 
 from .inside import connection
 

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from fencepost import FencepostError, OutcomeUnknown, Store, connect
-from fencepost.store.sqlite import recovery
+from fencepost.store.sqlite.session import recovery
 from fencepost.stress.sim.life import Lives
 from fencepost.stress.sqlite.disk import CHANGES, Disk, disk
 from fencepost.stress.sqlite.inside import integrity

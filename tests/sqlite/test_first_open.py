@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from fencepost import connect
-from fencepost.store.sqlite import schema
+from fencepost.store.sqlite.file import schema
 
 from ..processes import line_of, running, tell, wait_until
 from .inside import ask, connection, held_gate

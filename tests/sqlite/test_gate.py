@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fencepost.store.sqlite import bytelocks
-from fencepost.store.sqlite.gate import Gate
+from fencepost.store.sqlite.locks import byte_locks
+from fencepost.store.sqlite.locks.gate import Gate
 
 from ..processes import PATIENCE_SECONDS, is_stopped, line_of, running, wait_until
 from .interrupts import Interrupted, everywhere
@@ -256,10 +256,10 @@ def test_one_interrupted_behind_another_does_not_keep_the_place_it_gets_later(pa
     # The first in line is not let in: it is the place in line that matters here.
     with _gate(path) as gate, open(path, "r+b") as first:
         for enter in everywhere(lambda: gate.enter(time.monotonic() + 0.001)):
-            wait_until(partial(bytelocks.take, first.fileno(), 0), "nobody is the first in line")
+            wait_until(partial(byte_locks.take, first.fileno(), 0), "nobody is the first in line")
             with suppress(Interrupted):
                 enter()
-            bytelocks.give(first.fileno(), 0)
+            byte_locks.give(first.fileno(), 0)
             gate.leave()
 
             wait_until(partial(_stand, path, 0), "its place is given back")
@@ -302,11 +302,11 @@ def test_the_death_of_a_holder_lets_the_next_in(path: str, tmp_path: Path) -> No
 def test_who_has_had_its_turn_gets_in_line(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [time.monotonic()]
     clock = SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep)
-    monkeypatch.setattr("fencepost.store.sqlite.gate.time", clock)
+    monkeypatch.setattr("fencepost.store.sqlite.locks.gate.time", clock)
     with _gate(path) as gate, open(path, "r+b") as first:
         assert gate.enter(_later())
         gate.leave()
-        assert bytelocks.take(first.fileno(), 0)
+        assert byte_locks.take(first.fileno(), 0)
         for _ in range(10):
             assert gate.enter(_later())
             gate.leave()
@@ -315,7 +315,7 @@ def test_who_has_had_its_turn_gets_in_line(path: str, monkeypatch: pytest.Monkey
         thread = _in_background(lambda: gate.enter(_later()))
         wait_until(partial(_stand, path, 2), "it stands in line")
         assert _is_free(path)
-        bytelocks.give(first.fileno(), 0)
+        byte_locks.give(first.fileno(), 0)
         thread.join()
         assert not _is_free(path)
 
@@ -326,7 +326,7 @@ def test_who_waits_takes_no_turn_away_between_two_commits(
     now = time.monotonic()
     steps: list[Callable[[], object]] = []
     clock = SimpleNamespace(monotonic=lambda: now, sleep=lambda _: steps.pop(0)())
-    monkeypatch.setattr("fencepost.store.sqlite.gate.time", clock)
+    monkeypatch.setattr("fencepost.store.sqlite.locks.gate.time", clock)
     with _gate(path) as busy, _gate(path) as waits:
         assert busy.enter(_later())
         steps += [
@@ -352,14 +352,14 @@ def test_without_a_thread_to_wait_in_it_is_waited_for_all_the_same(
 
     with _gate(path) as holder, _gate(path) as gate, open(path, "r+b") as first:
         assert holder.enter(_later())
-        assert bytelocks.take(first.fileno(), 0)
+        assert byte_locks.take(first.fileno(), 0)
 
         def leave_then() -> None:
             assert refused.wait(PATIENCE_SECONDS)
             holder.leave()
 
         thread = _in_background(leave_then)
-        monkeypatch.setattr("fencepost.store.sqlite.gate._thread.start_new_thread", refuse)
+        monkeypatch.setattr("fencepost.store.sqlite.locks.gate._thread.start_new_thread", refuse)
         assert gate.enter(_later())
         thread.join()
 

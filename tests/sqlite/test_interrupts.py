@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fencepost import Queue, Store, connect
-from fencepost.store.sqlite import settle
+from fencepost.store.sqlite.queue import settle
 
 from . import invariants
 from .inside import connection, door, gate_is_free, is_in_use

@@ -8,17 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fencepost import (
-    ImportFailed,
-    Keyed,
-    OutcomeUnknown,
-    Store,
-    StoreBusy,
-    StoreFull,
-    connect,
-)
-from fencepost.store.sqlite.door import Door
-from fencepost.store.sqlite.keyed_namespaces import sweep
+from fencepost import ImportFailed, Keyed, OutcomeUnknown, Store, StoreBusy, StoreFull, connect
+from fencepost.store.sqlite.keyed.namespaces import sweep
+from fencepost.store.sqlite.session.session import Door
 from fencepost.stress.sqlite.disk import Disk, Kind
 
 from ..clock import FakeClock
@@ -174,10 +166,10 @@ def test_clear_goes_by_transactions_of_1024_rows(store: Store, keyed: Keyed) -> 
 def test_clear_leaves_what_others_write_meanwhile(
     store: Store, keyed: Keyed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fencepost.store.sqlite import keyed_entries
+    from fencepost.store.sqlite.keyed import entries
 
     keyed.register_many((f"{n}", n) for n in range(2000))
-    genuine = keyed_entries.last_id
+    genuine = entries.last_id
 
     def and_then(door: Door) -> int:
         last = genuine(door)
@@ -185,7 +177,7 @@ def test_clear_leaves_what_others_write_meanwhile(
             keyed.register(f"0 new {n}", n)
         return last
 
-    monkeypatch.setattr(keyed_entries, "last_id", and_then)
+    monkeypatch.setattr(entries, "last_id", and_then)
 
     assert keyed.clear() == 2001
     assert keyed.count() == 600

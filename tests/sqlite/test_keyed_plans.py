@@ -10,9 +10,7 @@ import apsw
 import pytest
 
 from fencepost import Keyed, Store, connect
-from fencepost.store.sqlite import keyed_entries as entries
-from fencepost.store.sqlite import keyed_namespaces as namespaces
-from fencepost.store.sqlite import keyed_quarantine as quarantine
+from fencepost.store.sqlite.keyed import entries, namespaces, quarantine
 
 from ..clock import FakeClock
 from .inside import connection

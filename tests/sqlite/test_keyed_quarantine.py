@@ -161,16 +161,16 @@ def test_what_was_repaired_meanwhile_is_not_set_aside(
     store: Store, keyed: Keyed, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process registers the key anew between the read and the setting aside."""
-    from fencepost.store.sqlite import keyed_quarantine
+    from fencepost.store.sqlite.keyed import quarantine
 
     damage(store)
-    genuine = keyed_quarantine.set_aside
+    genuine = quarantine.set_aside
 
     def late(write: object, space: object, damaged: object) -> None:
         keyed.register("bad", "new")
         genuine(write, space, damaged)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(keyed_quarantine, "set_aside", late)
+    monkeypatch.setattr(quarantine, "set_aside", late)
     with pytest.raises(StoreCorrupt):
         keyed.lookup("bad")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.sqlite import leases, once
+from fencepost.store.sqlite.names import leases, once
 
 from ..clock import FakeClock
 from .inside import connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fencepost import LeaseLost, LimitExceeded, Store
-from fencepost.store.sqlite import leases, once
+from fencepost.store.sqlite.names import leases, once
 
 from ..clock import FakeClock
 from .inside import ask, connection, door

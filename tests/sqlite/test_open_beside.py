@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, StoreBusy, connect
-from fencepost.store.sqlite.gate import Gate
+from fencepost.store.sqlite.locks.gate import Gate
 
 from ..clock import FakeClock
 from ..processes import line_of, running, tell, wait_until

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fencepost import FencepostError, InvalidInput, StoreOpenFailed, connect
-from fencepost.store.sqlite import files
+from fencepost.store.sqlite.file import paths
 
 SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast", "-recovered")
 
@@ -197,4 +197,4 @@ def test_without_create_a_missing_store_is_refused_and_not_made(tmp_path: Path) 
 def test_a_network_file_system_is_known_by_its_number(
     tmp_path: Path, magic: int, kind: str | None
 ) -> None:
-    assert files.network_filesystem(str(tmp_path), magic=magic) == kind
+    assert paths.network_filesystem(str(tmp_path), magic=magic) == kind

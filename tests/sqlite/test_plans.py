@@ -10,22 +10,19 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.sqlite import (
+from fencepost.store.sqlite.operators import counts, listing, operate, routing
+from fencepost.store.sqlite.pools import register
+from fencepost.store.sqlite.queue import (
     claim,
-    counts,
-    delivery,
+    counters,
     enqueue,
+    holding,
     lanes,
-    lease,
-    listing,
-    operate,
-    pools,
-    queues,
     reap,
     redelivery,
     retention,
-    routing,
     settle,
+    transitions,
 )
 
 from ..clock import FakeClock
@@ -39,7 +36,7 @@ HOT = {
     "message": (claim._MESSAGE, ["INTEGER PRIMARY KEY"]),
     "expired": (reap._EXPIRED, ["fp_delivery_lease"]),
     "owned": (reap._OWNED, ["fp_delivery_owner"]),
-    "renew owned": (pools._RENEW_OWNED, ["fp_delivery_owner"]),
+    "renew owned": (register._RENEW_OWNED, ["fp_delivery_owner"]),
     "due": (reap._DUE, ["fp_delivery_due"]),
     "return": (reap._RETURN, ["INTEGER PRIMARY KEY"]),
     "find": (enqueue._FIND, ["fp_message_key"]),
@@ -48,7 +45,7 @@ HOT = {
         lanes._ADVANCE,
         ["fp_delivery_lane", "fp_delivery_head", "INTEGER PRIMARY KEY"],
     ),
-    "end": (delivery._END, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
+    "end": (transitions._END, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
     "expired deliveries": (
         retention._DELETE_EXPIRED_DELIVERIES,
         ["fp_message_expiry", "fp_delivery_message", "INTEGER PRIMARY KEY"],
@@ -58,15 +55,15 @@ HOT = {
         retention._DELETE_EXPIRED_BODIES,
         ["fp_message_expiry", "fp_delivery_message", "INTEGER PRIMARY KEY"],
     ),
-    "drop body": (delivery._DROP_BODY, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
+    "drop body": (transitions._DROP_BODY, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
     "forget deliveries": (retention._DELETE_DELIVERIES, ["fp_delivery_message"]),
     "forget message": (retention._DELETE_MESSAGE, ["INTEGER PRIMARY KEY"]),
-    "caps": (queues._CAPS, ["PRIMARY KEY"]),
-    "move": (queues._MOVE["ready", "leased"], ["PRIMARY KEY"]),
+    "caps": (counters._CAPS, ["PRIMARY KEY"]),
+    "move": (counters._MOVE["ready", "leased"], ["PRIMARY KEY"]),
     "ack": (settle._ACK, ["INTEGER PRIMARY KEY"]),
     "renew": (settle._RENEW, ["INTEGER PRIMARY KEY"]),
-    "holding or dead": (lease._HOLDING_OR_DEAD, ["INTEGER PRIMARY KEY"]),
-    "holding": (lease._HOLDING, ["INTEGER PRIMARY KEY"]),
+    "holding or dead": (holding._HOLDING_OR_DEAD, ["INTEGER PRIMARY KEY"]),
+    "holding": (holding._HOLDING, ["INTEGER PRIMARY KEY"]),
     "replay": (operate._REPLAY, ["INTEGER PRIMARY KEY"]),
     "next": (counts._NEXT, ["fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"]),
     "lease with limits": (claim._LEASE_WITH_LIMITS, ["INTEGER PRIMARY KEY"]),

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from fencepost import connect
-from fencepost.store.sqlite import schema
+from fencepost.store.sqlite.file import schema
 
 from ..processes import line_of, running, tell
 from .inside import ask

@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from fencepost import OutcomeUnknown, Queue, Store, StoreFull, connect
-from fencepost.store.sqlite import space
+from fencepost.store.sqlite.file import space
 from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock

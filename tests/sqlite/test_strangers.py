@@ -12,14 +12,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from fencepost import (
-    FencepostError,
-    SchemaUnsupported,
-    StoreCorrupt,
-    StoreOpenFailed,
-    connect,
-)
-from fencepost.store.sqlite import opening, schema
+from fencepost import FencepostError, SchemaUnsupported, StoreCorrupt, StoreOpenFailed, connect
+from fencepost.store.sqlite.file import schema
+from fencepost.store.sqlite.session import opening
 
 
 @contextmanager

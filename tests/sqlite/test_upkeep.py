@@ -15,7 +15,7 @@ import pytest
 
 from fencepost import InvalidInput, Queue, Store, connect
 from fencepost.store.engine.upkeep import Tick
-from fencepost.store.sqlite import upkeep
+from fencepost.store.sqlite.upkeep import upkeep
 
 from ..clock import FakeClock
 from ..processes import line_of, running

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fencepost import InvalidInput, Queue, Store
-from fencepost.store.message import Address, Draft
-from fencepost.workers.context import _idempotency_key
+from fencepost.app.context import _idempotency_key
+from fencepost.store.types.message import Address, Draft
 
 from ..clock import FakeClock
 

@@ -13,7 +13,7 @@ from fencepost import InvalidInput, Lease, LeaseHeld, LeaseLost, Store, StoreBus
 from fencepost.store.engine.leases import NameHold
 from fencepost.store.renewal import pause_seconds
 from fencepost.store.sqlite.engine import SqliteEngine
-from fencepost.store.sqlite.leases import SqliteLeases
+from fencepost.store.sqlite.names.leases import SqliteLeases
 
 from ..clock import FakeClock
 from ..processes import wait_until

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from fencepost import Message
-from fencepost.store.inflate import TooLong, inflated
+from fencepost.store.types.inflate import TooLong, inflated
 
 FORM = "application/x-www-form-urlencoded"
 MEBIBYTE = 1024 * 1024

@@ -9,8 +9,8 @@ import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
 from fencepost.store.engine.pools import Pools, Report
-from fencepost.store.message import Limits
-from fencepost.store.sqlite import events
+from fencepost.store.sqlite.pools import events
+from fencepost.store.types.message import Limits
 
 from ..clock import FakeClock
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fencepost import Claim, LeaseLost, QueueFull, Receipt, Store, connect
-from fencepost.store.message import Address, Draft, Limits
+from fencepost.store.types.message import Address, Draft, Limits
 
 DEPLOY = (Address("deploy"),)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fencepost import Queue, Store, connect
-from fencepost.store.message import Address, Draft
+from fencepost.store.types.message import Address, Draft
 
 from ..clock import FakeClock
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fencepost import QueueFull, Store
-from fencepost.store.message import Address, Message
-from fencepost.store.unserved import Unrouted, UnroutedCount
+from fencepost.store.types.message import Address, Message
+from fencepost.store.types.unserved import Unrouted, UnroutedCount
 
 from ..clock import FakeClock
 from ..sqlite.inside import connection

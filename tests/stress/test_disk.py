@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import OutcomeUnknown, StoreFull, connect
-from fencepost.store.sqlite import space
+from fencepost.store.sqlite.file import space
 from fencepost.stress.fleet import Me
 from fencepost.stress.report import Result
 from fencepost.stress.scenarios import disk

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fencepost import Discard, InvalidInput, Message, Retry
-from fencepost.workers.command import Command, Commands
+from fencepost.app.command.handler import Command, Commands
 
 from ..processes import is_gone, wait_until
 

@@ -14,11 +14,11 @@ import pytest
 
 from fencepost import Store
 from fencepost.store.engine import Hold
-from fencepost.workers.guard import Guard
-from fencepost.workers.holdings import Holdings
-from fencepost.workers.incarnation import Incarnation
-from fencepost.workers.keeper import Keeper
-from fencepost.workers.page import Page
+from fencepost.workers.process.process import Incarnation
+from fencepost.workers.process.shared_page import Page
+from fencepost.workers.supervisor.deadlines import Guard
+from fencepost.workers.supervisor.lease_renewer import Keeper
+from fencepost.workers.worker.in_progress import Holdings
 
 from ..clock import FakeClock
 from ..processes import is_stopped, wait_until

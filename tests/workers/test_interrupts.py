@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Cancelled, LeaseLost, SoftTimeout, Store, connect
-from fencepost.workers.interrupt import Interrupts
+from fencepost.workers.worker.interrupt import Interrupts
 
 from ..processes import PATIENCE_SECONDS
 

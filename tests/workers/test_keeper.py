@@ -9,13 +9,13 @@ from typing import cast
 import pytest
 
 from fencepost import StoreBusy
+from fencepost.app.context import Context
 from fencepost.store import Claim, Store
 from fencepost.store.engine import Engine, Hold
-from fencepost.workers.context import Context
-from fencepost.workers.holdings import Holdings, Tenure
-from fencepost.workers.incarnation import Incarnation
-from fencepost.workers.keeper import Keeper, effective_end
-from fencepost.workers.page import Page
+from fencepost.workers.process.process import Incarnation
+from fencepost.workers.process.shared_page import Page
+from fencepost.workers.supervisor.lease_renewer import Keeper, effective_end
+from fencepost.workers.worker.in_progress import Holdings, Tenure
 
 from ..clock import FakeClock
 from ..processes import wait_until
@@ -185,7 +185,7 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
 def test_the_register_is_told_what_is_new_and_once(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fencepost.workers.keeper._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("fencepost.workers.supervisor.lease_renewer._REPORT_SECONDS", 0.0)
     member = _member(store)
     holdings = Holdings(store.engine, LEASE, member.page)
     keeper = _keeper(store, member)

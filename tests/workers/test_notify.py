@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fencepost.workers.notify import Notifier
+from fencepost.linux.sd_notify import Notifier
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from fencepost.workers.page import Page, Renewal, Work
+from fencepost.workers.process.shared_page import Page, Renewal, Work
 
 
 def test_each_side_reads_what_the_other_has_written() -> None:

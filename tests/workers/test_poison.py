@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from fencepost.store.delivery import Delivery
+from fencepost.store.types.delivery import Delivery
 
 from ..processes import is_gone, line_of, running, wait_until
 from .conftest import Site

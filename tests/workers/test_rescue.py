@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.delivery import Delivery
-from fencepost.workers.incarnation import End
-from fencepost.workers.page import Work
-from fencepost.workers.rescue import Rescue
+from fencepost.store.types.delivery import Delivery
+from fencepost.workers.process.process import End
+from fencepost.workers.process.shared_page import Work
+from fencepost.workers.supervisor.dead_workers import Rescue
 
 
 @pytest.fixture

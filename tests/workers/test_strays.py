@@ -10,14 +10,14 @@ import time
 
 import pytest
 
-from fencepost.workers.code import Code
-from fencepost.workers.crew import Crew
-from fencepost.workers.incarnation import End, Role
-from fencepost.workers.orphan import adopting
-from fencepost.workers.page import Work
-from fencepost.workers.preload import Wanted
-from fencepost.workers.strays import Strays
-from fencepost.workers.template import Template
+from fencepost.linux.parentage import adopting
+from fencepost.linux.reaper import Strays
+from fencepost.workers.process.app_code import Code
+from fencepost.workers.process.app_process import Wanted
+from fencepost.workers.process.forkserver import Template
+from fencepost.workers.process.process import End, Role
+from fencepost.workers.process.role_group import Crew
+from fencepost.workers.process.shared_page import Work
 
 from ..processes import is_gone, wait_until
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fencepost.store.worker import Worker
+from fencepost.store.types.worker import Worker
 
 from ..processes import PATIENCE_SECONDS, is_gone, line_of, running, wait_until
 from .conftest import Site

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import InvalidInput
-from fencepost.workers import Target
+from fencepost.app import Target
 
 
 @pytest.fixture(autouse=True)

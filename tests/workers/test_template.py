@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from multiprocess.connection import wait
 
-from fencepost.workers import template
-from fencepost.workers.template import Template
+from fencepost.workers.process import forkserver
+from fencepost.workers.process.forkserver import Template
 
 from ..processes import PATIENCE_SECONDS
 
 
 # A machine under load takes longer than any answer may to start a process.
 def test_a_template_that_starts_slowly_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "_ANSWER_SECONDS", 0.001)
+    monkeypatch.setattr(forkserver, "_ANSWER_SECONDS", 0.001)
     started = Template()
     try:
         started.keep_up()

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, LeaseLost, Message, Store, connect
-from fencepost.workers.attempt import Attempt
-from fencepost.workers.claims import Claims
-from fencepost.workers.coroutines import Coroutines
-from fencepost.workers.holdings import Holdings
-from fencepost.workers.page import Page
-from fencepost.workers.watch import Watch
+from fencepost.workers.process.shared_page import Page
+from fencepost.workers.worker.attempt import Attempt
+from fencepost.workers.worker.claimer import Claims
+from fencepost.workers.worker.coroutines import Coroutines
+from fencepost.workers.worker.in_progress import Holdings
+from fencepost.workers.worker.interrupter import Watch
 
 from ..clock import FakeClock
 from ..processes import wait_until

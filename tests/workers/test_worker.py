@@ -15,13 +15,13 @@ from multiprocess import Pipe
 from multiprocess.connection import Connection
 
 from fencepost import App, Context, LeaseLost, Message, OutcomeUnknown, Store, StoreFull, connect
-from fencepost.workers.holdings import Holdings
-from fencepost.workers.hooks import Hooks
-from fencepost.workers.memory import resident_bytes
-from fencepost.workers.page import Page
-from fencepost.workers.recycle import Age, Recycle
-from fencepost.workers.router import Router
-from fencepost.workers.worker import Worker
+from fencepost.app.hooks import Hooks
+from fencepost.linux.memory import resident_bytes
+from fencepost.workers.process.shared_page import Page
+from fencepost.workers.worker.in_progress import Holdings
+from fencepost.workers.worker.recycle import Age, Recycle
+from fencepost.workers.worker.router import Router
+from fencepost.workers.worker.worker import Worker
 
 from ..processes import PATIENCE_SECONDS, wait_until
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ....store import Queue
-from ....store.message import Redelivery
+from ....store.types.message import Redelivery
 from ..model.queues import Draft
 
 if TYPE_CHECKING:

@@ -1,0 +1,20 @@
+"""What an app declares: sources, routes, handlers. The receiver and the pool both read it."""
+
+from .app import App
+from .command.handler import Commands
+from .context import Cancelled, Context, Discard, Retry, SoftTimeout
+from .handler import Application, Handler
+from .target import Target
+
+__all__ = [
+    "App",
+    "Application",
+    "Cancelled",
+    "Commands",
+    "Context",
+    "Discard",
+    "Handler",
+    "Retry",
+    "SoftTimeout",
+    "Target",
+]

@@ -1,0 +1,163 @@
+"""What follows from an exception of a handler: another attempt, and when, or a dead letter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..log.delivery_lines import place
+from ..log.log import log
+from ..store.errors import InvalidInput
+from ..store.rules.backoff import backoff_ms
+from ..store.types.validate import Duration, error_text, milliseconds
+from .context import Discard, Retry
+
+if TYPE_CHECKING:
+    from .handler import Handler
+
+Wait = Duration | Callable[[int], Duration]
+Rules = Mapping[type[BaseException], Wait | None]
+
+# What a first delay of one's own doubles up to. The default stops a little earlier.
+_MOST_MS = 3_600_000
+
+# A wait of next to nothing, asked for again and again, would keep a worker busy for days.
+_MANY_ATTEMPTS = 10
+_LEAST_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a delivery whose handler raised.
+
+    Attributes:
+        retry_after: Seconds until the next attempt; None for a dead letter at once.
+        error: What is kept with the delivery.
+        expected: The handler asked for it in so many words, so no log need show where.
+    """
+
+    retry_after: float | None
+    error: str
+    expected: bool = False
+
+
+def verdict(handler: Handler, error: BaseException, attempt: int) -> Verdict:
+    """Decide by the most specific class of the error that there is a rule for.
+
+    The rules are the handler's own, `Retry` and `Discard`. Nothing that they raise gets out.
+    Of a group each error is judged by itself, unless there is a rule for groups: one that
+    discards makes it a dead letter, else the longest wait counts.
+    After ten attempts that nothing bounds the next is at least a second away.
+    """
+    found = _by_rule(handler, error, attempt)
+    unbounded = handler.limits.max_attempts is None and attempt >= _MANY_ATTEMPTS
+    if found.retry_after is not None and unbounded:
+        return replace(found, retry_after=max(found.retry_after, _LEAST_SECONDS))
+    return found
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """Return the errors of a group, however deep, or the one that it is."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for each in error.exceptions for leaf in leaves(each)]
+
+
+def _by_rule(handler: Handler, error: BaseException, attempt: int) -> Verdict:
+    for kind in type(error).__mro__:
+        if issubclass(kind, BaseExceptionGroup) and kind in handler.rules:
+            return _by_class(handler, error, attempt)
+    found = [_by_class(handler, each, attempt) for each in leaves(error)]
+    # As long as one of them would fail again the whole would; what discards speaks first.
+    final = [each for each in found if each.retry_after is None]
+    waits = [each.retry_after for each in found if each.retry_after is not None]
+    return Verdict(
+        retry_after=None if final else max(waits),
+        error=error_text("; ".join(each.error for each in final or found)),
+        expected=all(each.expected for each in found),
+    )
+
+
+def _by_class(handler: Handler, error: BaseException, attempt: int) -> Verdict:
+    for kind in type(error).__mro__:
+        if kind in handler.rules:
+            wait = handler.rules[kind]
+            after = None if wait is None else _seconds(wait, handler, attempt)
+            return Verdict(after, describe(error))
+        if kind is Discard:
+            return Verdict(None, error_text(error) or "discarded", expected=True)
+        if kind is Retry:
+            return Verdict(_asked(error, handler, attempt), error_text(error), expected=True)
+    return Verdict(backoff(handler, attempt), describe(error))
+
+
+def backoff(handler: Handler, attempt: int) -> float:
+    """Return how many seconds a delivery waits after its attempt (1 is the first) has failed."""
+    if handler.backoff is None:
+        return backoff_ms(attempt) / 1000
+    if callable(handler.backoff):
+        return _seconds(handler.backoff, handler, attempt)
+    first_ms = milliseconds(handler.backoff, "backoff")
+    return backoff_ms(attempt, first_ms=first_ms, most_ms=_MOST_MS) / 1000
+
+
+def check_backoff(wait: Wait | None) -> Wait | None:
+    """Return what may be the first delay, or a function of the attempt."""
+    if wait is None or callable(wait):
+        return wait
+    if milliseconds(wait, "backoff") > _MOST_MS:
+        raise InvalidInput(
+            f"backoff must be at most {_MOST_MS // 1000} s, not {wait!r}; for longer, give a function"
+        )
+    return wait
+
+
+def check_rules(
+    discard_on: Iterable[type[BaseException]], retry_on: Mapping[type[BaseException], Wait]
+) -> Rules:
+    """Return one rule for each class; None is a dead letter at once."""
+    if not isinstance(discard_on, Iterable):
+        raise InvalidInput(f"discard_on must be exception classes, not {discard_on!r}")
+    if not isinstance(retry_on, Mapping):
+        raise InvalidInput(f"retry_on must map exception classes to seconds, not {retry_on!r}")
+    rules: dict[type[BaseException], Wait | None] = {
+        _exception(kind, "discard_on"): None for kind in discard_on
+    }
+    for kind, wait in retry_on.items():
+        if _exception(kind, "retry_on") in rules:
+            raise InvalidInput(f"{kind.__name__} is in both discard_on and retry_on")
+        if not callable(wait):
+            milliseconds(wait, f"retry_on[{kind.__name__}]")
+        rules[kind] = wait
+    return rules
+
+
+def describe(error: BaseException) -> str:
+    """Name an error and the line of the handler's own code that it came from."""
+    at = place(error)
+    return f"{type(error).__name__}: {error_text(error)}{f' ({at})' if at else ''}"
+
+
+def _asked(error: BaseException, handler: Handler, attempt: int) -> float:
+    try:
+        asked = getattr(error, "after", None)  # a subclass may have forgotten to set it
+    except BaseException as wrong:  # noqa: BLE001 - or made it a property that raises
+        log.error("not a delay: the default is used", queue=handler.name, exc_info=wrong)
+        asked = None
+    return backoff(handler, attempt) if asked is None else _seconds(asked, handler, attempt)
+
+
+def _seconds(wait: Wait, handler: Handler, attempt: int) -> float:
+    try:
+        seconds = wait(attempt) if callable(wait) else wait
+        return milliseconds(seconds, "a delay") / 1000
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the delivery must be settled
+        log.error("not a delay: the default is used", queue=handler.name, exc_info=error)
+        return backoff_ms(attempt) / 1000
+
+
+def _exception(kind: Any, what: str) -> type[BaseException]:
+    if not isinstance(kind, type) or not issubclass(kind, BaseException):
+        raise InvalidInput(f"{what} takes exception classes, not {kind!r}")
+    return kind

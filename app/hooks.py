@@ -1,0 +1,152 @@
+"""What an app has called in each worker process beside its handlers."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ..log.log import log
+from ..store import Store
+from ..store.errors import InvalidInput
+from ..store.types.message import DEATHS
+from .handler import Handler
+from .on_dead import checked_for_dead, dead_handler
+
+Hook = Callable[..., Any]
+H = TypeVar("H", bound=Hook)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """The worker that a hook is called in.
+
+    Attributes:
+        id: Its number in `fencepost workers list`.
+        store: Its open store.
+    """
+
+    id: int
+    pid: int
+    store: Store
+
+
+@dataclass(slots=True)
+class Hooks:
+    """The functions, in the order in which they were declared."""
+
+    started: list[Hook] = field(default_factory=list)
+    stopping: list[Hook] = field(default_factory=list)
+    dead: list[Hook] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.started or self.stopping)
+
+
+class Hooked:
+    """An app's decorators for them."""
+
+    handlers: dict[str, Handler]
+
+    def __init__(self) -> None:
+        self.hooks = Hooks()
+
+    def worker_started(self, function: H) -> H:
+        """Call a function in each worker process, before its first message.
+
+        It opens what handlers share: an HTTP client, a database pool. It takes no argument,
+        or one, the worker (`.id`, `.pid`, `.store`). A coroutine function runs on the event
+        loop of the coroutine handlers. When it raises, the worker is replaced.
+        """
+        self.hooks.started.append(_checked(function, "worker_started"))
+        return function
+
+    def on_dead(self, function: H) -> H:
+        """Call function(message, ctx) in a worker for each delivery that becomes a dead letter.
+
+        At least once for each death, however it came about, also after a crash; `ctx` has
+        `.queue`, `.error`, `.attempt`, `.delivery` and `.store`. When it raises it is called
+        again, ten times in all within 15 minutes.
+        """
+        self.hooks.dead.append(checked_for_dead(function))
+        self.handlers[DEATHS] = dead_handler(self.hooks.dead)
+        return function
+
+    def worker_stopping(self, function: H) -> H:
+        """Call a function in each worker process, after its last message.
+
+        Of several the last that was declared is called first. They have 5 s together. They
+        are not called in a worker that is killed.
+        """
+        self.hooks.stopping.append(_checked(function, "worker_stopping"))
+        return function
+
+
+def call_started(hooks: Hooks, worker: WorkerProcess, run: Callable[[Any], object]) -> None:
+    """Call those of a start; `run` runs a coroutine to its end.
+
+    Raises:
+        SystemExit: One of them raised, and the log says so.
+    """
+    for hook in hooks.started:
+        try:
+            _call(hook, worker, run)
+        except BaseException as error:
+            log.error("worker_started failed", function=_name(hook), exc_info=error)
+            raise SystemExit(1) from error
+
+
+def call_stopping(hooks: Hooks, worker: WorkerProcess, run: Callable[[Any], object]) -> None:
+    """Call those of an end; one that raises does not keep the others from being called."""
+    for hook in reversed(hooks.stopping):
+        try:
+            _call(hook, worker, run)
+        except BaseException as error:  # noqa: BLE001 - the worker ends in any case
+            log.error("worker_stopping failed", function=_name(hook), exc_info=error)
+
+
+def _call(hook: Hook, worker: WorkerProcess, run: Callable[[Any], object]) -> None:
+    pid = os.getpid()
+    try:
+        result = hook(worker) if _takes_one(hook) else hook()
+        if inspect.isawaitable(result):
+            run(result)
+        if worker.store.engine.in_transaction():
+            raise InvalidInput(f"{_name(hook)} has left a transaction open")
+    finally:
+        if os.getpid() != pid:
+            os._exit(1)  # a child that it forked has come back out of it
+
+
+def _checked(function: H, what: str) -> H:
+    if not callable(function):
+        raise InvalidInput(f"{what} takes a function, not {function!r}")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidInput(
+            f"{_name(function)} is a generator; {what} takes a function, async or not"
+        )
+    try:
+        _takes_one(function)
+    except TypeError as error:
+        raise InvalidInput(f"{_name(function)} must take no argument, or the worker") from error
+    return function
+
+
+def _takes_one(function: Hook) -> bool:
+    """True when the worker can be given to it, False when nothing can."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return False  # a built-in without a signature
+    try:
+        signature.bind()
+    except TypeError:
+        signature.bind(None)
+        return True
+    return False
+
+
+def _name(function: Hook) -> str:
+    return str(getattr(function, "__qualname__", type(function).__name__))

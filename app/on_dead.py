@@ -1,0 +1,99 @@
+"""Calling an app's on_dead: a handler of the queue that has one message for each death."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..store import Message, Store
+from ..store.errors import InvalidInput
+from ..store.types.message import DEATHS
+from .context import Context, Discard
+from .handler import Handler, is_async, make_handler
+
+_MOST_CALLS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DeadContext:
+    """What on_dead is given beside the message.
+
+    Attributes:
+        queue: Of the delivery, which is its handler's name.
+        error: What it died of.
+        attempt: How often it was tried; 0 when it was dead from the start.
+        delivery: Its id, for `fencepost messages show`.
+        store: The open store.
+    """
+
+    queue: str
+    error: str | None
+    attempt: int
+    delivery: int
+    store: Store
+
+
+def dead_handler(functions: Sequence[Callable[..., Any]]) -> Handler:
+    """Return the handler that calls these functions."""
+    caller = AsyncCaller(functions) if any(map(is_async, functions)) else Caller(functions)
+    return make_handler(caller, queue=DEATHS, durable=True, max_attempts=_MOST_CALLS)
+
+
+def checked_for_dead(function: Any) -> Any:
+    """Return what can be called with a message and a context."""
+    make_handler(function, queue=DEATHS, durable=True)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Calls plain functions, one after the other."""
+
+    functions: Sequence[Callable[..., Any]]
+
+    def __call__(self, message: Message, ctx: Context) -> None:
+        dead, context = _dead(message, ctx)
+        for function in self.functions:
+            function(dead, context)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncCaller:
+    """Calls functions of which some are coroutine functions."""
+
+    functions: Sequence[Callable[..., Any]]
+
+    async def __call__(self, message: Message, ctx: Context) -> None:
+        dead, context = _dead(message, ctx)
+        for function in self.functions:
+            result = function(dead, context)
+            if inspect.isawaitable(result):
+                await result
+
+
+def _dead(message: Message, ctx: Context) -> tuple[Message, DeadContext]:
+    """Return the message that died, and what it died of.
+
+    Raises:
+        Discard: Nothing is left of it.
+    """
+    told = message.json()
+    id = told["delivery"]
+    delivery, content = ctx.store.delivery(id), ctx.store.content(id)
+    if delivery is None or content is None:
+        raise Discard(f"delivery {id} was deleted before on_dead was called")
+    if not isinstance(told["queue"], str):
+        raise InvalidInput("this is no message of a death")
+    dead = Message(
+        id=delivery.message_id,
+        source=delivery.source,
+        key=delivery.key,
+        event=delivery.event,
+        headers=content.headers,
+        body=content.body or b"",
+        received_at=delivery.received_at,
+        copy_of=content.copy_of,
+    )
+    return dead, DeadContext(told["queue"], told["error"], told["attempt"], id, ctx.store)

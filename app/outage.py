@@ -1,0 +1,79 @@
+"""A store that cannot be used for a while: it is asked less and less often, and told of once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..log.log import log
+from ..store.errors import (
+    FencepostError,
+    OutcomeUnknown,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFailed,
+    StoreFull,
+    StoreOpenFailed,
+)
+from ..store.rules.jitter import jitter
+
+_FIRST_SECONDS = 0.1
+_LAST_SECONDS = 5.0
+
+# What may be over when the store is asked again.
+_PASSING = (OutcomeUnknown, StoreBusy, StoreFull, StoreFailed, StoreOpenFailed)
+
+T = TypeVar("T")
+
+
+class Outage:
+    """The failures of a store in a row."""
+
+    def __init__(self) -> None:
+        self._code = ""
+        self._pause = _FIRST_SECONDS
+
+    def met(self, error: FencepostError) -> float:
+        """Note a failure; return how many seconds to wait before the next try.
+
+        Raises:
+            StoreCorrupt: That is the failure: it is not over when the store is asked again.
+        """
+        if isinstance(error, StoreCorrupt):
+            raise error
+        if error.code != self._code:
+            self._code = error.code
+            log.warning(
+                "the store cannot be used",
+                code=error.code,
+                operation=error.operation,
+                error=str(error),
+            )
+        pause = jitter.uniform(0.5, 1) * self._pause
+        self._pause = min(_LAST_SECONDS, self._pause * 2)
+        return pause
+
+    def over(self) -> None:
+        """Note that the store has answered."""
+        if self._code:
+            self._code, self._pause = "", _FIRST_SECONDS
+            log.info("the store can be used again")
+
+
+def patiently(start: Callable[[], T], waiting: Callable[[], object] = lambda: None) -> T:
+    """Start with the store as soon as it can be used; `waiting` is called if it cannot yet."""
+    outage = Outage()
+    told = False
+    while True:
+        try:
+            answer = start()
+        except _PASSING as error:
+            pause = outage.met(error)
+            if not told:
+                waiting()
+                told = True
+            time.sleep(pause)
+        else:
+            outage.over()
+            return answer

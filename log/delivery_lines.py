@@ -1,0 +1,84 @@
+"""Lines of the log about deliveries: all of them name the same things by the same names."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sysconfig
+import traceback
+from collections.abc import Sequence
+
+from ..store import Claim
+from ..store.types.message import Death
+from .log import log
+
+Fields = dict[str, object]
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+_OURS = tuple(f"{_PACKAGE}/{part}/" for part in ("store", "workers", "ingest"))
+
+
+def about(claim: Claim) -> Fields:
+    """Return the fields that tell which delivery a line is about."""
+    message = claim.message
+    return {
+        "source": message.source,
+        "key": message.key,
+        "message": f"m{message.id}",
+        "delivery": f"d{claim.id}",
+        "queue": claim.queue,
+        "attempt": claim.attempt,
+    }
+
+
+# Where a handler has failed whose delivery is about to be dead of it.
+places: dict[int, str] = {}
+
+
+def died(deaths: Sequence[Death]) -> None:
+    """Say of each that it is dead, and why."""
+    for death in deaths:
+        log.error(
+            "dead letter",
+            source=death.source,
+            key=death.key,
+            message=None if death.message is None else f"m{death.message}",
+            delivery=f"d{death.delivery}",
+            queue=death.queue,
+            attempt=death.attempt,
+            error=death.error,
+            at=places.pop(death.delivery, None),
+        )
+
+
+def place(error: BaseException) -> str:
+    """Return the last line of the user's own code that an error came through.
+
+    Where it came through none, because the app is installed, the first that is not
+    Fencepost's: the handler's; "" for none of these.
+    """
+    found = other = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = frame.f_code.co_filename
+        whose = _whose(path)
+        if whose != "ours":
+            where = f"{path.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
+            other = other or where
+            found = where if whose == "user's" else found
+    return found or other
+
+
+@functools.lru_cache(maxsize=1000)
+def _whose(path: str) -> str:
+    """Return "ours", "user's", or "" for a file that is Python's or was installed."""
+    real = os.path.realpath(path)
+    if real.startswith(_OURS):
+        return "ours"
+    return "" if path.startswith("<") or real.startswith(_installed()) else "user's"
+
+
+@functools.cache
+def _installed() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {sysconfig.get_path(name) for name in names}
+    return tuple(f"{os.path.realpath(each)}/" for each in found if each)

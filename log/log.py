@@ -1,0 +1,152 @@
+"""The log: one line an event on stderr, for people on a terminal, JSON elsewhere.
+
+It is Fencepost's own. What an app does to structlog, to logging or to sys.stderr changes
+nothing in it, it changes nothing of theirs, and what goes wrong in it is never raised.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import isfinite
+
+import structlog
+
+from .stream import LogStream
+
+# Of one field; a handler's error may be as long as it likes.
+_MOST_CHARACTERS = 32_768
+
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("console", "json")
+# The variables by which a pool tells its processes.
+LEVEL = "FENCEPOST_LOG_LEVEL"
+FORMAT = "FENCEPOST_LOG_FORMAT"
+
+Fields = dict[str, object]
+
+
+class Log:
+    """Writes events with their fields; those that cannot be written are dropped.
+
+    `exc_info`, an exception or True for the one that is being handled, becomes the field
+    `exception`: its traceback.
+    """
+
+    def __init__(self) -> None:
+        self._stream = LogStream()
+        self._render: Callable[[Fields], str] = render_json
+        self._least = LEVELS.index("info")
+        self._configured = False
+
+    def configure(self) -> None:
+        """Write to stderr as it is now, whatever later becomes of sys.stderr.
+
+        How is in the environment, so that all processes of a pool do the same: LEVEL and
+        FORMAT, and NO_COLOR.
+        """
+        self._stream.open()
+        level = os.environ.get(LEVEL, "").lower()
+        self._least = LEVELS.index(level if level in LEVELS else "info")
+        self._configured = True
+        people = self._stream.is_terminal
+        format = os.environ.get(FORMAT) or ("console" if people else "json")
+        colors = people and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._render = _for_people(colors) if format == "console" else render_json
+
+    def writes(self, level: str) -> bool:
+        """True when lines of this level, one for each message, are wanted.
+
+        In a program of one's own, which has not configured this log, they are not.
+        """
+        return self._configured and LEVELS.index(level) >= self._least
+
+    @property
+    def is_json(self) -> bool:
+        """True when it is configured, on a descriptor, and each line is to be a JSON object."""
+        return self._stream.is_open and self._render is render_json
+
+    def pass_on(self, line: str) -> None:
+        """Write a line of another process of the pool as it is."""
+        self._stream.write(line)
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Write what helps to find a fault."""
+        self._write("debug", event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Write what happens every day."""
+        self._write("info", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write what somebody should look at some time."""
+        self._write("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Write what somebody should look at."""
+        self._write("error", event, fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """Write an error with the traceback of the exception that is being handled."""
+        self._write("error", event, {"exc_info": True, **fields})
+
+    def _write(self, level: str, event: str, fields: Fields) -> None:
+        if LEVELS.index(level) < self._least:
+            return
+        try:
+            error = fields.pop("exc_info", None)
+            if error is True:
+                error = sys.exception()
+            if isinstance(error, BaseException):
+                fields["exception"] = _traceback(error)
+            now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+            line = self._render({"timestamp": now, "level": level, "event": event, **fields})
+        except Exception:  # noqa: BLE001 - a log is not worth anybody's work
+            line = json.dumps({"level": level, "event": str(event)})
+        self._stream.write(line)
+
+
+def render_json(fields: Fields) -> str:
+    """Return one line of ASCII: a JSON object."""
+    return json.dumps(_plain(fields), allow_nan=False)
+
+
+def _for_people(colors: bool) -> Callable[[Fields], str]:
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=colors, exception_formatter=structlog.dev.plain_traceback
+    )
+    return lambda fields: str(renderer(None, "", _plain(fields)))
+
+
+def _plain(fields: Fields) -> Fields:
+    return {name: _value(value) for name, value in fields.items()}
+
+
+def _value(value: object) -> object:
+    """Return a value that JSON has, or its text; a handler's may raise when it is asked for it."""
+    if value is None or type(value) in (bool, int) or (type(value) is float and isfinite(value)):
+        return value
+    try:
+        text = str(value)
+    except BaseException as error:  # noqa: BLE001 - it is the app's code
+        text = f"({type(value).__name__}, whose text raises {type(error).__name__})"
+    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error)).rstrip("\n")
+    except BaseException as wrong:  # noqa: BLE001 - the app's exceptions may raise of their own
+        return f"{type(error).__name__}, whose traceback raises {type(wrong).__name__}"
+
+
+log = Log()
+
+
+def configure() -> None:
+    """Send the log of this process to its stderr, as that is now."""
+    log.configure()

@@ -1,0 +1,89 @@
+"""Standard input, output and error of a worker, kept what they are."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Callable
+
+from .stdout import forgive
+
+# Above what programs use by number, so that closing all up to 64 or a dup2 leaves it alone.
+_LEAST_FD = 200
+_NAMES = ("stdin", "stdout", "stderr")
+
+
+def fill() -> None:
+    """Open each of the descriptors 0, 1 and 2 that is closed, for nothing.
+
+    Otherwise a file of the store, or a pipe between processes, gets its number, and is
+    taken for input or written over by what programs print.
+    """
+    for fd in range(3):
+        if _identity(fd) is None:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free one: fd
+
+
+def duplicate(fd: int) -> int:
+    """Return a descriptor for the same, out of the way; it is not inherited by programs."""
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LEAST_FD)
+    except OSError:  # so many are not allowed
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def flush() -> None:
+    """Write the beginning of a line too."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def kept() -> Callable[[], bool]:
+    """Return a function that puts back what descriptors 0, 1 and 2 are, and the streams on them.
+
+    It is True when one had been closed, or was another's.
+    """
+    saved = {fd: (duplicate(fd), _identity(fd)) for fd in range(3) if _identity(fd) is not None}
+    streams = [sys.stdin, sys.stdout, sys.stderr]
+
+    def restore() -> bool:
+        changed = False
+        for fd, (kept_open, identity) in saved.items():
+            if _identity(fd) != identity:
+                changed = True
+                _put_back(fd, kept_open, identity)
+        for fd, name in enumerate(_NAMES):
+            if fd in saved and streams[fd] is not None and streams[fd].closed:
+                changed = True
+                new = open(fd, "w" if fd else "r", closefd=False)  # noqa: SIM115 - to the end
+                setattr(sys, name, new)
+                setattr(sys, f"__{name}__", new)
+                forgive()
+                streams[fd] = getattr(sys, name)
+            elif getattr(sys, name, None) is not streams[fd]:
+                changed = True
+                setattr(sys, name, streams[fd])
+        return changed
+
+    return restore
+
+
+def _put_back(fd: int, kept_open: int, identity: tuple[int, int] | None) -> None:
+    if _identity(kept_open) == identity:
+        os.dup2(kept_open, fd)
+        return
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, fd)
+    if nothing != fd:
+        os.close(nothing)
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,1 @@
+"""One file for each sender whose signatures are known."""

@@ -1,0 +1,52 @@
+"""Telling the files of an open database from others put in their place.
+
+The WAL is the database's as long as anybody has it open: the last to close takes it away.
+Who is last is told by locks, and a process that opens and closes the files by itself loses
+its own (files.py). What it commits from then on would be in a file without a name.
+"""
+
+from __future__ import annotations
+
+from ...errors import StoreFailed
+from . import paths
+
+
+class Place:
+    """Which files an open connection has."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.database = paths.identity(path)
+        self.take_wal()
+
+    def take_wal(self) -> None:
+        """Expect the WAL that is there now."""
+        self._wal = paths.identity(self._path + "-wal")
+        self._expects_wal = True
+
+    def leave_wal(self) -> None:
+        """Expect none: the connection is closed, and others may come and go."""
+        self._expects_wal = False
+
+    def has_wal(self) -> bool:
+        """True while the WAL is the one expected."""
+        return not self._expects_wal or paths.identity(self._path + "-wal") == self._wal
+
+    def require(self, operation: str) -> None:
+        """Refuse to go on with files that are no longer the ones at the path.
+
+        Raises:
+            StoreFailed: One was moved, unlinked or replaced; nothing was changed.
+        """
+        if paths.identity(self._path) != self.database:
+            raise StoreFailed(
+                f"{self._path} was moved or replaced while it was open",
+                operation=operation,
+                path=self._path,
+            )
+        if not self.has_wal():
+            raise StoreFailed(
+                f"{self._path}-wal was moved or replaced while it was open; open the store anew",
+                operation=operation,
+                path=self._path,
+            )

@@ -1,0 +1,303 @@
+"""Where a database may lie: checked before SQLite touches anything.
+
+Nothing here opens the database or its sidecars once they exist: close() on any
+descriptor of a file drops every lock that the process holds on it (fcntl(2)), and
+with them a transaction that another thread has open. Source: sqlite.org/howtocorrupt.html 2.2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import InvalidInput, StoreOpenFailed
+from . import folders
+
+SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast", "-recovered")
+
+# WAL needs memory shared by all who open the file, so all must be on one host
+# (sqlite.org/wal.html). Magic numbers: linux/magic.h and the file systems' sources.
+_NETWORK = {
+    0x6969: "nfs",
+    0x517B: "smb",
+    0xFE534D42: "smb2",
+    0xFF534D42: "cifs",
+    0x01021997: "9p",
+    0x65735546: "fuse",
+    0x00C36400: "ceph",
+    0x5346414F: "afs",
+    0x0BD00BD3: "lustre",
+    0x01161970: "gfs2",
+    0x7461636F: "ocfs2",
+    0x786F4256: "vboxsf",
+}
+
+
+_EFFECTIVE = os.access in os.supports_effective_ids
+
+
+def locate(path: str, *, follow: bool = True) -> str:
+    """Return the real, absolute path of a database that may be opened or made there.
+
+    `follow`: in a folder where others may write that is a path in its private folder, if
+    it has one; see folders.py.
+
+    Raises:
+        InvalidInput: It names no file.
+        StoreOpenFailed: The folder or the file is not safe to use.
+    """
+    folder, name = _split(path)
+    real = str(folder / name)
+    if follow:
+        folder = folders.resolve(folder, real)
+        real = str(folder / name)
+    else:
+        folders.refuse_shared(folder, real)
+    if kind := network_filesystem(str(folder)):
+        raise _refuse(real, f"it lies on {kind}, and the store needs a local disk")
+    _check_file(real)
+    return real
+
+
+def make_folder(path: str) -> str:
+    """Make the folder that a database at this path needs; return the path that it will have.
+
+    Raises:
+        InvalidInput: The path names no file.
+        StoreOpenFailed: The folder cannot be made.
+    """
+    folder, name = _split(path)
+    folders.make(folder, str(folder / name))
+    return locate(path)
+
+
+def _split(path: str) -> tuple[Path, str]:
+    """Return the real folder and the name of a file."""
+    if not path or "\0" in path or path == ":memory:" or path.startswith("file:"):
+        raise InvalidInput(f"a store needs a path on disk, not {path!r}", operation="open")
+    given = Path(path).absolute()
+    folder = Path(os.path.realpath(given.parent))
+    real = str(folder / given.name)
+    try:
+        real.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{real!r} is not valid Unicode", operation="open") from error
+    if not given.name or given.name == "..":
+        raise _refuse(real, "it names no file")
+    return folder, given.name
+
+
+def require(path: str, *, create: bool) -> None:
+    """Refuse a path where there is no database, unless one may be made."""
+    if create:
+        return
+    try:
+        size = os.stat(path, follow_symlinks=False).st_size
+    except FileNotFoundError:
+        size = 0
+    if size == 0:
+        raise _refuse(
+            path, "there is no store (check the path; a pool or `fencepost enqueue` creates one)"
+        )
+
+
+def create(path: str) -> bool:
+    """Make an empty database file, readable by its owner alone; False when there is one.
+
+    SQLite gives its sidecars the mode of the database, so 0600 here covers them all.
+    """
+    try:
+        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _refuse(path, error.strerror or str(error)) from error
+    try:
+        _give(fd, _folder_owner(path))
+    finally:
+        os.close(fd)
+    return True
+
+
+def is_empty(path: str) -> bool:
+    """True for a file in which nothing was ever written."""
+    return os.stat(path).st_size == 0
+
+
+def exposed(path: str) -> tuple[str, ...]:
+    """Return which of the database and its sidecars group or others have access to."""
+    found = []
+    for name in (path, *(path + suffix for suffix in SIDECARS)):
+        with contextlib.suppress(FileNotFoundError):
+            if os.lstat(name).st_mode & 0o077:
+                found.append(name)
+    return tuple(found)
+
+
+def foreign(path: str) -> tuple[str, ...]:
+    """Return which of the folder, the database and its sidecars belong to another account.
+
+    Root may look at anybody's store, so for root the account is the database's owner.
+    A folder of root's is as good as our own: root could do anything anyhow.
+    """
+    account = os.geteuid() or os.lstat(path).st_uid
+    found = []
+    for name in (path, *(path + suffix for suffix in SIDECARS)):
+        with contextlib.suppress(FileNotFoundError):
+            if os.lstat(name).st_uid != account:
+                found.append(name)
+    folder = os.path.dirname(path)
+    if os.stat(folder).st_uid not in (0, account):
+        found.append(folder)
+    return tuple(found)
+
+
+def require_writable(path: str) -> None:
+    """Refuse a database that SQLite would open only for reading, without a word about it.
+
+    On a file system that has become read-only such a connection would stay when it is
+    writable again.
+    """
+    for name in (path, path + "-wal"):
+        if os.path.lexists(name) and not os.access(name, os.W_OK, effective_ids=_EFFECTIVE):
+            raise _refuse(path, f"{name} cannot be written")
+
+
+def give_to_owner(fd: int, path: str) -> None:
+    """Give a sidecar that root has made to the account that owns the database.
+
+    A service could not open a file of root's beside its own database. SQLite does the same
+    for the files that it makes (robustFchown in its os_unix.c).
+    """
+    owner: os.stat_result | None
+    try:
+        owner = os.lstat(path)
+    except FileNotFoundError:
+        owner = _folder_owner(path)  # to whom the database is given that we make next
+    _give(fd, owner)
+
+
+def _folder_owner(path: str) -> os.stat_result | None:
+    """Return whose a file is that root makes there; None in a folder that many share."""
+    found = os.stat(os.path.dirname(path))
+    return None if found.st_mode & stat.S_ISVTX else found
+
+
+def _give(fd: int, owner: os.stat_result | None) -> None:
+    if os.geteuid() == 0 and owner is not None and owner.st_uid != os.fstat(fd).st_uid == 0:
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+def shared_folder(path: str) -> bool:
+    """True when group or others may make files beside the database."""
+    return bool(os.stat(os.path.dirname(path)).st_mode & 0o022)
+
+
+def restrict(path: str) -> bool:
+    """Take group and others their access to the database and its sidecars, and give us ours.
+
+    Returns True when a sidecar was not ours to write: what has it open cannot write to it.
+    """
+    lacking = withheld(path)
+    for name in (*exposed(path), *lacking):
+        try:
+            os.chmod(name, 0o600)
+        except FileNotFoundError:
+            continue  # a sidecar that is gone has no mode
+        except PermissionError as error:
+            raise _refuse(path, f"{name} has a mode that is not ours to change") from error
+    return bool(lacking) and not withheld(path)
+
+
+def withheld(path: str) -> list[str]:
+    """Return the sidecars that have less of a mode than the database: it had as little once."""
+    found = []
+    for suffix in SIDECARS:
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_mode & ~os.lstat(path + suffix).st_mode & 0o600:
+                found.append(path + suffix)
+    return found
+
+
+@contextlib.contextmanager
+def beside(path: str) -> Iterator[None]:
+    """Raise StoreOpenFailed for a sidecar that cannot be opened."""
+    try:
+        yield
+    except OSError as error:
+        raise _refuse(path, str(error)) from error
+
+
+def sync(path: str) -> None:
+    """Make what is in a file durable that no connection has open."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace(path: str, target: str) -> None:
+    """Give a file the name of another one of its folder, for good."""
+    os.replace(path, target)
+    sync_folder(target)
+
+
+def sync_folder(path: str) -> None:
+    """Make a new file's name durable."""
+    fd = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Return what tells this file from one put in its place, None when it cannot be found."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def network_filesystem(folder: str, magic: int | None = None) -> str | None:
+    """Return the name of the network file system a folder lies on, None on a local one."""
+    if magic is None:
+        magic = _magic(folder)
+    return _NETWORK.get(magic)
+
+
+def _magic(folder: str) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    buffer = ctypes.create_string_buffer(256)  # struct statfs begins with f_type; statfs(2)
+    if not hasattr(libc, "statfs") or os.uname().sysname != "Linux":
+        return 0
+    if libc.statfs(os.fsencode(folder), buffer) != 0:
+        number = ctypes.get_errno()
+        raise _refuse(folder, os.strerror(number))
+    return ctypes.c_ulong.from_buffer(buffer).value & 0xFFFFFFFF
+
+
+def _check_file(path: str) -> None:
+    for name in (path, *(path + suffix for suffix in SIDECARS)):
+        try:
+            found = os.lstat(name)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _refuse(path, error.strerror or str(error)) from error
+        if stat.S_ISLNK(found.st_mode):
+            raise _refuse(path, f"{name} is a symbolic link")
+        if name == path and not stat.S_ISREG(found.st_mode):
+            raise _refuse(path, "it is not a regular file")
+        if found.st_nlink > 1:
+            raise _refuse(path, f"{name} has a second name (a hard link)")
+
+
+def _refuse(path: str, why: str) -> StoreOpenFailed:
+    return StoreOpenFailed(f"cannot open {path}: {why}", operation="open", path=path)

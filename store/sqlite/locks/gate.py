@@ -1,0 +1,266 @@
+"""The queue that writers stand in before they ask SQLite for its lock.
+
+SQLite's own busy handler lets the longest waiter poll rarest: with 8 writers one of
+them can wait for seconds while another commits thousands of times. Here they take turns.
+Who has the turn may come back for some milliseconds, because what costs most is that
+another one begins: it has to wake up, and to read anew what the one before it wrote. Only
+the first in the line asks whether the gate is free, and asks again a moment later: who has
+the turn may be between two commits. The others sleep, and the kernel lets in first who has
+waited longest: each waits for the one before it (fs/locks.c). Measured with bench/gate.py.
+
+What a signal's handler raises can end a function of Python's anywhere but within a call of
+a function written in C. So what takes a lock stands in a `try`, and what frees it is the
+first call behind, and one into C.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import fcntl
+import functools
+import itertools
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from ..file import paths
+from . import byte_locks
+from .openings import Openings
+
+# How long one may come back before it has to get in line: some twenty commits on a fast
+# disk. Among n busy writers a wait is n - 1 times as long: 0.15 s at 16.
+_TURN_SECONDS = 0.010
+# Longer than a busy writer is away between two commits. Without it most turns of 8 writers
+# were over after one commit: 0.67 times what one writer does, and 0.80 with it.
+_AWAY_SECONDS = 0.000_15
+# Who looks whether the gate is free has it for a moment.
+_TRIES = 10
+# Between two tries of the first in line, which are first close together and then half as
+# often again each time: who comes for a single commit is gone by then.
+_FIRST_PAUSE_SECONDS = 0.000_1
+_LAST_PAUSE_SECONDS = 0.000_5
+# The first in line may have been stopped with SIGSTOP. Then the others go past it.
+_STUCK_SECONDS = 0.5
+_PAST_SECONDS = 5.0
+
+_NOTE_BYTES = 128
+
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Gate:
+    """A lock on a file beside the database, freed by the kernel when its holder dies.
+
+    One thread at a time may use it.
+
+    Attributes:
+        leave: Gives the lock back, unless it went with the file.
+        openings: Who has the database open; its locks are on the same file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            self._fd = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+            self._made = True
+        except FileExistsError:
+            self._fd = os.open(path, _FLAGS)
+            self._made = False
+        paths.give_to_owner(self._fd, path.removesuffix("-gate"))
+        self.leave: Callable[[], object] = functools.partial(fcntl.flock, self._fd, fcntl.LOCK_UN)
+        try:
+            self._line = _Line(path, self._fd)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self.openings = Openings(self._fd, path.removesuffix("-gate"))
+        self._turn_until = 0.0
+        self._past_until = 0.0
+
+    def enter(self, deadline: float) -> bool:
+        """Take the lock; False when time.monotonic() passed `deadline` first."""
+        try:
+            now = time.monotonic()
+            if now < self._turn_until and any(self._try() for _ in range(_TRIES)):
+                return True
+            if now < self._past_until:
+                entered = self._poll(deadline, at_once=False)
+            else:
+                entered = self._line.stand(
+                    min(deadline, now + _STUCK_SECONDS),
+                    at_once=lambda: self._poll(deadline, at_once=True),
+                    later=lambda first: self._poll_behind(now, first, deadline),
+                )
+            if entered:
+                self._turn_until = time.monotonic() + _TURN_SECONDS
+            return entered
+        except BaseException:
+            try:
+                self.leave()
+            except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+                self.leave()
+                raise
+            raise
+
+    def note(self) -> bytes:
+        """Return what is kept in the file, with NULs behind it."""
+        return os.pread(self._fd, _NOTE_BYTES, 0)
+
+    def set_note(self, text: bytes, *, sync: bool) -> None:
+        """Keep a text in the file in place of what is there; `sync`: on disk when this returns."""
+        os.pwrite(self._fd, text.ljust(_NOTE_BYTES, b"\0"), 0)
+        if sync:
+            os.fdatasync(self._fd)
+
+    def remove_if_made(self) -> None:
+        """Leave nothing behind beside a file that turned out to be no store."""
+        if self._made:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)
+
+    def close(self) -> None:
+        """Close the file, and the lock with it; twice is as good as once."""
+        self._line.end()
+        self._close()
+
+    def abandon(self) -> None:
+        """Close the file in a forked child; the lock is the parent's as well, and stays its."""
+        self._line.abandon()
+        self._close()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1  # by now the number may be another file's
+        if fd >= 0:
+            self.leave = bool  # does nothing
+            os.close(fd)
+
+    def _poll_behind(self, began: float, first: bool, deadline: float) -> bool:
+        if not first and time.monotonic() >= began + _STUCK_SECONDS:
+            self._past_until = began + _PAST_SECONDS
+        return self._poll(deadline, at_once=False)
+
+    def _poll(self, deadline: float, *, at_once: bool) -> bool:
+        """Take the gate when it is free twice in a row; `at_once`: or now."""
+        pause, free = _FIRST_PAUSE_SECONDS, at_once
+        while True:
+            if not self._try():
+                if time.monotonic() >= deadline:
+                    return False
+                free = False
+                time.sleep(pause)
+                pause = min(pause * 1.5, _LAST_PAUSE_SECONDS)
+            elif free:
+                return True
+            else:
+                self.leave()
+                free = True
+                time.sleep(_AWAY_SECONDS)
+
+    def _try(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
+
+
+class _Line:
+    """Where all wait but the one that may ask whether the gate is free.
+
+    Its lock is on a byte of the gate's file. A thread of its own waits for it, because it
+    cannot be waited for with a deadline, and with an opening of its own, so that the two
+    do not take it from each other. When nobody wants what it has got any more, it gives it back.
+    """
+
+    def __init__(self, path: str, fd: int) -> None:
+        """`fd` is the gate's opening of the file, `path` is for the thread's."""
+        self._near = fd
+        self._far = os.open(path, _FLAGS)
+        self._give_near = byte_locks.giving(self._near, 0)
+        self._give_far = byte_locks.giving(self._far, 0)
+        self._numbers = itertools.count()
+        self._wanted: list[int] = []  # who takes a number out has the lock, or needs none
+        self._asks: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._got: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._threads: list[int] = []
+        self._ended = False
+
+    def stand(
+        self, deadline: float, *, at_once: Callable[[], bool], later: Callable[[bool], bool]
+    ) -> bool:
+        """Wait to be the first until `deadline`, and return what is called then does.
+
+        `at_once` is when nobody is there, else `later`, with whether it has come to be the
+        first. Who asks again keeps its place.
+        """
+        try:
+            if byte_locks.take(self._near, 0):
+                return at_once()
+        finally:
+            try:
+                self._give_near()
+            except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+                self._give_near()
+                raise
+        number = next(self._numbers)
+        try:
+            self._wanted.append(number)
+            return later(self._wait(number, deadline))
+        finally:
+            try:
+                self._wanted.remove(number)
+            except ValueError:  # the thread has the lock for it
+                try:
+                    self._give_far()
+                except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+                    self._give_far()
+                    raise
+
+    def end(self) -> None:
+        """Let the thread end, at the latest at the head of the line."""
+        if self._ended:
+            return
+        self._ended = True
+        if self._threads:
+            self._asks.put(False)
+        else:
+            os.close(self._far)
+
+    def abandon(self) -> None:
+        """Close the file in a forked child, where there is no thread to do it."""
+        if not self._ended:
+            self._ended = True
+            os.close(self._far)
+
+    def _wait(self, number: int, deadline: float) -> bool:
+        if time.monotonic() >= deadline or not self._start():
+            return False
+        self._asks.put(True)
+        while (seconds := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                if self._got.get(timeout=min(seconds, threading.TIMEOUT_MAX)) == number:
+                    return True
+        return False
+
+    def _start(self) -> bool:
+        """Have a thread to wait in, which there is none of at the interpreter's end."""
+        if not self._threads:
+            with contextlib.suppress(RuntimeError):
+                # In one call: a thread that is not known of would be followed by another.
+                self._threads.extend(map(_thread.start_new_thread, [self._run], [()]))
+        return bool(self._threads)
+
+    def _run(self) -> None:
+        while self._asks.get():
+            if not self._wanted:
+                continue
+            byte_locks.take(self._far, 0, wait=True)
+            try:
+                number = self._wanted.pop()
+            except IndexError:
+                self._give_far()
+            else:
+                self._got.put(number)
+        os.close(self._far)

@@ -1,0 +1,1 @@
+"""Named leases and two-phase claims of keys on SQLite."""

@@ -1,0 +1,231 @@
+"""Lists of deliveries, newest first, and one of them by its id.
+
+What is asked for most selectively says which index is gone through. The other conditions are
+tried on each row that it gives, so a list whose conditions few rows meet may look at many.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ...types.delivery import Content, Delivery, Stored
+from ...types.filter import Filter
+from ...types.transaction import Row
+from ..queue import bodies, stored
+from ..session.session import Door
+
+_COLUMNS = """
+select
+  d.id, d.message_id, d.queue, m.source, m.key, m.event, d.state, d.attempt, d.max_attempts,
+  d.fence, d.priority, d.lane, d.error, m.received_at_ms, d.due_at_ms,
+  case d.state when 'leased' then d.lease_until_ms end,
+  case d.state when 'leased' then d.holder_pid end, d.crashes, d.origin
+"""
+
+_MATCHING = """
+  and d.id >= :floor
+  and d.id < :before
+  and (:state is null or d.state = :state)
+  and (:due_after is null or d.due_at_ms > :due_after)
+  and (:queue is null or d.queue = :queue)
+  and (:source is null or m.source = :source)
+  and (:key is null or m.key = :key)
+  and (:event is null or m.event glob :event or m.event glob :event || '.*')
+  and (:error is null or instr(lower(d.error), lower(:error)))
+  and (:since is null or m.received_at_ms >= :since)
+order by d.id desc
+limit :limit
+"""
+
+_OF_MESSAGE = f"""
+{_COLUMNS}
+from fp_delivery as d indexed by fp_delivery_message
+cross join fp_message as m on m.id = d.message_id
+where d.message_id = :message
+{_MATCHING}
+"""
+
+_OF_KEY = f"""
+{_COLUMNS}
+from fp_message as m indexed by fp_message_key
+cross join fp_delivery as d on d.message_id = m.id
+where m.key = :key
+{_MATCHING}
+"""
+
+_LIVE = f"""
+{_COLUMNS}
+from fp_delivery as d indexed by fp_delivery_live
+cross join fp_message as m on m.id = d.message_id
+where d.queue = :queue and d.state in ('ready', 'leased')
+{_MATCHING}
+"""
+
+_ENDED = f"""
+{_COLUMNS}
+from fp_delivery as d indexed by fp_delivery_ended
+cross join fp_message as m on m.id = d.message_id
+where d.queue = :queue and d.state = :state and d.state in ('dead', 'cancelled')
+{_MATCHING}
+"""
+
+# Few are leased at a time.
+_LEASED = f"""
+{_COLUMNS}
+from fp_delivery as d indexed by fp_delivery_lease
+cross join fp_message as m on m.id = d.message_id
+where d.state = 'leased'
+{_MATCHING}
+"""
+
+_OF_QUEUE = f"""
+{_COLUMNS}
+from fp_delivery as d indexed by fp_delivery_queue
+cross join fp_message as m on m.id = d.message_id
+where d.queue = :queue
+{_MATCHING}
+"""
+
+# A true condition, for the ones that follow.
+_ALL = f"""
+{_COLUMNS}
+from fp_delivery as d
+cross join fp_message as m on m.id = d.message_id
+where d.id > 0
+{_MATCHING}
+"""
+
+# Of these states there is an index for each queue: those queues are asked that have some.
+_BY_QUEUE = {
+    "ready": (_LIVE, "select name from fp_queue where ready > 0"),
+    "scheduled": (_LIVE, "select name from fp_queue where scheduled > 0"),
+    "dead": (_ENDED, "select name from fp_queue where dead > 0"),
+    "cancelled": (_ENDED, "select name from fp_queue where cancelled > 0"),
+}
+
+_NO_END = 2**63 - 1
+
+_ENDS = "select min(id), max(id) from fp_delivery"
+
+_PROBE = "select id, tried_since_ms from fp_delivery where id >= :id order by id limit 1"
+
+# The store's clock may stand a little earlier after a reboot.
+_MARGIN_MS = 60_000
+
+_ONE = f"""
+{_COLUMNS}
+from fp_delivery as d
+join fp_message as m on m.id = d.message_id
+where d.id = :id
+"""
+
+_RESULT = "select message_id, cast(result as blob) from fp_delivery where id = :id"
+
+_MESSAGE = """
+select
+  id, source, key, event, received_at_ms, expires_at_ms, cast(headers as blob), body, compressed,
+  body_sha256, copy_of, (select json_group_array(id) from fp_message as c where c.copy_of = m.id)
+from fp_message as m
+left join fp_body on message_id = id
+where id = :id
+"""
+
+
+def deliveries(door: Door, wanted: Filter, limit: int, before: int | None) -> list[Delivery]:
+    """Return at most `limit` deliveries, newest first, from those with an id below `before`."""
+    given = {
+        "state": "ready" if wanted.state == "scheduled" else wanted.state,
+        "due_after": door.now_ms() if wanted.state == "scheduled" else None,
+        "queue": wanted.queue,
+        "source": wanted.source,
+        "key": wanted.key,
+        "event": None if wanted.event is None else wanted.event.replace("[!", "[^"),
+        "error": wanted.error,
+        "since": wanted.since_ms,
+        "message": wanted.message,
+        "floor": 0 if wanted.since_ms is None else _floor(door, wanted.since_ms - _MARGIN_MS),
+        "before": _NO_END if before is None else before,
+        "limit": limit,
+    }
+    if wanted.message is not None:
+        rows = door.read(_OF_MESSAGE, given)
+    elif wanted.key is not None:
+        rows = door.read(_OF_KEY, given)
+    elif wanted.state in _BY_QUEUE:
+        statement, having = _BY_QUEUE[wanted.state]
+        names = [wanted.queue] if wanted.queue else [name for (name,) in door.read(having)]
+        rows = [row for name in names for row in door.read(statement, {**given, "queue": name})]
+        rows = sorted(rows, key=lambda row: -int(row[0]))[:limit]
+    elif wanted.state == "leased":
+        rows = door.read(_LEASED, given)
+    else:
+        rows = door.read(_ALL if wanted.queue is None else _OF_QUEUE, given)
+    return [_delivery(row) for row in rows]
+
+
+def _floor(door: Door, since_ms: int) -> int:
+    """Return an id that no delivery of a message received since then is below.
+
+    Ids rise with the time of their making, and nothing is tried before it is made. What was
+    tried long after only makes the answer smaller than it could be.
+    """
+    ((low, high),) = door.read(_ENDS)
+    if low is None:
+        return 0
+    while low < high:
+        middle = (low + high) // 2
+        found = door.read(_PROBE, {"id": middle})
+        if found and found[0][1] < since_ms:
+            low = found[0][0] + 1
+        else:
+            high = middle
+    return int(low)
+
+
+def delivery(door: Door, id: int) -> Delivery | None:
+    """Return one delivery."""
+    rows = door.read(_ONE, {"id": id})
+    return _delivery(rows[0]) if rows else None
+
+
+def content(door: Door, id: int) -> Content | None:
+    """Return what a delivery carries and what came of it."""
+    for message_id, result in door.read(_RESULT, {"id": id}):
+        if (kept := message(door, message_id)) is not None:
+            return Content(
+                headers=kept.headers,
+                body=kept.body,
+                result=stored.result(result, operation="content", path=door.path),
+                copy_of=kept.copy_of,
+                copies=kept.copies,
+            )
+    return None
+
+
+def message(door: Door, id: int) -> Stored | None:
+    """Return a message as it is kept."""
+    for number, source, key, event, received, expires, *kept in door.read(_MESSAGE, {"id": id}):
+        headers, packed, compressed, sha256, copy_of, copies = kept
+        return Stored(
+            id=number,
+            source=source,
+            key=key,
+            event=event,
+            received_at=received / 1000,
+            remembered_until=_seconds(expires),
+            headers=stored.headers(headers, operation="content", path=door.path),
+            body=None if packed is None else bodies.unpack(packed, compressed, sha256),
+            copy_of=copy_of,
+            copies=tuple(json.loads(copies)),
+        )
+    return None
+
+
+def _delivery(row: Row) -> Delivery:
+    received, due, until, *rest = row[13:]
+    facts = (*row[:13], received / 1000, _seconds(due), _seconds(until), *rest)
+    return Delivery(*facts)
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000

@@ -1,0 +1,221 @@
+"""Messages that no route matched: kept with their bodies, found, and routed again.
+
+Of `unrouted` in fp_message: 0 once it has a delivery, 1 while no route has matched it, 2 when
+an operator wants it to be routed again. Then a worker of an app with its source does that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ...errors import StoreCorrupt
+from ...types.delivery import Outcome
+from ...types.message import Address, Message
+from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
+from ..file.space import again_when_full, again_when_refused
+from ..pools.register import SqlitePools
+from ..queue import bodies, conflicts, redelivery, stored
+from ..session.damage import corrupt, tells
+from ..session.session import Door, Write
+
+# One statement for each index: the first is in the order of arrival, the second of one event.
+_ROWS = """
+select id, source, key, event, received_at_ms, expires_at_ms, unrouted
+from fp_message indexed by {index}
+where unrouted > 0 and {condition}
+  and (:key is null or key = :key) and received_at_ms >= :since and id < :before
+order by id desc
+limit :limit
+"""
+
+_LIST = _ROWS.format(
+    index="fp_message_unrouted_age",
+    condition="(:source is null or source = :source) and (:event is null or event = :event)",
+)
+
+_LIST_OF_EVENT = _ROWS.format(
+    index="fp_message_unrouted", condition="source = :source and event = :event"
+)
+
+_NO_END = 2**63 - 1
+
+_COUNTS = """
+select counted.source, counted.event, count, received_at_ms
+from (
+  select source, event, count(*) as count, min(id) as oldest
+  from fp_message indexed by fp_message_unrouted
+  where unrouted > 0
+  group by source, event
+) as counted
+join fp_message on id = oldest
+"""
+
+_COLUMNS = """
+  id, source, key, event, cast(headers as blob), body, compressed, body_sha256, received_at_ms
+"""
+
+_MESSAGE = f"""
+select unrouted, {_COLUMNS}
+from fp_message
+left join fp_body on message_id = id
+where id = :id
+"""  # noqa: S608 - a constant
+
+# It must not be forgotten while it waits for a worker.
+_ASK = "update fp_message set unrouted = 2, expires_at_ms = null where id = :id"
+
+_TO_ROUTE = f"""
+select unrouted, {_COLUMNS}
+from fp_message indexed by fp_message_to_route
+left join fp_body on message_id = id
+where unrouted = 2 and source in (select value from json_each(:sources))
+order by id
+limit :limit
+"""  # noqa: S608 - a constant
+
+_ANYTHING = """
+select 1
+from fp_message indexed by fp_message_to_route
+where unrouted = 2 and source in (select value from json_each(:sources))
+limit 1
+"""
+
+_IS_TO_ROUTE = "select 1 from fp_message where id = :id and unrouted = 2"
+
+_LEAVE = "update fp_message set unrouted = 1, expires_at_ms = :now + keep_ms where id = :id"
+
+_HOLDING = "select name, ready, leased from fp_queue where ready + leased > 0 order by name"
+
+
+@tells
+class SqliteRouting:
+    """See fencepost.store.engine.routing.Routing; the methods stand in its order."""
+
+    def __init__(self, door: Door, pools: SqlitePools) -> None:
+        self._door = door
+        self._pools = pools
+
+    def unrouted(
+        self,
+        *,
+        source: str | None = None,
+        event: str | None = None,
+        key: str | None = None,
+        since_ms: int | None = None,
+        limit: int,
+        before: int | None = None,
+    ) -> list[Unrouted]:
+        of_event = source is not None and event is not None
+        rows = self._door.read(
+            _LIST_OF_EVENT if of_event else _LIST,
+            {
+                "source": source,
+                "event": event,
+                "key": key,
+                "since": since_ms or 0,
+                "before": _NO_END if before is None else before,
+                "limit": limit,
+            },
+        )
+        return [
+            Unrouted(
+                message_id=id,
+                source=source,
+                key=key,
+                event=event,
+                received_at=received / 1000,
+                expires_at=None if expires is None else expires / 1000,
+                waiting=mark == 2,
+            )
+            for id, source, key, event, received, expires, mark in rows
+        ]
+
+    def unrouted_counts(self) -> list[UnroutedCount]:
+        return [
+            UnroutedCount(source, event, count, oldest / 1000)
+            for source, event, count, oldest in self._door.read(_COUNTS)
+        ]
+
+    @again_when_refused
+    def replay_unrouted(self, ids: Sequence[int]) -> list[Outcome]:
+        with self._door.write("replay") as write:
+            return [_replay(write, id) for id in ids]
+
+    def to_route(self, sources: Collection[str], limit: int) -> list[Message]:
+        asked = {"sources": json.dumps(list(sources)), "limit": limit}
+        messages, damaged = [], []
+        for mark, *row in self._door.read(_TO_ROUTE, asked):
+            if mark != 2:  # it would be found again and again
+                what = f"message {row[0]} is routed, and its index says otherwise"
+                raise corrupt(self._door.path, "route", what)
+            try:
+                messages.append(_message(row, self._door.path))
+            except (StoreCorrupt, ValueError, TypeError):
+                damaged.append(row[0])
+        if damaged:
+            with self._door.write("route") as write:
+                for id in damaged:
+                    write.must(_LEAVE, {"id": id, "now": write.now_ms})
+        return messages
+
+    def anything_to_route(self, sources: Collection[str]) -> bool:
+        return bool(self._door.read(_ANYTHING, {"sources": json.dumps(list(sources))}))
+
+    @again_when_full
+    def route(self, routed: Sequence[tuple[Message, Sequence[Address]]]) -> list[bool]:
+        with self._door.write("route") as write:
+            return [_route(write, message, addresses) for message, addresses in routed]
+
+    def unserved(self) -> list[Unserved]:
+        pools = [pool for pool in self._pools.pools() if pool.state != "lost"]
+        if any(pool.queues is None for pool in pools):
+            return []  # it did not say which
+        served = {queue for pool in pools for queue in pool.queues or ()}
+        return [Unserved(*row) for row in self._door.read(_HOLDING) if row[0] not in served]
+
+    def conflicts(self) -> list[Conflicts]:
+        return conflicts.conflicts(self._door)
+
+    def keys_of(self, source: str) -> int:
+        return conflicts.keys_of(self._door, source)
+
+
+def _route(write: Write, message: Message, addresses: Sequence[Address]) -> bool:
+    if not write.run(_IS_TO_ROUTE, {"id": message.id}):
+        return False
+    if addresses:
+        redelivery.route(write, message.id, addresses, len(message.body))
+    else:
+        write.must(_LEAVE, {"id": message.id, "now": write.now_ms})
+    return True
+
+
+def _replay(write: Write, id: int) -> Outcome:
+    found = write.run(_MESSAGE, {"id": id})
+    if not found:
+        return Outcome("not_found")
+    mark, *row = found[0]
+    if mark != 1:
+        return Outcome("active" if mark else "routed")
+    try:
+        _message(row, write.path)
+    except (StoreCorrupt, ValueError, TypeError):
+        return Outcome("unrecoverable")
+    write.must(_ASK, {"id": id})
+    write.wakes = True
+    return Outcome("replayed")
+
+
+def _message(row: Sequence[Any], path: str) -> Message:
+    id, source, key, event, headers, body, compressed, sha256, received = row
+    return Message(
+        id=id,
+        source=source,
+        key=key,
+        event=event,
+        headers=stored.headers(headers, operation="route", path=path),
+        body=bodies.unpack(body, compressed, sha256),
+        received_at=received / 1000,
+    )

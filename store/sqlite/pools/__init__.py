@@ -1,0 +1,1 @@
+"""Pools and worker processes on SQLite."""

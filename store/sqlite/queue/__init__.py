@@ -1,0 +1,1 @@
+"""Deliveries on SQLite: enqueue, claim, settle, expire."""

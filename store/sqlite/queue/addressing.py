@@ -1,0 +1,77 @@
+"""The deliveries of a message: one for each handler that it goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...types.message import Address
+from ..session.session import Write
+from . import counters, lanes
+from .transitions import end_message
+
+_INSERT_DELIVERY = """
+insert into fp_delivery (
+  message_id, queue, lane, lane_policy, held, priority, state, due_at_ms, max_attempts,
+  retry_for_ms, tried_since_ms, at_most_once, error, bytes, changed_at_ms
+)
+values (
+  :message, :queue, :lane, :policy, :held, :priority, :state, :due, :max_attempts,
+  :retry_for, :now, :once, :error, :bytes, :now
+)
+"""
+
+
+def require_room(write: Write, addresses: Sequence[Address], bytes: int) -> None:
+    """Raise unless each queue has room for one more; what is dead from the start needs none.
+
+    Raises:
+        QueueFull, LimitExceeded: One of them has none; nothing was changed.
+    """
+    for address in addresses:
+        if address.refused is None:
+            counters.require_room(write, address.queue, bytes)
+
+
+def deliver(write: Write, message: int, addresses: Sequence[Address], bytes: int) -> None:
+    """Make a message's deliveries; there must be one at least."""
+    for address in addresses:
+        _insert(write, message, address, bytes)
+    if all(address.refused is not None for address in addresses):
+        end_message(write, message)
+
+
+def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
+    state = "ready" if address.refused is None else "dead"
+    due = write.now_ms + address.delay_ms if address.delay_ms else None
+    aside = lanes.stands_aside(address.lane_policy, due)
+    write.run(
+        _INSERT_DELIVERY,
+        {
+            "message": message,
+            "queue": address.queue,
+            "lane": address.lane,
+            "policy": address.lane_policy,
+            "held": int(
+                address.lane is not None
+                and address.refused is None
+                and lanes.is_held(write, address.queue, address.lane, stands_aside=aside)
+            ),
+            "priority": address.priority,
+            "state": state,
+            "due": due,
+            "max_attempts": address.max_attempts,
+            "retry_for": address.retry_for_ms,
+            "once": int(address.at_most_once),
+            "error": address.refused,
+            "bytes": bytes,
+            "now": write.now_ms,
+        },
+    )
+    delivery = write.last_id
+    waits = state == "ready" and due is not None
+    counters.arrived(write, address.queue, state, bytes, due=waits)
+    write.wakes |= state == "ready"
+    if state == "dead":
+        from .deaths import died  # which makes a message for the app, with this
+
+        died(write, delivery)

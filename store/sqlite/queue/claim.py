@@ -1,0 +1,152 @@
+"""Leasing ready deliveries: oldest first within a priority, fenced, in one transaction."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from ...engine import Hold, Leased
+from ...errors import StoreCorrupt
+from ...types.message import Limits, Message
+from ..session.fences import next_fences
+from ..session.session import Write
+from . import bodies, counters, stored
+from .counters import ROOM
+from .reap import promote_due, reap_expired
+from .settle import bury_damaged
+from .transitions import COLUMNS, Standing, standings
+
+# fp_delivery_ready in its own order: of the ready rows one more is looked at than is taken,
+# and never more than the queue may have leased.
+_PICK = f"""
+select {COLUMNS}
+from fp_delivery
+where queue = :queue and state = 'ready' and due_at_ms is null and held = 0
+order by priority desc, id
+limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0))
+"""  # noqa: S608 - two constants
+
+# The next claim goes on from there, and others come in between.
+_MOST_BURIED = 500
+
+_LEASE = """
+update fp_delivery
+set state = 'leased', fence = :fence, token = :token, settled_token = null, owner = :owner,
+    holder_pid = :pid, attempt = attempt + 1, lease_until_ms = :until, changed_at_ms = :now,
+    tried_since_ms = case attempt when 0 then :now else tried_since_ms end
+where id = :id
+"""
+
+_LEASE_WITH_LIMITS = _LEASE.replace(
+    "where",
+    """  , max_attempts = :max_attempts, retry_for_ms = :retry_for, max_crashes = :max_crashes,
+    at_most_once = :once
+where""",
+)
+
+_MESSAGE = """
+select
+  id, source, key, event, cast(headers as blob), body, compressed, body_sha256, received_at_ms,
+  copy_of
+from fp_message
+left join fp_body on message_id = id
+where id = :id
+"""
+
+
+def claim(
+    write: Write,
+    names: Sequence[str],
+    *,
+    limit: int,
+    lease_ms: int,
+    owner: int | None,
+    limits: Mapping[str, Limits],
+) -> tuple[list[Leased], bool]:
+    """Lease at most `limit` deliveries, the queues asked in the order given; is there more?
+
+    A delivery whose stored row is damaged becomes a dead letter that says so, and the
+    next one takes its place.
+    """
+    reap_expired(write)
+    promote_due(write)
+    found: list[tuple[Standing, Message]] = []
+    more = False
+    for name in names:
+        sound, more = _sound(write, name, limit - len(found))
+        found += sound
+        if more:
+            break
+    if not found:
+        return [], more
+    until = write.now_ms + lease_ms
+    leases = []
+    for fence, (row, message) in zip(next_fences(write, len(found)), found, strict=True):
+        hold = Hold(row.id, fence, secrets.token_hex(16))
+        lease = {
+            "id": hold.id,
+            "fence": hold.fence,
+            "token": hold.token,
+            "owner": owner,
+            "pid": os.getpid(),
+            "until": until,
+            "now": write.now_ms,
+        }
+        if (most := limits.get(row.queue)) is None:
+            write.must(_LEASE, lease)
+        else:
+            write.must(_LEASE_WITH_LIMITS, {**lease, **_bound(most)})
+        leases.append(Leased(hold, row.queue, message, row.attempt + 1, until, row.origin))
+    for queue, count in Counter(row.queue for row, _ in found).items():
+        counters.moved(write, queue, "ready", "leased", 0, count)
+        write.freed.discard(queue)  # taken again; if that was not all, there is more
+    return leases, more
+
+
+def _bound(limits: Limits) -> dict[str, int | None]:
+    return {
+        "max_attempts": limits.max_attempts,
+        "retry_for": limits.retry_for_ms,
+        "max_crashes": limits.max_crashes,
+        "once": int(limits.at_most_once),
+    }
+
+
+def _sound(write: Write, queue: str, limit: int) -> tuple[list[tuple[Standing, Message]], bool]:
+    """Return at most `limit` claimable deliveries that can be read; are there more?"""
+    buried = 0
+    while True:
+        rows = write.run(_PICK, {"queue": queue, "limit": limit + 1, "now": write.now_ms})
+        picked = standings(write, rows, "ready", scheduled=False)
+        found = [(row, message) for row in picked[:limit] if (message := _read(write, row))]
+        # Those that could not be read are ready no more: an index that still has them is
+        # damaged, and the next look at it says so.
+        buried += len(picked[:limit]) - len(found)
+        if len(found) == len(picked[:limit]) or buried >= _MOST_BURIED:
+            return found, len(picked) > limit or buried >= _MOST_BURIED
+
+
+def _read(write: Write, row: Standing) -> Message | None:
+    try:
+        return _message(write, row.message_id)
+    except (StoreCorrupt, ValueError, TypeError) as error:
+        bury_damaged(write, row, f"cannot be read: {error}")
+        return None
+
+
+def _message(write: Write, id: int) -> Message:
+    ((number, source, key, event, headers, body, compressed, sha256, received, copied),) = (
+        write.run(_MESSAGE, {"id": id})
+    )
+    return Message(
+        id=number,
+        source=source,
+        key=key,
+        event=event,
+        headers=stored.headers(headers, operation="claim", path=write.path),
+        body=bodies.unpack(body, compressed, sha256),
+        received_at=received / 1000,
+        copy_of=copied,
+    )

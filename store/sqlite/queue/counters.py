@@ -1,0 +1,163 @@
+"""Queues: their caps, and how many deliveries they have in each state.
+
+The numbers are kept, not counted: a cap that is asked about at each enqueue must cost
+the same however long the queue is.
+"""
+
+from __future__ import annotations
+
+from ...errors import LimitExceeded, QueueFull
+from ...types.message import Caps
+from ..session.session import Door, Write
+
+_CAPS = """
+select max_rows, max_bytes, own_max_leased, keep_body_ms, ready + leased, bytes
+from fp_queue
+where name = :queue
+"""
+
+_BEGIN = "insert into fp_queue (name) values (:queue) on conflict do nothing"
+
+_SET_CAPS = """
+update fp_queue
+set max_rows = :max_rows, max_bytes = :max_bytes, own_max_leased = :max_leased,
+    keep_body_ms = :keep_body_ms
+where name = :queue
+"""
+
+_PAUSE = """
+insert into fp_queue (name, paused) values (:queue, 1)
+on conflict do update set paused = 1
+"""
+
+_LIMIT = """
+insert into fp_queue (name, told_max_leased) values (:queue, :most)
+on conflict do update set told_max_leased = :most
+"""
+
+_RESUME = "update fp_queue set paused = 0 where name = :queue"
+
+# How many more of a queue may be leased.
+ROOM = """
+  case
+    when paused then 0
+    when max_leased is null then 9223372036854775807
+    else max(0, max_leased - leased)
+  end
+"""
+
+LIVE = ("ready", "leased")
+
+# Is there work that can be claimed now because these are leased no more?
+_FREED = " returning ready and leased + :count >= max_leased"
+_NOT_FREED = " returning 0"
+
+# One statement for each state that a delivery may leave and enter, with constant text.
+_MOVE = {
+    (old, new): (
+        f"update fp_queue set {old} = {old} - :count, {new} = {new} + :count,"  # noqa: S608
+        " bytes = bytes + :bytes where name = :queue" + (_FREED if old == "leased" else _NOT_FREED)
+    )
+    for old in ("ready", "leased", "done", "dead", "cancelled")
+    for new in ("ready", "leased", "done", "dead", "cancelled")
+    if old != new
+}
+
+_ARRIVE = {
+    state: (
+        f"update fp_queue set {state} = {state} + 1, scheduled = scheduled + :due,"  # noqa: S608
+        " bytes = bytes + :bytes where name = :queue returning 1"
+    )
+    for state in ("ready", "dead")
+}
+
+_SCHEDULED = "update fp_queue set scheduled = scheduled + :more where name = :queue"
+
+_LEAVE = {
+    state: (
+        f"update fp_queue set {state} = {state} - :count, scheduled = scheduled - :due,"  # noqa: S608
+        " bytes = bytes - :bytes where name = :queue"
+    )
+    for state in ("ready", "done", "dead", "cancelled")
+}
+
+
+def set_caps(write: Write, queue: str, caps: Caps) -> None:
+    """Bound what may wait in a queue, and be leased of it, from now on."""
+    write.run(_BEGIN, {"queue": queue})
+    write.run(_SET_CAPS, {"queue": queue, **caps._asdict()})
+    write.wakes = True  # more may be leased than before
+
+
+def caps(door: Door, queue: str) -> Caps:
+    """Return the caps of a queue."""
+    for max_rows, max_bytes, own_max_leased, keep_body, *_ in door.read(_CAPS, {"queue": queue}):
+        return Caps(max_rows, max_bytes, own_max_leased, keep_body)
+    return Caps()
+
+
+def limit(write: Write, queue: str, most: int | None) -> bool:
+    """Bound what may be leased of a queue, whatever its own cap; False when it was new."""
+    known = bool(write.run(_CAPS, {"queue": queue}))
+    write.run(_LIMIT, {"queue": queue, "most": most})
+    write.wakes = True
+    return known
+
+
+def pause(write: Write, queue: str, paused: bool) -> bool:
+    """Let nothing of a queue be claimed, or claim on; False when nothing was known of it."""
+    if paused:
+        known = bool(write.run(_CAPS, {"queue": queue}))
+        write.run(_PAUSE, {"queue": queue})
+        return known
+    write.wakes = True
+    return bool(write.change(_RESUME, {"queue": queue}))
+
+
+def require_room(write: Write, queue: str, bytes: int) -> None:
+    """Raise QueueFull when one more delivery of so many bytes is over a cap.
+
+    Raises:
+        LimitExceeded: It would be too much for the empty queue as well.
+    """
+    found = write.run(_CAPS, {"queue": queue})
+    if not found:
+        return
+    max_rows, max_bytes, _, _, rows, used = found[0]
+    if max_bytes is not None and bytes > max_bytes:
+        raise LimitExceeded(
+            f"a body of {bytes} bytes is over the {max_bytes} that queue {queue} may hold",
+            operation="enqueue",
+            path=write.path,
+        )
+    if max_rows is not None and rows >= max_rows:
+        raise QueueFull(queue, f"{rows} deliveries", operation="enqueue", path=write.path)
+    if max_bytes is not None and used + bytes > max_bytes:
+        raise QueueFull(queue, f"{used} bytes", operation="enqueue", path=write.path)
+
+
+def arrived(write: Write, queue: str, state: str, bytes: int, *, due: bool = False) -> None:
+    """Count a new delivery; `due` when it waits for its time."""
+    new = {"queue": queue, "bytes": bytes if state in LIVE else 0, "due": int(due)}
+    if write.run(_ARRIVE[state], new):
+        return
+    write.run(_BEGIN, {"queue": queue})
+    write.one(_ARRIVE[state], new)
+
+
+def moved(write: Write, queue: str, old: str, new: str, bytes: int, count: int = 1) -> None:
+    """Count deliveries that went from one state to another, `bytes` of them together."""
+    weight = bytes * ((new in LIVE) - (old in LIVE))
+    (freed,) = write.one(_MOVE[old, new], {"queue": queue, "count": count, "bytes": weight})
+    if freed:
+        write.freed.add(queue)
+
+
+def scheduled(write: Write, queue: str, more: int) -> None:
+    """Count those that wait for their time: so many more than before."""
+    write.must(_SCHEDULED, {"queue": queue, "more": more})
+
+
+def left(write: Write, queue: str, state: str, count: int, *, bytes: int = 0, due: int = 0) -> None:
+    """Count deliveries out that are gone; `bytes` and `due` are of those that were ready."""
+    write.must(_LEAVE[state], {"queue": queue, "count": count, "bytes": bytes, "due": due})

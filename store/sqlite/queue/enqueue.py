@@ -1,0 +1,129 @@
+"""Letting messages in: the dedupe key and the work are one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ...types.message import Draft, Receipt, State, Status
+from ..session.session import Write
+from . import addressing, bodies, conflicts, redelivery, retention, stored
+
+_FIND = """
+select id, coalesce(plain_sha256, body_sha256), coalesce(expires_at_ms <= :now, 0)
+from fp_message
+where scope = :scope and key = :key
+"""
+
+_INSERT_MESSAGE = """
+insert into fp_message (
+  scope, source, key, event, headers, body_sha256, plain_sha256, received_at_ms, keep_ms,
+  keep_body_ms, unrouted, expires_at_ms
+)
+values (
+  :scope, :source, :key, :event, :headers, :sha256, :plain, :now, :keep, :keep_body, :unrouted,
+  :expires
+)
+"""
+
+_INSERT_BODY = """
+insert into fp_body (message_id, body, compressed)
+values (:message, :body, :compressed)
+"""
+
+# The delivery furthest from its end speaks for the message.
+_STANDING = """
+select state, cast(result as blob) -- damaged text cannot be read as text
+from fp_delivery
+where message_id = :message
+order by instr('ready leased dead cancelled done', state)
+limit 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft with all that can be computed before the write lock is taken."""
+
+    draft: Draft
+    headers: str
+    sha256: bytes
+    plain_sha256: bytes | None
+    body: bytes
+    compressed: bool
+
+
+def prepare(draft: Draft) -> Prepared:
+    """Do the part of an enqueue that needs no transaction."""
+    body, compressed = bodies.pack(draft.body)
+    return Prepared(
+        draft=draft,
+        headers=json.dumps(dict(draft.headers)),
+        sha256=hashlib.sha256(draft.body).digest(),
+        plain_sha256=None if draft.plain is None else hashlib.sha256(draft.plain).digest(),
+        body=body,
+        compressed=compressed,
+    )
+
+
+def enqueue(write: Write, prepared: Prepared) -> Receipt:
+    """Store a message and its deliveries, unless its key is there already.
+
+    Raises:
+        QueueFull, LimitExceeded: One of its queues has no room; nothing was changed.
+        StoreCorrupt: It was done before, and its result is damaged; nothing was changed.
+    """
+    draft = prepared.draft
+    if draft.key is not None:
+        known = {"scope": draft.scope, "key": draft.key, "now": write.now_ms}
+        for message, sha256, forgotten in write.run(_FIND, known):
+            if not forgotten:
+                same = sha256 == (prepared.plain_sha256 or prepared.sha256)
+                return _seen_before(write, prepared, message, same=same)
+            retention.forget(write, message)
+    addressing.require_room(write, draft.addresses, len(draft.body))
+    write.run(
+        _INSERT_MESSAGE,
+        {
+            "scope": draft.scope,
+            "source": draft.source,
+            "key": draft.key,
+            "event": draft.event,
+            "headers": prepared.headers,
+            "sha256": prepared.sha256,
+            "plain": prepared.plain_sha256,
+            "now": write.now_ms,
+            "keep": draft.keep_ms,
+            "keep_body": draft.keep_body_ms,
+            "unrouted": int(not draft.addresses),
+            "expires": None if draft.addresses else write.now_ms + draft.keep_ms,
+        },
+    )
+    message = write.last_id
+    body = {"body": prepared.body, "compressed": int(prepared.compressed)}
+    write.run(_INSERT_BODY, {"message": message, **body})
+    if draft.addresses:
+        addressing.deliver(write, message, draft.addresses, len(draft.body))
+    state, result = _standing(write, message)
+    return Receipt("accepted", message, state, result)
+
+
+def _seen_before(write: Write, prepared: Prepared, message: int, *, same: bool) -> Receipt:
+    helped, draft = None, prepared.draft
+    if not same:
+        conflicts.count(write, draft)
+    elif draft.redelivery == "revive":
+        helped = redelivery.redeliver(write, message, draft)
+    status: Status = "conflict" if not same else "duplicate" if helped is None else "accepted"
+    state, result = _standing(write, message)
+    return Receipt(status, message, state, result, helped)
+
+
+def _standing(write: Write, message: int) -> tuple[State | None, Any]:
+    rows = write.run(_STANDING, {"message": message})
+    if not rows:
+        return None, None
+    state, result = rows[0]
+    return state, stored.result(result, operation="enqueue", path=write.path)

@@ -1,0 +1,179 @@
+"""Taking back what its holder no longer works on, in bounded steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from typing import NamedTuple
+
+from ...rules.backoff import apart_ms, backoff_ms
+from ...types.validate import error_text
+from ..session.session import Write
+from . import counters, lanes
+from .transitions import COLUMNS, Standing, moved, standings
+
+# The most rows that one claim takes back for everybody; the rest is the next claim's.
+_BATCH = 100
+
+_EXPIRED = f"""
+select {COLUMNS}
+from fp_delivery
+where state = 'leased' and lease_until_ms <= :now
+limit :batch
+"""  # noqa: S608 - COLUMNS is a constant
+
+_OWNED = f"""
+select {COLUMNS}, fence, crashes + 1, max_crashes, error, changed_at_ms
+from fp_delivery
+where state = 'leased' and owner = :owner
+order by id
+"""  # noqa: S608 - COLUMNS is a constant
+
+_CRASH = "update fp_delivery set crashes = :crashes where id = :id"
+
+# The token stays, here and below: the late ack of a holder that only stalled is still good
+# until somebody else has claimed the delivery.
+_RETURN = """
+update fp_delivery
+set state = 'ready', lease_until_ms = null, due_at_ms = :due, held = :held, error = :why,
+    changed_at_ms = :now
+where id = :id
+"""
+
+# Who has crashed of several, their next worker is to find out: they come back one by one,
+# with twice as much between them after each attempt.
+_APART_MS = 250
+_MOST_DOUBLINGS = 6
+
+# What nobody has heard of, or another has ended, was no attempt.
+_UNDO = """
+update fp_delivery
+set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null,
+    lease_until_ms = null, changed_at_ms = :now
+where id = :id
+"""
+
+_EXHAUST = """
+update fp_delivery
+set state = 'dead', parked = lane is not null and lane_policy = 'park', lease_until_ms = null,
+    due_at_ms = null, error = :why, changed_at_ms = :now
+where id = :id
+"""
+
+_DUE = """
+select id
+from fp_delivery
+where state = 'ready' and due_at_ms <= :now
+order by due_at_ms
+limit :batch
+"""
+
+_PROMOTE = """
+update fp_delivery
+set changed_at_ms = due_at_ms, due_at_ms = null
+where id = :id and state = 'ready' and due_at_ms is not null
+returning queue, lane, held
+"""
+
+
+def reap_expired(write: Write) -> None:
+    """Put deliveries whose lease has ended among the ready, or the dead."""
+    rows = write.run(_EXPIRED, {"now": write.now_ms, "batch": _BATCH})
+    for was in standings(write, rows, "leased"):
+        _take_back(write, was, "the lease expired: its worker stalled or died")
+
+
+class Loss(NamedTuple):
+    """A claim that its worker did not live to end.
+
+    Attributes:
+        state: Of the delivery from now on: "ready", or "dead".
+    """
+
+    delivery: int
+    fence: int
+    state: str
+
+
+def reap_owner(
+    write: Write, owner: int, why: str, *, crashed: bool, overdue: int | None
+) -> list[Loss]:
+    """Put all that a dead worker held among the ready, or the dead.
+
+    Of a worker that has `crashed` a delivery that was alone with it is to blame. Of one that
+    was killed because `overdue` was over its time the attempts at all others do not count.
+    """
+    rows = write.run(_OWNED, {"owner": owner, "now": write.now_ms})
+    losses = []
+    for place, (*columns, fence, crashes, most, error, since) in enumerate(rows):
+        (was,) = standings(write, [tuple(columns)], "leased")
+        said, fatal, due = why, False, None
+        if crashed and len(rows) == 1:
+            write.must(_CRASH, {"id": was.id, "crashes": crashes})
+            if fatal := crashes >= most and not was.exhausted:
+                said = _blame(crashes, why, error)
+        elif crashed and place:
+            due = write.now_ms + place * _APART_MS * 2 ** min(was.attempt - 1, _MOST_DOUBLINGS)
+        elif overdue not in (None, was.id) and not (was.exhausted and was.attempt == 1):
+            _undo(write, was)
+            losses.append(Loss(was.id, fence, "ready"))
+            continue
+        elif was.id == overdue:
+            due = write.now_ms + backoff_ms(was.attempt)  # what it waited for may be down
+        elif not crashed:
+            due = _apart(write, was, since)
+        state = _take_back(write, was, said, fatal=fatal, due=due)
+        losses.append(Loss(was.id, fence, state))
+    return losses
+
+
+def disown(write: Write, owner: int, keep: Collection[int]) -> int:
+    """Put among the ready what a worker holds without having been told; return how many."""
+    left = 0
+    for *columns, fence, _, _, _, _ in write.run(_OWNED, {"owner": owner, "now": write.now_ms}):
+        if fence not in keep:
+            _undo(write, *standings(write, [tuple(columns)], "leased"))
+            left += 1
+    return left
+
+
+def promote_due(write: Write) -> None:
+    """Let deliveries be claimed whose time has come, in the place their age gives them."""
+    promoted: Counter[str] = Counter()
+    for (id,) in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
+        queue, lane, held = write.one(_PROMOTE, {"id": id})
+        promoted[queue] += 1
+        if held:
+            lanes.advance(write, queue, lane)
+    for queue, count in promoted.items():
+        counters.scheduled(write, queue, -count)
+
+
+def _take_back(
+    write: Write, was: Standing, why: str, *, fatal: bool = False, due: int | None = None
+) -> str:
+    told = {"id": was.id, "why": why, "now": write.now_ms}
+    if was.exhausted or fatal:
+        write.must(_EXHAUST, told)
+        moved(write, was, "dead")
+        return "dead"
+    aside = was.lane is not None and lanes.stands_aside(was.lane_policy, due)
+    write.must(_RETURN, {**told, "due": due, "held": int(aside)})
+    moved(write, was, "ready", due=due is not None, stands_aside=aside)
+    return "ready"
+
+
+def _apart(write: Write, was: Standing, since: int) -> int | None:
+    """Return when one may be tried again whose last attempt began at `since`; None for now."""
+    due = since + apart_ms(was.attempt)
+    return due if due > write.now_ms else None
+
+
+def _undo(write: Write, was: Standing) -> None:
+    write.must(_UNDO, {"id": was.id, "now": write.now_ms})
+    moved(write, was, "ready")
+
+
+def _blame(crashes: int, why: str, error: str | None) -> str:
+    before = "" if error is None else f"; before that: {error}"
+    return error_text(f"given up after crash {crashes}: {why}{before}")

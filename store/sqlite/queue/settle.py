@@ -1,0 +1,142 @@
+"""Ending a claim: one statement for each outcome, all under the one predicate."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+
+from ...engine import Hold
+from ...errors import LeaseLost
+from ..session.session import Write
+from .holding import holding, lost, require, settled_already
+from .lanes import stands_aside
+from .transitions import Standing, moved
+
+_ACK = """
+update fp_delivery
+set state = 'done', parked = 0, result = :result, error = null, token = null, settled_token = :token,
+    lease_until_ms = null, changed_at_ms = :now
+where id = :id
+"""
+
+_RETRY = """
+update fp_delivery
+set state = 'ready', due_at_ms = :due, held = :held, error = :error, token = null,
+    settled_token = :token, lease_until_ms = null, changed_at_ms = :now
+where id = :id
+"""
+
+_RELEASE = """
+update fp_delivery
+set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null,
+    settled_token = :token, lease_until_ms = null, changed_at_ms = :now
+where id = :id
+"""
+
+_BURY = """
+update fp_delivery
+set state = 'dead', parked = lane is not null and lane_policy = 'park', error = :error,
+    token = null, settled_token = :token, lease_until_ms = null, due_at_ms = null,
+    changed_at_ms = :now
+where id = :id
+"""
+
+_RENEW = """
+update fp_delivery
+set state = 'leased', due_at_ms = null,
+    lease_until_ms = max(coalesce(lease_until_ms, 0), :until)
+where id = :id
+returning lease_until_ms
+"""
+
+
+def ack(write: Write, hold: Hold, result: str | None) -> None:
+    """Mark a delivery done; a repeat by the same lease changes nothing more."""
+    was = holding(write, hold, done=True)
+    if was is None:
+        if not settled_already(write, hold, "done"):
+            raise lost(write, hold, "ack")
+        return
+    write.must(_ACK, _bind(write, hold, result=result))
+    moved(write, was, "done")
+
+
+def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold]:
+    """Mark deliveries done; return those that were refused, each with nothing changed."""
+    refused = []
+    for hold, result in acks:
+        try:
+            ack(write, hold, result)
+        except LeaseLost:
+            refused.append(hold)
+    return refused
+
+
+def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
+    """Give a delivery back for another attempt; False when that was its last and it is dead."""
+    was = holding(write, hold)
+    if was is None:
+        if settled_already(write, hold, "ready"):
+            return True
+        if settled_already(write, hold, "dead"):
+            return False
+        raise lost(write, hold, "retry")
+    if was.exhausted:
+        _bury(write, hold, was, error)
+        return False
+    due = write.now_ms + delay_ms if delay_ms else None
+    aside = was.lane is not None and stands_aside(was.lane_policy, due)
+    write.must(_RETRY, _bind(write, hold, due=due, held=int(aside), error=error))
+    moved(write, was, "ready", due=due is not None, stands_aside=aside)
+    return True
+
+
+def release(write: Write, hold: Hold) -> None:
+    """Give a delivery back as if it had not been claimed: the attempt does not count."""
+    was = holding(write, hold)
+    if was is None:
+        if not settled_already(write, hold, "ready"):
+            raise lost(write, hold, "release")
+        return
+    write.must(_RELEASE, _bind(write, hold))
+    moved(write, was, "ready")
+
+
+def release_each(write: Write, holds: Iterable[Hold]) -> None:
+    """Give those back that are held by these leases."""
+    for hold in holds:
+        with contextlib.suppress(LeaseLost):
+            release(write, hold)
+
+
+def bury(write: Write, hold: Hold, error: str) -> None:
+    """Make a delivery a dead letter."""
+    was = holding(write, hold)
+    if was is None:
+        if not settled_already(write, hold, "dead"):
+            raise lost(write, hold, "bury")
+        return
+    _bury(write, hold, was, error)
+
+
+def renew(write: Write, hold: Hold, lease_ms: int) -> int:
+    """Return the new expiry: `lease_ms` from now, or the old one when that is later."""
+    was = require(write, hold, "renew")
+    (until,) = write.one(_RENEW, {"id": hold.id, "until": write.now_ms + lease_ms})
+    moved(write, was, "leased")
+    return int(until)
+
+
+def bury_damaged(write: Write, was: Standing, error: str) -> None:
+    """Make a delivery that nobody has claimed a dead letter, because nobody can."""
+    write.must(_BURY, {"id": was.id, "error": error, "token": None, "now": write.now_ms})
+    moved(write, was, "dead")
+
+
+def _bury(write: Write, hold: Hold, was: Standing, error: str | None) -> None:
+    write.must(_BURY, _bind(write, hold, error=error))
+    moved(write, was, "dead")
+
+
+def _bind(write: Write, hold: Hold, **others: object) -> dict[str, object]:
+    return {"id": hold.id, "token": hold.token, "now": write.now_ms, **others}

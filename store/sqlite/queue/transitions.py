@@ -1,0 +1,158 @@
+"""What follows when a delivery goes from one state to another: counts, lane, retention.
+
+Each verb writes the row with a statement of its own and then says so here, in the same
+transaction, so that no change of state can leave its traces undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ...types.transaction import Row
+from ..session.session import Write
+from . import counters, lanes
+from .counters import LIVE
+
+# A lease that a reboot or a restore has ended (lease_until_ms = 0) is no failure, and the
+# time that the machine was off is none in which the delivery was tried.
+COLUMNS = """
+  id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
+  coalesce(attempt >= max_attempts, 0)
+    or (:now >= tried_since_ms + retry_for_ms and lease_until_ms is not 0),
+  coalesce(lease_until_ms <= :now, 0), state = 'ready' and due_at_ms is not null, origin
+"""
+
+
+class Standing(NamedTuple):
+    """A delivery as it is before it moves.
+
+    Attributes:
+        exhausted: Its attempts are used up, or it has been tried for as long as it should.
+        lapsed: Its lease is over, though nobody may be there to take it back.
+        scheduled: It is ready, and waits for its time.
+        origin: The queue that it was first put in, should it have been moved.
+    """
+
+    id: int
+    message_id: int
+    queue: str
+    lane: str | None
+    lane_policy: str
+    parked: int
+    state: str
+    bytes: int
+    attempt: int
+    exhausted: int
+    lapsed: int
+    scheduled: int
+    origin: str | None
+
+
+_STATES = ("ready", "leased", "done", "dead", "cancelled")
+
+
+def standings(
+    write: Write, rows: Iterable[Row], state: str | None = None, *, scheduled: bool | None = None
+) -> list[Standing]:
+    """Return deliveries as they stand, each in the state that they were looked for by.
+
+    An index and its table may disagree in a damaged store. Then what is found as ready is
+    done, and whatever is made of it is found once more.
+
+    Raises:
+        StoreCorrupt: A column is not what the schema says, or the row is in another state.
+    """
+    found = []
+    for row in rows:
+        was = Standing(*row)
+        sound = (
+            all(isinstance(number, int) for number in (was.id, was.message_id, was.attempt))
+            and isinstance(was.bytes, int)
+            and isinstance(was.queue, str)
+            and (was.lane is None or isinstance(was.lane, str))
+            and was.state in _STATES
+        )
+        if not sound:
+            raise write.corrupt(f"delivery {was.id} is not as it was stored")
+        if state not in (None, was.state) or scheduled not in (None, bool(was.scheduled)):
+            raise write.corrupt(f"delivery {was.id} is {was.state}, and its index says otherwise")
+        found.append(was)
+    return found
+
+
+# The first of the deliveries of a message to end does not end it. What is dead or cancelled
+# keeps the body as long as the key.
+_END = """
+update fp_message
+set (expires_at_ms, body_until_ms) = (
+  select
+    :now + max(
+      fp_message.keep_ms, fp_message.keep_body_ms, coalesce(max(fp_queue.keep_body_ms), 0)
+    ),
+    case
+      when total(state in ('dead', 'cancelled')) = 0
+      then :now + nullif(max(fp_message.keep_body_ms, coalesce(max(fp_queue.keep_body_ms), 0)), 0)
+    end
+  from fp_delivery
+  cross join fp_queue on name = queue
+  where message_id = :message
+)
+where id = :message and not exists (
+  select 1
+  from fp_delivery
+  where message_id = :message and (state in ('ready', 'leased') or parked = 1)
+)
+returning body_until_ms
+"""
+
+# What is dead or cancelled may be replayed.
+_DROP_BODY = """
+delete from fp_body
+where message_id = :message and not exists (
+  select 1
+  from fp_delivery
+  where message_id = :message and state in ('dead', 'cancelled')
+)
+"""
+
+_RETURN = "update fp_message set expires_at_ms = null, body_until_ms = null where id = :message"
+
+
+def moved(
+    write: Write, was: Standing, state: str, *, due: bool = False, stands_aside: bool = False
+) -> None:
+    """Follow up on a delivery that has just been given another state.
+
+    Args:
+        was: The delivery as it stood before.
+        due: It is ready, and waits for its time.
+        stands_aside: It let go of the head of its lane, to wait behind the others.
+    """
+    if was.state != state:
+        counters.moved(write, was.queue, was.state, state, was.bytes)
+    if was.scheduled != due:
+        counters.scheduled(write, was.queue, due - was.scheduled)
+    write.wakes |= state == "ready"
+    ended = state not in LIVE
+    if ended:
+        end_message(write, was.message_id)
+    elif was.state not in LIVE:
+        write.run(_RETURN, {"message": was.message_id})
+    if was.lane is not None and (ended or stands_aside):
+        lanes.advance(write, was.queue, was.lane)
+    if state == "dead" and was.state != "dead":
+        _died(write, was.id)
+
+
+def _died(write: Write, id: int) -> None:
+    from .deaths import died  # a message for its app is made by what imports this
+
+    died(write, id)
+
+
+def end_message(write: Write, message: int) -> None:
+    """Let the retention of a message's key begin, once none of its deliveries goes on."""
+    for (body_until,) in write.run(_END, {"message": message, "now": write.now_ms}):
+        if body_until is None:
+            write.run(_DROP_BODY, {"message": message})

@@ -1,0 +1,1 @@
+"""One open database: its connection, its transactions and its clock."""

@@ -1,0 +1,300 @@
+"""Opening a database: the steps, in the order that makes each of them safe."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import time
+from typing import NamedTuple
+
+import apsw
+
+from ...clock import Clock
+from ...errors import StoreFailed, StoreOpenFailed
+from ...rules.jitter import jitter
+from ...types.message import MAX_BODY_BYTES
+from ..file import checksums as page_checksums
+from ..file import paths, schema, space
+from ..locks.gate import Gate
+from . import clock as anchor
+from . import faults, recovery, wal_owner
+from .clock import Anchor
+
+# Before it, a checkpoint that races a writer may lose commits; sqlite.org/wal.html#walresetbug.
+OLDEST_SQLITE = (3, 51, 3)
+
+# More than the store has of its own, so that none is ever compiled twice.
+_STATEMENTS = 256
+
+# A WAL that a checkpoint has emptied is cut back to this size.
+_WAL_LIMIT_BYTES = 4 * 1024 * 1024
+
+# Defaults that suit an embedded trusted file, turned to what suits one that others could
+# have written; sqlite.org/security.html.
+_HARDENING = (
+    (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
+    (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0),
+    (apsw.SQLITE_DBCONFIG_DQS_DML, 0),
+    (apsw.SQLITE_DBCONFIG_DQS_DDL, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1),
+    # Plans that do not depend on bound values: otherwise a claim's statements are compiled
+    # anew each time, which takes as long as running them.
+    (apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1),
+)
+
+
+class Opened(NamedTuple):
+    """An open database.
+
+    Attributes:
+        exposed: The files that group or others had access to until now.
+    """
+
+    connection: apsw.Connection
+    anchor: Anchor
+    exposed: tuple[str, ...]
+
+
+def open_database(
+    path: str,
+    gate: Gate,
+    *,
+    clock: Clock,
+    durability: str,
+    patience: float,
+    checksums: bool = False,
+) -> Opened:
+    """Return a connection to a database with the newest schema, anchored to this boot.
+
+    Where others have it open and nothing is to be done, no lock is waited for. Otherwise
+    the gate is held throughout, so that of many first openers one creates and the
+    others find it done. What has to be behind it: creating, migrating and anchoring; finding
+    out that nobody else has the database open, and then making durable what a WAL holds that
+    was left (recovery.py). Who is not alone may be sure that the first has done all of it.
+
+    Raises:
+        StoreOpenFailed, StoreBusy, StoreCorrupt, SchemaUnsupported: Nothing was changed,
+            but for an empty file where there was none.
+    """
+    check_sqlite(apsw.sqlite_lib_version())
+    started = time.monotonic()
+    deadline = started + patience
+    try:
+        beside = _open_beside_others(path, gate, clock, durability, deadline, checksums=checksums)
+        if beside is not None:
+            return beside
+        if not gate.enter(deadline):
+            raise faults.busy("open", path, started)
+        made = paths.create(path)
+        found = wal_owner.look(path, gate)
+        exposed = paths.exposed(path)
+        space.drop_ballast_when_exhausted(path)  # the shared memory of a WAL takes room too
+        connection = connect(
+            path, durability=durability, deadline=deadline, checksums=checksums, gate=gate
+        )
+        try:
+            dropped = settle(connection, path, clock)
+            wal_owner.settle(connection, gate, found)
+        except BaseException:
+            connection.close()
+            raise
+        if made:
+            paths.sync_folder(path)
+        space.load_ballast(path)
+        return Opened(connection, dropped, exposed)
+    except apsw.Error as error:
+        failure = faults.translate(error, "open", path, time.monotonic() - started)
+        if isinstance(failure, StoreFailed):
+            failure = StoreOpenFailed(str(failure), operation="open", path=path)
+        raise failure from error
+    finally:
+        try:
+            gate.leave()
+        except BaseException:  # our audit hook is Python's, and lets a signal's handler in
+            gate.leave()
+            raise
+
+
+def connect(
+    path: str, *, durability: str, deadline: float, checksums: bool = False, gate: Gate
+) -> apsw.Connection:
+    """Return a hardened connection in WAL mode to a store of any version, or a new one.
+
+    The caller is in the gate. A store with page checksums is told by its file; `checksums` is
+    for making a new one.
+    """
+    first = gate.openings.is_first()
+    try:
+        connection = _connect(path, durability, deadline, checksums=checksums, recovers=first)
+    except BaseException:
+        gate.openings.part()
+        raise
+    gate.openings.join()
+    return connection
+
+
+def _open_beside_others(
+    path: str, gate: Gate, clock: Clock, durability: str, deadline: float, *, checksums: bool
+) -> Opened | None:
+    """Open a database that others have open and in order; None when it has to be put in order.
+
+    Who is in the gate may be long in a transaction, and is not waited for.
+    """
+    if not gate.openings.arrive():
+        return None
+    exposed = paths.exposed(path)
+    joined = False
+    try:
+        connection = _connect(path, durability, deadline, checksums=checksums, recovers=False)
+        try:
+            dropped = anchor.drop(connection, clock) if _is_ready(connection, path) else None
+            if dropped is not None and gate.openings.has_company():
+                gate.openings.join()
+                joined = True
+                return Opened(connection, dropped, exposed)
+        finally:
+            if not joined:
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                connection.close()
+    finally:
+        if not joined:
+            gate.openings.part()
+    return None
+
+
+def _is_ready(connection: apsw.Connection, path: str) -> bool:
+    """True when the database at the path is the one that is open, with the newest schema."""
+    return not has_moved(connection) and schema.is_current(connection, path)
+
+
+def _connect(
+    path: str, durability: str, deadline: float, *, checksums: bool, recovers: bool
+) -> apsw.Connection:
+    again = functools.partial(_connect, path, durability, deadline)
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
+    if checksums:
+        page_checksums.load(path)
+    connection = apsw.Connection(
+        path,
+        flags=flags,
+        vfs=page_checksums.VFS if checksums else None,
+        statementcachesize=_STATEMENTS,
+    )
+    try:
+        connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
+        harden(connection)
+        # Whose file it is, before anything is changed: closing a stranger's must not fold
+        # a WAL that it left behind.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        if checksums and paths.is_empty(path):
+            page_checksums.begin(connection)
+        mode = connection.pragma("journal_mode")
+        connection.pragma("schema_version")  # what has checksums is told by the first page
+        if page_checksums.has(connection) != checksums:
+            if checksums:
+                raise StoreOpenFailed(
+                    f"{path} was made without checksums", operation="open", path=path
+                )
+            connection.close()
+            return again(checksums=True, recovers=recovers)
+        schema.is_current(connection, path)
+        if recovers and recovery.is_due(path) and not paths.withheld(path):
+            connection.close()
+            recovery.make_durable(path)
+            connection = again(checksums=checksums, recovers=False)
+            _sync_recovered(connection)
+            return connection
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        if paths.restrict(path):
+            connection.close()
+            return again(checksums=checksums, recovers=recovers)
+        if mode != "wal":
+            _switch_to_wal(connection, path, deadline)
+        connection.pragma("synchronous", {"full": 2, "normal": 1}[durability])
+        # The checkpoint inside COMMIT can fail after the commit has happened; checkpoint.py.
+        connection.wal_autocheckpoint(0)
+        connection.pragma("journal_size_limit", _WAL_LIMIT_BYTES)
+        # A claim's sub-select spills to a file otherwise, at 120 microseconds each.
+        connection.pragma("temp_store", 2)
+        connection.pragma("cell_size_check", 1)
+        paths.require_writable(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _sync_recovered(connection: apsw.Connection) -> None:
+    """Sync what is in the WAL, and move it into the database, before anybody is told of it.
+
+    Where another program was the first to open the database, nothing else has synced the
+    commits of a process that was killed: whoever asks for them again writes nothing.
+    """
+    # Busy: another one is at it. Full: there is no room in the database, and the sync is done.
+    with contextlib.suppress(apsw.BusyError, apsw.FullError):
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+
+
+def harden(connection: apsw.Connection) -> None:
+    """Set what suits a file that others could have written."""
+    for option, value in _HARDENING:
+        connection.config(option, value)
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_BODY_BYTES + 1024 * 1024)
+
+
+def has_moved(connection: apsw.Connection) -> bool:
+    """True when SQLite no longer finds its own open file at the path."""
+    answer = ctypes.c_int(0)
+    connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(answer))
+    return bool(answer.value)
+
+
+def check_sqlite(version: str) -> None:
+    """Refuse a SQLite that can lose commits.
+
+    Raises:
+        StoreOpenFailed: It is older than OLDEST_SQLITE.
+    """
+    if tuple(int(part) for part in version.split(".")) < OLDEST_SQLITE:
+        oldest = ".".join(str(part) for part in OLDEST_SQLITE)
+        raise StoreOpenFailed(
+            f"SQLite {version} can lose commits in WAL mode; {oldest} or newer is needed",
+            operation="open",
+        )
+
+
+def _switch_to_wal(connection: apsw.Connection, path: str, deadline: float) -> None:
+    """Turn WAL on: the one lock that SQLite's busy handler is not asked about."""
+    while True:
+        try:
+            answer = connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(jitter.uniform(0.001, 0.01))
+            continue
+        # A file that cannot have one answers with the mode it stays in, and no error.
+        if answer != "wal" or not connection.filename:
+            raise StoreOpenFailed(
+                f"{path} stays in journal mode {answer!r}, not wal", operation="open", path=path
+            )
+        return
+
+
+def settle(connection: apsw.Connection, path: str, clock: Clock) -> Anchor:
+    """Bring a connection's database to the newest schema and to this boot; under the gate."""
+    if not schema.is_current(connection, path):
+        schema.bring_up_to_date(connection, path)
+    dropped = anchor.drop(connection, clock)
+    if dropped is None:
+        with schema.whole(connection):
+            anchor.weigh(connection, clock)
+        dropped = anchor.drop(connection, clock)
+    if dropped is None:
+        raise StoreOpenFailed(f"{path}: this boot has no identity", operation="open", path=path)
+    return dropped

@@ -1,0 +1,67 @@
+"""Setting a damaged store aside, whole, when somebody asks for it.
+
+Never done by itself: a store begun anew knows none of the keys it has seen, so what is
+delivered again is handled again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from datetime import UTC, datetime
+
+from ..clock import Clock
+from ..errors import InvalidInput, SchemaUnsupported, StoreCorrupt, StoreOpenFailed
+from .engine import SqliteEngine
+from .file import paths, space
+from .file.schema import ForeignDatabase
+from .locks.exclusive import behind_gate, open_nowhere
+
+_PATIENCE_SECONDS = 5.0
+
+# The database first: SQLite deletes a WAL that it finds beside an empty database, but
+# would take an old database without its WAL for whole. The gate stays, because who waits
+# there must meet whoever comes next.
+_MOVED = ("", "-wal", "-shm", "-journal", "-bell", "-alive")
+
+
+def quarantine(path: str, clock: Clock) -> str:
+    """Move a store that is damaged or cannot be read to a name of its own; return that.
+
+    Raises:
+        InvalidInput: It is well; nothing was moved.
+        SchemaUnsupported: It is another program's; nothing was moved.
+        StoreOpenFailed, StoreBusy: Somebody has it open; nothing was moved.
+    """
+    path = paths.locate(path)
+    paths.require(path, create=False)
+    if not _is_damaged(path, clock):
+        raise InvalidInput(
+            f"{path} passed every check, so it was not quarantined",
+            operation="quarantine",
+            path=path,
+        )
+    moment = datetime.fromtimestamp(clock.wall_ms() / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = f"{path}.quarantined-{moment}"
+    with behind_gate(path, "quarantine"), open_nowhere(path, "quarantine"):
+        if any(os.path.lexists(aside + suffix) for suffix in _MOVED):
+            raise StoreOpenFailed(f"{aside} exists", operation="quarantine", path=path)
+        for suffix in _MOVED:
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path + suffix, aside + suffix)
+        space.drop_ballast(path)
+        paths.sync_folder(path)
+    return aside
+
+
+def _is_damaged(path: str, clock: Clock) -> bool:
+    try:
+        engine = SqliteEngine(
+            path, clock=clock, busy_seconds=_PATIENCE_SECONDS, durability="full", create=False
+        )
+    except ForeignDatabase:
+        raise
+    except (StoreCorrupt, SchemaUnsupported):
+        return True
+    with contextlib.closing(engine):
+        return not engine.integrity().ok

@@ -1,0 +1,1 @@
+"""Keeping a database in order: sweeping, audits, probes."""

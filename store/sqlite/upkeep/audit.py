@@ -1,0 +1,91 @@
+"""Counting again what is counted, and checking what refers to what."""
+
+from __future__ import annotations
+
+from ...errors import FencepostError
+from ...types.probe import ProbeStep
+from ..session.session import Door
+from .probe import attempt
+
+# Each answers with the names of the rows whose counts are wrong.
+_RECOUNTS = {
+    "queue": """
+select fp_queue.name
+from fp_queue
+left join (
+  select
+    queue,
+    count(*) filter (where state = 'ready') as ready,
+    count(*) filter (where state = 'ready' and due_at_ms is not null) as scheduled,
+    count(*) filter (where state = 'leased') as leased,
+    count(*) filter (where state = 'done') as done,
+    count(*) filter (where state = 'dead') as dead,
+    count(*) filter (where state = 'cancelled') as cancelled,
+    sum(bytes) filter (where state in ('ready', 'leased')) as bytes
+  from fp_delivery
+  group by queue
+) as counted on counted.queue = fp_queue.name
+where fp_queue.ready <> coalesce(counted.ready, 0)
+  or fp_queue.scheduled <> coalesce(counted.scheduled, 0)
+  or fp_queue.leased <> coalesce(counted.leased, 0)
+  or fp_queue.done <> coalesce(counted.done, 0)
+  or fp_queue.dead <> coalesce(counted.dead, 0)
+  or fp_queue.cancelled <> coalesce(counted.cancelled, 0)
+  or fp_queue.bytes <> coalesce(counted.bytes, 0)
+""",
+    "uncounted queue": """
+select distinct queue
+from fp_delivery
+where queue not in (select name from fp_queue)
+""",
+    "namespace": """
+select owner || '/' || name
+from fp_namespace
+where entries <> (select count(*) from fp_entry where namespace = fp_namespace.id)
+""",
+    "owner": """
+select name
+from fp_owner
+where entries <> (
+  select count(*)
+  from fp_namespace
+  join fp_entry on fp_entry.namespace = fp_namespace.id
+  where fp_namespace.owner = fp_owner.name
+)
+""",
+}
+
+_QUARANTINED = "select count(*) from fp_quarantine"
+
+_MOST_NAMED = 10
+
+
+def audit(door: Door) -> list[ProbeStep]:
+    """Return one step for each kind of thing that may be wrong with the rows."""
+    return [
+        attempt("foreign keys", lambda: _foreign_keys(door)),
+        attempt("counters", lambda: _counters(door)),
+        attempt("quarantined rows", lambda: _quarantined(door)),
+    ]
+
+
+def _foreign_keys(door: Door) -> tuple[str, bool]:
+    wrong = door.read("pragma foreign_key_check")
+    if wrong:
+        named = ", ".join(f"{table} {row}" for table, row, *_ in wrong[:_MOST_NAMED])
+        raise FencepostError(f"{len(wrong)} rows refer to rows that do not exist: {named}")
+    return "every reference leads to a row", False
+
+
+def _counters(door: Door) -> tuple[str, bool]:
+    wrong = [f"{kind} {name}" for kind, sql in _RECOUNTS.items() for (name,) in door.read(sql)]
+    if wrong:
+        raise FencepostError(f"wrong counters: {', '.join(wrong[:_MOST_NAMED])}")
+    return "the counters match the rows", False
+
+
+def _quarantined(door: Door) -> tuple[str, bool]:
+    ((rows,),) = door.read(_QUARANTINED)
+    if rows:
+        raise FencepostError(f"{rows} damaged rows were set aside; look at fp_quarantine")
+    return "none", False

@@ -1,0 +1,48 @@
+"""A copy of a live store: one file, whole, with every lease in it ended.
+
+The copy is made under a name of its own and gets DEST's only when it is complete and on
+disk, so a backup that is killed leaves no half of one there.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ...errors import StoreOpenFailed
+from ..file import paths
+from ..session import wal_owner
+from ..session.copying import private_copy
+from ..session.session import Door
+from . import lineage
+
+
+def backup(door: Door, dest: str) -> str:
+    """Copy the store to `dest`, where nothing may be yet; return its full path.
+
+    Raises:
+        InvalidInput, StoreOpenFailed: Nothing can be put there; what is there is untouched.
+        StoreFull, StoreFailed: It could not be written; nothing is left at `dest`.
+        StoreCorrupt: The copy fails its check; nothing is left at `dest`.
+    """
+    real = paths.locate(dest, follow=False)
+    for name in (real, *(real + suffix for suffix in (*paths.SIDECARS, "-journal"))):
+        if os.path.lexists(name):
+            raise StoreOpenFailed(
+                f"{name} exists; a backup never overwrites", operation="backup", path=real
+            )
+    with private_copy(door.copy_to, real, "backup", checksums=door.has_checksums) as (
+        name,
+        connection,
+    ):
+        lineage.begin_anew(connection, real, operation="backup", store_id=wal_owner.new_id())
+        connection.close()
+        paths.sync(name)
+        try:
+            os.link(name, real)
+        except FileExistsError as error:
+            raise StoreOpenFailed(
+                f"{real} exists; a backup never overwrites", operation="backup", path=real
+            ) from error
+        os.unlink(name)
+    paths.sync_folder(real)
+    return real

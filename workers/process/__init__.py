@@ -1,0 +1,1 @@
+"""Processes of a pool: forked, named, watched and replaced."""

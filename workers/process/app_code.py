@@ -1,0 +1,144 @@
+"""The code that processes run: what was loaded last, and at a reload the next on trial."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from ...log.log import log
+from ...store.errors import InvalidInput
+from .app_process import Preload, Wanted
+from .forkserver import MAX_FAILURES, Template
+
+_AGAIN_SECONDS = 1.0
+_HOPELESS_AGAIN_SECONDS = 10.0
+
+
+class Code:
+    """Keeps the app loaded, for as many processes as are wanted of it.
+
+    The next loading takes the place of the current one when it is `accept`ed.
+
+    Attributes:
+        failures: How many loadings in a row have failed while there was none to go on with.
+    """
+
+    def __init__(self, template: Template, wanted: Wanted) -> None:
+        self.failures = 0
+        self._template = template
+        self._wanted = wanted
+        self._current: Preload | None = None
+        self._next: Preload | None = None
+        self._wants_next = False
+        self._start_at = 0.0
+        self._began = False
+
+    @property
+    def is_up(self) -> bool:
+        """A process can be had."""
+        return self._source is not None
+
+    @property
+    def on_trial(self) -> bool:
+        """The next is loaded, and not accepted yet."""
+        return self._next is not None and self._next.is_up
+
+    @property
+    def handlers(self) -> list[str]:
+        """The names of the handlers that new processes have."""
+        return [] if self._source is None else self._source.handlers
+
+    @property
+    def lines(self) -> dict[socket.socket, Preload]:
+        """What there is to listen to."""
+        return {each.line: each for each in self._all if each.line is not None}
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes."""
+        return [each.pid for each in self._all if each.line is not None]
+
+    def fork(self, fds: list[int]) -> int:
+        """Return the pid of a new child of this process, to which the descriptors were given.
+
+        Raises:
+            OSError: There is none.
+        """
+        assert self._source is not None
+        return self._source.fork(fds)
+
+    def reload(self) -> None:
+        """Load the app anew; one that is being loaded is too old."""
+        if self._next is not None:
+            self._next.end()
+        self._next, self._wants_next, self._start_at = None, True, 0.0
+
+    def keep_up(self) -> None:
+        """Begin to load what is missing."""
+        for each in self._all:
+            each.enforce_time()
+        if not self._template.is_up:
+            return
+        if self._current is not None and self._current.state == "failed":
+            self._lose(self._current)
+        self._began |= self.is_up
+        if self._current is None and not self.on_trial and time.monotonic() >= self._start_at:
+            self._current = self._begin()
+        if self._wants_next and time.monotonic() >= self._start_at:
+            self._next = self._begin()
+            self._wants_next = self._next is None
+
+    def verdict(self) -> str | None:
+        """Return why the next could not be loaded, once; None when it was, or may yet be."""
+        if self._next is None or self._next.state != "failed":
+            return None
+        why, self._next = self._next.why, None
+        return why
+
+    def accept(self) -> None:
+        """Go on with the next."""
+        if self._next is not None:
+            if self._current is not None:
+                self._current.end()
+            self._current, self._next = self._next, None
+
+    def go_back(self) -> None:
+        """Go on with what there was before the next."""
+        if self._next is not None:
+            self._next.end()
+            self._next = None
+
+    def end(self) -> None:
+        """End all; what was forked goes on."""
+        for each in self._all:
+            each.end()
+
+    @property
+    def _all(self) -> list[Preload]:
+        return [each for each in (self._current, self._next) if each is not None]
+
+    @property
+    def _source(self) -> Preload | None:
+        if self.on_trial:
+            return self._next
+        current = self._current
+        return current if current is not None and current.is_up else None
+
+    def _begin(self) -> Preload | None:
+        self._start_at = time.monotonic() + _AGAIN_SECONDS
+        try:
+            return Preload(self._template, self._wanted)
+        except OSError as error:
+            log.warning("the app is not loaded", error=str(error))
+            return None
+
+    def _lose(self, lost: Preload) -> None:
+        self._current = None
+        if lost.too_big and not self._began:
+            raise InvalidInput(f"max-memory is too small: {lost.why}")
+        self.failures = 0 if lost.handlers else self.failures + 1
+        hopeless = self.failures >= MAX_FAILURES
+        if self.failures <= MAX_FAILURES:
+            log.error("the app is not loaded", error=lost.why)
+        pause = _HOPELESS_AGAIN_SECONDS if hopeless else _AGAIN_SECONDS
+        self._start_at = time.monotonic() + (0.0 if lost.handlers else pause)

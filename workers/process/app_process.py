@@ -1,0 +1,298 @@
+"""The app, loaded once: a process that has imported it, for workers to be forked from.
+
+What it has imported is what they run until the next reload, whatever becomes of the files.
+An app that starts threads or opens connections while it is imported cannot be shared by
+fork, so then each process imports it for itself, from the sources as they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import gc
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...app import module_sources
+from ...app.handler import Application
+from ...linux.memfd import nameless
+from ...linux.memory import resident_bytes
+from ...linux.parentage import die_with_parent
+from ...log.log import configure, log
+from . import entry_point, fork_requests
+from .forkserver import FORKS, Template
+
+Load = Callable[[], Any]
+
+_ANSWER_SECONDS = 15.0
+_MOST_WHY = 1000
+# Other descriptors of the app's would be shared by all workers.
+_HARMLESS = {"/dev/null", "/dev/random", "/dev/urandom"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the app is to be.
+
+    Attributes:
+        load: Called to get it.
+        main: `load` may need what the program's own main module defines.
+        store: Where its store has to be.
+        queues: What it has to have handlers for; None when all that it has will do.
+        seconds: What loading may take.
+        most_memory: Bytes that it must not have when it is loaded; None for no bound.
+    """
+
+    load: Load
+    main: bool
+    store: str
+    queues: Sequence[str] | None
+    seconds: float
+    most_memory: int | None = None
+
+
+class Preload:
+    """The supervisor's end of one loading.
+
+    Attributes:
+        line: Readable when there is something to hear; None when the process is gone.
+        pid: The process; it means nothing when that is gone.
+        state: "loading", "up" (it forks), "apart" (each process loads for itself), "failed".
+        why: In words, when it is apart or has failed.
+        handlers: The names of the app's, once it is loaded.
+        too_big: It has failed because it has more memory than a worker may have.
+    """
+
+    def __init__(self, template: Template, wanted: Wanted) -> None:
+        """Begin to load.
+
+        Raises:
+            OSError: There is no process.
+        """
+        self.line: socket.socket | None = None
+        self.pid = 0
+        self.state = "loading"
+        self.why = ""
+        self.handlers: list[str] = []
+        self.too_big = False
+        self._sources: int | None = None
+        self._most_memory = wanted.most_memory
+        self._template = template
+        self._give_up_at = time.monotonic() + wanted.seconds
+        self._seconds = wanted.seconds
+        if not FORKS:
+            self.state, self.why = "apart", "no process can be forked here"
+            return
+        ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            asked = entry_point.describe("fencepost-app", serve, (wanted,), main=wanted.main)
+            with far_end, nameless(asked) as description:
+                self.pid = template.fork([description, far_end.fileno()], fork_requests.PRELOAD)
+        except BaseException:
+            ours.close()
+            raise
+        ours.setblocking(False)
+        self.line = ours
+
+    @property
+    def is_up(self) -> bool:
+        """A process can be had of it."""
+        return self.state == "up" or (self.state == "apart" and self._template.is_up)
+
+    def hear(self) -> None:
+        """Take in how the loading has ended, or that the process is gone."""
+        assert self.line is not None
+        try:
+            heard, fds, _, _ = socket.recv_fds(self.line, 65_536, 1)
+            said = json.loads(heard or b"{}")
+        except OSError:
+            said, fds = {}, []
+        self._sources = fds[0] if fds else None
+        if not said:
+            loading = self.state == "loading"
+            self._end("failed", "it ended the process" if loading else "its process was killed")
+            return
+        size = resident_bytes(self.pid)
+        if said["state"] != "failed" and size and size > (self._most_memory or size):
+            self.too_big = True
+            self._end("failed", f"a worker has {size >> 20} MiB before its first message")
+            return
+        self.handlers = said["handlers"]
+        if said["state"] == "up":
+            self.state = "up"
+            self.line.settimeout(_ANSWER_SECONDS)
+        else:
+            self._end(said["state"], said["why"])
+            if self.state == "apart":
+                log.warning("each process imports the app for itself", why=self.why)
+
+    def enforce_time(self) -> None:
+        """Give up what hangs."""
+        if self.state == "loading" and time.monotonic() >= self._give_up_at:
+            self._end("failed", f"not loaded after {self._seconds:g} s")
+
+    def fork(self, fds: list[int]) -> int:
+        """Return the pid of a new child of this process, to which the descriptors were given.
+
+        Raises:
+            OSError: There is none.
+        """
+        if self._sources is not None:
+            return self._template.fork([self._sources, *fds], fork_requests.APART)
+        if self.state == "apart":
+            return self._template.fork(fds)
+        assert self.line is not None
+        try:
+            return fork_requests.ask(self.line, fds)
+        except ConnectionError:
+            self._end("failed", "its process does not answer")
+            raise
+
+    def end(self) -> None:
+        """End the process; what was forked from it goes on."""
+        self._end("failed", "")
+        if self._sources is not None:
+            os.close(self._sources)
+            self._sources = None
+
+    def _end(self, state: str, why: str) -> None:
+        self.state, self.why = state, why
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
+
+_loaded: tuple[Load, Application] | None = None
+
+
+def app_of(load: Load) -> Application:
+    """Return the app: as this process was forked with it, or loaded now."""
+    if _loaded is not None and _loaded[0] == load:
+        return _loaded[1]
+    app: Application = load()
+    return app
+
+
+def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
+    """Load the app, say how that went, and fork processes that have it."""
+    global _loaded
+    configure()
+    before = _descriptors()
+    handlers: list[str] = []
+    try:
+        app = wanted.load()
+        _check(app, wanted)
+        handlers = list(app.handlers)
+        obstacle = _obstacle(before)
+        state, why = ("up", "") if obstacle is None else ("apart", obstacle)
+        _loaded = (wanted.load, app)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the old code goes on
+        state, why = "failed", str(error) or type(error).__name__
+    # What is still in a buffer would be written by each process once more.
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    gc.collect()
+    gc.freeze()
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+    said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
+    if state == "apart":
+        with nameless(module_sources.taken()) as kept:
+            socket.send_fds(line, [said], [kept])
+    else:
+        line.send(said)
+    if state == "up":
+        fork_requests.serve(line, lambda _, fds: entry_point.be_born(parent, fds, prepared=True))
+
+
+def begin(parent: int, fds: list[int]) -> None:
+    """Be the process that loads the app, and later one of its children."""
+    die_with_parent(parent)
+    description, number = fds
+    entry_point.calm()
+    with socket.socket(fileno=number) as line:
+        try:
+            entry, arguments = entry_point.understand(description)
+        except BaseException as error:  # noqa: BLE001 - of the program's main module
+            why = str(error)[:_MOST_WHY] or type(error).__name__
+            line.send(json.dumps({"state": "failed", "why": why, "handlers": []}).encode())
+        else:
+            entry(parent, *arguments, line)
+
+
+def _check(app: Any, wanted: Wanted) -> None:
+    """Refuse an app that this pool cannot run."""
+    from ...store.errors import InvalidInput
+
+    if not hasattr(app, "handlers") or not hasattr(app, "store"):
+        raise InvalidInput(f"a {type(app).__name__} is not a fencepost.App")
+    app.check()
+    if app.store != wanted.store:
+        raise InvalidInput(
+            f"the app's store is {app.store} now, and was {wanted.store}: restart to change it"
+        )
+    if unknown := [name for name in wanted.queues or () if name not in app.handlers]:
+        raise InvalidInput(f"no handler for {', '.join(unknown)}")
+
+
+def _obstacle(before: dict[int, str]) -> str | None:
+    """Return why what was loaded cannot be shared by fork; None when it can."""
+    tasks = os.listdir("/proc/self/task")
+    if len(tasks) > 1:
+        names = [each.name for each in threading.enumerate()[1:]]
+        return f"it starts threads while it is imported ({', '.join(names) or 'in C'})"
+    with contextlib.suppress(OSError), open(f"/proc/self/task/{tasks[0]}/children") as file:
+        if file.read().split():
+            return "it starts processes while it is imported"
+    for fd, what in _descriptors().items():
+        if before.get(fd) != what and not _harmless(fd, what):
+            return f"it opens files or connections while it is imported ({what})"
+    return None
+
+
+def _descriptors() -> dict[int, str]:
+    """Return what is open, and what it stands for."""
+    found = {}
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # that of the listing itself
+            found[int(fd)] = os.readlink(f"/proc/self/fd/{fd}")
+    return found
+
+
+def _harmless(fd: int, what: str) -> bool:
+    """True when processes that share a descriptor are not in each other's way."""
+    flags, kind = fcntl.fcntl(fd, fcntl.F_GETFL), os.fstat(fd).st_mode
+    # A log: each line goes to its end.
+    appended = stat.S_ISREG(kind) and bool(flags & os.O_APPEND) and bool(flags & os.O_WRONLY)
+    return appended or what in _HARMLESS
+
+
+def _apart(parent: int, fds: list[int]) -> None:
+    """Be a process that imports the app from the sources of the first descriptor."""
+    module_sources.keep(fds[0])
+    entry_point.be_born(parent, fds[1:])
+
+
+# What the template is asked for by this name.
+CALLS: dict[bytes, Callable[[int, list[int]], None]] = {
+    fork_requests.FORK: entry_point.be_born,
+    fork_requests.PRELOAD: begin,
+    fork_requests.APART: _apart,
+}
+
+
+def obey(parent: int, what: bytes, fds: list[int]) -> None:
+    """Be what the template's new child was asked to be."""
+    functools.partial(CALLS[what], parent)(fds)

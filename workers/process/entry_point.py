@@ -1,0 +1,131 @@
+"""How a process of the pool comes to life: what it is to run arrives as a pickle."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from multiprocess import process, spawn
+from multiprocess.connection import Connection
+from multiprocess.reduction import ForkingPickler
+
+from ...linux.parentage import die_with_parent
+from ...log import foreign_lines
+from ...log.stdout import forgive
+from . import descendants
+from .shared_page import Page
+
+# What a terminal sends to all of its processes is for the supervisor to answer; and a write
+# to what nobody reads is an error to be raised. None of them is SIG_IGN, which the programs
+# that handlers start would inherit.
+_NOT_FOR_US = (
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+)
+
+
+def describe(
+    name: str, entry: Callable[..., None], arguments: tuple[object, ...], *, main: bool
+) -> bytes:
+    """Return what `be_born` needs to call entry(line, page, parent, *arguments, *descriptors).
+
+    `main`: the arguments may need what the program's own main module defines.
+    """
+    preparation = {**_preparation(), "name": name}
+    if not main:
+        preparation = {
+            key: value for key, value in preparation.items() if not key.startswith("init_main")
+        }
+    # In two: the inner one can be read only when the outer one has been obeyed.
+    call = bytes(ForkingPickler.dumps((entry, arguments)))
+    return bytes(ForkingPickler.dumps((preparation, call)))
+
+
+_prepared: dict[str, Any] = {}
+
+
+def _preparation() -> dict[str, Any]:
+    """Return what this process is like; what it was like while its folder is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        _prepared.update(spawn.get_preparation_data(""))
+        del _prepared["authkey"]  # not to be written anywhere, and nobody listens
+        del _prepared["dir"]  # inherited; it may be gone
+    return _prepared
+
+
+def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
+    """Be the process that the descriptors make it, until it ends.
+
+    They are: a file with the description, the line to the supervisor, the page, where
+    stacks are written at SIGUSR1, and those of the role.
+    """
+    die_with_parent(parent)
+    os.setsid()  # a handler's killpg, or a Ctrl-C, hits this process and its children, or none
+    descendants.mark()
+    description, line, page, stacks, *others = fds
+    faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
+    calm()
+    entry, arguments = understand(description, prepared=prepared)
+    entry(Connection(line), Page(page), parent, *arguments, *others)
+
+
+def calm() -> None:
+    """Leave a terminal's signals to the supervisor, hear the others, and read nothing."""
+    _answer_signals()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _read_nothing()
+    forgive()
+    foreign_lines.install()
+
+
+def understand(
+    description: int, *, prepared: bool = False
+) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    """Return the call that was described, in a process made like the one that described it."""
+    with open(description, "rb") as file:
+        preparation, call = ForkingPickler.loads(file.read())
+    # As in multiprocess: a main module that starts processes while it is imported is refused.
+    current: Any = process.current_process()
+    current._inheriting = True
+    try:
+        if prepared:
+            preparation = {"name": preparation["name"]}
+        spawn.prepare(preparation)
+        entry, arguments = ForkingPickler.loads(call)
+    finally:
+        del current._inheriting
+    return entry, arguments
+
+
+_answered: list[bool] = []
+
+
+def _answer_signals() -> None:
+    """Ignore what is not for this process, and nothing else, whoever has started the pool."""
+    if not _answered:  # what an app ignores later is its own affair
+        for number in signal.valid_signals():
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+        _answered.append(True)
+    for number in _NOT_FOR_US:
+        signal.signal(number, lambda *_: None)
+        signal.siginterrupt(number, False)
+
+
+def _read_nothing() -> None:
+    """Have stdin end at once, here and in the programs that handlers start."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if nothing != 0:
+        os.close(nothing)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - until the process ends

@@ -1,0 +1,159 @@
+"""The template: a process that has imported everything and opened nothing.
+
+Starting Python takes a third of a second of a core, forking this a hundredth of that. It
+has one thread and no store, so there is nothing that a fork could tear or share.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+
+from ...linux.parentage import die_with_parent
+from ...log.log import log
+from . import fork_requests
+
+_IMPORTS = ("fencepost", "fencepost.store.sqlite.engine", "fencepost.workers.worker.main")
+_CALLS = "fencepost.workers.process.app_process"  # it imports this module
+# Elsewhere nobody adopts orphans; there each process is started anew.
+FORKS = sys.platform == "linux"
+_ANSWER_SECONDS = 5.0
+_START_SECONDS = 60.0
+_AGAIN_SECONDS = 1.0
+_HOPELESS_AGAIN_SECONDS = 10.0
+MAX_FAILURES = 5
+
+
+class Template:
+    """The supervisor's end of it.
+
+    Attributes:
+        line: Readable when the template has come up, or is gone; None when there is none.
+        pid: The process; it means nothing when there is none.
+        failures: How many in a row have not come up.
+    """
+
+    def __init__(self) -> None:
+        self.line: socket.socket | None = None
+        self.pid = 0
+        self.failures = 0
+        self._up = False
+        self._start_at = 0.0
+        self._give_up_at = 0.0
+
+    @property
+    def is_up(self) -> bool:
+        """It can fork."""
+        return self._up or not FORKS
+
+    def keep_up(self) -> None:
+        """Begin one when there is none: at most one a second, and fewer of what never comes up."""
+        if not FORKS:
+            return
+        if self.line is not None and not self._up and time.monotonic() >= self._give_up_at:
+            self.end()
+        if self.line is None and time.monotonic() >= self._start_at:
+            hopeless = self.failures >= MAX_FAILURES
+            pause = _HOPELESS_AGAIN_SECONDS if hopeless else _AGAIN_SECONDS
+            self._start_at = time.monotonic() + pause
+            try:
+                self._start()
+            except OSError as error:
+                log.warning("no template of processes", error=str(error))
+                self._count_failure()
+
+    def hear(self) -> None:
+        """Take in that it has come up, or that it is gone: it says nothing else unasked."""
+        assert self.line is not None
+        try:
+            self._up = self.line.recv(16) == b"up"
+        except OSError:
+            self._up = False
+        if self._up:
+            self.failures = 0
+            self.line.settimeout(_ANSWER_SECONDS)
+        else:
+            self.end()
+
+    def fork(self, fds: list[int], what: bytes = fork_requests.FORK) -> int:
+        """Return the pid of a new child of this process, to which the descriptors were given.
+
+        Raises:
+            OSError: There is none: the kernel refuses, or the template has died.
+        """
+        if not FORKS:
+            return spawn("workers.process.entry_point", "be_born", fds)
+        assert self.line is not None
+        try:
+            return fork_requests.ask(self.line, fds, what)
+        except ConnectionError:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """End the template; what it has forked goes on."""
+        if self.line is not None:
+            self.line.close()
+            if not self._up:
+                self._count_failure()
+            self.line, self._up = None, False
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
+    def _count_failure(self) -> None:
+        self.failures += 1
+        if self.failures == MAX_FAILURES:
+            log.error("the process that workers are forked from does not start")
+
+    def _start(self) -> None:
+        ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with far_end:
+                self.pid = spawn("workers.process.forkserver", "serve", [far_end.fileno()])
+        except BaseException:
+            ours.close()
+            raise
+        ours.setblocking(False)
+        self.line = ours
+        self._give_up_at = time.monotonic() + _START_SECONDS
+
+
+def spawn(module: str, function: str, fds: list[int]) -> int:
+    """Start an interpreter that calls a function with our pid and these descriptors.
+
+    All signals are blocked in it: a Ctrl-C must not end it with a traceback while it starts.
+    """
+    numbers: list[int] = []
+    try:
+        for fd in fds:
+            numbers.append(os.dup(fd))
+            os.set_inheritable(numbers[-1], True)
+        code = f"from fencepost.{module} import {function}; {function}({os.getpid()}, {numbers})"
+        return os.posix_spawn(
+            sys.executable,
+            # Not with the working folder: what lies there is no part of the standard library.
+            [sys.executable, "-P", "-c", code],
+            os.environ,
+            setsigmask=signal.valid_signals(),
+        )
+    finally:
+        for number in numbers:
+            os.close(number)
+
+
+def serve(parent: int, fds: list[int]) -> None:
+    """Be the template until the supervisor is gone."""
+    die_with_parent(parent)
+    for name in (*_IMPORTS, _CALLS):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # so that a child's collector does not copy what it inherits
+    line = socket.socket(fileno=fds[0])
+    line.send(b"up")
+    fork_requests.serve(line, functools.partial(importlib.import_module(_CALLS).obey, parent))

@@ -1,0 +1,226 @@
+"""One process of the pool, from its start to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from multiprocess.connection import Connection
+
+from ...linux.memfd import nameless
+from ...log.log import log
+from .app_code import Code
+from .entry_point import describe
+from .shared_page import Page, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A kind of process.
+
+    Attributes:
+        entry: Called in the child as entry(line, page, parent's pid, *arguments, *fds). It
+            sends b"ready <worker id>" (0 when it is no worker) once it is up, b"waiting"
+            while it is kept from that, b"recycle <why>" when it wants a successor, and
+            b"damaged <what>" when it ends because its store is.
+        fds: Descriptors that it is given.
+        main: The arguments may need what the program's own main module defines.
+    """
+
+    name: str
+    entry: Callable[..., None]
+    arguments: tuple[object, ...] = ()
+    fds: tuple[int, ...] = ()
+    main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a process ended.
+
+    Attributes:
+        why: In words, with the most memory that it ever had.
+        signal: The number of the signal that killed it, 0 for none.
+        code: What it exited with, 0 when it was killed.
+        own_doing: It crashed, gave up or was killed for what it did. A SIGKILL that is not
+            the supervisor's is not: that may be anybody's.
+        work: What it was at.
+    """
+
+    why: str
+    signal: int
+    code: int
+    own_doing: bool
+    work: Work
+
+
+_CRASHES = {
+    signal.SIGSEGV,
+    signal.SIGBUS,
+    signal.SIGABRT,
+    signal.SIGILL,
+    signal.SIGFPE,
+    signal.SIGSYS,
+    signal.SIGTRAP,
+}
+
+
+class Incarnation:
+    """A process that was started for a role.
+
+    Attributes:
+        worker: Its id in the store, None before it is ready and 0 for no worker.
+        waiting: It has said that it cannot reach the store.
+        outdated: A successor is wanted.
+        leaving: It has been told to end.
+        over_at: time.monotonic() when it had nothing left to do; None before.
+        killed_for: Why the supervisor killed it; empty when it did not.
+        overdue: The delivery that it was killed for, 0 for none.
+        damage: What it has said of a damaged store, on which it ended.
+        asleep_at: time.monotonic() when it was last seen stopped, or has slept with its
+            supervisor until then.
+    """
+
+    def __init__(self, role: Role, code: Code) -> None:
+        """Start it.
+
+        Raises:
+            OSError: There is no process.
+        """
+        self.role = role
+        self.started = time.monotonic()
+        self.worker: int | None = None
+        self.waiting = False
+        self.outdated = False
+        self.leaving = False
+        self.over_at: float | None = None
+        self.killed_for = ""
+        self.overdue = 0
+        self.asleep_at = -math.inf
+        self.damage = ""
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as theirs:
+            self.page = Page()
+            undo.callback(self.page.close)
+            ours, far_end = socket.socketpair()
+            theirs.enter_context(far_end)
+            self.line: Connection | None = Connection(ours.detach())
+            undo.callback(self.line.close)
+            self.stacks, stacks = os.pipe()
+            undo.callback(os.close, self.stacks)
+            theirs.callback(os.close, stacks)
+            os.set_blocking(self.stacks, False)
+            name = f"fencepost-{role.name}"
+            description = theirs.enter_context(
+                nameless(describe(name, role.entry, role.arguments, main=role.main))
+            )
+            self.pid = code.fork([description, far_end.fileno(), self.page.fd, stacks, *role.fds])
+            undo.pop_all()
+
+    @property
+    def ready(self) -> bool:
+        """It has said that it is up."""
+        return self.worker is not None
+
+    def hear(self) -> None:
+        """Take in what the process has said, or that it will say no more."""
+        assert self.line is not None
+        try:
+            word, _, rest = self.line.recv_bytes().decode().partition(" ")
+        except (EOFError, OSError):
+            self.line.close()
+            self.line = None
+            return
+        if word == "ready":
+            self.worker, self.waiting = int(rest), False
+        elif word == "waiting":
+            self.waiting = True
+        elif word == "ended":
+            self.over_at = time.monotonic()
+        elif word == "damaged":
+            self.damage = rest
+        elif word == "recycle":
+            log.info("recycling", pid=self.pid, why=rest)
+            self.outdated = True
+
+    def send(self, word: bytes) -> None:
+        """Say something to the process; one that has hung up does not hear it."""
+        if self.line is not None:
+            with contextlib.suppress(OSError):
+                self.line.send_bytes(word)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal. It is not waited for yet, so its pid is nobody else's."""
+        os.kill(self.pid, number)
+
+    def leave(self) -> None:
+        """Tell it to finish what it has begun, and end; twice, as a handler may ignore signals."""
+        self.leaving = True
+        self.send(b"leave")
+        self.signal(signal.SIGTERM)
+
+    def kill(self, why: str) -> None:
+        """End it now."""
+        if not self.killed_for:
+            self.killed_for = why
+            self.signal(signal.SIGKILL)
+
+    def is_stopped(self) -> bool:
+        """True while SIGSTOP or a debugger keeps it from running."""
+        try:
+            with open(f"/proc/{self.pid}/stat") as file:
+                stopped = file.read().rpartition(")")[2].split()[0] in "Tt"
+        except (OSError, IndexError):
+            return False
+        if stopped:
+            self.asleep_at = time.monotonic()
+        return stopped
+
+    def ended(self) -> End | None:
+        """Return how it ended, having cleared it away; None while it runs."""
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        if not pid:
+            return None
+        while self.line is not None and self.line.poll():  # what it said last counts
+            self.hear()
+        code = os.waitstatus_to_exitcode(status)
+        ended = f"was killed by {_name(-code)}" if code < 0 else f"exited with {code}"
+        because = f": {self.killed_for}" if self.killed_for else ""
+        # In bytes on macOS: getrusage(2).
+        most = usage.ru_maxrss // (1024 if sys.platform == "linux" else 1024 * 1024)
+        work = self.page.work or Work()
+        self._close()
+        return End(
+            f"{self.role.name} process {self.pid} {ended}{because} (at most {most} MiB of memory)",
+            signal=max(0, -code),
+            code=max(0, code),
+            own_doing=code > 0 or -code in _CRASHES or bool(self.killed_for),
+            work=work,
+        )
+
+    def read_stacks(self) -> str:
+        """Return what has come of the stacks that were asked for."""
+        try:
+            return os.read(self.stacks, 65_536).decode(errors="replace")
+        except BlockingIOError:
+            return ""
+
+    def _close(self) -> None:
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+        os.close(self.stacks)
+        self.page.close()
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # most real-time signals have no name

@@ -1,0 +1,80 @@
+"""A reload: new code on trial beside the old, until its processes are up or do not come up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...linux.sd_notify import Notifier
+from ...log.log import log
+from .app_code import Code
+from .role_group import Crew
+
+
+class Reload:
+    """Brings all processes of a pool to the app as its files are now, or leaves them as they are.
+
+    Args:
+        took_over: Called when the new code has taken the old one's place.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        crews: Sequence[Crew],
+        notifier: Notifier,
+        took_over: Callable[[], None],
+    ) -> None:
+        self._code = code
+        self._crews = crews
+        self._notifier = notifier
+        self._took_over = took_over
+        self._trying = False
+        self._again = False
+
+    def begin(self) -> None:
+        """Load the app anew; what runs goes on until that has come up."""
+        if self._code.on_trial:
+            self._again = True
+            return
+        log.info("reloading")
+        self._notifier.reloading()
+        self._code.reload()
+
+    def step(self) -> None:
+        """Replace each process once the new code is loaded; keep the old when that fails."""
+        self._code.keep_up()
+        if (why := self._code.verdict()) is not None:
+            self._go_back()
+            self._end(why)
+        elif self._code.on_trial and not self._trying:
+            self._trying = True
+            for crew in self._crews:
+                crew.reload()
+        elif self._trying and any(crew.gave_up for crew in self._crews):
+            self._code.go_back()
+            self._go_back()
+            self._end("the new processes do not start")
+        elif self._trying and self._is_complete:
+            self._code.accept()
+            self._took_over()
+            self._end()
+
+    def _go_back(self) -> None:
+        if self._trying:
+            for crew in self._crews:
+                crew.go_back()
+
+    @property
+    def _is_complete(self) -> bool:
+        return all(crew.settled and not crew.renews for crew in self._crews)
+
+    def _end(self, failure: str | None = None) -> None:
+        self._trying = False
+        if failure is None:
+            log.info("reloaded")
+        else:
+            log.error("not reloaded: the old code stays in use", error=failure)
+        self._notifier.tell("READY=1")
+        if self._again:
+            self._again = False
+            self.begin()

@@ -1,0 +1,186 @@
+"""The processes of one role: as many as are wanted, and the newest code in all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from ...log.log import log
+from .app_code import Code
+from .process import End, Incarnation, Role
+
+_FIRST_DELAY_SECONDS = 0.1
+_MAX_DELAY_SECONDS = 1.0
+# Between tries while others of the crew do their work.
+_HOPELESS_DELAY_SECONDS = 10.0
+# While other crews do theirs.
+_MAX_HOPELESS_DELAY_SECONDS = 60.0
+_MAX_FALSE_STARTS = 5
+_HEALTHY_SECONDS = 1.0
+# For worker_stopping, closing the store, and threads that are about to end.
+_LINGER_SECONDS = 5.0
+
+
+class Crew:
+    """Keeps as many processes of a role as are wanted.
+
+    One that is outdated is told to leave only when its successor is ready, one after
+    the other. One that is too many is told to leave at once; it ends what it has begun.
+
+    Attributes:
+        size: How many are wanted.
+        failed: There is none, and five in a row could not be started. One that is not vital
+            is tried on, less and less often.
+        gave_up: Processes of the code that is on trial do not start.
+        start_at: time.monotonic() from which the next may be started.
+    """
+
+    def __init__(
+        self, role: Role, size: int, code: Code, *, start_seconds: float, vital: bool = True
+    ) -> None:
+        self.role = role
+        self.size = size
+        self.failed = False
+        self.gave_up = False
+        self.start_at = 0.0
+        self._members: list[Incarnation] = []
+        self._code = code
+        self._vital = vital
+        self._start_seconds = start_seconds
+        self._false_starts = 0
+        self._false_start_at = 0.0
+        self._early_deaths = 0
+        self._was_up = False
+        self._rounds = 0
+
+    def __iter__(self) -> Iterator[Incarnation]:
+        """All that have not ended yet."""
+        return iter(list(self._members))
+
+    @property
+    def complete(self) -> bool:
+        """As many as are wanted are up."""
+        return sum(each.ready for each in self._staying()) >= self.size
+
+    @property
+    def settled(self) -> bool:
+        """It is complete, or others need not wait until it is."""
+        return self.complete or (not self._vital and self._rounds > 0)
+
+    @property
+    def short(self) -> bool:
+        """One more has to be started."""
+        return len(self._staying()) < self.size + self.renews
+
+    def reload(self) -> None:
+        """Have each process replaced, one after the other."""
+        self.gave_up = False
+        for each in self._members:
+            each.outdated = True
+
+    def go_back(self) -> None:
+        """Go on with the processes and the code from before a reload."""
+        self.gave_up = False
+        self._false_starts, self.start_at = 0, 0.0
+        for each in self._members:
+            each.outdated = False
+
+    def fit(self) -> list[Incarnation]:
+        """Start those that are missing, tell those to leave that are too many; return new ones."""
+        started = []
+        while self.short and time.monotonic() >= self.start_at and self._code.is_up:
+            try:
+                started.append(Incarnation(self.role, self._code))
+            except OSError as error:
+                log.warning("no process", role=self.role.name, error=str(error))
+                self.start_at = time.monotonic() + _MAX_DELAY_SECONDS
+                break
+            self._members.append(started[-1])
+        staying = self._staying()
+        # A successor counts from when it is ready.
+        counted = [each for each in staying if each.ready] if self.renews else staying
+        for each in sorted(staying, key=_dispensable)[: max(0, len(counted) - self.size)]:
+            each.leave()
+        return started
+
+    def enforce_times(self) -> None:
+        """Kill those that do not come up in time, or have nothing left to do and do not end."""
+        now = time.monotonic()
+        for each in self._members:
+            if each.over_at is not None:
+                if each.over_at < now - _LINGER_SECONDS:
+                    each.kill(
+                        f"it did not end: threads are left, or worker_stopping took over {_LINGER_SECONDS:g} s"
+                    )
+            elif each.waiting:
+                each.started = now
+            elif not each.ready and each.started < now - self._start_seconds:
+                each.kill(f"not up after {self._start_seconds:g} s")
+            elif each.ready and self._false_start_at < each.started < now - _HEALTHY_SECONDS:
+                self._false_starts = self._rounds = 0
+
+    def clear(self) -> list[tuple[Incarnation, End]]:
+        """Take those out that have ended, and say how."""
+        gone = []
+        for each in list(self._members):
+            if (end := each.ended()) is not None:
+                self._members.remove(each)
+                gone.append((each, end))
+                self._judge(each, end)
+        return gone
+
+    def _staying(self) -> list[Incarnation]:
+        return [each for each in self._members if not each.leaving]
+
+    @property
+    def renews(self) -> bool:
+        """Some are to be replaced."""
+        return any(each.outdated for each in self._staying())
+
+    def _judge(self, each: Incarnation, end: End) -> None:
+        """Decide from how a process ended when the next may begin, if at all."""
+        if each.leaving:
+            return
+        lived = time.monotonic() - each.started
+        self._early_deaths = self._early_deaths + 1 if lived < _HEALTHY_SECONDS else 0
+        doublings = min(self._early_deaths - 1, 9)  # a float has no room for a thousand
+        delay = min(_MAX_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2**doublings)
+        self.start_at = time.monotonic() + (delay if self._early_deaths > 1 else 0)
+        self._was_up |= each.ready
+        idle, young = not end.work.claims, not each.ready or lived < _HEALTHY_SECONDS
+        # Where none has ever come up a SIGKILL is most likely for the memory that it takes.
+        if (end.own_doing or (end.signal and not self._was_up)) and idle and young:
+            self._count_false_start()
+
+    def _count_false_start(self) -> None:
+        self._false_starts += 1
+        self._false_start_at = time.monotonic()
+        if self._false_starts < _MAX_FALSE_STARTS:
+            return
+        if self._code.on_trial:
+            self.gave_up = True
+        elif any(other.ready for other in self._members):
+            log.error("a process does not start; the others go on", role=self.role.name)
+            self.start_at = time.monotonic() + _HOPELESS_DELAY_SECONDS
+            for other in self._members:
+                other.outdated = False
+        elif self._vital:
+            log.error("giving up: a process does not start", role=self.role.name)
+            self.failed = True
+        else:
+            longest = _MAX_HOPELESS_DELAY_SECONDS
+            delay = min(longest, _MAX_DELAY_SECONDS * 2 ** min(self._rounds, 9))
+            self._rounds += 1
+            self.start_at = time.monotonic() + delay
+            log.error(
+                "a process does not start; it is tried again",
+                role=self.role.name,
+                after_seconds=delay,
+            )
+
+
+def _dispensable(each: Incarnation) -> tuple[bool, bool, bool, float]:
+    """Order processes by who is to leave first: outdated, not up yet, idle, newest."""
+    work = each.page.work
+    busy = work is None or work.claims > 0
+    return not each.outdated, each.ready, busy, -each.started

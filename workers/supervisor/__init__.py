@@ -1,0 +1,1 @@
+"""The supervisor: how many workers there are, their leases and their ends."""

@@ -1,0 +1,131 @@
+"""Giving back at once what the dead had in work."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Collection, Sequence
+from typing import Literal, NamedTuple
+
+from ...log.log import log
+from ...store.engine import Engine
+from ...store.engine.pools import Report
+from ...store.errors import FencepostError
+from ..process.process import End, Incarnation
+from .damage import Damage
+
+_ROUND_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
+_REMEMBERED = 1000
+
+
+class _Ending(NamedTuple):
+    """How a worker ended, as the register is told."""
+
+    why: str
+    kind: Literal["stopped", "killed"]
+    crashed: bool = False
+    overdue: int | None = None
+    last: Report | None = None
+
+
+class Rescue:
+    """Strikes dead workers off the store's register, of this pool and of earlier ones.
+
+    Attributes:
+        due: time.monotonic() from which to look for others' dead.
+    """
+
+    def __init__(self, engine: Engine, pool: int | None, damage: Damage | None = None) -> None:
+        """`pool` is the id of its own, None when that has no workers."""
+        self.due = 0.0
+        self._engine = engine
+        self._pool = pool
+        self._damage = damage or Damage()
+        self._killed: dict[int, None] = {}
+        self._at_once: set[int] = set()
+        # How those ended whose end the store could not be told yet.
+        self._untold: dict[int, _Ending] = {}
+
+    def look(self, known: Collection[int] = ()) -> None:
+        """Take back what workers and pools hold whose process is gone without a trace here.
+
+        `known`: the workers whose end is still to be seen; they may have closed their store.
+        """
+        if time.monotonic() < self.due:
+            return
+        self.due = time.monotonic() + _ROUND_SECONDS
+        try:
+            self._look(known)
+        except FencepostError as error:
+            self._damage.met(error)  # anything else is tried again in five seconds
+
+    def _look(self, known: Collection[int]) -> None:
+        pools = self._engine.pools.pools()
+        # How the worker of another pool ended that pool's supervisor knows best.
+        others = {each.id for each in pools if each.state != "lost"} - {self._pool}
+        workers = self._engine.pools.workers()
+        for gone_before in self._untold.keys() - {each.id for each in workers}:
+            del self._untold[gone_before]
+        for worker in workers:
+            if worker.state == "lost" and worker.pool not in others and worker.id not in known:
+                gone = _Ending(f"worker process {worker.pid} is gone", "killed")
+                ending = self._untold.pop(worker.id, gone)
+                if not self._retire(worker.id, ending):
+                    return
+        for pool in pools:
+            if pool.state == "lost":
+                self._engine.pools.end(pool.id, f"supervisor process {pool.pid} is gone")
+
+    def together(self, ends: Sequence[End]) -> None:
+        """Say which ends were seen at once: nobody knows in which order they came."""
+        self._at_once = {
+            end.work.delivery
+            for end in ends
+            if end.signal == signal.SIGKILL and not end.own_doing  # else it was the supervisor's
+        }
+
+    def take(self, each: Incarnation, end: End, last: Report | None) -> None:
+        """Take back what a process had that has just ended, and report its `last`."""
+        if each.worker:
+            crashed = self._is_to_blame(each, end)
+            kind: Literal["stopped", "killed"] = "killed" if end.signal else "stopped"
+            ending = _Ending(end.why, kind, crashed, each.overdue or None, last)
+            if self._untold:  # the store is asked in `look`: each wait for it holds up the pool
+                self._untold[each.worker] = ending
+            else:
+                self._retire(each.worker, ending)
+        else:
+            log.info("process ended", why=end.why)
+
+    def _is_to_blame(self, each: Incarnation, end: End) -> bool:
+        """True when what it had in work is taken to have ended it.
+
+        A SIGKILL may be the kernel's, for memory that a handler took, or anybody's. One
+        that hits the same delivery again is held against it, unless another was hit between.
+        """
+        if each.killed_for or not end.work.claims:
+            return False
+        if end.signal != signal.SIGKILL:
+            return end.own_doing or not end.signal
+        hit = end.work.delivery
+        again = next(reversed(self._killed), None) == hit and not self._at_once - {hit, 0}
+        known = hit in self._killed
+        self._killed.pop(hit, None)
+        self._killed[hit] = None
+        if len(self._killed) > _REMEMBERED:
+            del self._killed[next(iter(self._killed))]
+        return again or not known
+
+    def _retire(self, worker: int, ending: _Ending) -> bool:
+        """Strike a worker off; False when the store could not be told, which is tried again."""
+        try:
+            left = self._engine.pools.retire(worker, **ending._asdict())
+        except FencepostError as error:
+            if not self._damage.met(error):
+                log.warning("claims not given back yet", worker=worker, error=str(error))
+            self._untold[worker] = ending
+            self.due = time.monotonic() + _AGAIN_SECONDS
+            return False
+        log.info("process ended", why=ending.why, worker=worker, given_back=left)
+        return True

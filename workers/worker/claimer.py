@@ -1,0 +1,267 @@
+"""Where a worker's deliveries come from and go back to: the queues of its handlers."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from ...app.context import Cancelled, Context
+from ...app.failures import describe, leaves, verdict
+from ...app.handler import Handler
+from ...app.outage import Outage
+from ...app.results import storable
+from ...log import delivery_lines
+from ...log.delivery_lines import place
+from ...log.log import log
+from ...store import Claim, Store
+from ...store.engine import Hold
+from ...store.errors import FencepostError, InvalidInput, LeaseLost, LimitExceeded, OutcomeUnknown
+from ...store.rules.jitter import jitter
+from .attempt import Attempt
+from .in_progress import Holdings
+from .interrupter import Watch
+
+# The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
+_POLL_SECONDS = 1.0
+
+
+class Claims:
+    """The claims of one worker.
+
+    A delivery's ack rides in the transaction of the next claim, which begins as soon as
+    its handler has returned: one commit for each message, and no message waits for it.
+
+    Attributes:
+        acks: Those that are done, which the store has not been told.
+        pause: Seconds to wait before the store is asked again; 0 when it answered.
+        asked_ms: The store's clock before the newest claims.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        *,
+        worker: int,
+        lease: float,
+        holdings: Holdings,
+        watch: Watch,
+        tidy: Callable[[Claim], None],
+    ) -> None:
+        """`tidy` is called after each handler."""
+        self._store = store
+        self._handlers = handlers
+        self._worker = worker
+        self._lease_ms = round(lease * 1000)
+        self._holdings = holdings
+        self._watch = watch
+        self._tidy = tidy
+        self._limits = {name: handler.limits for name, handler in handlers.items()}
+        self._outage = Outage()
+        self._unsure = False
+        self._told: set[str] = set()
+        self._endings: deque[tuple[Hold, Callable[[], object]]] = deque()
+        # Of those that are in work, or whose end the store has not been told.
+        self._about: dict[Hold, delivery_lines.Fields] = {}
+        self._handled: dict[Hold, delivery_lines.Fields] = {}
+        self.acks: list[tuple[Hold, str | None]] = []
+        self.pause = 0.0
+        self.asked_ms = 0
+
+    @property
+    def unsettled(self) -> bool:
+        """True while the store has not been told what became of all that has ended."""
+        return bool(self.acks or self._endings)
+
+    def next(self, queues: Sequence[str], limit: int = 1) -> list[Claim]:
+        """Ack what is done and claim at most `limit` more, in one transaction.
+
+        When that fails, nothing is claimed, and the acks are repeated with the next.
+        """
+        if not self._tell():
+            return []
+        self.asked_ms = self._store.engine.now_ms()
+        try:
+            self._disown()
+            leases, refused = self._store.engine.claim(
+                jitter.sample(queues, len(queues)),
+                limit=limit,
+                lease_ms=self._lease_ms,
+                owner=self._worker,
+                limits=self._limits,
+                acks=self.acks,
+            )
+        except FencepostError as error:
+            self._unsure |= isinstance(error, OutcomeUnknown)
+            self.pause = self._outage.met(error)
+            return []
+        self._answered()
+        lost = set(refused)
+        for hold, _ in self.acks:
+            fields = self._handled.pop(hold, None)
+            if hold in lost:
+                self._log_lost(hold)
+            elif fields is not None:
+                log.info("handled", **fields)
+            self._drop(hold, handled=hold not in lost)
+        self.acks = []
+        return [Claim(self._store.engine, leased) for leased in leases]
+
+    def _disown(self) -> None:
+        """Give back what was claimed if a claim whose outcome was unknown was one."""
+        if self._unsure:
+            mine = {*self._holdings.fences, *(hold.fence for hold, _ in self.acks)}
+            self._store.engine.pools.disown(self._worker, mine)
+            self._unsure = False
+
+    def idle(self, queues: Sequence[str]) -> float:
+        """Return how many seconds there will be nothing to claim, unless the bell rings."""
+        engine = self._store.engine
+        try:
+            engine.hush()
+            at = engine.next_at_ms(queues)
+        except FencepostError as error:
+            self.pause = self._outage.met(error)
+            return self.pause
+        self._answered()
+        wait = jitter.uniform(0.75, 1.25) * _POLL_SECONDS
+        return wait if at is None else min(wait, (at - engine.now_ms()) / 1000)
+
+    def begin(
+        self, claim: Claim, interrupt: Callable[[BaseException, Callable[[], bool]], None]
+    ) -> Attempt:
+        """Keep the lease and watch the handler, which is called next."""
+        handler = self._handlers[claim.queue]
+        tenure = self._holdings.keep(claim.hold, self.asked_ms, handler.timeout)
+        context = Context(claim, self._store, tenure, self._watch.interrupts.check)
+        attempt = Attempt(claim, handler, context, tenure, interrupt)
+        self._about[claim.hold] = delivery_lines.about(claim)
+        self._watch.begin(attempt)
+        return attempt
+
+    def give_back(self, claim: Claim) -> None:
+        """Have one that was not begun released before the next claim."""
+        self._endings.append((claim.hold, claim.release))
+
+    def spare(self, attempt: Attempt, error: BaseException | None = None) -> None:
+        """Watch the handler no longer, because it has ended, with an error or without.
+
+        One that has left a transaction open ends this process, and is held to have crashed it:
+        as long as that is open nobody can write, here or elsewhere.
+        """
+        if error is not None:
+            _release(error)
+        self._tidy(attempt.claim)
+        if self._store.engine.in_transaction():
+            gc.collect()
+            if self._store.engine.in_transaction():
+                what = delivery_lines.about(attempt.claim)
+                log.error("the handler has left a transaction open: its worker ends", **what)
+                os._exit(1)
+        self._watch.end(attempt)
+        self._holdings.spare(attempt.claim.hold)
+
+    def returned(self, attempt: Attempt, result: object) -> None:
+        """Have it acked with the next claim."""
+        fields = self._took(attempt) if log.writes("info") else None
+        if attempt.context.completed:
+            self._drop(attempt.claim.hold, handled=True)
+            if fields is not None:
+                log.info("handled", **fields)
+            return
+        if fields is not None:
+            self._handled[attempt.claim.hold] = fields
+        self.acks.append((attempt.claim.hold, self._storable(attempt.claim, result)))
+
+    def _storable(self, claim: Claim, result: object) -> str | None:
+        encoded, wrong = storable(result)
+        if wrong and claim.queue not in self._told:
+            self._told.add(claim.queue)
+            log.warning(wrong, queue=claim.queue, delivery=f"d{claim.id}")
+        return encoded
+
+    def failed(self, attempt: Attempt, error: BaseException) -> None:
+        """Have the store told with the next claim, and before it."""
+        claim = attempt.claim
+        if attempt.context.completed:
+            log.error("failed after its transaction", **self._took(attempt), exc_info=error)
+            self._drop(claim.hold, handled=True)
+        else:
+            self._endings.append((claim.hold, self._ending(attempt, error)))
+
+    def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
+        claim, handler = attempt.claim, attempt.handler
+        # What is not given back would be renewed with what else this worker has in work.
+        cancelled = any(isinstance(each, Cancelled) for each in leaves(error))
+        if cancelled or attempt.tenure.lost:
+            log.warning("handler ended early", **self._took(attempt), error=describe(error))
+            return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
+        found = verdict(handler, error, claim.attempt)
+        fields = self._took(attempt)
+        most = handler.limits.max_attempts
+        if found.retry_after is not None and (most is None or claim.attempt < most):
+            fields["retry_after_seconds"] = round(found.retry_after, 3)
+        if found.expected and found.retry_after is not None:
+            log.info("handler asked for a retry", **fields, error=found.error, at=place(error))
+        elif not found.expected:
+            log.warning("handler failed", **fields, at=place(error), exc_info=error)
+        delivery_lines.places[claim.id] = place(error)
+        if found.retry_after is None:
+            return partial(claim.bury, found.error)
+        return partial(claim.retry, found.retry_after, found.error)
+
+    def _tell(self) -> bool:
+        """Tell the store of those that failed; False while it cannot be told."""
+        while self._endings:
+            hold, end = self._endings[0]
+            try:
+                end()
+            except LeaseLost:
+                self._log_lost(hold)
+            except (InvalidInput, LimitExceeded):
+                raise
+            except FencepostError as error:
+                self.pause = self._outage.met(error)
+                return False
+            self._answered()
+            delivery_lines.places.pop(hold.id, None)
+            self._endings.popleft()
+            self._drop(hold, handled=False)
+        return True
+
+    def _drop(self, hold: Hold, *, handled: bool) -> None:
+        self._about.pop(hold, None)
+        self._holdings.drop(handled=handled)
+
+    def _log_lost(self, hold: Hold) -> None:
+        about = self._about.get(hold, {"delivery": f"d{hold.id}"})
+        log.warning("lease lost: the outcome is dropped", **about, fence=hold.fence)
+
+    def _took(self, attempt: Attempt) -> delivery_lines.Fields:
+        """Return what a line says of an attempt that has ended."""
+        received_at = attempt.claim.message.received_at
+        return {
+            **delivery_lines.about(attempt.claim),
+            "duration_ms": round((time.monotonic() - attempt.began) * 1000, 1),
+            "since_received_ms": max(0, self._store.engine.now_ms() - round(received_at * 1000)),
+        }
+
+    def _answered(self) -> None:
+        self.pause = 0.0
+        self._outage.over()
+
+
+def _release(error: BaseException) -> None:
+    """Let go of what the handler's frames hold: the error may live longer than they should."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        if (each := left.pop()) is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            left += [each.__context__, each.__cause__]

@@ -1,0 +1,136 @@
+"""What a worker has in work, as its supervisor is told, and how long it may believe in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ...store.engine import Engine, Hold
+from ..process.shared_page import Page, Work
+
+
+class Tenure:
+    """What a worker may believe of a lease that its supervisor renews.
+
+    The belief ends by the store's clock, counted from before the store was asked, so it
+    ends before the lease does, also while the machine is suspended. It belongs to one
+    process: a forked child has none.
+
+    Attributes:
+        refused: The lease is known to be lost.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        page: Page,
+        *,
+        answered_ms: int,
+        ends_ms: int,
+        on_extended: Callable[[int], None],
+    ) -> None:
+        self._engine = engine
+        self._page = page
+        self._on_extended = on_extended
+        self._pid = os.getpid()
+        self._answered_ms = answered_ms
+        self._ends_ms = ends_ms
+        self.refused = False
+
+    @property
+    def ends_ms(self) -> int:
+        """When the belief ends, on the store's clock."""
+        if (done := self._page.renewal) and done.since_ms <= self._answered_ms <= done.asked_ms:
+            self._ends_ms = max(self._ends_ms, done.until_ms)
+        return self._ends_ms
+
+    def extend(self, ends_ms: int) -> None:
+        """Believe in the lease until then: the store has been asked, and said so."""
+        self._ends_ms = max(self._ends_ms, ends_ms)
+        self._on_extended(self._ends_ms)
+
+    @property
+    def lost(self) -> bool:
+        """True once the store refused, or the time is up; from then on it stays true."""
+        if self._engine.now_ms() >= self.ends_ms or os.getpid() != self._pid:
+            self.refused = True
+        return self.refused
+
+
+class Holdings:
+    """Tells the supervisor, by the page, what there is to renew and when to kill.
+
+    Attributes:
+        ended: Attempts at deliveries that have come to their end.
+    """
+
+    def __init__(self, engine: Engine, lease: float, page: Page) -> None:
+        self._engine = engine
+        self._lease_ms = round(lease * 1000)
+        self._page = page
+        self._work = Work()
+        self._held: dict[int, tuple[int, int, int]] = {}
+        self.ended = 0
+
+    def keep(self, hold: Hold, asked_ms: int, timeout: float | None = None) -> Tenure:
+        """Have this lease renewed until `spare`.
+
+        Args:
+            asked_ms: The store's clock before it was claimed.
+            timeout: Seconds after which the supervisor kills this process, until `spare`.
+        """
+        now_ms = self._engine.now_ms()
+        ends_ms = asked_ms + self._lease_ms
+        kill_at_ms = 0 if timeout is None else now_ms + round(timeout * 1000)
+        # By the fence: it may hold one again that it has lost, and not be done with either.
+        self._held[hold.fence] = hold.id, ends_ms, kill_at_ms
+        self._tell(newest=hold.id, fence=hold.fence)
+        return Tenure(
+            self._engine,
+            self._page,
+            answered_ms=now_ms,
+            ends_ms=ends_ms,
+            on_extended=partial(self._extend, hold.fence),
+        )
+
+    def _extend(self, fence: int, ends_ms: int) -> None:
+        if fence in self._held:
+            id, _, kill_at_ms = self._held[fence]
+            self._held[fence] = id, ends_ms, kill_at_ms
+            self._tell()
+
+    def spare(self, hold: Hold) -> None:
+        """Say that the handler has returned."""
+        self._held.pop(hold.fence, None)
+        self._tell()
+
+    def drop(self, *, handled: bool) -> None:
+        """Count a delivery that is settled."""
+        self.ended += 1
+        self._tell(handled=self._work.handled + handled)
+
+    @property
+    def fences(self) -> list[int]:
+        """The fences of what is in work."""
+        return list(self._held)
+
+    def say(self, state: str) -> None:
+        """Have the worker's state told to the store; it is busy by itself."""
+        self._tell(state=state)
+
+    def _tell(self, **changed: Any) -> None:
+        held = list(self._held.values())
+        kill_at_ms, kill_for = min(((kill, id) for id, _, kill in held if kill), default=(0, 0))
+        self._work = replace(
+            self._work,
+            claims=len(held),
+            delivery=held[0][0] if held else 0,
+            ends_ms=min((ends for _, ends, _ in held), default=0),
+            kill_at_ms=kill_at_ms,
+            kill_for=kill_for,
+            **changed,
+        )
+        self._page.work = self._work

@@ -1,0 +1,164 @@
+"""Ending a handler of the main thread from outside: a signal's handler raises in it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from ...app.command import parent
+from ...app.context import Cancelled
+from .context_variables import fresh_context
+
+_PARTS = ("store", "workers", "app", "log", "linux")
+_OURS = tuple(f"{__name__.rpartition('.workers.')[0]}.{part}." for part in _PARTS)
+# It waits for a command in place of a handler's own code, and kills it when it is interrupted.
+_COMMAND = parent.__name__
+# Ignored by whoever does not know it, and used for nothing else; Go's scheduler has it too.
+_ALARM = signal.SIGURG
+
+_HALF_WAY = {"__enter__", "__exit__"}
+
+
+@dataclass(slots=True, eq=False)
+class _Due:
+    """What is to be raised in a piece of work, as long as it is wanted."""
+
+    work: int
+    error: BaseException
+    wanted: Callable[[], bool] = lambda: True
+
+
+class Interrupts:
+    """Raises in the main thread, and only while a handler's own code runs there.
+
+    Never in the worker around it, so nothing escapes the handler; and never in the store
+    below it, whose transactions must not be torn: then it is tried again a little later. So
+    it is where the interpreter has swallowed it, as it does in callbacks of its collector.
+    SIGUSR2 cancels what is in work, which is told so once, however often it comes.
+
+    Attributes:
+        cancels: How often that was asked.
+    """
+
+    def __init__(self, later: Callable[[], None]) -> None:
+        """Call `later`, which must be safe in a signal's handler, to have `send` called soon."""
+        self._later = later
+        self._due: deque[_Due] = deque()
+        self._work = 0
+        self._cancelled = 0
+        self._frame: FrameType | None = None
+        self._raised: _Due | None = None
+        self._tell = sys.unraisablehook
+        self.cancels = 0
+
+    def install(self) -> None:
+        """Take SIGUSR2 and SIGURG; in the main thread."""
+        signal.signal(signal.SIGUSR2, self._cancel)
+        signal.signal(_ALARM, lambda _, frame: self._raise_next(frame))
+        self._tell, sys.unraisablehook = sys.unraisablehook, self._swallowed
+
+    def begin(self) -> int:
+        """Return the number of the next piece of work; what was asked of earlier ones is void."""
+        self._work += 1
+        self._due.clear()
+        return self._work
+
+    def ask(
+        self, work: int, error: BaseException, wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Have an error raised in a piece of work, unless by then that has ended.
+
+        Nor when it is no longer `wanted`, which is asked in the main thread or in any other.
+        """
+        self._due.append(_Due(work, error, wanted))
+        self._later()
+
+    @property
+    def pending(self) -> bool:
+        """True while something is still to be raised."""
+        return self._next() is not None
+
+    def send(self) -> None:
+        """Interrupt the main thread.
+
+        One that comes just before a system call does not end it, so it is sent while `pending`.
+        """
+        signal.pthread_kill(threading.main_thread().ident or 0, _ALARM)
+
+    def check(self) -> None:
+        """Raise what is due, if a handler of the main thread asks here."""
+        due = self._next()
+        if due is None or self._frame is None:
+            return
+        if threading.current_thread() is threading.main_thread():
+            self._due.remove(due)
+            try:
+                raise due.error
+            finally:
+                del due  # its traceback has this frame
+
+    def call(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Call a handler, in a context of its own: what runs in there can be interrupted."""
+        context = fresh_context()
+        self._frame = sys._getframe()
+        try:
+            return context.run(function, *arguments)
+        finally:
+            self._frame = self._raised = None
+
+    def _next(self) -> _Due | None:
+        due = (due for due in list(self._due) if due.work == self._work and due.wanted())
+        return next(due, None)
+
+    def _cancel(self, _number: int, frame: FrameType | None) -> None:
+        self.cancels += 1
+        if self._cancelled != self._work:
+            self._cancelled = self._work
+            self._due.append(_Due(self._work, Cancelled("the worker was told to end")))
+        self._later()
+        self._raise_next(frame)
+
+    def _raise_next(self, frame: FrameType | None) -> None:
+        due = self._next()
+        if due is not None and self._may_raise(frame):
+            self._due.remove(due)
+            self._raised = due
+            try:
+                raise due.error
+            finally:
+                del due  # its traceback has this frame
+
+    def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
+        """Raise it again later, in place of what is told of others."""
+        if self._raised is not None and what.exc_value is self._raised.error:
+            self._due.append(self._raised)
+            self._later()
+        else:
+            self._tell(what)
+
+    def _may_raise(self, frame: FrameType | None) -> bool:
+        """True when the innermost code that is not the standard library's is the handler's."""
+        call = self._frame
+        if call is None or frame is None or frame is call:
+            return False
+        if frame.f_code.co_name in _HALF_WAY and _module(frame) == "contextlib":
+            return False
+        ours: bool | None = None
+        while frame is not None and frame is not call:
+            module = _module(frame)
+            if frame.f_code.co_name == "__del__":
+                return False  # the interpreter would print it and go on
+            if ours is None and module.partition(".")[0] not in sys.stdlib_module_names:
+                ours = module.startswith(_OURS) and module != _COMMAND
+            frame = frame.f_back
+        return frame is call and not ours
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))

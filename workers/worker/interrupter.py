@@ -1,0 +1,120 @@
+"""Telling handlers that they must end: a thread that never waits for the store."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from ...app.context import SoftTimeout
+from ...store.engine import Engine
+from ...store.errors import LeaseLost
+from .attempt import Attempt
+from .interrupt import Interrupts
+
+_AGAIN_SECONDS = 0.02
+# While a machine is suspended the store's clock goes on, and what is waited by stands still.
+_LOOK_SECONDS = 1.0
+
+
+class Watch:
+    """Interrupts handlers that are over their soft timeout, or without their lease.
+
+    The lease counts as lost when a sixth of it is left: what is still to be done about the
+    work should be done before another begins with it.
+
+    Attributes:
+        interrupts: Those of the main thread.
+    """
+
+    def __init__(self, engine: Engine, lease: float, on_cancel: Callable[[], None]) -> None:
+        self._engine = engine
+        self._spare_ms = round(lease * 1000) // 6
+        self._look_seconds = min(_LOOK_SECONDS, lease / 12)
+        self._on_cancel = on_cancel
+        self._cancels = 0
+        self._watched: set[Attempt] = set()
+        self._lock = threading.Lock()
+        self._wakes_at = math.inf
+        self._stopped = False
+        # Safe in a signal's handler, as nothing with a lock of Python's is.
+        self._nudges: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self.interrupts = Interrupts(self.look)
+
+    def start(self) -> None:
+        """Begin to watch; in the main thread."""
+        self.interrupts.install()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait for the end."""
+        self._stopped = True
+        self.look()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Have a look now; safe in a signal's handler."""
+        self._nudges.put(None)
+
+    def begin(self, attempt: Attempt) -> None:
+        """Watch a handler until `end`."""
+        with self._lock:
+            self._watched.add(attempt)
+            if (at := self._due(attempt)) < self._wakes_at:
+                self._wakes_at = at
+                self.look()
+
+    def end(self, attempt: Attempt) -> None:
+        """Watch it no longer."""
+        with self._lock:
+            self._watched.discard(attempt)
+
+    def _due(self, attempt: Attempt) -> float:
+        """Return when to interrupt it, on time.monotonic()."""
+        if attempt.warned or attempt.context.told:
+            return attempt.soft_at
+        if attempt.tenure.refused:
+            return -math.inf
+        left_ms = attempt.tenure.ends_ms - self._spare_ms - self._engine.now_ms()
+        return min(attempt.soft_at, time.monotonic() + left_ms / 1000)
+
+    def _run(self) -> None:
+        again_at = 0.0
+        while not self._stopped:
+            with self._lock:
+                now = time.monotonic()
+                due = [each for each in self._watched if self._due(each) <= now]
+                for attempt in due:
+                    self._interrupt(attempt, now)
+                self._wakes_at = min(map(self._due, self._watched), default=math.inf)
+            if self._cancels != self.interrupts.cancels:
+                self._cancels = self.interrupts.cancels
+                self._on_cancel()
+            wait = self._wakes_at - time.monotonic()
+            if wait != math.inf:
+                wait = min(wait, self._look_seconds)
+            if self.interrupts.pending:
+                if again_at <= time.monotonic():
+                    self.interrupts.send()
+                    again_at = time.monotonic() + _AGAIN_SECONDS
+                wait = min(wait, again_at - time.monotonic())
+            try:
+                self._nudges.get(timeout=None if wait == math.inf else max(0.0, wait))
+            except queue.Empty:
+                continue
+
+    def _interrupt(self, attempt: Attempt, now: float) -> None:
+        if attempt.soft_at <= now:
+            attempt.soft_at = math.inf
+            limit = attempt.handler.soft_timeout or 0
+            over = SoftTimeout(f"over its soft timeout of {limit:g} s")
+            attempt.interrupt(over, lambda: True)
+            return
+        attempt.tenure.refused = attempt.warned = True
+        what, path = attempt.claim.hold.what, self._engine.path
+        lost = LeaseLost(what, cause="expired", operation="renew", path=path)
+        # What it asks of the store may tell it first: once is enough, while it cleans up.
+        attempt.interrupt(lost, lambda: not attempt.context.told)

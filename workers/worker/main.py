@@ -1,0 +1,106 @@
+"""What a worker process does first and last."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from multiprocess.connection import Connection
+
+from ...app.handler import Application, set_caps
+from ...app.outage import patiently
+from ...log import delivery_lines
+from ...log.log import configure
+from ...store import connect
+from ...store.errors import StoreCorrupt
+from ...store.types.message import DEATHS
+from ..process.app_process import app_of
+from ..process.shared_page import Page
+from .in_progress import Holdings
+from .recycle import Recycle
+from .router import Router
+from .worker import Worker
+
+Load = Callable[[], Application]
+
+
+def work(
+    line: Connection,
+    page: Page,
+    parent: int,
+    load: Load,
+    pool: int,
+    queues: Sequence[str] | None,
+    lease: float,
+    recycle: Recycle,
+) -> None:
+    """Run one worker until SIGTERM: finish what is begun, then return.
+
+    Everything is opened here, so nothing of the store crosses the spawn.
+    """
+    configure()
+    try:
+        _work(line, page, load, pool, queues, lease, recycle)
+    except StoreCorrupt as error:
+        with contextlib.suppress(OSError):
+            line.send_bytes(f"damaged {error}".encode(errors="replace"))
+        raise SystemExit(1) from None  # the supervisor says so for all
+
+
+def _work(
+    line: Connection,
+    page: Page,
+    load: Load,
+    pool: int,
+    queues: Sequence[str] | None,
+    lease: float,
+    recycle: Recycle,
+) -> None:
+    app = app_of(load)
+    signals = _signal_pipe()
+    handlers = {
+        name: handler
+        for name, handler in app.handlers.items()
+        if queues is None or name in (*queues, DEATHS)
+    }
+    # The supervisor has made the store; a worker that finds none must not begin another.
+    open_store = partial(connect, app.store, create=False, **app.store_options)
+    waiting = partial(line.send_bytes, b"waiting")
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(patiently(open_store, waiting))
+        store.engine.on_died(delivery_lines.died)
+        patiently(partial(set_caps, store, handlers.values()), waiting)  # as this code has them
+        id = patiently(partial(store.engine.pools.register, pool), waiting)
+        worker = Worker(
+            store,
+            handlers,
+            id=id,
+            lease=lease,
+            holdings=Holdings(store.engine, lease, page),
+            line=line,
+            signals=signals,
+            recycle=recycle,
+            hooks=app.hooks,
+            router=Router(store, app),
+        )
+        worker.prepare()
+        signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+        line.send_bytes(b"ready %d" % id)
+        worker.run()
+        signal.signal(signal.SIGTERM, lambda *_: None)  # it ends as it should, told once or twice
+
+
+def _signal_pipe() -> int:
+    """Return a descriptor that a signal makes readable, so that no sleep outlasts one.
+
+    An interrupted poll() goes on by itself (PEP 475). SIGTERM before the worker is up
+    just ends the process.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    return reading

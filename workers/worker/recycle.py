@@ -1,0 +1,74 @@
+"""When a worker process asks for a successor: it has done, held or lived enough."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from ...linux.memory import resident_bytes
+from ...log.log import log
+from ...store.rules.jitter import jitter
+
+_LOOK_SECONDS = 0.1
+# Of a pool that began together, not all should end together.
+_EARLIEST = 0.9
+# Of a worker that begins too big, so that it does something before it is replaced.
+_ROOM = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Recycle:
+    """What a worker process may reach before another takes its place; None is no bound.
+
+    Attributes:
+        max_handled: Attempts at deliveries.
+        max_memory: Bytes resident.
+        max_age: Seconds.
+    """
+
+    max_handled: int | None = None
+    max_memory: int | None = None
+    max_age: float | None = None
+
+
+class Age:
+    """How far one process is on its way there; each bound up to 10 % earlier, at random."""
+
+    def __init__(self, recycle: Recycle) -> None:
+        self._max_handled = _jittered(recycle.max_handled)
+        self._max_memory = _jittered(recycle.max_memory)
+        self._max_age = _jittered(recycle.max_age)
+        self._started = time.monotonic()
+        self._spare_the_fresh()
+        self._look_at = self._started
+
+    def why(self, handled: int) -> str | None:
+        """Return why a successor is wanted, None when none is."""
+        if self._max_handled is not None and handled >= self._max_handled:
+            return f"it has handled {handled} deliveries"
+        now = time.monotonic()
+        if self._max_age is not None and now >= self._started + self._max_age:
+            return f"it is {now - self._started:.0f} s old"
+        if self._max_memory is None or now < self._look_at:
+            return None
+        self._look_at = now + _LOOK_SECONDS
+        resident = resident_bytes(os.getpid())
+        if resident is not None and resident >= self._max_memory:
+            return f"it has {resident // 2**20} MiB of memory"
+        return None
+
+    def _spare_the_fresh(self) -> None:
+        """Raise a bound on memory that a worker has reached before its first message."""
+        size = resident_bytes(os.getpid())
+        if self._max_memory is not None and size is not None and size >= self._max_memory:
+            self._max_memory = size * _ROOM
+            log.warning(
+                "max-memory is below the size of a fresh worker: it is replaced later",
+                fresh_mebibytes=size >> 20,
+                bound_mebibytes=int(self._max_memory) >> 20,
+            )
+
+
+def _jittered(bound: float | None) -> float | None:
+    return None if bound is None else bound * jitter.uniform(_EARLIEST, 1)

@@ -1,0 +1,65 @@
+"""Routing again what an operator has asked for: messages that no route had matched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from ...app.handler import Application
+from ...log.log import log
+from ...store import Message, Store
+from ...store.errors import FencepostError, StoreCorrupt
+from ...store.types.message import Address
+
+_ROUND_SECONDS = 1.0
+_AT_ONCE = 50
+
+
+class Router:
+    """Gives such messages of an app's sources their deliveries, by the routes it has now."""
+
+    def __init__(self, store: Store, app: Application) -> None:
+        self._routing = store.engine.routing
+        self._app = app
+        self._due = 0.0
+
+    def look(self, *, at_once: bool = False) -> bool:
+        """Route some, at most once a second unless `at_once`; False when there were none."""
+        if not self._app.sources or (time.monotonic() < self._due and not at_once):
+            return False
+        self._due = time.monotonic() + _ROUND_SECONDS
+        try:
+            messages = self._routing.to_route(self._app.sources, _AT_ONCE)
+            if not messages:
+                return False
+            # The routes' own code runs outside of the transaction.
+            routed = [(message, self._addresses(message)) for message in messages]
+            changed = self._routing.route(routed)
+        except StoreCorrupt:
+            raise
+        except FencepostError:
+            return False  # tried again in a second; who claims tells of an outage
+        for (message, addresses), done in zip(routed, changed, strict=True):
+            if done:  # else another worker was quicker
+                _say(message, addresses)
+        return True
+
+    def _addresses(self, message: Message) -> Sequence[Address]:
+        try:
+            return self._app.addresses(message)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it must not end the worker
+            log.error("the routes cannot be asked", message=f"m{message.id}", exc_info=error)
+            return ()
+
+
+def _say(message: Message, addresses: Sequence[Address]) -> None:
+    what = {
+        "source": message.source,
+        "key": message.key,
+        "message": f"m{message.id}",
+        "event_name": message.event,
+    }
+    if addresses:
+        log.info("routed again", queues=", ".join(each.queue for each in addresses), **what)
+    else:
+        log.warning("still no route matches: the message is kept", **what)

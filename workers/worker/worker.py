@@ -1,0 +1,267 @@
+"""One worker process: claim, handle, settle."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import select
+import time
+from collections.abc import Awaitable, Mapping
+from functools import partial
+
+from multiprocess.connection import Connection
+
+from ...app.handler import Handler
+from ...app.hooks import Hooks, WorkerProcess, call_started, call_stopping
+from ...linux.signal_pipe import default_in_forks
+from ...log import delivery_lines
+from ...log.log import log
+from ...log.standard_streams import flush
+from ...store import Claim, Store
+from .attempt import Attempt
+from .claimer import Claims
+from .coroutines import Coroutines
+from .in_progress import Holdings
+from .interrupter import Watch
+from .process_state import ProcessState
+from .recycle import Age, Recycle
+from .router import Router
+
+_IDLE_SECONDS = 1.0
+_RECYCLE_SECONDS = 60.0
+
+
+class Worker:
+    """Works until told to stop, in the main thread alone.
+
+    No other thread of the process uses the store: a handler that does not let go of the
+    interpreter would stop it in the middle of a transaction, and keep the write lock.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Mapping[str, Handler],
+        *,
+        id: int,
+        lease: float,
+        holdings: Holdings,
+        line: Connection,
+        signals: int,
+        recycle: Recycle,
+        hooks: Hooks,
+        router: Router,
+    ) -> None:
+        """`signals` is readable after a signal."""
+        self._hooks = hooks
+        self._process = WorkerProcess(id, os.getpid(), store)
+        self._engine = store.engine
+        self._holdings = holdings
+        self._line = line
+        self._signals = signals
+        self._age = Age(recycle)
+        self._recycle_at = 0.0
+        self._router = router
+        self._quiet = False
+        self._stopping = False
+        self._pid = os.getpid()
+        self._state: ProcessState  # as it is once all of ours is installed
+        self._told: set[tuple[str, str]] = set()
+        self._watch = Watch(store.engine, lease, self._cancel)
+        self._claims = Claims(
+            store,
+            handlers,
+            worker=id,
+            lease=lease,
+            holdings=holdings,
+            watch=self._watch,
+            tidy=self._tidy,
+        )
+        others = {name: handler for name, handler in handlers.items() if handler.is_async}
+        self._plain = [name for name in handlers if name not in others]
+        self._coroutines: Coroutines | None = None
+        if others or hooks:
+            self._coroutines = Coroutines(others, self._claims, store.engine)
+        self._heard = select.poll()
+        self._heard.register(line.fileno(), select.POLLIN)
+
+    def stop(self) -> None:
+        """Finish what is in work and claim no more; safe in a signal handler."""
+        self._stopping = True
+
+    def prepare(self) -> None:
+        """Call what the app wants called before the first message.
+
+        Raises:
+            SystemExit: It failed.
+        """
+        call_started(self._hooks, self._process, self._complete)
+
+    def run(self) -> None:
+        """Work until told to stop, or until the supervisor is gone; in the main thread."""
+        self._watch.start()
+        self._state = ProcessState()
+        default_in_forks()
+        self._holdings.say("idle")
+        while not self._stopping:
+            self._hear()
+            self._recycle()
+            self._round()
+        self._holdings.say("stopping")
+        while self._unfinished:
+            self._round()
+        with contextlib.suppress(OSError):
+            self._line.send_bytes(b"ended")
+        call_stopping(self._hooks, self._process, self._complete)
+        if self._coroutines is not None:
+            self._coroutines.close()
+        self._watch.stop()
+
+    def _round(self) -> None:
+        """Claim and handle what there is, or wait for it."""
+        work = self._watch.interrupts.begin()
+        claims, queues, begun = self._claims, list[str](), list[Claim]()
+        if self._claiming:
+            self._router.look()
+        if self._coroutines is not None:
+            queues, begun = self._begin_coroutines(self._coroutines)
+        if self._plain and self._claiming:
+            plain = claims.next(self._plain)
+            for claim in plain:
+                if self._stopping:
+                    claims.give_back(claim)
+                else:
+                    self._handle(claim, work)
+            queues, begun = queues + self._plain, begun + plain
+        if claims.unsettled and not self._claiming:
+            claims.next([])
+        if self._state.beyond_repair and claims.unsettled:
+            claims.next([])
+            if claims.unsettled:
+                log.error("the store cannot be told any more: the worker ends")
+                os._exit(1)
+        if self._stopping and not self._unfinished:
+            return
+        if claims.pause:
+            self._rest(claims.pause)
+        elif begun:
+            if self._coroutines is not None:
+                self._coroutines.run(0)
+        elif queues:
+            seconds = claims.idle(queues)
+            if not self._router.look(at_once=True):  # the bell may have rung for it
+                self._rest(seconds, self._engine.fileno())
+        else:
+            self._rest(_IDLE_SECONDS)
+
+    def _begin_coroutines(self, coroutines: Coroutines) -> tuple[list[str], list[Claim]]:
+        """Settle those that have ended, and claim for others; return from where, and what."""
+        coroutines.settle()
+        queues, room = coroutines.room() if self._claiming else ([], 0)
+        begun = self._claims.next(queues, room) if queues else []
+        for claim in begun:
+            if self._stopping:
+                self._claims.give_back(claim)
+            else:
+                coroutines.begin(claim)
+        if begun and self._plain:
+            coroutines.run(0)  # a plain handler may hold them up for long
+            coroutines.settle()
+        return queues, begun
+
+    @property
+    def _claiming(self) -> bool:
+        return not (self._quiet or self._stopping or self._state.beyond_repair)
+
+    @property
+    def _unfinished(self) -> bool:
+        coroutines = self._coroutines
+        return self._claims.unsettled or (coroutines is not None and coroutines.in_work)
+
+    def _rest(self, seconds: float, *fds: int) -> None:
+        """Let coroutines go on, or sleep, until something is to be done or time is up."""
+        fds = (*fds, self._signals)
+        if not self._stopping:
+            fds = (*fds, self._line.fileno())
+        if self._coroutines is not None:
+            self._coroutines.run(seconds, *fds)
+        else:
+            poll = select.poll()
+            for fd in fds:
+                poll.register(fd, select.POLLIN)
+            poll.poll(max(0.0, seconds) * 1000)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._signals, 4096)
+
+    def _hear(self) -> None:
+        """Take in what the supervisor has said."""
+        while self._heard.poll(0):
+            try:
+                word = self._line.recv_bytes()
+            except (EOFError, OSError):
+                self.stop()  # it is gone
+                return
+            if word == b"leave":
+                self.stop()
+                return
+            self._quiet = word == b"quiet"
+            self._holdings.say("quiet" if self._quiet else "idle")
+
+    def _recycle(self) -> None:
+        """Ask for a successor, and again from time to time: it may not come up."""
+        if time.monotonic() < self._recycle_at:
+            return
+        if broken := self._state.beyond_repair:
+            why: str | None = f"a handler has changed {broken} for good"
+        else:
+            why = self._age.why(self._holdings.ended)
+        if why is not None:
+            self._recycle_at = time.monotonic() + _RECYCLE_SECONDS
+            with contextlib.suppress(OSError):
+                self._line.send_bytes(b"recycle " + why.encode())
+
+    def _handle(self, claim: Claim, work: int) -> None:
+        attempt = self._claims.begin(claim, partial(self._watch.interrupts.ask, work))
+        try:
+            result = self._call(attempt)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the handler raised it
+            self._claims.spare(attempt, error)
+            self._claims.failed(attempt, error)
+        else:
+            self._claims.spare(attempt)
+            self._claims.returned(attempt, result)
+
+    def _call(self, attempt: Attempt) -> object:
+        handler = attempt.handler
+        try:
+            result = self._watch.interrupts.call(
+                handler.function, attempt.claim.message, attempt.context
+            )
+        finally:
+            if os.getpid() != self._pid:
+                os._exit(1)  # a child that the handler forked has come back out of it
+        if inspect.iscoroutine(result) or inspect.isgenerator(result):
+            result.close()
+            raise TypeError(f"{handler.name} did not run: it returned a {type(result).__name__}")
+        return result
+
+    def _tidy(self, claim: Claim) -> None:
+        """Leave nothing of a handler to the next one, or to this worker."""
+        changed = self._state.restore()
+        flush()
+        if news := [name for name in changed if (claim.queue, name) not in self._told]:
+            self._told.update((claim.queue, name) for name in news)
+            log.warning(
+                "the handler changed what belongs to its process; it was put back",
+                **delivery_lines.about(claim),
+                changed=", ".join(news),
+            )
+
+    def _complete(self, awaitable: Awaitable[object]) -> None:
+        assert self._coroutines is not None
+        self._coroutines.complete(awaitable)
+
+    def _cancel(self) -> None:
+        if self._coroutines is not None:
+            self._coroutines.cancel()
