@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import sysconfig
 import traceback
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from .log import log
 
 Fields = dict[str, object]
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-_OURS = tuple(f"{_PACKAGE}/{part}/" for part in ("store", "workers", "ingest"))
+# Its handlers are those of an app.
+_NOT_OURS = {"stress"}
 
 
 def about(claim: Claim) -> Fields:
@@ -72,9 +73,17 @@ def place(error: BaseException) -> str:
 def _whose(path: str) -> str:
     """Return "ours", "user's", or "" for a file that is Python's or was installed."""
     real = os.path.realpath(path)
-    if real.startswith(_OURS):
+    if real.startswith(_ours()):
         return "ours"
     return "" if path.startswith("<") or real.startswith(_installed()) else "user's"
+
+
+@functools.cache
+def _ours() -> tuple[str, ...]:
+    """Return the folders of this package, which in a checkout are links to other places."""
+    package = sys.modules[__name__.partition(".")[0]].__path__[0]
+    parts = [each for each in os.scandir(package) if each.is_dir() and each.name not in _NOT_OURS]
+    return tuple(f"{os.path.realpath(each)}/" for each in parts)
 
 
 @functools.cache

@@ -223,7 +223,7 @@ def test_the_level_and_the_format_are_options_and_variables(folder: Path) -> Non
     assert run("work", "hooks.py", "--log-level", "loud", cwd=folder).complains(2)
 
 
-ONE_LINE = "from fencepost.workers import log; log.configure(); log.log.info('hello')"
+ONE_LINE = "from fencepost.log.log import configure, log; configure(); log.info('hello')"
 
 
 # LOG-6

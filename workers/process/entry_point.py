@@ -14,6 +14,7 @@ from multiprocess import process, spawn
 from multiprocess.connection import Connection
 from multiprocess.reduction import ForkingPickler
 
+from ...linux import signal_handlers
 from ...linux.parentage import die_with_parent
 from ...log import foreign_lines
 from ...log.stdout import forgive
@@ -118,7 +119,7 @@ def _answer_signals() -> None:
                 signal.signal(number, signal.SIG_DFL)
         _answered.append(True)
     for number in _NOT_FOR_US:
-        signal.signal(number, lambda *_: None)
+        signal_handlers.install(number, lambda *_: None)
         signal.siginterrupt(number, False)
 
 

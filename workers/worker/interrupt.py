@@ -13,6 +13,7 @@ from typing import Any
 
 from ...app.command import parent
 from ...app.context import Cancelled
+from ...linux import signal_handlers
 from .context_variables import fresh_context
 
 _PARTS = ("store", "workers", "app", "log", "linux")
@@ -59,8 +60,8 @@ class Interrupts:
 
     def install(self) -> None:
         """Take SIGUSR2 and SIGURG; in the main thread."""
-        signal.signal(signal.SIGUSR2, self._cancel)
-        signal.signal(_ALARM, lambda _, frame: self._raise_next(frame))
+        signal_handlers.install(signal.SIGUSR2, self._cancel)
+        signal_handlers.install(_ALARM, lambda _, frame: self._raise_next(frame))
         self._tell, sys.unraisablehook = sys.unraisablehook, self._swallowed
 
     def begin(self) -> int:

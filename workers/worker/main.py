@@ -12,6 +12,7 @@ from multiprocess.connection import Connection
 
 from ...app.handler import Application, set_caps
 from ...app.outage import patiently
+from ...linux import signal_handlers
 from ...log import delivery_lines
 from ...log.log import configure
 from ...store import connect
@@ -87,10 +88,12 @@ def _work(
             router=Router(store, app),
         )
         worker.prepare()
-        signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+        signal_handlers.install(signal.SIGTERM, lambda *_: worker.stop())
         line.send_bytes(b"ready %d" % id)
         worker.run()
-        signal.signal(signal.SIGTERM, lambda *_: None)  # it ends as it should, told once or twice
+        signal_handlers.install(
+            signal.SIGTERM, lambda *_: None
+        )  # it ends as it should, told once or twice
 
 
 def _signal_pipe() -> int:

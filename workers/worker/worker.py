@@ -14,7 +14,7 @@ from multiprocess.connection import Connection
 
 from ...app.handler import Handler
 from ...app.hooks import Hooks, WorkerProcess, call_started, call_stopping
-from ...linux.signal_pipe import default_in_forks
+from ...linux.signal_handlers import default_in_forks
 from ...log import delivery_lines
 from ...log.log import log
 from ...log.standard_streams import flush
