@@ -42,10 +42,11 @@ with connect(sys.argv[1]) as store:
 _BACKUP = """
 import os, sys
 from fencepost import connect
-from fencepost.store.sqlite import files, lineage
+from fencepost.store.sqlite.file import paths
+from fencepost.store.sqlite.whole_file import lineage
 def die(*_, **__):
     os.kill(os.getpid(), 9)
-setattr({"begin_anew": lineage, "sync": files}[sys.argv[3]], sys.argv[3], die)
+setattr({"begin_anew": lineage, "sync": paths}[sys.argv[3]], sys.argv[3], die)
 connect(sys.argv[1]).backup(sys.argv[2])
 """
 

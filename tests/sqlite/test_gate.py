@@ -25,8 +25,8 @@ _SOON = 0.05
 
 _HOLDER = """
 import sys, time
-from fencepost.store.sqlite import bytelocks
-from fencepost.store.sqlite.gate import Gate
+from fencepost.store.sqlite.locks import byte_locks
+from fencepost.store.sqlite.locks.gate import Gate
 gate = Gate(sys.argv[1])
 assert gate.enter(time.monotonic() + 90)
 print("holds", flush=True)

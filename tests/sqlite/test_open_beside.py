@@ -188,14 +188,16 @@ import sys
 from multiprocess.connection import Connection
 import socket
 from fencepost import App
-from fencepost.ingest.web.serve import _serve, listen
+from fencepost.ingest.web.serve import listen, serve
+from fencepost.workers.process.receiver import _receive
 here, there = socket.socketpair()
 app = App(sys.argv[1])
 import threading
 def tell():
     print(Connection(here.detach()).recv_bytes().decode(), flush=True)
 threading.Thread(target=tell, daemon=True).start()
-_serve(Connection(there.detach()), None, 0, lambda: app, listen("127.0.0.1", 0).detach())
+port = listen("127.0.0.1", 0).detach()
+_receive(Connection(there.detach()), None, 0, serve, lambda: app, port)
 """
 
 

@@ -26,7 +26,7 @@ NEWEST = len(schema.MIGRATIONS) + 1
 
 _MIGRATE = """
 import os, sys, apsw
-from fencepost.store.sqlite import schema
+from fencepost.store.sqlite.file import schema
 path, *migrations = sys.argv[1:]
 connection = apsw.Connection(path)
 connection.set_busy_timeout(60_000)
