@@ -9,7 +9,7 @@ help: ## Print this message
 .venv/ready: pyproject.toml
 	$(PY) -m venv .venv
 	$(BIN)/pip install -q -U "pip>=25.1"
-	$(BIN)/pip install -q -e . --group dev
+	$(BIN)/pip install -q -e . --group dev --group docs
 	@touch $@
 
 .PHONY: demo
@@ -25,12 +25,21 @@ test: .venv/ready ## Run the whole test suite on all cores
 stress: .venv/ready ## Put the store under faults in many processes, and check what they saw
 	$(BIN)/fencepost stress --profile ci
 
+# mkdocs-material prints an advertisement for its successor unless told not to.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+.PHONY: docs
+docs: .venv/ready ## Build the documentation site in site/
+	$(MKDOCS)
+	@echo "site/index.html"
+
 .PHONY: check
-check: .venv/ready ## Lint, types, import layers
+check: .venv/ready ## Lint, types, import layers, the documentation site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MKDOCS)
 
 .PHONY: bench
 bench: .venv/ready ## Print the ratios behind the defaults

@@ -1,0 +1,57 @@
+"""The documentation site: its pages, its glossary, and what its reference covers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import fencepost
+import fencepost.testing
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+MOST_WORDS = 25
+
+
+def test_every_page_of_the_navigation_exists_and_every_page_is_in_it() -> None:
+    named = re.findall(r"\b[\w-]+\.md\b", (ROOT / "mkdocs.yml").read_text())
+
+    assert sorted(named) == sorted(page.name for page in DOCS.glob("*.md"))
+
+
+def test_the_readme_links_the_glossary() -> None:
+    assert "](docs/glossary.md)" in (ROOT / "README.md").read_text()
+
+
+def test_the_glossary_has_few_words_in_their_order_and_one_sentence_for_each() -> None:
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    words = [word for word, _ in rows[1:]]
+
+    assert len(words) <= MOST_WORDS
+    assert words == sorted(set(words))
+    assert [meaning for _, meaning in rows[1:] if not re.fullmatch(r"[^.]+\.", meaning)] == []
+
+
+def test_the_reference_covers_every_public_name() -> None:
+    found = set(re.findall(r"^::: (\S+)$", (DOCS / "reference.md").read_text(), re.MULTILINE))
+    public = {f"fencepost.{name}" for name in fencepost.__all__ if name != "__version__"}
+    public |= {f"fencepost.testing.{name}" for name in fencepost.testing.__all__}
+
+    assert public - found == set()
+    assert found - public == {"fencepost.store.leases.Leases"}
+
+
+def test_snippets_name_parts_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    snippets = [
+        part
+        for page in DOCS.glob("*.md")
+        for part in re.findall(r'^--8<-- "README.md:(\w+)"$', page.read_text(), re.MULTILINE)
+    ]
+
+    assert snippets
+    for part in snippets:
+        assert readme.count(f"[start:{part}]") == readme.count(f"[end:{part}]") == 1
+        inside = readme.split(f"[start:{part}]")[1].split(f"[end:{part}]")[0]
+        assert "](docs/" not in inside  # a link that leads nowhere on the site
