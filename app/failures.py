@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..log.delivery_lines import place
 from ..log.log import log
 from ..store.errors import InvalidInput
-from ..store.rules.backoff import backoff_ms
+from ..store.rules.backoff import CHOSEN_MOST_MS, backoff_ms
 from ..store.types.validate import Duration, error_text, milliseconds
 from .context import Discard, Retry
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 Wait = Duration | Callable[[int], Duration]
 Rules = Mapping[type[BaseException], Wait | None]
-
-# What a first delay of one's own doubles up to. The default stops a little earlier.
-_MOST_MS = 3_600_000
 
 # A wait of next to nothing, asked for again and again, would keep a worker busy for days.
 _MANY_ATTEMPTS = 10
@@ -99,16 +96,16 @@ def backoff(handler: Handler, attempt: int) -> float:
     if callable(handler.backoff):
         return _seconds(handler.backoff, handler, attempt)
     first_ms = milliseconds(handler.backoff, "backoff")
-    return backoff_ms(attempt, first_ms=first_ms, most_ms=_MOST_MS) / 1000
+    return backoff_ms(attempt, first_ms=first_ms, most_ms=CHOSEN_MOST_MS) / 1000
 
 
 def check_backoff(wait: Wait | None) -> Wait | None:
     """Return what may be the first delay, or a function of the attempt."""
     if wait is None or callable(wait):
         return wait
-    if milliseconds(wait, "backoff") > _MOST_MS:
+    if milliseconds(wait, "backoff") > CHOSEN_MOST_MS:
         raise InvalidInput(
-            f"backoff must be at most {_MOST_MS // 1000} s, not {wait!r}; for longer, give a function"
+            f"backoff must be at most {CHOSEN_MOST_MS // 1000} s, not {wait!r}; for longer, give a function"
         )
     return wait
 

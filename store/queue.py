@@ -11,9 +11,9 @@ from .claim import Claim
 from .engine import Engine
 from .errors import InvalidInput, LimitExceeded
 from .naming import verbs
+from .rules.retention import DEFAULT_KEEP_MS
 from .types import validate
 from .types.message import (
-    DEFAULT_KEEP_MS,
     DEFAULT_RETRY_FOR_MS,
     Address,
     Draft,

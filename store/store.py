@@ -18,6 +18,7 @@ from .naming import verbs
 from .once import Once, idempotent
 from .operators import Operators
 from .queue import Queue
+from .rules.retention import DEFAULT_KEEP_RESULT_MS
 from .types import validate
 from .types.entry import Namespace, Overflow, Quarantined
 from .types.message import QueueStats
@@ -135,7 +136,7 @@ class Store(Operators):
         key: str,
         *,
         lease: Duration = 30,
-        keep_for: Duration = 86_400,
+        keep_for: Duration = DEFAULT_KEEP_RESULT_MS / 1000,
         payload: bytes | None = None,
         aliases: Collection[str] = (),
     ) -> Once:
@@ -170,7 +171,7 @@ class Store(Operators):
         *,
         key: Callable[..., str | None],
         lease: Duration = 30,
-        keep_for: Duration = 86_400,
+        keep_for: Duration = DEFAULT_KEEP_RESULT_MS / 1000,
         payload: Callable[..., bytes] | None = None,
     ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         """Run a function once for each key, and give its result to whoever calls again.

@@ -10,6 +10,9 @@ from .jitter import jitter
 _FIRST_MS = 1_000
 _MOST_MS = 55 * 60_000
 
+# What a first delay that the app chose doubles up to.
+CHOSEN_MOST_MS = 60 * 60_000
+
 # A worker that dies is usually not to blame on what it held, so the first few come back at once.
 _AT_ONCE = 3
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from ..rules.retention import DEFAULT_KEEP_BODY_MS, DEFAULT_KEEP_MS
 from . import payload
 
 Status = Literal["accepted", "duplicate", "conflict"]
@@ -20,9 +21,6 @@ STATES: tuple[State, ...] = ("ready", "leased", "done", "dead", "cancelled")
 DEFAULT_RETRY_FOR_MS = 3 * 86_400_000
 DEFAULT_MAX_CRASHES = 3
 MAX_BODY_BYTES = 25 * 1024 * 1024  # the largest payload GitHub sends; docs.github.com/webhooks
-# Longer than the longest automatic and manual redelivery of any provider known
-# (PayPal resends by hand after its 3 days; Stripe's CLI resends for 30 days).
-DEFAULT_KEEP_MS = 35 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class Caps(NamedTuple):
     max_rows: int | None = None
     max_bytes: int | None = None
     max_leased: int | None = None
-    keep_body_ms: int = 0
+    keep_body_ms: int = DEFAULT_KEEP_BODY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class Draft:
     body: bytes
     addresses: Sequence[Address]
     keep_ms: int = DEFAULT_KEEP_MS
-    keep_body_ms: int = 0
+    keep_body_ms: int = DEFAULT_KEEP_BODY_MS
     redelivery: Redelivery = "ignore"
     plain: bytes | None = None
 

@@ -136,7 +136,7 @@ def test_what_became_of_a_worker_is_written_down(store: Store, queue: Queue, poo
 def test_of_the_events_the_newest_are_kept(
     store: Store, pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "KEPT", 10)
+    monkeypatch.setattr(events, "MOST_EVENTS", 10)
     for n in range(25):
         pools.set_scale(n)
 

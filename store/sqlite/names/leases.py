@@ -8,13 +8,11 @@ from contextlib import contextmanager
 
 from ...engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ...errors import LeaseHeld, LeaseLost
+from ...rules.retention import KEEP_EXPIRED_MS
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
 from ..session.damage import tells, told
 from ..session.fences import next_fences
 from ..session.session import Door, Write
-
-# A holder that was away for long is still told that its lease expired, not that it never was.
-_SWEPT_AFTER_MS = 86_400_000
 
 _FIND = """
 select owner, fence, token, expires_at_ms
@@ -156,7 +154,7 @@ class SqliteLeases:
 
 def sweep(write: Write, limit: int) -> int:
     """Remove at most `limit` leases that ended more than a day ago; return how many."""
-    return write.change(_SWEEP, {"before": write.now_ms - _SWEPT_AFTER_MS, "limit": limit})
+    return write.change(_SWEEP, {"before": write.now_ms - KEEP_EXPIRED_MS, "limit": limit})
 
 
 def _acquire(write: Write, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:

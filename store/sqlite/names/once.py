@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from ...engine.leases import Displaced
 from ...engine.once import Claimed, Completed, InWork, KeyHold
 from ...errors import KeyConflict, LeaseLost
+from ...rules.retention import KEEP_EXPIRED_MS
 from ..file.space import ROW_BYTES, again_when_full
 from ..session.damage import tells
 from ..session.fences import next_fences
 from ..session.session import Door, Write
-
-# A claim whose lease has ended may still be completed for so long, if nobody takes the key.
-_SWEPT_AFTER_MS = 86_400_000
 
 _FIND = """
 -- Damaged text cannot be read as text.
@@ -143,7 +141,7 @@ def sweep(write: Write, limit: int) -> int:
 
     That of one which was not completed ends a day after its lease.
     """
-    before = write.now_ms - _SWEPT_AFTER_MS
+    before = write.now_ms - KEEP_EXPIRED_MS
     return write.change(_SWEEP, {"now": write.now_ms, "before": before, "limit": limit})
 
 

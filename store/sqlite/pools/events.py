@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from ...rules.retention import MOST_EVENTS
 from ...types.worker import Event
 from ..session.session import Door, Write
-
-KEPT = 10_000
 
 _NOTE = """
 insert into fp_event (at_ms, kind, pool, worker, pid, delivery, fence, detail)
@@ -67,4 +66,4 @@ def events(door: Door, worker: int | None, pool: int | None, limit: int) -> list
 
 def sweep(write: Write, limit: int) -> int:
     """Remove at most `limit` events but the newest; return how many."""
-    return write.change(_SWEEP, {"kept": KEPT, "limit": limit})
+    return write.change(_SWEEP, {"kept": MOST_EVENTS, "limit": limit})
