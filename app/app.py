@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from ..log.log import configure
-from ..schemes import KEEP_MS, UNKEYED, Options, SchemeName, build
+from ..schemes import Options, SchemeName, build, key_rule
 from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.naming import verbs
@@ -93,7 +93,7 @@ class App(Hooked):
         """Accept what a sender posts to /in/<source>.
 
         Args:
-            scheme: "github", "stripe", "slack", "standard" or "hmac".
+            scheme: How the sender signs; docs/sources.md has a table of them.
             secret: What proves the sender; `secrets=[new, old]` while it is rotated.
             max_body: Bytes; a larger request is answered 413, also when it is larger only
                 once it is decompressed.
@@ -124,18 +124,18 @@ class App(Hooked):
             raise InvalidInput(
                 f"source {source!r}: no secret was given; is its environment variable set?"
             )
-        if scheme in UNKEYED and options.get("key") is None and require_key:
-            raise InvalidInput(f"source {source!r}: {NO_KEY.format(scheme=scheme)}")
         try:
             built = build(scheme, given, **options)
         except ValueError as error:
             raise InvalidInput(f"source {source!r}: {error}") from error
+        if require_key and key_rule(built) is None:
+            raise InvalidInput(f"source {source!r}: {NO_KEY.format(scheme=scheme)}")
         self.sources[source] = Source(
             name=source,
             scheme=built,
             max_body=count(max_body, "max_body", most=MAX_BODY_BYTES),
             require_key=require_key,
-            keep_ms=KEEP_MS[scheme] if keep_for is None else milliseconds(keep_for, "keep_for"),
+            keep_ms=built.keep_ms if keep_for is None else milliseconds(keep_for, "keep_for"),
             keep_body_ms=milliseconds(keep_body_for, "keep_body_for"),
             redelivery=checked_redelivery(redelivery),
         )

@@ -14,7 +14,7 @@ from ...app.handler import Handler
 from ...app.on_dead import AsyncCaller, Caller
 from ...app.route import Route
 from ...app.source import Source
-from ...schemes import key_rule, scheme_name
+from ...schemes import key_rule
 from ...store.types.message import DEATHS
 from ...store.types.validate import milliseconds
 
@@ -38,7 +38,7 @@ def queues(app: App) -> list[Declared]:
 def _source(source: Source, routes: list[Route]) -> Declared:
     return {
         "name": source.name,
-        "scheme": scheme_name(source.scheme),
+        "scheme": source.scheme.name,
         "path": f"/in/{source.name}",
         "key": key_rule(source.scheme),
         "require_key": source.require_key,

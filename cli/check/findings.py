@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from ...schemes import key_rule, scheme_name
+from ...schemes import key_rule
 from .patterns import why_never
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def _of_routes(app: App) -> Iterator[Finding]:
                 f"declare it with app.source({route.source!r}, ...)",
             )
             continue
-        if source.scheme.recipes.event is not None and scheme_name(source.scheme) != "hmac":
+        if source.scheme.recipes.event is not None and source.scheme.name != "hmac":
             continue  # its events have names of the user's own
-        if (why := why_never(scheme_name(source.scheme), route.pattern)) is not None:
+        if (why := why_never(source.scheme.name, route.pattern)) is not None:
             yield Finding("warning", "never_matches", f"{where}, which matches nothing: {why}")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ...store.rules.retention import DAY_MS
 from ...store.types.payload import FormFields
 from ..body import document, string
 from ..mac import Mac
@@ -27,6 +28,11 @@ class GitHub:
     Source: docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
     """
 
+    name: ClassVar[str] = "github"
+    own_key: ClassVar[str | None] = "header:X-GitHub-Delivery"
+    keep_ms: ClassVar[int] = (
+        31 * DAY_MS
+    )  # its button redelivers for 3 days, on older Enterprise servers for 30
     example: ClassVar[str] = "push"
 
     mac: Mac

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from ...store.rules.retention import DAY_MS
 from ...store.types.payload import FormFields
 from ..body import document, string
 from ..mac import Mac
@@ -41,6 +42,9 @@ class Slack:
     Source: docs.slack.dev/authentication/verifying-requests-from-slack
     """
 
+    name: ClassVar[str] = "slack"
+    own_key: ClassVar[str | None] = "json:/event_id, json:/trigger_id"
+    keep_ms: ClassVar[int] = 1 * DAY_MS  # it retries for an hour
     example: ClassVar[str] = "app_mention"
 
     mac: Mac

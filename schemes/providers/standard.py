@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
+from ...store.rules.retention import DAY_MS
 from ..body import string
 from ..ed25519 import KEY_SIZE, SIGNATURE_SIZE, Ed25519
 from ..mac import Mac
@@ -37,6 +38,9 @@ class Standard:
     Source: github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md
     """
 
+    name: ClassVar[str] = "standard"
+    own_key: ClassVar[str | None] = "header:webhook-id"
+    keep_ms: ClassVar[int] = 5 * DAY_MS  # the standard's own schedule takes 76 hours
     example: ClassVar[str] = "example.created"
 
     mac: Mac

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from ...store.rules.retention import DAY_MS
 from ..body import document, string
 from ..mac import Mac
 from ..naming import named
@@ -24,6 +25,9 @@ class Stripe:
     Source: docs.stripe.com/webhooks
     """
 
+    name: ClassVar[str] = "stripe"
+    own_key: ClassVar[str | None] = "json:/id"
+    keep_ms: ClassVar[int] = 31 * DAY_MS  # its CLI resends for 30 days
     example: ClassVar[str] = "invoice.paid"
 
     mac: Mac

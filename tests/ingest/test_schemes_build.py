@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fencepost.schemes import SCHEMES, build
+from fencepost import App
+from fencepost.schemes import SCHEMES, Options, build
+from fencepost.schemes.registry import OF_EVERY_SOURCE
 from fencepost.schemes.request import Verdict
+from fencepost.store.rules.retention import DAY_MS
 
 from .vectors import NOW, OTHER_WHPK, VENDORS, WHPK, WHSEC
 
 UNFIT = "Zürich-\ud800-secret"
+
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_each_module_of_a_provider_is_a_scheme_and_each_scheme_a_module() -> None:
+    modules = {path.stem for path in (ROOT / "schemes/providers").glob("[!_]*.py")}
+
+    assert modules == set(SCHEMES)
+    assert [build(name, [WHSEC]).name for name in SCHEMES] == list(SCHEMES)
+
+
+def test_app_source_takes_every_option_of_every_scheme() -> None:
+    modules = [f"fencepost.schemes.providers.{name}" for name in SCHEMES]
+    taken = {
+        option.name
+        for module in modules
+        for option in inspect.signature(sys.modules[module].build).parameters.values()
+        if option.kind is option.KEYWORD_ONLY
+    }
+    of_all = set(inspect.signature(App.source).parameters) - {"self", "source", "scheme", "options"}
+
+    assert taken == set(Options.__annotations__)
+    assert of_all == OF_EVERY_SOURCE
+
+
+def test_the_page_on_sources_has_each_scheme_and_how_long_it_keeps_keys() -> None:
+    page = (ROOT / "docs/sources.md").read_text()
+    (keep_for,) = re.findall(r"^\| `keep_for` .*$", page, re.MULTILINE)
+    said = {
+        name: int(days)
+        for days, names in re.findall(r"(\d+)(?: days)? for ((?:`\w+`(?: and )?)+)", keep_for)
+        for name in re.findall(r"\w+", names.replace(" and ", " "))
+    }
+
+    assert said == {name: build(name, [WHSEC]).keep_ms / DAY_MS for name in SCHEMES}
+    assert all(re.search(rf"^\| `{name}` \|", page, re.MULTILINE) for name in SCHEMES)
 
 
 def test_an_unknown_scheme_is_refused_with_the_names_there_are() -> None:

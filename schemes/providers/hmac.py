@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ...store.rules.retention import DEFAULT_KEEP_MS
 from ..mac import Mac
 from ..options import usable_choice, usable_header, usable_prefix
 from ..outgoing import Outgoing, Unsignable, derived_id
@@ -34,6 +35,9 @@ EVENT = FirstOf(
 class Generic:
     """Only the body is signed: a key from the body cannot be changed by a replay."""
 
+    name: ClassVar[str] = "hmac"
+    own_key: ClassVar[str | None] = None
+    keep_ms: ClassVar[int] = DEFAULT_KEEP_MS  # nothing is known of the sender
     example: ClassVar[str] = "example"
 
     mac: Mac
