@@ -8,16 +8,13 @@ fork, so then each process imports it for itself, from the sources as they were.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import gc
 import json
 import os
 import signal
 import socket
-import stat
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,14 +26,13 @@ from .log import configure, log
 from .memory import resident_bytes
 from .nameless import nameless
 from .orphan import die_with_parent
+from .sharing import descriptors, obstacle
 from .template import FORKS, Template
 
 Load = Callable[[], Any]
 
 _ANSWER_SECONDS = 15.0
 _MOST_WHY = 1000
-# Other descriptors of the app's would be shared by all workers.
-_HARMLESS = {"/dev/null", "/dev/random", "/dev/urandom"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +184,14 @@ def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
     """Load the app, say how that went, and fork processes that have it."""
     global _loaded
     configure()
-    before = _descriptors()
+    before = descriptors()
     handlers: list[str] = []
     try:
         app = wanted.load()
         _check(app, wanted)
         handlers = list(app.handlers)
-        obstacle = _obstacle(before)
-        state, why = ("up", "") if obstacle is None else ("apart", obstacle)
+        why = obstacle(before) or ""
+        state = "apart" if why else "up"
         _loaded = (wanted.load, app)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the old code goes on
         state, why = "failed", str(error) or type(error).__name__
@@ -244,38 +240,6 @@ def _check(app: Any, wanted: Wanted) -> None:
         )
     if unknown := [name for name in wanted.queues or () if name not in app.handlers]:
         raise InvalidInput(f"no handler for {', '.join(unknown)}")
-
-
-def _obstacle(before: dict[int, str]) -> str | None:
-    """Return why what was loaded cannot be shared by fork; None when it can."""
-    tasks = os.listdir("/proc/self/task")
-    if len(tasks) > 1:
-        names = [each.name for each in threading.enumerate()[1:]]
-        return f"it starts threads while it is imported ({', '.join(names) or 'in C'})"
-    with contextlib.suppress(OSError), open(f"/proc/self/task/{tasks[0]}/children") as file:
-        if file.read().split():
-            return "it starts processes while it is imported"
-    for fd, what in _descriptors().items():
-        if before.get(fd) != what and not _harmless(fd, what):
-            return f"it opens files or connections while it is imported ({what})"
-    return None
-
-
-def _descriptors() -> dict[int, str]:
-    """Return what is open, and what it stands for."""
-    found = {}
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # that of the listing itself
-            found[int(fd)] = os.readlink(f"/proc/self/fd/{fd}")
-    return found
-
-
-def _harmless(fd: int, what: str) -> bool:
-    """True when processes that share a descriptor are not in each other's way."""
-    flags, kind = fcntl.fcntl(fd, fcntl.F_GETFL), os.fstat(fd).st_mode
-    # A log: each line goes to its end.
-    appended = stat.S_ISREG(kind) and bool(flags & os.O_APPEND) and bool(flags & os.O_WRONLY)
-    return appended or what in _HARMLESS
 
 
 def _apart(parent: int, fds: list[int]) -> None:
