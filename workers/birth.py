@@ -18,6 +18,7 @@ from . import descendants, foreign_lines
 from .orphan import die_with_parent
 from .output import forgive
 from .page import Page
+from .process_name import show_role
 
 # What a terminal sends to all of its processes is for the supervisor to answer; and a write
 # to what nobody reads is an error to be raised. None of them is SIG_IGN, which the programs
@@ -34,13 +35,13 @@ _NOT_FOR_US = (
 
 
 def describe(
-    name: str, entry: Callable[..., None], arguments: tuple[object, ...], *, main: bool
+    role: str, entry: Callable[..., None], arguments: tuple[object, ...], *, main: bool
 ) -> bytes:
     """Return what `be_born` needs to call entry(line, page, parent, *arguments, *descriptors).
 
     `main`: the arguments may need what the program's own main module defines.
     """
-    preparation = {**_preparation(), "name": name}
+    preparation = {**_preparation(), "name": f"{_OURS}{role}"}
     if not main:
         preparation = {
             key: value for key, value in preparation.items() if not key.startswith("init_main")
@@ -50,6 +51,7 @@ def describe(
     return bytes(ForkingPickler.dumps((preparation, call)))
 
 
+_OURS = "fencepost-"  # the names of multiprocess
 _prepared: dict[str, Any] = {}
 
 
@@ -93,6 +95,7 @@ def understand(
     """Return the call that was described, in a process made like the one that described it."""
     with open(description, "rb") as file:
         preparation, call = ForkingPickler.loads(file.read())
+    show_role(preparation["name"].removeprefix(_OURS))
     # As in multiprocess: a main module that starts processes while it is imported is refused.
     current: Any = process.current_process()
     current._inheriting = True

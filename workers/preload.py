@@ -90,7 +90,7 @@ class Preload:
             return
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            asked = birth.describe("fencepost-app", serve, (wanted,), main=wanted.main)
+            asked = birth.describe("app", serve, (wanted,), main=wanted.main)
             with far_end, nameless(asked) as description:
                 self.pid = template.fork([description, far_end.fileno()], forks.PRELOAD)
         except BaseException:

@@ -18,6 +18,7 @@ import time
 from . import forks
 from .log import log
 from .orphan import die_with_parent
+from .process_name import show_role
 
 _IMPORTS = ("fencepost", "fencepost.store.sqlite.engine", "fencepost.workers.child")
 _CALLS = "fencepost.workers.preload"  # it imports this module
@@ -150,6 +151,7 @@ def spawn(module: str, function: str, fds: list[int]) -> int:
 def serve(parent: int, fds: list[int]) -> None:
     """Be the template until the supervisor is gone."""
     die_with_parent(parent)
+    show_role("forkserver")
     for name in (*_IMPORTS, _CALLS):
         importlib.import_module(name)
     gc.collect()
