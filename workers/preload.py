@@ -62,8 +62,9 @@ class Preload:
     Attributes:
         line: Readable when there is something to hear; None when the process is gone.
         pid: The process; it means nothing when that is gone.
-        state: "loading", "up" (it forks), "apart" (each process loads for itself), "failed".
-        why: In words, when it is apart or has failed.
+        state: "loading", "up" (it forks), "apart" (each process loads for itself), "failed",
+            "lost" (it was up, and its process is gone), "waiting" (to be loaded again).
+        why: In words, when it is apart, failed or lost.
         handlers: The names of the app's, once it is loaded.
         too_big: It has failed because it has more memory than a worker may have.
     """
@@ -81,28 +82,43 @@ class Preload:
         self.handlers: list[str] = []
         self.too_big = False
         self._sources: int | None = None
-        self._most_memory = wanted.most_memory
         self._template = template
-        self._give_up_at = time.monotonic() + wanted.seconds
-        self._seconds = wanted.seconds
-        if not FORKS:
-            self.state, self.why = "apart", "no process can be forked here"
-            return
-        ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            asked = birth.describe("app", serve, (wanted,), main=wanted.main)
-            with far_end, nameless(asked) as description:
-                self.pid = template.fork([description, far_end.fileno()], forks.PRELOAD)
-        except BaseException:
-            ours.close()
-            raise
-        ours.setblocking(False)
-        self.line = ours
+        self._wanted = wanted
+        self._give_up_at = 0.0
+        self.load()
+
+    @property
+    def was_up(self) -> bool:
+        """It has been loaded: `load` loads the same again."""
+        return self._sources is not None
 
     @property
     def is_up(self) -> bool:
         """A process can be had of it."""
         return self.state == "up" or (self.state == "apart" and self._template.is_up)
+
+    def load(self) -> None:
+        """Begin to load; once it was up, from the sources as they were then.
+
+        Raises:
+            OSError: There is no process.
+        """
+        if not FORKS:
+            self.state, self.why = "apart", "no process can be forked here"
+            return
+        sources = [] if self._sources is None else [self._sources]
+        ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            asked = birth.describe("app", serve, (self._wanted,), main=self._wanted.main)
+            with far_end, nameless(asked) as description:
+                fds = [description, far_end.fileno(), *sources]
+                self.pid = self._template.fork(fds, forks.PRELOAD)
+        except BaseException:
+            ours.close()
+            raise
+        ours.setblocking(False)
+        self.line, self.state, self.why = ours, "loading", ""
+        self._give_up_at = time.monotonic() + self._wanted.seconds
 
     def hear(self) -> None:
         """Take in how the loading has ended, or that the process is gone."""
@@ -112,13 +128,17 @@ class Preload:
             said = json.loads(heard or b"{}")
         except OSError:
             said, fds = {}, []
-        self._sources = fds[0] if fds else None
+        if fds:
+            self._drop_sources()
+            self._sources = fds[0]
         if not said:
-            loading = self.state == "loading"
-            self._end("failed", "it ended the process" if loading else "its process was killed")
+            if self.state == "loading":
+                self._end("failed", "it ended the process")
+            else:
+                self._end("lost", "it was killed")
             return
         size = resident_bytes(self.pid)
-        if said["state"] != "failed" and size and size > (self._most_memory or size):
+        if said["state"] != "failed" and size and size > (self._wanted.most_memory or size):
             self.too_big = True
             self._end("failed", f"a worker has {size >> 20} MiB before its first message")
             return
@@ -134,7 +154,7 @@ class Preload:
     def enforce_time(self) -> None:
         """Give up what hangs."""
         if self.state == "loading" and time.monotonic() >= self._give_up_at:
-            self._end("failed", f"not loaded after {self._seconds:g} s")
+            self._end("failed", f"not loaded after {self._wanted.seconds:g} s")
 
     def fork(self, fds: list[int]) -> int:
         """Return the pid of a new child of this process, to which the descriptors were given.
@@ -142,7 +162,7 @@ class Preload:
         Raises:
             OSError: There is none.
         """
-        if self._sources is not None:
+        if self.state == "apart" and self._sources is not None:
             return self._template.fork([self._sources, *fds], forks.APART)
         if self.state == "apart":
             return self._template.fork(fds)
@@ -150,12 +170,15 @@ class Preload:
         try:
             return forks.ask(self.line, fds)
         except ConnectionError:
-            self._end("failed", "its process does not answer")
+            self._end("lost", "it did not answer")
             raise
 
     def end(self) -> None:
         """End the process; what was forked from it goes on."""
         self._end("failed", "")
+        self._drop_sources()
+
+    def _drop_sources(self) -> None:
         if self._sources is not None:
             os.close(self._sources)
             self._sources = None
@@ -201,21 +224,23 @@ def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
             stream.flush()
     gc.collect()
     gc.freeze()
-    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
-    if state == "apart":
+    if state == "failed":
+        line.send(said)
+    else:
         with nameless(sources.taken()) as kept:
             socket.send_fds(line, [said], [kept])
-    else:
-        line.send(said)
     if state == "up":
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         forks.serve(line, lambda _, fds: birth.be_born(parent, fds, prepared=True))
 
 
 def begin(parent: int, fds: list[int]) -> None:
     """Be the process that loads the app, and later one of its children."""
     die_with_parent(parent)
-    description, number = fds
+    description, number, *kept = fds
+    if kept:
+        sources.keep(kept[0])
     birth.calm()
     with socket.socket(fileno=number) as line:
         try:
