@@ -80,6 +80,17 @@ def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
     entry(Connection(line), Page(page), parent, *arguments, *others)
 
 
+def report(line: Connection, word: bytes) -> None:
+    """Say something to the supervisor; one that has hung up wants no such process, so end.
+
+    It has when the process that forked this one was killed before it told of it.
+    """
+    try:
+        line.send_bytes(word)
+    except ConnectionError:
+        os._exit(0)
+
+
 def calm() -> None:
     """Leave a terminal's signals to the supervisor, hear the others, and read nothing."""
     _answer_signals()

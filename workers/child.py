@@ -14,6 +14,7 @@ from ..store import connect
 from ..store.errors import StoreCorrupt
 from ..store.message import DEATHS
 from . import lines
+from .birth import report
 from .handler import Application, set_caps
 from .holdings import Holdings
 from .log import configure
@@ -68,7 +69,7 @@ def _work(
     }
     # The supervisor has made the store; a worker that finds none must not begin another.
     open_store = partial(connect, app.store, create=False, **app.store_options)
-    waiting = partial(line.send_bytes, b"waiting")
+    waiting = partial(report, line, b"waiting")
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(patiently(open_store, waiting))
         store.engine.on_died(lines.died)
@@ -88,7 +89,7 @@ def _work(
         )
         worker.prepare()
         signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-        line.send_bytes(b"ready %d" % id)
+        report(line, b"ready %d" % id)
         worker.run()
         signal.signal(signal.SIGTERM, lambda *_: None)  # it ends as it should, told once or twice
 

@@ -224,12 +224,7 @@ def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
             stream.flush()
     gc.collect()
     gc.freeze()
-    said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
-    if state == "failed":
-        line.send(said)
-    else:
-        with nameless(sources.taken()) as kept:
-            socket.send_fds(line, [said], [kept])
+    _report(line, state, why, handlers)
     if state == "up":
         signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         forks.serve(line, lambda _, fds: birth.be_born(parent, fds, prepared=True))
@@ -246,10 +241,22 @@ def begin(parent: int, fds: list[int]) -> None:
         try:
             entry, arguments = birth.understand(description)
         except BaseException as error:  # noqa: BLE001 - of the program's main module
-            why = str(error)[:_MOST_WHY] or type(error).__name__
-            line.send(json.dumps({"state": "failed", "why": why, "handlers": []}).encode())
+            _report(line, "failed", str(error) or type(error).__name__, [])
         else:
             entry(parent, *arguments, line)
+
+
+def _report(line: socket.socket, state: str, why: str, handlers: list[str]) -> None:
+    """Say how the loading went; end when the supervisor has hung up, as in birth.report."""
+    said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
+    try:
+        if state == "failed":
+            line.send(said)
+        else:
+            with nameless(sources.taken()) as kept:
+                socket.send_fds(line, [said], [kept])
+    except ConnectionError:
+        os._exit(0)
 
 
 def _check(app: Any, wanted: Wanted) -> None:

@@ -13,6 +13,7 @@ import uvicorn
 from multiprocess.connection import Connection
 
 from ...store.errors import InvalidInput
+from ...workers.birth import report
 from ...workers.incarnation import Role
 from ...workers.log import configure
 from ...workers.page import Page
@@ -76,8 +77,8 @@ def _serve(
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     receiver = Receiver(
         cast(App, app_of(load)),
-        on_ready=lambda: line.send_bytes(b"ready 0"),
-        on_waiting=lambda: line.send_bytes(b"waiting"),
+        on_ready=lambda: report(line, b"ready 0"),
+        on_waiting=lambda: report(line, b"waiting"),
     )
     config = uvicorn.Config(
         receiver,
