@@ -1,7 +1,8 @@
 """The source of an app's modules as it was when they loaded, for processes that import them.
 
-Where the app cannot be shared by fork, each process imports it for itself: from this, so
-that a file that is broken or gone by then does no harm.
+Where the app cannot be shared by fork, each process imports it for itself; where it can, and
+the process that has it is killed, another imports it. Both do from this, so that a file that
+is broken or gone by then does no harm.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.readers import FileReader
 from types import ModuleType
+from typing import cast
 
 _OWN = __name__.partition(".")[0]
 
@@ -62,9 +65,14 @@ class Sources(importlib.abc.MetaPathFinder):
 class _Loader(importlib.abc.SourceLoader):
     def __init__(self, source: Source) -> None:
         self._source = source
+        self.path = source.path
 
     def get_filename(self, fullname: str) -> str:
         return self._source.path
+
+    def get_resource_reader(self, _fullname: str) -> FileReader:
+        # What lies beside the module is read from there; of a loader it asks for the path alone.
+        return FileReader(cast("importlib.machinery.SourceFileLoader", self))
 
     def get_data(self, path: str | bytes) -> bytes:
         if path != self._source.path:
@@ -77,7 +85,10 @@ kept = Sources({})
 
 
 def taken() -> bytes:
-    """Return the sources of the modules in this process that were not installed."""
+    """Return the sources of the modules in this process that were not installed.
+
+    Those that were kept are given on as they are: their files may be others by now.
+    """
     installed = {
         sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
     }
@@ -95,7 +106,7 @@ def taken() -> bytes:
                 found[name] = Source(path, with_path, file.read())
         except OSError:
             continue
-    return pickle.dumps(found)
+    return pickle.dumps({**found, **kept.modules})
 
 
 def keep(fd: int) -> None:

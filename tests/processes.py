@@ -83,6 +83,20 @@ def workers_of(store: Path) -> list[dict[str, Any]]:
     return [worker for pool in pools for worker in pool["workers"] if worker["state"] != "lost"]
 
 
+def children_of(pid: int) -> dict[int, str]:
+    """Return the children of a process's main thread, with their names as ps shows them."""
+    found = {}
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found[int(child)] = Path(f"/proc/{child}/comm").read_text().strip()
+    return found
+
+
+def named(name: str, parent: int) -> list[int]:
+    """Return the children of a process that have a name."""
+    return [pid for pid, its in children_of(parent).items() if its == name]
+
+
 def is_gone(pid: int) -> bool:
     """True once a process has ended; a zombie that nobody has waited for counts."""
     try:

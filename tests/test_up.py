@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import http.client
@@ -15,6 +14,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -22,9 +22,19 @@ import pytest
 
 from fencepost import connect
 
-from .processes import fencepost, is_gone, line_of, running, wait_until, workers_of
+from .processes import children_of, fencepost, is_gone, line_of, running, wait_until
 
 SECRET = "s3cret"
+_VICTIMS = (
+    "receiver",
+    "worker",
+    "app",
+    "supervisor",
+    "receiver",
+    "worker",
+    "forkserver",
+    "supervisor",
+)
 
 APP = """
 import os
@@ -64,19 +74,18 @@ def test_whatever_is_killed_what_was_acknowledged_is_handled_exactly_once(site: 
         sender.start()
 
     try:
-        for victim in ("receiver", "worker", "supervisor", "receiver", "worker", "supervisor"):
+        for victim in _VICTIMS:
             with running(up, cwd=site) as supervisor:
                 line_of(supervisor)
-                children = _children(supervisor.pid)
+                children = children_of(supervisor.pid)
                 enough = len(acknowledged) + dice.randint(20, 60)
                 wait_until(partial(_has, acknowledged, enough), "messages to come in")
                 if victim == "supervisor":
                     supervisor.kill()
                     wait_until(partial(_all_gone, children), "children to die")
                     continue
-                pids = {worker["pid"] for worker in workers_of(site / "store.db")}
-                pid = dice.choice(sorted(pids if victim == "worker" else set(children) - pids))
-                os.kill(pid, signal.SIGKILL)
+                pids = [pid for pid, name in children.items() if name == f"fp-{victim}"]
+                os.kill(dice.choice(pids), signal.SIGKILL)
                 enough = len(acknowledged) + 40
                 wait_until(partial(_has, acknowledged, enough), "it to go on")
                 supervisor.send_signal(signal.SIGTERM)
@@ -99,7 +108,7 @@ def test_up_says_where_it_listens_and_ends_in_good_order(site: Path) -> None:
     with running(fencepost("up", "app.py", "--workers", "1", "--port", "0"), cwd=site) as up:
         said = re.match(r"receiving on http://127\.0\.0\.1:(\d+) ", line_of(up))
         assert said is not None
-        children = _children(up.pid)
+        children = children_of(up.pid)
         assert _post(int(said[1]), "one") == (200, "accepted")
         assert _post(int(said[1]), "one") == (200, "duplicate")
 
@@ -113,7 +122,7 @@ def _has(found: set[str], enough: int) -> bool:
     return len(found) >= enough
 
 
-def _all_gone(pids: list[int]) -> bool:
+def _all_gone(pids: Iterable[int]) -> bool:
     return all(map(is_gone, pids))
 
 
@@ -150,17 +159,6 @@ def _post(port: int, key: str) -> tuple[int, str]:
         return response.status, json.loads(response.read()).get("status", "")
     finally:
         connection.close()
-
-
-def _children(pid: int) -> list[int]:
-    """The processes that a process has started, without Python's own resource tracker."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == pid and b"resource_tracker" not in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-    return found
 
 
 def _free_port() -> int:

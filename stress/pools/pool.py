@@ -10,7 +10,7 @@ from pathlib import Path
 from ..run import Run
 from . import app
 from .command import is_up, work
-from .processes import kill, name_of, template_of, workers_of
+from .processes import app_of, children, kill, name_of, template_of, workers_of
 
 
 class Pool:
@@ -42,16 +42,16 @@ class Pool:
     def workers(self) -> list[int]:
         """Return its workers that have had a message, eldest first."""
         found = []
-        for pid in self.all_workers():
+        for pid in workers_of(self._child.pid):
             with suppress(FileNotFoundError):
                 history = self._folder / "history" / f"worker-{name_of(pid)}.jsonl"
                 if b'"ok"' in history.read_bytes():
                     found.append(pid)
         return found
 
-    def all_workers(self) -> list[int]:
-        """Return its workers, also those that may have their first message any moment."""
-        return workers_of(self._child.pid)
+    def processes(self) -> list[int]:
+        """Return all its processes: those of which workers have only just been forked too."""
+        return children(self._child.pid)
 
     def is_up(self) -> bool:
         """True once all its workers have been."""
@@ -62,8 +62,13 @@ class Pool:
         return kill(pid, parent=self._child.pid)
 
     def kill_template(self) -> bool:
-        """Kill what its workers are forked from; False when there is none."""
+        """Kill what the process with the app is forked from; False when there is none."""
         pid = template_of(self._child.pid)
+        return pid is not None and kill(pid, parent=self._child.pid)
+
+    def kill_app(self) -> bool:
+        """Kill what its workers are forked from; False when that has not loaded the app."""
+        pid = app_of(self._child.pid)
         return pid is not None and kill(pid, parent=self._child.pid)
 
     def halt(self) -> None:

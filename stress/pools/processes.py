@@ -25,13 +25,17 @@ def children(parent: int) -> list[int]:
 
 def workers_of(supervisor: int) -> list[int]:
     """Return the children of a supervisor that work, or are about to."""
-    return [pid for pid in children(supervisor) if _has_page(pid)]
+    return _named("fp-worker", supervisor)
 
 
 def template_of(supervisor: int) -> int | None:
-    """Return the child of a supervisor that its workers are forked from, None when it has none."""
-    templates = [pid for pid in children(supervisor) if not _has_page(pid) and not is_zombie(pid)]
-    return templates[0] if templates else None
+    """Return the child of a supervisor that its app's is forked from, None when it has none."""
+    return next(iter(_named("fp-forkserver", supervisor)), None)
+
+
+def app_of(supervisor: int) -> int | None:
+    """Return the child of a supervisor that has loaded the app, None when it has none."""
+    return next(filter(_has_loaded, _named("fp-app", supervisor)), None)
 
 
 def is_zombie(pid: int) -> bool:
@@ -85,13 +89,24 @@ def kill(pid: int, *, parent: int) -> bool:
     return False
 
 
-def _has_page(pid: int) -> bool:
-    """True of a process that shares a page with its supervisor; nothing else tells them apart."""
+def _named(name: str, parent: int) -> list[int]:
+    """Return the children of a process that have a name and have not ended, eldest first.
+
+    One that has just been forked still has the name of the process that it was forked from.
+    """
+    found = []
+    for pid in children(parent):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if Path(f"/proc/{pid}/comm").read_text() == f"{name}\n" and not is_zombie(pid):
+                found.append(pid)
+    return found
+
+
+def _has_loaded(pid: int) -> bool:
+    """True of a process that waits for others to be forked from it, with all signals blocked."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        for fd in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(FileNotFoundError):
-                if str(fd.readlink()).startswith("/memfd:fencepost-worker"):
-                    return True
+        status = Path(f"/proc/{pid}/status").read_text()
+        return int(status.partition("\nSigBlk:")[2].split()[0], 16) != 0
     return False
 
 

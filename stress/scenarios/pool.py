@@ -3,8 +3,8 @@
 At first, with nobody killed, pools are told to stop in the midst of long handlers while
 their successors stand by, as in a deployment. Then producers enqueue all the while, also
 what others have enqueued before them, and a pool that is gone is started again by the same
-command. At last only children of the supervisors are killed, for some time: workers, and the
-templates that workers are forked from.
+command. At last only children of the supervisors are killed, for some time: workers, the
+processes with the app that they are forked from, and the templates of these.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SHORT_LEASE_SECONDS = 2.0
 _LONG_HANDLER_SECONDS = 4.5
 # Before a supervisor looks it may wait for the store, for 5 s.
 _MOST_ZOMBIE_SECONDS = 10.0
-_CHILDREN = ("worker killed",) * 7 + ("template killed",)
+_CHILDREN = ("worker killed",) * 7 + ("template killed", "app process killed")
 
 
 def run(run: Run) -> None:
@@ -128,6 +128,7 @@ class _Site:
             "producer killed": self._kill_producer,
             "worker killed": self._kill_worker,
             "template killed": self._kill_template,
+            "app process killed": self._kill_app,
             "supervisor killed": self._kill_pool,
             "pool stopped": self._stop_pool,
         }[kind]
@@ -281,7 +282,7 @@ class _Site:
         if pool.is_ending or not pool.workers():
             return False
         pool.halt()  # so that it starts no more
-        for pid in pool.all_workers():
+        for pid in pool.processes():  # who is no worker has no history, and it is no matter
             self._note_killed(pid)
             with suppress(FileNotFoundError):
                 self._killed_with_pool.add(f"worker-{name_of(pid)}")
@@ -290,6 +291,9 @@ class _Site:
 
     def _kill_template(self) -> bool:
         return self._run.random.choice(self._pools).kill_template()
+
+    def _kill_app(self) -> bool:
+        return self._run.random.choice(self._pools).kill_app()
 
     def _stop_pool(self) -> bool:
         pool = self._run.random.choice(self._pools)
@@ -310,7 +314,7 @@ def _plan(chance: random.Random, kills: int) -> list[str]:
     """
     few, workers = max(1, kills // 50), kills // 4
     plan = ["supervisor killed"] * few + ["worker killed"] * workers
-    plan += ["template killed"] * (few - 1)
+    plan += ["template killed"] * (few - 1) + ["app process killed"] * few
     plan += ["producer killed"] * (kills - 1 - len(plan)) + ["pool stopped"] * few
     chance.shuffle(plan)
     return [*plan, "template killed"]

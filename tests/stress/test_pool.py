@@ -27,7 +27,7 @@ from .tiny import Tiny
 
 _TINY = {
     "rounds": 1,
-    "kills": 2,
+    "kills": 3,
     "pools": 1,
     "workers": 1,
     "producers": 1,
@@ -42,7 +42,12 @@ def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
 
     assert result.findings == []
     assert result.checked["effects-once"] > 0
-    assert sum(result.faults.values()) == 3
+    assert result.faults == {
+        "app process killed": 1,
+        "pool stopped": 1,
+        "supervisor killed": 1,
+        "template killed": 1,
+    }
 
 
 def _seen(op: str, at: int, **answer: Any) -> Call:

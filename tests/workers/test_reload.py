@@ -21,6 +21,7 @@ from ..processes import (
     fencepost,
     is_gone,
     line_of,
+    named,
     running,
     wait_until,
     workers_of,
@@ -199,14 +200,67 @@ def test_a_dead_worker_is_replaced_whatever_became_of_the_files(folder: Path) ->
             assert pool.result() == "one!", harm
 
 
+# RELOAD-10
+def test_the_process_with_the_app_is_replaced_whatever_became_of_the_files(folder: Path) -> None:
+    harms = [_edit, _change_without_a_reload, _lose_a_module]
+    with _pool(folder, "work", "hooks.py", "--workers", "1") as pool:
+        for count, harm in enumerate(harms, 1):
+            pool.pids(1)
+            harm(folder)
+            (app,) = named("fp-app", pool.process.pid)
+            os.kill(app, signal.SIGKILL)
+            wait_until(lambda app=app: is_gone(app), "its end")  # type: ignore[misc]
+            pool.kill_all()
+            assert pool.result() == "one!", harm
+            lines = pool.events("the process that holds the app is started again")
+            assert [line["level"] for line in lines] == ["warning"] * count
+        assert not pool.events("the app is not loaded")
+
+        (folder / "hooks.py").write_text(APP)
+        (folder / "helper.py").write_text("VERSION = 'number two'")
+        pool.reload("reloaded")
+        assert pool.result() == "number two!"
+
+
+# RELOAD-10
+def test_what_lies_beside_a_module_is_found_when_the_app_is_loaded_again(folder: Path) -> None:
+    package = folder / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "data.txt").write_text("data")
+    (folder / "helper.py").write_text(
+        "from importlib import resources\n"
+        "VERSION = (resources.files('package') / 'data.txt').read_text()\n"
+    )
+    with _pool(folder, "work", "hooks.py", "--workers", "1") as pool:
+        (app,) = named("fp-app", pool.process.pid)
+        os.kill(app, signal.SIGKILL)
+        pool.pids(1)
+        pool.kill_all()
+        assert pool.result() == "data!"
+
+
+# RELOAD-10
+def test_an_app_that_cannot_be_loaded_again_is_an_error_until_it_can(folder: Path) -> None:
+    with _pool(folder, "work", "hooks.py", "--workers", "1") as pool:
+        pool.pids(1)
+        (folder / "greeting.txt").unlink()
+        (app,) = named("fp-app", pool.process.pid)
+        os.kill(app, signal.SIGKILL)
+        wait_until(lambda: pool.events("the app is not loaded"), "the error")
+        assert {line["level"] for line in pool.events("the app is not loaded")} == {"error"}
+        (folder / "greeting.txt").write_text("?")
+        pool.kill_all()
+        assert pool.result() == "one?"
+
+
 # RELOAD-3
 def test_a_dead_receiver_is_replaced_from_the_code_that_loaded_last(folder: Path) -> None:
     words = fencepost("serve", "hooks.py", "--port", "0")
     with running(words, cwd=folder) as process:
         port = int(line_of(process).split()[2].rpartition(":")[2])
         (folder / "hooks.py").write_text("def (")
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        receiver = max(map(int, children))
+        (receiver,) = named("fp-receiver", process.pid)
         os.kill(receiver, signal.SIGKILL)
         wait_until(lambda: not Path(f"/proc/{receiver}").exists(), "its end")
         assert _status(port) == 200

@@ -12,7 +12,7 @@ import pytest
 
 from fencepost.store.types.worker import Worker
 
-from ..processes import PATIENCE_SECONDS, is_gone, line_of, running, wait_until
+from ..processes import PATIENCE_SECONDS, children_of, is_gone, line_of, named, running, wait_until
 from .conftest import Site
 
 
@@ -29,14 +29,6 @@ def _up(site: Site, count: int) -> set[int]:
     """Wait for so many workers to be up and no more; return their pids."""
     wait_until(lambda: len(_pids(site)) == count, f"{count} workers")
     return _pids(site)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _started(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
 def _log(site: Site) -> list[dict[str, object]]:
@@ -170,7 +162,7 @@ def test_a_pool_outlives_the_template_of_its_processes(site: Site) -> None:
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
         before = _up(site, 2)
-        template, app = sorted(set(_children(pool.pid)) - before, key=_started)
+        (template,), (app,) = named("fp-forkserver", pool.pid), named("fp-app", pool.pid)
         os.kill(template, signal.SIGKILL)
         site.store.scale(3)
         _up(site, 3)
@@ -185,10 +177,10 @@ def test_a_template_that_dies_is_cleared_away_and_replaced_before_it_is_needed(s
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
         workers = _up(site, 2)
-        for spare in set(_children(pool.pid)) - workers:
+        for spare in set(children_of(pool.pid)) - workers:
             os.kill(spare, signal.SIGKILL)
             wait_until(lambda: not Path(f"/proc/{spare}").exists(), "it is waited for")  # noqa: B023
-        wait_until(lambda: len(_children(pool.pid)) == 4, "there are others")
+        wait_until(lambda: len(children_of(pool.pid)) == 4, "there are others")
         assert _pids(site) == workers
         _end(pool)
 
@@ -196,7 +188,7 @@ def test_a_template_that_dies_is_cleared_away_and_replaced_before_it_is_needed(s
 def test_children_die_with_their_supervisor(site: Site) -> None:
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
-        children = _children(pool.pid)
+        children = children_of(pool.pid)
         assert len(children) == 4  # with the template, and the app that was loaded
         pool.kill()
         pool.wait()
@@ -211,7 +203,7 @@ def test_what_a_dead_worker_left_behind_is_reaped(site: Site) -> None:
         stray = int((site.folder / "left").read_text())
         (worker,) = _up(site, 1)
         os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: stray in _children(pool.pid), "the stray is adopted")
+        wait_until(lambda: stray in children_of(pool.pid), "the stray is adopted")
         (site.folder / "go").touch()
         wait_until(lambda: not Path(f"/proc/{stray}").exists(), "it is waited for")
         _end(pool)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from multiprocess.connection import wait
 
+from fencepost.app.target import Target
+from fencepost.linux.parentage import adopting
 from fencepost.workers.process import forkserver
+from fencepost.workers.process.app_process import Preload, Wanted
 from fencepost.workers.process.forkserver import Template
 
 from ..processes import PATIENCE_SECONDS
@@ -24,3 +32,43 @@ def test_a_template_that_starts_slowly_is_waited_for(monkeypatch: pytest.MonkeyP
         assert started.is_up
     finally:
         started.end()
+
+
+def test_an_app_process_that_nobody_learnt_of_ends_quietly(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "app.py").write_text("from fencepost import App\napp = App('store.db')\n")
+    load = Target(str(tmp_path / "app.py"))
+    started = Template()
+    try:
+        started.keep_up()
+        assert started.line is not None
+        assert wait([started.line], PATIENCE_SECONDS)
+        started.hear()
+        wanted = Wanted(load, main=False, store="store.db", queues=None, seconds=PATIENCE_SECONDS)
+        with adopting():
+            app = Preload(started, wanted)
+            assert app.line is not None
+            app.line.close()
+            _, status = os.waitpid(app.pid, 0)
+    finally:
+        started.end()
+
+    assert status == 0
+    assert capfd.readouterr() == ("", "")
+
+
+REPORTS = """
+from multiprocess.connection import Pipe
+from fencepost.workers.birth import report
+theirs, ours = Pipe()
+theirs.close()
+report(ours, b"ready 1")
+raise SystemExit("it goes on")
+"""
+
+
+def test_a_worker_that_nobody_learnt_of_ends_quietly() -> None:
+    ended = subprocess.run([sys.executable, "-c", REPORTS], capture_output=True, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

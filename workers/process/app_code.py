@@ -79,20 +79,22 @@ class Code:
             each.enforce_time()
         if not self._template.is_up:
             return
-        if self._current is not None and self._current.state == "failed":
-            self._lose(self._current)
+        if self._current is not None and self._current.state in ("failed", "lost"):
+            self._note_loss(self._current)
         self._began |= self.is_up
-        if self._current is None and not self.on_trial and time.monotonic() >= self._start_at:
-            self._current = self._begin()
+        missing = self._current is None or self._current.state == "waiting"
+        if missing and not self.on_trial and time.monotonic() >= self._start_at:
+            self._current = self._begin(self._current) or self._current
         if self._wants_next and time.monotonic() >= self._start_at:
             self._next = self._begin()
             self._wants_next = self._next is None
 
     def verdict(self) -> str | None:
         """Return why the next could not be loaded, once; None when it was, or may yet be."""
-        if self._next is None or self._next.state != "failed":
+        if self._next is None or self._next.state not in ("failed", "lost"):
             return None
-        why, self._next = self._next.why, None
+        why = self._next.why
+        self.go_back()
         return why
 
     def accept(self) -> None:
@@ -124,21 +126,32 @@ class Code:
         current = self._current
         return current if current is not None and current.is_up else None
 
-    def _begin(self) -> Preload | None:
+    def _begin(self, again: Preload | None = None) -> Preload | None:
         self._start_at = time.monotonic() + _AGAIN_SECONDS
         try:
-            return Preload(self._template, self._wanted)
+            if again is None:
+                return Preload(self._template, self._wanted)
+            again.load()
+            return again
         except OSError as error:
             log.warning("the app is not loaded", error=str(error))
             return None
 
-    def _lose(self, lost: Preload) -> None:
-        self._current = None
+    def _note_loss(self, lost: Preload) -> None:
+        """Have it loaded again: what was up as it was then, another as its files are by then."""
         if lost.too_big and not self._began:
             raise InvalidInput(f"max-memory is too small: {lost.why}")
-        self.failures = 0 if lost.handlers else self.failures + 1
-        hopeless = self.failures >= MAX_FAILURES
-        if self.failures <= MAX_FAILURES:
-            log.error("the app is not loaded", error=lost.why)
-        pause = _HOPELESS_AGAIN_SECONDS if hopeless else _AGAIN_SECONDS
-        self._start_at = time.monotonic() + (0.0 if lost.handlers else pause)
+        if lost.state == "lost":
+            self.failures = 0
+            log.warning("the process that holds the app is started again", why=lost.why)
+        else:
+            self.failures += 1
+            if self.failures <= MAX_FAILURES:
+                log.error("the app is not loaded", error=lost.why)
+            hopeless = self.failures >= MAX_FAILURES
+            pause = _HOPELESS_AGAIN_SECONDS if hopeless else _AGAIN_SECONDS
+            self._start_at = time.monotonic() + pause
+        if lost.was_up:
+            lost.state = "waiting"
+        else:
+            self._current = None

@@ -8,22 +8,19 @@ fork, so then each process imports it for itself, from the sources as they were.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import gc
 import json
 import os
 import signal
 import socket
-import stat
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...app import module_sources
+from ...app import module_sources as sources
 from ...app.handler import Application
 from ...linux.memfd import nameless
 from ...linux.memory import resident_bytes
@@ -31,13 +28,12 @@ from ...linux.parentage import die_with_parent
 from ...log.log import configure, log
 from . import entry_point, fork_requests
 from .forkserver import FORKS, Template
+from .sharing import descriptors, obstacle
 
 Load = Callable[[], Any]
 
 _ANSWER_SECONDS = 15.0
 _MOST_WHY = 1000
-# Other descriptors of the app's would be shared by all workers.
-_HARMLESS = {"/dev/null", "/dev/random", "/dev/urandom"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +63,9 @@ class Preload:
     Attributes:
         line: Readable when there is something to hear; None when the process is gone.
         pid: The process; it means nothing when that is gone.
-        state: "loading", "up" (it forks), "apart" (each process loads for itself), "failed".
-        why: In words, when it is apart or has failed.
+        state: "loading", "up" (it forks), "apart" (each process loads for itself), "failed",
+            "lost" (it was up, and its process is gone), "waiting" (to be loaded again).
+        why: In words, when it is apart, failed or lost.
         handlers: The names of the app's, once it is loaded.
         too_big: It has failed because it has more memory than a worker may have.
     """
@@ -86,28 +83,43 @@ class Preload:
         self.handlers: list[str] = []
         self.too_big = False
         self._sources: int | None = None
-        self._most_memory = wanted.most_memory
         self._template = template
-        self._give_up_at = time.monotonic() + wanted.seconds
-        self._seconds = wanted.seconds
-        if not FORKS:
-            self.state, self.why = "apart", "no process can be forked here"
-            return
-        ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            asked = entry_point.describe("fencepost-app", serve, (wanted,), main=wanted.main)
-            with far_end, nameless(asked) as description:
-                self.pid = template.fork([description, far_end.fileno()], fork_requests.PRELOAD)
-        except BaseException:
-            ours.close()
-            raise
-        ours.setblocking(False)
-        self.line = ours
+        self._wanted = wanted
+        self._give_up_at = 0.0
+        self.load()
+
+    @property
+    def was_up(self) -> bool:
+        """It has been loaded: `load` loads the same again."""
+        return self._sources is not None
 
     @property
     def is_up(self) -> bool:
         """A process can be had of it."""
         return self.state == "up" or (self.state == "apart" and self._template.is_up)
+
+    def load(self) -> None:
+        """Begin to load; once it was up, from the sources as they were then.
+
+        Raises:
+            OSError: There is no process.
+        """
+        if not FORKS:
+            self.state, self.why = "apart", "no process can be forked here"
+            return
+        sources = [] if self._sources is None else [self._sources]
+        ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            asked = entry_point.describe("app", serve, (self._wanted,), main=self._wanted.main)
+            with far_end, nameless(asked) as description:
+                fds = [description, far_end.fileno(), *sources]
+                self.pid = self._template.fork(fds, fork_requests.PRELOAD)
+        except BaseException:
+            ours.close()
+            raise
+        ours.setblocking(False)
+        self.line, self.state, self.why = ours, "loading", ""
+        self._give_up_at = time.monotonic() + self._wanted.seconds
 
     def hear(self) -> None:
         """Take in how the loading has ended, or that the process is gone."""
@@ -117,13 +129,17 @@ class Preload:
             said = json.loads(heard or b"{}")
         except OSError:
             said, fds = {}, []
-        self._sources = fds[0] if fds else None
+        if fds:
+            self._drop_sources()
+            self._sources = fds[0]
         if not said:
-            loading = self.state == "loading"
-            self._end("failed", "it ended the process" if loading else "its process was killed")
+            if self.state == "loading":
+                self._end("failed", "it ended the process")
+            else:
+                self._end("lost", "it was killed")
             return
         size = resident_bytes(self.pid)
-        if said["state"] != "failed" and size and size > (self._most_memory or size):
+        if said["state"] != "failed" and size and size > (self._wanted.most_memory or size):
             self.too_big = True
             self._end("failed", f"a worker has {size >> 20} MiB before its first message")
             return
@@ -139,7 +155,7 @@ class Preload:
     def enforce_time(self) -> None:
         """Give up what hangs."""
         if self.state == "loading" and time.monotonic() >= self._give_up_at:
-            self._end("failed", f"not loaded after {self._seconds:g} s")
+            self._end("failed", f"not loaded after {self._wanted.seconds:g} s")
 
     def fork(self, fds: list[int]) -> int:
         """Return the pid of a new child of this process, to which the descriptors were given.
@@ -147,7 +163,7 @@ class Preload:
         Raises:
             OSError: There is none.
         """
-        if self._sources is not None:
+        if self.state == "apart" and self._sources is not None:
             return self._template.fork([self._sources, *fds], fork_requests.APART)
         if self.state == "apart":
             return self._template.fork(fds)
@@ -155,12 +171,15 @@ class Preload:
         try:
             return fork_requests.ask(self.line, fds)
         except ConnectionError:
-            self._end("failed", "its process does not answer")
+            self._end("lost", "it did not answer")
             raise
 
     def end(self) -> None:
         """End the process; what was forked from it goes on."""
         self._end("failed", "")
+        self._drop_sources()
+
+    def _drop_sources(self) -> None:
         if self._sources is not None:
             os.close(self._sources)
             self._sources = None
@@ -189,14 +208,14 @@ def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
     """Load the app, say how that went, and fork processes that have it."""
     global _loaded
     configure()
-    before = _descriptors()
+    before = descriptors()
     handlers: list[str] = []
     try:
         app = wanted.load()
         _check(app, wanted)
         handlers = list(app.handlers)
-        obstacle = _obstacle(before)
-        state, why = ("up", "") if obstacle is None else ("apart", obstacle)
+        why = obstacle(before) or ""
+        state = "apart" if why else "up"
         _loaded = (wanted.load, app)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the old code goes on
         state, why = "failed", str(error) or type(error).__name__
@@ -206,30 +225,39 @@ def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
             stream.flush()
     gc.collect()
     gc.freeze()
-    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
-    said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
-    if state == "apart":
-        with nameless(module_sources.taken()) as kept:
-            socket.send_fds(line, [said], [kept])
-    else:
-        line.send(said)
+    _report(line, state, why, handlers)
     if state == "up":
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         fork_requests.serve(line, lambda _, fds: entry_point.be_born(parent, fds, prepared=True))
 
 
 def begin(parent: int, fds: list[int]) -> None:
     """Be the process that loads the app, and later one of its children."""
     die_with_parent(parent)
-    description, number = fds
+    description, number, *kept = fds
+    if kept:
+        sources.keep(kept[0])
     entry_point.calm()
     with socket.socket(fileno=number) as line:
         try:
             entry, arguments = entry_point.understand(description)
         except BaseException as error:  # noqa: BLE001 - of the program's main module
-            why = str(error)[:_MOST_WHY] or type(error).__name__
-            line.send(json.dumps({"state": "failed", "why": why, "handlers": []}).encode())
+            _report(line, "failed", str(error) or type(error).__name__, [])
         else:
             entry(parent, *arguments, line)
+
+
+def _report(line: socket.socket, state: str, why: str, handlers: list[str]) -> None:
+    """Say how the loading went; end when the supervisor has hung up, as in birth.report."""
+    said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
+    try:
+        if state == "failed":
+            line.send(said)
+        else:
+            with nameless(sources.taken()) as kept:
+                socket.send_fds(line, [said], [kept])
+    except ConnectionError:
+        os._exit(0)
 
 
 def _check(app: Any, wanted: Wanted) -> None:
@@ -247,41 +275,9 @@ def _check(app: Any, wanted: Wanted) -> None:
         raise InvalidInput(f"no handler for {', '.join(unknown)}")
 
 
-def _obstacle(before: dict[int, str]) -> str | None:
-    """Return why what was loaded cannot be shared by fork; None when it can."""
-    tasks = os.listdir("/proc/self/task")
-    if len(tasks) > 1:
-        names = [each.name for each in threading.enumerate()[1:]]
-        return f"it starts threads while it is imported ({', '.join(names) or 'in C'})"
-    with contextlib.suppress(OSError), open(f"/proc/self/task/{tasks[0]}/children") as file:
-        if file.read().split():
-            return "it starts processes while it is imported"
-    for fd, what in _descriptors().items():
-        if before.get(fd) != what and not _harmless(fd, what):
-            return f"it opens files or connections while it is imported ({what})"
-    return None
-
-
-def _descriptors() -> dict[int, str]:
-    """Return what is open, and what it stands for."""
-    found = {}
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):  # that of the listing itself
-            found[int(fd)] = os.readlink(f"/proc/self/fd/{fd}")
-    return found
-
-
-def _harmless(fd: int, what: str) -> bool:
-    """True when processes that share a descriptor are not in each other's way."""
-    flags, kind = fcntl.fcntl(fd, fcntl.F_GETFL), os.fstat(fd).st_mode
-    # A log: each line goes to its end.
-    appended = stat.S_ISREG(kind) and bool(flags & os.O_APPEND) and bool(flags & os.O_WRONLY)
-    return appended or what in _HARMLESS
-
-
 def _apart(parent: int, fds: list[int]) -> None:
     """Be a process that imports the app from the sources of the first descriptor."""
-    module_sources.keep(fds[0])
+    sources.keep(fds[0])
     entry_point.be_born(parent, fds[1:])
 
 

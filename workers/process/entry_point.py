@@ -16,6 +16,7 @@ from multiprocess.reduction import ForkingPickler
 
 from ...linux import signal_handlers
 from ...linux.parentage import die_with_parent
+from ...linux.process_name import show_role
 from ...log import foreign_lines
 from ...log.stdout import forgive
 from . import descendants
@@ -36,13 +37,13 @@ _NOT_FOR_US = (
 
 
 def describe(
-    name: str, entry: Callable[..., None], arguments: tuple[object, ...], *, main: bool
+    role: str, entry: Callable[..., None], arguments: tuple[object, ...], *, main: bool
 ) -> bytes:
     """Return what `be_born` needs to call entry(line, page, parent, *arguments, *descriptors).
 
     `main`: the arguments may need what the program's own main module defines.
     """
-    preparation = {**_preparation(), "name": name}
+    preparation = {**_preparation(), "name": f"{_OURS}{role}"}
     if not main:
         preparation = {
             key: value for key, value in preparation.items() if not key.startswith("init_main")
@@ -52,6 +53,7 @@ def describe(
     return bytes(ForkingPickler.dumps((preparation, call)))
 
 
+_OURS = "fencepost-"  # the names of multiprocess
 _prepared: dict[str, Any] = {}
 
 
@@ -80,6 +82,17 @@ def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
     entry(Connection(line), Page(page), parent, *arguments, *others)
 
 
+def report(line: Connection, word: bytes) -> None:
+    """Say something to the supervisor; one that has hung up wants no such process, so end.
+
+    It has when the process that forked this one was killed before it told of it.
+    """
+    try:
+        line.send_bytes(word)
+    except ConnectionError:
+        os._exit(0)
+
+
 def calm() -> None:
     """Leave a terminal's signals to the supervisor, hear the others, and read nothing."""
     _answer_signals()
@@ -95,6 +108,7 @@ def understand(
     """Return the call that was described, in a process made like the one that described it."""
     with open(description, "rb") as file:
         preparation, call = ForkingPickler.loads(file.read())
+    show_role(preparation["name"].removeprefix(_OURS))
     # As in multiprocess: a main module that starts processes while it is imported is refused.
     current: Any = process.current_process()
     current._inheriting = True

@@ -16,6 +16,7 @@ import sys
 import time
 
 from ...linux.parentage import die_with_parent
+from ...linux.process_name import show_role
 from ...log.log import log
 from . import fork_requests
 
@@ -150,6 +151,7 @@ def spawn(module: str, function: str, fds: list[int]) -> int:
 def serve(parent: int, fds: list[int]) -> None:
     """Be the template until the supervisor is gone."""
     die_with_parent(parent)
+    show_role("forkserver")
     for name in (*_IMPORTS, _CALLS):
         importlib.import_module(name)
     gc.collect()

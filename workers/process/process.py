@@ -116,9 +116,8 @@ class Incarnation:
             undo.callback(os.close, self.stacks)
             theirs.callback(os.close, stacks)
             os.set_blocking(self.stacks, False)
-            name = f"fencepost-{role.name}"
             description = theirs.enter_context(
-                nameless(describe(name, role.entry, role.arguments, main=role.main))
+                nameless(describe(role.name, role.entry, role.arguments, main=role.main))
             )
             self.pid = code.fork([description, far_end.fileno(), self.page.fd, stacks, *role.fds])
             undo.pop_all()

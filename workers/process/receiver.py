@@ -9,6 +9,7 @@ from multiprocess.connection import Connection
 
 from ...log.log import configure
 from .app_process import Load, app_of
+from .entry_point import report
 from .process import Role
 from .shared_page import Page
 
@@ -34,6 +35,6 @@ def _receive(
     serve(
         app_of(load),
         listener,
-        lambda: line.send_bytes(b"ready 0"),
-        lambda: line.send_bytes(b"waiting"),
+        lambda: report(line, b"ready 0"),
+        lambda: report(line, b"waiting"),
     )

@@ -19,6 +19,7 @@ from ...store import connect
 from ...store.errors import StoreCorrupt
 from ...store.types.message import DEATHS
 from ..process.app_process import app_of
+from ..process.entry_point import report
 from ..process.shared_page import Page
 from .in_progress import Holdings
 from .recycle import Recycle
@@ -69,7 +70,7 @@ def _work(
     }
     # The supervisor has made the store; a worker that finds none must not begin another.
     open_store = partial(connect, app.store, create=False, **app.store_options)
-    waiting = partial(line.send_bytes, b"waiting")
+    waiting = partial(report, line, b"waiting")
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(patiently(open_store, waiting))
         store.engine.on_died(delivery_lines.died)
@@ -89,7 +90,7 @@ def _work(
         )
         worker.prepare()
         signal_handlers.install(signal.SIGTERM, lambda *_: worker.stop())
-        line.send_bytes(b"ready %d" % id)
+        report(line, b"ready %d" % id)
         worker.run()
         signal_handlers.install(
             signal.SIGTERM, lambda *_: None
