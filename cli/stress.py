@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from ..stress import display, page
 from ..stress.canaries import CANARIES
-from ..stress.runner import run_all
-from ..stress.scenario import PROFILES
+from ..stress.harness.runner import run_all
+from ..stress.harness.scenario import PROFILES
 from ..stress.scenarios import SCENARIOS
+from ..stress.views import page, terminal
 from .output import as_json, print_json
 
 _NAMES = ", ".join(SCENARIOS)
@@ -88,7 +88,7 @@ def stress(
     work = Path(tempfile.mkdtemp(prefix="fencepost-stress-", dir=folder))
     signal.signal(signal.SIGTERM, _end)
     try:
-        with display.live(f"seed {seed}, profile {profile}") as watch:
+        with terminal.live(f"seed {seed}, profile {profile}") as watch:
             found = run_all(
                 [SCENARIOS[name] for name in names],
                 list(CANARIES.values()),
@@ -107,9 +107,9 @@ def stress(
         (report / "report.json").write_bytes(msgspec.json.encode(found))
         (report / "index.html").write_text(page.render(found))
     if as_json:
-        print_json(display.summary(found))
+        print_json(terminal.summary(found))
     else:
-        display.print_report(found, kept=None if found.ok else work)
+        terminal.print_report(found, kept=None if found.ok else work)
     if not found.ok:
         sys.exit(1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..canary import Canary
+from ..harness.canary import Canary
 from . import (
     backup,
     busy,

@@ -8,7 +8,7 @@ import subprocess
 from ...store.sqlite.file import paths
 from ...store.sqlite.session.session import Door
 from ...store.sqlite.whole_file import backup, lineage
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _main_file_alone() -> None:

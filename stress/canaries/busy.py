@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...store.sqlite.locks import gate
 from ...store.sqlite.locks.gate import Gate
 from ...store.sqlite.session.session import Door
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _no_gate() -> None:

@@ -12,7 +12,7 @@ from ...store.sqlite.queue import counters
 from ...store.sqlite.session.session import Door
 from ...store.sqlite.session.write import Write
 from ...store.types.message import Draft, Receipt
-from ..canary import Canary
+from ..harness.canary import Canary
 
 # So that somebody comes in between on a slow machine too.
 _BETWEEN_SECONDS = 0.005

@@ -16,7 +16,7 @@ from ...store.sqlite.keyed import entries
 from ...store.sqlite.queue import claim, settle
 from ...store.sqlite.session.session import Write
 from ...store.types.message import Draft, Receipt
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _dedupe_before() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...store.sqlite.session import clock
 from ...store.sqlite.session.clock import Anchor
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _by_the_wall() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...store.sqlite.file import space
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _no_reserve() -> None:

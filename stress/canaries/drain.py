@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...workers.supervisor.supervisor import Supervisor
 from ...workers.worker.worker import Worker
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _silent_at_the_end() -> None:

@@ -11,7 +11,7 @@ from ...store.sqlite.file import paths
 from ...store.sqlite.file.identity import Place
 from ...store.sqlite.session import opening
 from ...store.sqlite.session.session import Door
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _follows_links() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ...store.sqlite.locks.gate import Gate
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _kept() -> None:

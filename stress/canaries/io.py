@@ -9,7 +9,7 @@ from ...store.errors import OutcomeUnknown, StoreFailed
 from ...store.sqlite.queue import counters, settle
 from ...store.sqlite.session import session
 from ...store.sqlite.session.session import Door
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _commit_failed() -> None:

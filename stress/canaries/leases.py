@@ -7,7 +7,7 @@ from ...store.renewal import Tenure
 from ...store.sqlite.names import leases
 from ...store.sqlite.names.leases import SqliteLeases
 from ...store.sqlite.session.write import Write
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _takes_live() -> None:

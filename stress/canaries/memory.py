@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...store.errors import FencepostError
 from ...store.sqlite.session import session
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _untranslated() -> None:

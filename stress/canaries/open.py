@@ -8,7 +8,7 @@ from typing import Any
 
 from ...store.sqlite.file import schema
 from ...store.sqlite.session import opening
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _no_patience() -> None:

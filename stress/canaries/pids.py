@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...store.sqlite.pools.register import SqlitePools
 from ...store.types.worker import Worker
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _believes_pids() -> None:

@@ -11,7 +11,7 @@ from ...workers.process.role_group import Crew
 from ...workers.supervisor.dead_workers import Rescue
 from ...workers.supervisor.lease_renewer import Keeper
 from ...workers.worker.in_progress import Holdings, Tenure
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _crashes_never_counted() -> None:

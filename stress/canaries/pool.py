@@ -10,7 +10,7 @@ from ...linux.reaper import Strays
 from ...store import Transaction
 from ...workers.process.forkserver import Template
 from ...workers.supervisor.dead_workers import Rescue
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _effect_apart() -> None:

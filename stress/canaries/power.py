@@ -10,7 +10,7 @@ from ...store.engine import Hold
 from ...store.sqlite.engine import SqliteEngine
 from ...store.sqlite.session import opening
 from ...store.sqlite.session.write import Write
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _synchronous(level: int) -> None:

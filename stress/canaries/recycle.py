@@ -6,7 +6,7 @@ import os
 
 from ...workers.process.process import Incarnation
 from ...workers.process.role_group import Crew
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _descriptor_each() -> None:

@@ -7,7 +7,7 @@ import contextlib
 from ...workers import pool
 from ...workers.process import descendants
 from ...workers.worker.process_state import ProcessState
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _not_put_back() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...store.sqlite.queue import claim
 from ...workers.process.process import Incarnation
 from ...workers.supervisor.sizing import Sizing
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _never_follows() -> None:

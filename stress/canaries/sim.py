@@ -16,7 +16,7 @@ from ...store.sqlite.queue import holding as lease
 from ...store.sqlite.session import opening
 from ...store.sqlite.session.session import Write
 from ...store.types.message import Draft, Receipt
-from ..canary import Canary
+from ..harness.canary import Canary
 
 _COLUMNS = transitions.COLUMNS
 

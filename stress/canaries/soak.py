@@ -7,7 +7,7 @@ from typing import Any
 
 from ...store.engine import Hold, Leased
 from ...store.sqlite.engine import SqliteEngine
-from ..canary import Canary
+from ..harness.canary import Canary
 
 _kept: list[object] = []
 

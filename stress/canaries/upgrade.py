@@ -11,7 +11,7 @@ from ...store.errors import SchemaUnsupported
 from ...store.sqlite.file import schema
 from ...store.sqlite.locks.gate import Gate
 from ...store.sqlite.whole_file import migration
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _no_transaction() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...store.sqlite.file import checkpoint
 from ...store.sqlite.file.checkpoint import Checkpointer
 from ...store.sqlite.upkeep.upkeep import SqliteUpkeep
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _never() -> None:

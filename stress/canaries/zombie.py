@@ -8,7 +8,7 @@ from ...store.sqlite.locks.gate import Gate
 from ...store.sqlite.names import leases
 from ...store.sqlite.names.leases import SqliteLeases
 from ...store.sqlite.queue import holding
-from ..canary import Canary
+from ..harness.canary import Canary
 
 
 def _claim_held(predicate: str) -> None:

@@ -32,8 +32,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..history import Call
-from ..report import Finding
+from ..records.history import Call
+from ..records.report import Finding
 from . import answers, claims, leases, messages
 from .verdict import Verdict
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..history import Call
+from ..records.history import Call
 from .verdict import Verdict
 
 

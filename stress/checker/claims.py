@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ..history import Call
+from ..records.history import Call
 from .grants import Grant, fences_rise, given_once, one_holder
 from .verdict import Verdict
 

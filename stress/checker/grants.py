@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..history import Call
+from ..records.history import Call
 from .verdict import Verdict
 
 # The store's clock has milliseconds, and cuts off what is less.

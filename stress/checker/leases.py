@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ..history import Call
+from ..records.history import Call
 from .grants import SLACK_NS, Grant, fences_rise, given_once, one_holder
 from .verdict import Verdict
 

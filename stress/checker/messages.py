@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ..history import Call
+from ..records.history import Call
 from .verdict import Verdict
 
 # What is at its end, and which calls bring it there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..report import Finding
+from ..records.report import Finding
 
 
 class Verdict:

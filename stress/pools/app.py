@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...app import App, Context
 from ...store import Message
-from ..history import Pending, Recorder
+from ..records.history import Pending, Recorder
 from .environment import plant_canary, worker_lease
 from .processes import name_of
 

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from ..fleet import Me
+from ..harness.child_processes import Me
 from .environment import environment
 
 LEASE_SECONDS = 30.0

@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from ..checker import check
-from ..history import Call, Recorder, read
-from ..run import Run
-from ..sqlite.inside import Census
+from ..harness.run import Run
+from ..records.history import Call, Recorder, read
+from ..sqlite.census import Census
 from .command import complaints
 
 _ATTEMPTS = """

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...store import Queue, connect
-from ..fleet import Me
-from ..history import Recorder
+from ..harness.child_processes import Me
+from ..records.history import Recorder
 from .paced import order
 
 _FULL_SECONDS = 0.02

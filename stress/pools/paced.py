@@ -16,7 +16,7 @@ from typing import Any
 
 from ...app import App, Context
 from ...store import Message
-from ..history import Recorder
+from ..records.history import Recorder
 from .environment import plant_canary
 from .processes import name_of
 

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from ..run import Run
+from ..harness.run import Run
 from . import app
 from .command import is_up, work
 from .processes import app_of, children, kill, name_of, template_of, workers_of

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ...store import connect
 from ...store.errors import QueueFull
-from ..fleet import Me
-from ..forked import forked
-from ..history import Recorder
-from ..patience import PATIENCE_SECONDS
+from ..harness.child_processes import Me
+from ..harness.forked import forked
+from ..harness.waiting import PATIENCE_SECONDS
+from ..records.history import Recorder
 from .app import QUEUE, order
 from .processes import name_of
 

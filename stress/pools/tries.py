@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..history import Call
+from ..records.history import Call
 
 
 class Try(NamedTuple):

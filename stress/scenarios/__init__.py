@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from ..scenario import Scenario
-from . import (
+from ..harness.scenario import Scenario
+from ..sqlite.scenarios import (
     backup,
     busy,
-    caps,
-    claims,
-    clock,
     disk,
-    drain,
     files,
     interrupt,
     io,
-    leases,
     memory,
     open,
+    power,
+    upgrade,
+    wal,
+)
+from . import (
+    caps,
+    claims,
+    clock,
+    drain,
+    leases,
     pids,
     poison,
     pool,
-    power,
     recycle,
     rude,
     scale,
     sim,
     soak,
-    upgrade,
-    wal,
     zombie,
 )
 

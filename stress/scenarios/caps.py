@@ -9,13 +9,13 @@ from contextlib import suppress
 from ...store import Store, connect
 from ...store.errors import LimitExceeded, QueueFull
 from ..checker import check
-from ..fleet import Me
-from ..history import read
-from ..patience import PATIENCE_SECONDS
-from ..report import Chart
-from ..run import Run
-from ..scenario import Scenario
-from ..sqlite.inside import Census
+from ..harness.child_processes import Me
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import PATIENCE_SECONDS
+from ..records.history import read
+from ..records.report import Chart
+from ..sqlite.census import Census
 
 CAP = 60
 OWNER_CAP = 100

@@ -11,12 +11,12 @@ from contextlib import ExitStack, suppress
 from ...store import Claim, Keyed, Queue, connect
 from ...store.errors import LeaseLost
 from ..checker import check
-from ..fleet import Child, Me
-from ..history import Recorder, read
-from ..patience import PATIENCE_SECONDS
-from ..run import Run
-from ..scenario import Scenario
-from ..sqlite.inside import Census
+from ..harness.child_processes import Child, Me
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import PATIENCE_SECONDS
+from ..records.history import Recorder, read
+from ..sqlite.census import Census
 
 LANES = 20
 LEASE_SECONDS = 0.5

@@ -14,7 +14,10 @@ from typing import Any
 from ...store import connect
 from ...store.errors import LeaseLost
 from ..checker import check
-from ..clocks import (
+from ..harness.child_processes import Child, Me
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..machine.clocks import (
     HOUR,
     SECOND,
     Y2038,
@@ -26,10 +29,7 @@ from ..clocks import (
     set_boot,
     set_wall,
 )
-from ..fleet import Child, Me
-from ..history import Recorder, now_ns, read
-from ..run import Run
-from ..scenario import Scenario
+from ..records.history import Recorder, now_ns, read
 from . import leases
 
 LONGEST_MS = 60_000

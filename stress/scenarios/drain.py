@@ -16,20 +16,20 @@ from contextlib import closing
 from functools import partial
 
 from ...store import connect
-from ..fleet import Child
-from ..history import Recorder
-from ..patience import PATIENCE_SECONDS, until
+from ..harness.child_processes import Child
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import PATIENCE_SECONDS, until
+from ..machine.slowness import slowness
 from ..pools import paced
 from ..pools.command import LEASE_SECONDS, is_up, work
 from ..pools.judge import judge
 from ..pools.load import enqueue, produce
 from ..pools.processes import living_in, name_of
-from ..report import Chart
-from ..run import Run
-from ..scenario import Scenario
-from ..slowness import slowness
-from ..sqlite.inside import Census
-from ..waits import quantiles
+from ..records.history import Recorder
+from ..records.percentiles import quantiles
+from ..records.report import Chart
+from ..sqlite.census import Census
 
 _QUEUES = (paced.SYNC, paced.ASYNC)
 _HANDLER_SECONDS = (0.0, 0.3)

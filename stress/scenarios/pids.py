@@ -21,15 +21,15 @@ from ...store import Store, connect
 from ...store.engine import Hold
 from ...store.errors import LeaseHeld
 from ..checker import check
-from ..drain import drain, note_final
-from ..fleet import Me
-from ..forked import exit_after
-from ..history import Recorder, read
-from ..namespaces import among_own_pids
-from ..patience import PATIENCE_SECONDS
-from ..run import Run
-from ..scenario import Scenario
-from ..sqlite import inside
+from ..harness.child_processes import Me
+from ..harness.forked import exit_after
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import PATIENCE_SECONDS
+from ..machine.namespaces import among_own_pids
+from ..records.history import Recorder, read
+from ..sqlite import census
+from ..workloads.drain import drain, note_final
 
 # proc_pid_ns(5)
 _LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
@@ -72,7 +72,7 @@ def run(run: Run) -> None:
     with connect(path) as store:
         drain(store, history, "mail")
         note_final(store, history)
-    history.seen("integrity", says=inside.integrity(path))
+    history.seen("integrity", says=census.integrity(path))
     history.close()
     run.add(*check(read(run.folder / "history")))
     run.figure("pids", times)

@@ -17,19 +17,19 @@ from contextlib import suppress
 
 from ...store import connect
 from ..checker import check
-from ..fleet import Child
-from ..history import Recorder, now_ns, read
-from ..patience import PATIENCE_SECONDS, until
+from ..harness.child_processes import Child
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import PATIENCE_SECONDS, until
 from ..pools.app import EFFECTS, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
 from ..pools.pool import Pool
 from ..pools.processes import children, kill, name_of, zombies
 from ..pools.producer import produce
 from ..pools.tries import Repeat, repeats, tries
-from ..run import Run
-from ..scenario import Scenario
-from ..sqlite.inside import Census
-from ..waits import over_time, quantiles
+from ..records.history import Recorder, now_ns, read
+from ..records.percentiles import over_time, quantiles
+from ..sqlite.census import Census
 
 _MOST_WAITING = 200
 _KILL_PAUSE_SECONDS = 0.12

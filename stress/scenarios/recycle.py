@@ -14,15 +14,15 @@ import time
 from collections import Counter
 
 from ...store import connect
-from ..fleet import Child
-from ..patience import until
+from ..harness.child_processes import Child
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import until
 from ..pools import leaking
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..pools.processes import resident, template_of, workers_of
-from ..report import Chart
-from ..run import Run
-from ..scenario import Scenario
-from ..sqlite import inside
+from ..records.report import Chart
+from ..sqlite import census
 
 _WORKERS = 2
 _MIB = 2**20
@@ -119,7 +119,7 @@ class _Pool:
             times = handled[str(number)]
             run.check("nothing-lost", times > 0, f"{number} was not handled")
             run.check("not-handled-twice", times < 2, f"{number} was handled {times} times")
-        says = inside.integrity(self._folder / "store.db")
+        says = census.integrity(self._folder / "store.db")
         run.check("integrity", says == "ok", says)
         self._judge_growth()
         self._store.close()

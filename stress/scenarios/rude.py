@@ -17,15 +17,15 @@ from contextlib import closing
 from pathlib import Path
 
 from ...store import connect
-from ..fleet import Me
-from ..patience import until
+from ..harness.child_processes import Me
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import until
 from ..pools import rude
 from ..pools.environment import environment
 from ..pools.processes import kill
-from ..run import Run
-from ..scenario import Scenario
-from ..sqlite import inside
-from ..sqlite.inside import Census
+from ..sqlite import census as inside
+from ..sqlite.census import Census
 
 _LEASE_SECONDS = 5.0
 _BATCH = 24

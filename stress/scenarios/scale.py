@@ -15,17 +15,17 @@ from functools import partial
 from typing import Self
 
 from ...store import connect
-from ..patience import until
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import until
+from ..machine.slowness import slowness
 from ..pools import paced
 from ..pools.command import LEASE_SECONDS, is_up, work
 from ..pools.judge import judge
 from ..pools.load import produce
-from ..report import Chart
-from ..run import Run
-from ..scenario import Scenario
-from ..slowness import slowness
-from ..sqlite.inside import Census
-from ..waits import quantiles
+from ..records.percentiles import quantiles
+from ..records.report import Chart
+from ..sqlite.census import Census
 
 _QUEUES = (paced.SYNC, paced.ASYNC, paced.LIMITED)
 _HANDLER_SECONDS = (0.01, 0.15)

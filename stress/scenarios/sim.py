@@ -12,10 +12,10 @@ import time
 from collections import Counter
 from typing import Any
 
-from ..fleet import Me
-from ..report import Chart
-from ..run import Run
-from ..scenario import PROFILES, Scenario
+from ..harness.child_processes import Me
+from ..harness.run import Run
+from ..harness.scenario import PROFILES, Scenario
+from ..records.report import Chart
 from ..sim.life import Lives
 
 # How often a child tells of its lives: more and more rarely.

@@ -14,15 +14,15 @@ from pathlib import Path
 
 from ...store import Store, connect
 from ...store.errors import LeaseHeld
-from ..fleet import Child, Me
-from ..patience import PATIENCE_SECONDS, until
+from ..harness.child_processes import Child, Me
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import PATIENCE_SECONDS, until
 from ..pools import tally
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..pools.processes import kill, workers_of
-from ..run import Run
-from ..scenario import Scenario
-from ..sqlite import inside
-from ..usage import Usage
+from ..sqlite import census
+from ..workloads.usage import Usage
 
 _PRODUCERS = 2
 _OTHERS = _PRODUCERS + 2  # the supervisor, and an operator
@@ -100,7 +100,7 @@ def judge(run: Run, store: Store, accepted: tally.Tally) -> None:
     run.checked("effects-once", accepted.messages)
     if handled != accepted:
         run.broken("effects-once", f"accepted were {accepted}, effects are there of {handled}")
-    says = inside.integrity(store.engine.path)
+    says = census.integrity(store.engine.path)
     run.check("integrity", says == "ok", says)
 
 

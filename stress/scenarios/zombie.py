@@ -13,15 +13,15 @@ from typing import TypeVar
 
 from ...store import Store, connect
 from ...store.errors import LeaseLost, StoreBusy
-from .. import holdings, standstill
 from ..checker import check
-from ..fleet import Child, Me
-from ..history import Recorder, read
-from ..holdings import VERBS, Holding
-from ..patience import PATIENCE_SECONDS
-from ..run import Run
-from ..scenario import Scenario
-from ..sqlite import inside
+from ..harness.child_processes import Child, Me
+from ..harness.run import Run
+from ..harness.scenario import Scenario
+from ..harness.waiting import PATIENCE_SECONDS
+from ..records.history import Recorder, read
+from ..sqlite import census, stopped_writers
+from ..workloads import grants
+from ..workloads.grants import VERBS, Holding
 
 TTL_SECONDS = 0.25
 LONG_SECONDS = 600.0
@@ -47,7 +47,7 @@ def run(run: Run) -> None:
     path = str(run.folder / "store.db")
     with connect(path, busy_timeout=_BUSY_SECONDS) as store:
         with store.transaction() as tx:
-            tx.execute(holdings.LEDGER)
+            tx.execute(grants.LEDGER)
         holder = run.start("holder", _hold, path, stops)
         holder.heard()  # it has opened the store, and keeps nobody out
         rival = _Rival(run, store, holder)
@@ -61,7 +61,7 @@ def run(run: Run) -> None:
     run.figure("refused_as_stale", rival.refused)
     if run.canary and run.has_findings:
         return
-    halted = standstill.run(run, int(run.size["writers"]))
+    halted = stopped_writers.run(run, int(run.size["writers"]))
     run.says(f"{rival.trials} trials in {stops} stops, {rival.refused} refused; {halted}")
 
 
@@ -79,7 +79,7 @@ class _Rival:
     def meet(self, stop: int) -> None:
         """Stop the holder once, and have everything tried."""
         for fate in FATES:
-            holdings.prepare(self._store, _place(fate, stop))
+            grants.prepare(self._store, _place(fate, stop))
         self._holder.go()
         self._holder.heard()
         time.sleep(self._run.random.uniform(0, _BEFORE_STOP_SECONDS))
@@ -96,7 +96,7 @@ class _Rival:
     def part(self, path: str) -> None:
         """Let the holder end; look at what it has written."""
         self._holder.join()
-        rows = dict(inside.ask(path, "select what, count(*) from ledger group by what"))
+        rows = dict(census.ask(path, "select what, count(*) from ledger group by what"))
         for name, expected in self._writes.items():
             invariant = "effects-once" if expected else "stale-refused"
             there = rows.get(name, 0)
@@ -127,12 +127,12 @@ class _Rival:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while len(found) < len(VERBS["claim"]) and time.monotonic() < deadline:
             found += self._past(
-                lambda: holdings.claim(self._history, self._store, place, LONG_SECONDS)
+                lambda: grants.claim(self._history, self._store, place, LONG_SECONDS)
             )
         found += self._past(
-            lambda: holdings.acquire(self._history, self._store, place, LONG_SECONDS, owner)
+            lambda: grants.acquire(self._history, self._store, place, LONG_SECONDS, owner)
         )
-        found += self._past(lambda: holdings.claim_keys(self._store, place, LONG_SECONDS))
+        found += self._past(lambda: grants.claim_keys(self._store, place, LONG_SECONDS))
         missing = sum(map(len, VERBS.values())) - len(found)
         self._run.check(
             "handled-again-in-time", not missing, f"{missing} of {place} are not to be had"
@@ -142,7 +142,7 @@ class _Rival:
     def _end(self, mine: Holding, fate: str) -> None:
         last = {"claim": "ack", "lease": "release", "once": "complete"}[mine.kind]
         verb = "release" if fate == "again" else last
-        holdings.use(self._history, self._store, mine, LONG_SECONDS, verb)
+        grants.use(self._history, self._store, mine, LONG_SECONDS, verb)
 
     def _past(self, call: Callable[[], _T]) -> _T:
         """Call; when the holder was stopped in a write, let it go a little further."""
@@ -198,16 +198,16 @@ def _hold(me: Me, path: str, stops: int) -> None:
 def _take_first(me: Me, store: Store, fate: str, stop: int) -> list[Holding]:
     place, seconds = _place(fate, stop), LONG_SECONDS if fate == "live" else TTL_SECONDS
     return [
-        *holdings.claim(me.history, store, place, seconds),
-        *holdings.acquire(me.history, store, place, seconds, _OWNER),
-        *holdings.claim_keys(store, place, seconds),
+        *grants.claim(me.history, store, place, seconds),
+        *grants.acquire(me.history, store, place, seconds, _OWNER),
+        *grants.claim_keys(store, place, seconds),
     ]
 
 
 def _refused(recorder: Recorder, store: Store, holding: Holding, verb: str | None = None) -> str:
     """Return why a verb was refused, "" when it was not."""
     try:
-        holdings.use(recorder, store, holding, TTL_SECONDS, verb)
+        grants.use(recorder, store, holding, TTL_SECONDS, verb)
     except LeaseLost as error:
         return error.cause
     return ""

@@ -17,7 +17,7 @@ from typing import Literal
 import apsw
 
 from ...store.sqlite.file import paths
-from .platter import Image, Op, Platter
+from .write_cache import Image, Op, WriteCache
 
 Kind = Literal["write", "sync", "truncate", "read", "open", "delete"]
 KINDS: tuple[Kind, ...] = ("write", "sync", "truncate", "read", "open", "delete")
@@ -68,7 +68,7 @@ class Disk(apsw.VFS):
         self.done: Counter[str] = Counter()
         self.met = 0
         self._recording = recording
-        self._platter = Platter()
+        self._cache = WriteCache()
         self._inodes = 0
         self._open = 0
         self._muted = False
@@ -79,7 +79,7 @@ class Disk(apsw.VFS):
 
     def images(self, random: Random, most: int) -> Iterator[Image]:
         """Return what a power loss now may leave, at most `most` images and a torn one."""
-        return self._platter.images(random, most)
+        return self._cache.images(random, most)
 
     @contextmanager
     def lose_power(self, random: Random) -> Iterator[Image]:
@@ -88,7 +88,7 @@ class Disk(apsw.VFS):
         After the block the real files are replaced by those that are left, which are given
         to the block: one of the images, chosen by `random`.
         """
-        left = self._platter.image(random)
+        left = self._cache.image(random)
         with self.killed():
             yield left
         self.replace(left)
@@ -110,12 +110,12 @@ class Disk(apsw.VFS):
         """
         if self._open:
             raise RuntimeError(f"{self._open} files of the disk are still open")
-        for path in self._platter.paths():
+        for path in self._cache.paths():
             for name in (path, path + "-shm"):
                 with suppress(FileNotFoundError):
                     os.unlink(name)
         put(image)
-        self._platter = Platter(image)
+        self._cache = WriteCache(image)
 
     # faults
 
@@ -163,7 +163,7 @@ class Disk(apsw.VFS):
             return
         self.meet("delete", filename)
         super().xDelete(filename, syncdir)
-        inode = self._platter.inode(filename)
+        inode = self._cache.inode(filename)
         if inode is not None:
             self.note(Op("delete", filename, inode, folder=syncdir))
 
@@ -172,7 +172,7 @@ class Disk(apsw.VFS):
         if self._muted:
             return
         self.meet("delete", target)
-        inode = self._platter.inode(path)
+        inode = self._cache.inode(path)
         assert inode is not None
         os.replace(path, target)
         self.note(Op("rename", target, inode, was=path))
@@ -184,12 +184,12 @@ class Disk(apsw.VFS):
     def opened(self, path: str, contents: Callable[[], bytes]) -> int:
         """Return the inode of a file that was opened, and perhaps made."""
         self._open += 1
-        inode = self._platter.inode(path)
+        inode = self._cache.inode(path)
         if inode is None:
             self._inodes += 1
             inode = self._inodes
             if found := contents():
-                self._platter.add(path, inode, found)
+                self._cache.add(path, inode, found)
             else:
                 self.note(Op("create", path, inode))
         return inode
@@ -205,7 +205,7 @@ class Disk(apsw.VFS):
 
     def note(self, op: Op) -> None:
         """Take note of what was done."""
-        self._platter.apply(op)
+        self._cache.apply(op)
         if self._recording:
             self.log.append(op)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fencepost.stress.canary import Canary
-from fencepost.stress.run import Run
-from fencepost.stress.scenario import Scenario
+from fencepost.stress.harness.canary import Canary
+from fencepost.stress.harness.run import Run
+from fencepost.stress.harness.scenario import Scenario
 
 from .command import Command
 

@@ -13,8 +13,8 @@ import pytest
 from fencepost import FencepostError, OutcomeUnknown, Store, connect
 from fencepost.store.sqlite.session import recovery
 from fencepost.stress.sim.life import Lives
+from fencepost.stress.sqlite.census import integrity
 from fencepost.stress.sqlite.disk import CHANGES, Disk, disk
-from fencepost.stress.sqlite.inside import integrity
 
 from .inside import ask, door
 

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from fencepost import Store, StoreBusy, StoreFailed, connect
-from fencepost.stress.abuse import unseen
+from fencepost.stress.sqlite.abuse import unseen
 
 from ..processes import line_of, running, tell
 from .inside import ask, connection
@@ -18,7 +18,7 @@ from .inside import ask, connection
 _STRAY = """
 import sys
 from fencepost import FencepostError, connect
-from fencepost.stress.abuse import unseen
+from fencepost.stress.sqlite.abuse import unseen
 path = sys.argv[1]
 
 def stray():
@@ -217,7 +217,7 @@ def test_a_library_that_has_the_write_lock_is_waited_for(address: str) -> None:
 _LIBRARY = """
 import sys
 from fencepost import StoreFailed, connect
-from fencepost.stress.abuse import unseen
+from fencepost.stress.sqlite.abuse import unseen
 path = sys.argv[1]
 store = connect(path)
 queue = store.queue("mail")

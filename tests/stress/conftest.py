@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fencepost.stress.nursery import Nursery
+from fencepost.stress.harness.forkserver import Forkserver
 
 from .tiny import Tiny
 
@@ -21,11 +21,11 @@ def _tests_can_be_imported() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def nursery(_tests_can_be_imported: None) -> Iterator[Nursery]:
-    with Nursery.begin() as begun:
+def forkserver(_tests_can_be_imported: None) -> Iterator[Forkserver]:
+    with Forkserver.begin() as begun:
         yield begun
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, nursery: Nursery) -> Tiny:
-    return Tiny(tmp_path, nursery)
+def tiny(tmp_path: Path, forkserver: Forkserver) -> Tiny:
+    return Tiny(tmp_path, forkserver)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fencepost.store.engine import Hold
-from fencepost.stress.history import Call, Outcome
-from fencepost.stress.scenarios.backup import SCENARIO, held
+from fencepost.stress.records.history import Call, Outcome
+from fencepost.stress.sqlite.scenarios.backup import SCENARIO, held
 
 from .tiny import Tiny
 

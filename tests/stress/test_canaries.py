@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fencepost.stress.canaries import CANARIES
-from fencepost.stress.invariants import INVARIANTS
-from fencepost.stress.scenario import PROFILES
+from fencepost.stress.harness.scenario import PROFILES
+from fencepost.stress.records.invariants import INVARIANTS
 from fencepost.stress.scenarios import SCENARIOS
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fencepost import connect
 from fencepost.stress.scenarios import caps
-from fencepost.stress.sqlite.inside import Census
+from fencepost.stress.sqlite.census import Census
 
 from .tiny import Tiny
 

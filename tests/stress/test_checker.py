@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fencepost.stress.checker import check
-from fencepost.stress.history import Call
+from fencepost.stress.records.history import Call
 
 _MS = 1_000_000
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fencepost.store.clock import SystemClock
-from fencepost.stress import clocks
-from fencepost.stress.clocks import FaultyClock, Machine
+from fencepost.stress.machine import clocks
+from fencepost.stress.machine.clocks import FaultyClock, Machine
 from fencepost.stress.scenarios import clock
 
 from .tiny import Tiny

@@ -9,10 +9,10 @@ import pytest
 
 from fencepost import OutcomeUnknown, StoreFull, connect
 from fencepost.store.sqlite.file import space
-from fencepost.stress.fleet import Me
-from fencepost.stress.report import Result
-from fencepost.stress.scenarios import disk
+from fencepost.stress.harness.child_processes import Me
+from fencepost.stress.records.report import Result
 from fencepost.stress.sqlite.quota import quota
+from fencepost.stress.sqlite.scenarios import disk
 
 from .tiny import Tiny
 

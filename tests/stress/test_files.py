@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fencepost import connect
-from fencepost.stress.abuse import rot
-from fencepost.stress.scenarios import files
+from fencepost.stress.sqlite.abuse import rot
+from fencepost.stress.sqlite.scenarios import files
 
 from .tiny import Tiny
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from fencepost import LeaseLost, OutcomeUnknown, StoreBusy
-from fencepost.stress.history import Recorder, read
+from fencepost.stress.records.history import Recorder, read
 
 from ..processes import line_of, running
 
 _CUT_OFF = """
 import sys
 from pathlib import Path
-from fencepost.stress.history import Recorder
+from fencepost.stress.records.history import Recorder
 history = Recorder(Path(sys.argv[1]), "cut")
 with history.begin("enqueue", key="a") as call:
     call.ok(status="accepted")

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 from fencepost import connect
-from fencepost.stress.history import read
-from fencepost.stress.scenarios import interrupt
+from fencepost.stress.records.history import read
+from fencepost.stress.sqlite.scenarios import interrupt
 
 from .tiny import Tiny
 

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from fencepost.stress.scenarios import io
 from fencepost.stress.sqlite.disk import ERRORS, disk
+from fencepost.stress.sqlite.scenarios import io
 
 from .tiny import Tiny
 

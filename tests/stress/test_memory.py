@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fencepost.stress.history import read
-from fencepost.stress.scenarios import memory
+from fencepost.stress.records.history import read
+from fencepost.stress.sqlite.scenarios import memory
 
 from .tiny import Tiny
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fencepost import connect
-from fencepost.stress import deaths
-from fencepost.stress.scenarios import open
+from fencepost.stress.sqlite import killed
+from fencepost.stress.sqlite.scenarios import open
 
 from .tiny import Tiny
 
@@ -27,10 +27,10 @@ def test_work_is_killed_at_each_operation_that_changes_a_file(tmp_path: Path) ->
         (tmp_path / name).mkdir()
         connect(tmp_path / name / "store.db").close()
 
-    operations = deaths.count(make, "counted")
+    operations = killed.count(make, "counted")
 
     assert operations > 10
-    deaths.kill_at(1, make, "first")
-    deaths.kill_at(operations, make, "last")
+    killed.kill_at(1, make, "first")
+    killed.kill_at(operations, make, "last")
     with pytest.raises(AssertionError):
-        deaths.kill_at(operations + 1, make, "none")
+        killed.kill_at(operations + 1, make, "none")

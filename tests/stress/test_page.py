@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 from msgspec.structs import replace
 
-from fencepost.stress.page import render
-from fencepost.stress.picture import svg
-from fencepost.stress.report import CanaryResult, Chart, Finding, Machine, Report, Result
+from fencepost.stress.records.report import CanaryResult, Chart, Finding, Machine, Report, Result
+from fencepost.stress.views.page import render
+from fencepost.stress.views.picture import svg
 
 _EVIL = "<script>alert('&')</script>"
 

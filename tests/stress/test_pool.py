@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from fencepost import connect
-from fencepost.stress.history import Call
-from fencepost.stress.patience import PATIENCE_SECONDS
+from fencepost.stress.harness.waiting import PATIENCE_SECONDS
 from fencepost.stress.pools.processes import children, kill, name_of
 from fencepost.stress.pools.tries import repeats
-from fencepost.stress.report import Result
+from fencepost.stress.records.history import Call
+from fencepost.stress.records.report import Result
 from fencepost.stress.scenarios import pool
 from fencepost.stress.scenarios.pool import SCENARIO
-from fencepost.stress.sqlite.inside import Census
+from fencepost.stress.sqlite.census import Census
 
 from ..sqlite.inside import door
 from .tiny import Tiny

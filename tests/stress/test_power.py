@@ -6,9 +6,9 @@ import random
 from contextlib import closing
 from pathlib import Path
 
-from fencepost.stress.clocks import WALL, Machine
-from fencepost.stress.scenarios import power
-from fencepost.stress.script import Script, State, Step, differences, look
+from fencepost.stress.machine.clocks import WALL, Machine
+from fencepost.stress.sqlite.scenarios import power
+from fencepost.stress.sqlite.script import Script, State, Step, differences, look
 
 from .tiny import Tiny
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from fencepost.stress.canary import Canary
-from fencepost.stress.fleet import Me
-from fencepost.stress.history import read
-from fencepost.stress.nursery import Nursery
-from fencepost.stress.report import Report, Result
-from fencepost.stress.run import Run
-from fencepost.stress.runner import Job, run_all
-from fencepost.stress.scenario import Scenario
+from fencepost.stress.harness.canary import Canary
+from fencepost.stress.harness.child_processes import Me
+from fencepost.stress.harness.forkserver import Forkserver
+from fencepost.stress.harness.run import Run
+from fencepost.stress.harness.runner import Job, run_all
+from fencepost.stress.harness.scenario import Scenario
+from fencepost.stress.records.history import read
+from fencepost.stress.records.report import Report, Result
 
 from .tiny import Tiny
 
@@ -25,9 +25,9 @@ def _pick(me: Me) -> None:
     me.history.seen("picked", number=me.random.random())
 
 
-def _picks(folder: Path, seed: int, nursery: Nursery) -> tuple[float, float]:
+def _picks(folder: Path, seed: int, forkserver: Forkserver) -> tuple[float, float]:
     folder.mkdir()
-    run = Run(Result("any", seed), folder, {}, nursery=nursery)
+    run = Run(Result("any", seed), folder, {}, forkserver=forkserver)
     run.start("child", _pick).join()
     (call,) = read(folder / "history")
     return run.random.random(), call.answer["number"]
@@ -84,10 +84,10 @@ def _canary(trips: str) -> Canary:
 
 
 def test_the_same_seed_makes_the_same_choices_in_every_process(
-    tmp_path: Path, nursery: Nursery
+    tmp_path: Path, forkserver: Forkserver
 ) -> None:
     first, again, other = (
-        _picks(tmp_path / name, seed, nursery) for name, seed in (("a", 7), ("b", 7), ("c", 8))
+        _picks(tmp_path / name, seed, forkserver) for name, seed in (("a", 7), ("b", 7), ("c", 8))
     )
 
     assert first == again

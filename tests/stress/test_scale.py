@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from fencepost.stress.machine.slowness import slowness
 from fencepost.stress.scenarios import scale
 from fencepost.stress.scenarios.scale import SCENARIO
-from fencepost.stress.slowness import slowness
 
 from .tiny import Tiny
 

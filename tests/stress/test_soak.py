@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from fencepost import connect
-from fencepost.stress import usage
 from fencepost.stress.pools import tally
-from fencepost.stress.report import Result
+from fencepost.stress.records.report import Result
 from fencepost.stress.scenarios.soak import SCENARIO, judge
-from fencepost.stress.usage import Usage
+from fencepost.stress.workloads import usage
+from fencepost.stress.workloads.usage import Usage
 
 from .tiny import Tiny
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fencepost import connect
-from fencepost.stress.scenarios import upgrade
-from fencepost.stress.sqlite import future
+from fencepost.stress.sqlite import future_schema
+from fencepost.stress.sqlite.scenarios import upgrade
 
 from .tiny import Tiny
 
@@ -26,7 +26,7 @@ def test_a_store_of_today_has_taken_no_step_of_the_future(
 ) -> None:
     connect(tmp_path / "store.db").close()
 
-    assert future.verdict(tmp_path / "store.db", least, 2) == says
+    assert future_schema.verdict(tmp_path / "store.db", least, 2) == says
 
 
 def test_a_file_that_comes_goes_or_changes_is_told(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fencepost.stress.scenarios import wal
-from fencepost.stress.scenarios.wal import SCENARIO
+from fencepost.stress.sqlite.scenarios import wal
+from fencepost.stress.sqlite.scenarios.wal import SCENARIO
 
 from .tiny import Tiny
 

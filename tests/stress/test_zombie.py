@@ -8,10 +8,10 @@ import pytest
 
 from fencepost import LeaseLost, connect
 from fencepost.store import Store
-from fencepost.stress import holdings
-from fencepost.stress.history import Recorder, read
-from fencepost.stress.holdings import Holding
+from fencepost.stress.records.history import Recorder, read
 from fencepost.stress.scenarios import zombie
+from fencepost.stress.workloads import grants
+from fencepost.stress.workloads.grants import Holding
 
 from .tiny import Tiny
 
@@ -26,9 +26,9 @@ def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
 
 def _take(history: Recorder, store: Store) -> list[Holding]:
     return [
-        *holdings.claim(history, store, "here", 60),
-        *holdings.acquire(history, store, "here", 60, "me"),
-        *holdings.claim_keys(store, "here", 60),
+        *grants.claim(history, store, "here", 60),
+        *grants.acquire(history, store, "here", 60, "me"),
+        *grants.claim_keys(store, "here", 60),
     ]
 
 
@@ -36,18 +36,18 @@ def test_every_verb_is_refused_once_another_has_its_holding(tmp_path: Path) -> N
     history = Recorder(tmp_path / "history", "me")
     with connect(tmp_path / "store.db") as store:
         with store.transaction() as tx:
-            tx.execute(holdings.LEDGER)
-        holdings.prepare(store, "here")
+            tx.execute(grants.LEDGER)
+        grants.prepare(store, "here")
         held = _take(history, store)
         for each in held:
-            holdings.use(history, store, each, 60, "release")
+            grants.use(history, store, each, 60, "release")
         _take(history, store)
 
-        assert len(held) == sum(map(len, holdings.VERBS.values()))
+        assert len(held) == sum(map(len, grants.VERBS.values()))
         for each in held:
             if each.verb == "release" and each.kind != "claim":  # twice is as good as once
                 continue
             with pytest.raises(LeaseLost):
-                holdings.use(history, store, each, 60)
+                grants.use(history, store, each, 60)
 
     assert {call.answer.get("error") for call in read(tmp_path / "history")} == {None, "lease_lost"}

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fencepost.stress.driver import perform
-from fencepost.stress.nursery import Nursery
-from fencepost.stress.report import Result
-from fencepost.stress.run import Run
-from fencepost.stress.scenario import Scenario
+from fencepost.stress.harness.driver import perform
+from fencepost.stress.harness.forkserver import Forkserver
+from fencepost.stress.harness.run import Run
+from fencepost.stress.harness.scenario import Scenario
+from fencepost.stress.records.report import Result
 
 
 class Tiny:
     """Runs scenarios in this process, each in the test's folder."""
 
-    def __init__(self, folder: Path, nursery: Nursery) -> None:
+    def __init__(self, folder: Path, forkserver: Forkserver) -> None:
         self._folder = folder
-        self._nursery = nursery
+        self._forkserver = forkserver
 
     def __call__(
         self,
@@ -35,4 +35,4 @@ class Tiny:
         self, result: Result, size: Mapping[str, float] | None = None, *, canary: str | None = None
     ) -> Run:
         """Return a run that reports to `result`."""
-        return Run(result, self._folder, size or {}, nursery=self._nursery, canary=canary)
+        return Run(result, self._folder, size or {}, forkserver=self._forkserver, canary=canary)

@@ -1,0 +1,1 @@
+"""Runs scenarios in processes of their own: forkserver, children, runs, what a scenario is."""

@@ -1,0 +1,1 @@
+"""The machine under a run: its clocks, namespaces and speed."""

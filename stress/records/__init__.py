@@ -1,0 +1,1 @@
+"""What a run writes down: histories of calls, invariants, findings, the report."""

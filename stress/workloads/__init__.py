@@ -1,0 +1,1 @@
+"""Work that several scenarios do on a store, on any engine."""

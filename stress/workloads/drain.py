@@ -1,0 +1,47 @@
+"""Working a store off to its end, so that a history can say what was lost."""
+
+from __future__ import annotations
+
+from ...store import Store
+from ...store.types.delivery import Delivery
+from ..records.history import Recorder
+
+_PAGE = 500
+
+
+def drain(store: Store, history: Recorder, queue: str, *, at_once: int = 100) -> int:
+    """Claim and ack all that is ready in a queue; return how many that were.
+
+    A delivery that somebody else holds is waited for by nobody: it stays.
+    """
+    worked, deliveries = 0, store.queue(queue)
+    while True:
+        with history.begin("claim", queue=queue) as call:
+            claims = deliveries.claim(limit=at_once)
+            call.ok(
+                claims=[
+                    {
+                        "id": claim.id,
+                        "key": claim.message.key,
+                        "fence": claim.fence,
+                        "lease_ms": 30_000,
+                    }
+                    for claim in claims
+                ]
+            )
+        if not claims:
+            return worked
+        for claim in claims:
+            with history.begin("ack", id=claim.id, fence=claim.fence, key=claim.message.key):
+                claim.ack()
+        worked += len(claims)
+
+
+def note_final(store: Store, history: Recorder) -> list[Delivery]:
+    """Note what has become of every delivery, and return them all."""
+    found: list[Delivery] = []
+    while page := store.deliveries(limit=_PAGE, before=found[-1].id if found else None):
+        found += page
+    for each in found:
+        history.seen("final", queue=each.queue, key=each.key, id=each.message_id, state=each.state)
+    return found
