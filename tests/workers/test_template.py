@@ -60,7 +60,7 @@ def test_an_app_process_that_nobody_learnt_of_ends_quietly(
 
 REPORTS = """
 from multiprocess.connection import Pipe
-from fencepost.workers.birth import report
+from fencepost.workers.process.entry_point import report
 theirs, ours = Pipe()
 theirs.close()
 report(ours, b"ready 1")
