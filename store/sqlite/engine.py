@@ -19,7 +19,7 @@ from .file import paths
 from .file.space import ROW_BYTES, again_when_full, again_when_refused
 from .keyed.engine import SqliteKeyed
 from .locks import forks
-from .locks.liveness import Alive
+from .locks.liveness import Liveness
 from .names.leases import SqliteLeases
 from .names.once import SqliteOnce
 from .operators import counts, listing, move, operate
@@ -29,8 +29,8 @@ from .queue import claim, deaths, enqueue, reap, settle
 from .queue import counters as queues
 from .queue.holding import require
 from .session import damage
-from .session.session import Door, Write
-from .session.wakeup import Bell
+from .session.session import Session, Write
+from .session.wakeup import Wakeup
 from .upkeep import probe
 from .upkeep.upkeep import SqliteUpkeep
 
@@ -52,34 +52,34 @@ class SqliteEngine:
         self.path = paths.locate(path)
         paths.require(self.path, create=create)
         with contextlib.ExitStack() as undo, paths.beside(self.path):
-            self._door = Door(
+            self._session = Session(
                 self.path,
                 clock=clock,
                 busy_seconds=busy_seconds,
                 durability=durability,
                 checksums=checksums,
             )
-            undo.callback(self._door.close)
-            self._bell = Bell(self.path + "-bell")
-            undo.callback(self._bell.close)
-            self._alive = Alive(self.path + "-alive")
+            undo.callback(self._session.close)
+            self._wakeup = Wakeup(self.path + "-wakeup")
+            undo.callback(self._wakeup.close)
+            self._liveness = Liveness(self.path + "-alive")
             undo.pop_all()
-        self._door.on_wake = self._bell.ring
+        self._session.on_wake = self._wakeup.wake
         self._clock = clock
         self._busy_seconds = busy_seconds
         self._durability = durability
-        self.leases = SqliteLeases(self._door)
-        self.once = SqliteOnce(self._door)
-        self.keyed = SqliteKeyed(self._door)
-        self.pools = SqlitePools(self._door, self._alive)
-        self.routing = SqliteRouting(self._door, self.pools)
-        self.upkeep = SqliteUpkeep(self._door, self._alive)
-        forks.watch(self._bell)
-        forks.watch(self._alive)
+        self.leases = SqliteLeases(self._session)
+        self.once = SqliteOnce(self._session)
+        self.keyed = SqliteKeyed(self._session)
+        self.pools = SqlitePools(self._session, self._liveness)
+        self.routing = SqliteRouting(self._session, self.pools)
+        self.upkeep = SqliteUpkeep(self._session, self._liveness)
+        forks.watch(self._wakeup)
+        forks.watch(self._liveness)
 
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
         prepared = [enqueue.prepare(draft) for draft in drafts]
-        with self._door.write("enqueue", grows=_grows(prepared)) as write:
+        with self._session.write("enqueue", grows=_grows(prepared)) as write:
             return [enqueue.enqueue(write, each) for each in prepared]
 
     def enqueue_each(
@@ -87,7 +87,7 @@ class SqliteEngine:
     ) -> list[Receipt | QueueFull | LimitExceeded | StoreCorrupt]:
         prepared = [enqueue.prepare(draft) for draft in drafts]
         answers: list[Receipt | QueueFull | LimitExceeded | StoreCorrupt] = []
-        with self._door.write("enqueue", grows=_grows(prepared)) as write:
+        with self._session.write("enqueue", grows=_grows(prepared)) as write:
             for each in prepared:
                 try:
                     answers.append(enqueue.enqueue(write, each))
@@ -96,22 +96,22 @@ class SqliteEngine:
         return answers
 
     def caps(self, queue: str) -> Caps:
-        return queues.caps(self._door, queue)
+        return queues.caps(self._session, queue)
 
     def set_caps(self, queue: str, caps: Caps) -> None:
-        with self._door.write("set_caps") as write:
+        with self._session.write("set_caps") as write:
             queues.set_caps(write, queue, caps)
 
     def tell_deaths(self, queues: Mapping[str, bool]) -> None:
-        told = dict(map(tuple, self._door.read(deaths.TOLD)))
+        told = dict(map(tuple, self._session.read(deaths.TOLD)))
         news = {name: wanted for name, wanted in queues.items() if told.get(name, 0) != wanted}
         if news:
-            with self._door.write("tell_deaths") as write:
+            with self._session.write("tell_deaths") as write:
                 for name, wanted in news.items():
                     deaths.tell(write, name, wanted)
 
     def on_died(self, call: Callable[[Sequence[Death]], None]) -> None:
-        self._door.on_died = call
+        self._session.on_died = call
 
     def claim(
         self,
@@ -128,7 +128,7 @@ class SqliteEngine:
         # A fence must not be known to anybody before the COMMIT that makes it true.
         @again_when_full
         def transact() -> tuple[list[Leased], list[Hold], bool]:
-            with self._door.write("claim", joins=False) as write:
+            with self._session.write("claim", joins=False) as write:
                 settle.release_each(write, tried)  # the first COMMIT may be there after all
                 refused = settle.ack_each(write, acks)
                 leases, more = claim.claim(
@@ -153,24 +153,24 @@ class SqliteEngine:
 
     @again_when_full
     def renew(self, hold: Hold, lease_ms: int) -> int:
-        with self._door.write("renew") as write:
+        with self._session.write("renew") as write:
             return settle.renew(write, hold, lease_ms)
 
     @again_when_full
     def ack(self, hold: Hold, result: str | None) -> None:
-        with self._door.write("ack") as write:
+        with self._session.write("ack") as write:
             settle.ack(write, hold, result)
 
     @again_when_full
     def ack_many(self, holds: Sequence[Hold]) -> list[Hold]:
-        with self._door.write("ack") as write:
+        with self._session.write("ack") as write:
             return settle.ack_each(write, [(hold, None) for hold in holds])
 
     @contextmanager
     def completion(self, hold: Hold) -> Iterator[Write]:
         # Nobody can claim it while this transaction holds the write lock, so what was
         # true at its beginning is true at its end.
-        with self._door.write("transaction", joins=False, nests=True) as write:
+        with self._session.write("transaction", joins=False, nests=True) as write:
             with damage.told(self.path, "transaction"):
                 require(write, hold, "transaction", done=True)
             yield write
@@ -179,90 +179,90 @@ class SqliteEngine:
 
     @again_when_full
     def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:
-        with self._door.write("retry") as write:
+        with self._session.write("retry") as write:
             return settle.retry(write, hold, delay_ms, error)
 
     @again_when_full
     def release(self, hold: Hold) -> None:
-        with self._door.write("release") as write:
+        with self._session.write("release") as write:
             settle.release(write, hold)
 
     @again_when_full
     def bury(self, hold: Hold, error: str) -> None:
-        with self._door.write("bury") as write:
+        with self._session.write("bury") as write:
             settle.bury(write, hold, error)
 
     def next_at_ms(self, queues: Sequence[str]) -> int | None:
-        return counts.next_at_ms(self._door, queues)
+        return counts.next_at_ms(self._session, queues)
 
     def waiting_since_ms(self, queues: Sequence[str]) -> int | None:
-        return counts.waiting_since_ms(self._door, queues)
+        return counts.waiting_since_ms(self._session, queues)
 
     def fileno(self) -> int:
-        self._door.check()
-        return self._bell.fileno()
+        self._session.check()
+        return self._wakeup.fileno()
 
     def hush(self) -> None:
-        self._door.check()
-        self._bell.hush()
+        self._session.check()
+        self._wakeup.hush()
 
     def stats(self) -> dict[str, QueueStats]:
-        return counts.stats(self._door)
+        return counts.stats(self._session)
 
     def anything_left(self, queues: Sequence[str]) -> bool:
-        return counts.anything_left(self._door, queues)
+        return counts.anything_left(self._session, queues)
 
     def deliveries(self, wanted: Filter, limit: int, before: int | None) -> list[Delivery]:
-        return listing.deliveries(self._door, wanted, limit, before)
+        return listing.deliveries(self._session, wanted, limit, before)
 
     def delivery(self, id: int) -> Delivery | None:
-        return listing.delivery(self._door, id)
+        return listing.delivery(self._session, id)
 
     def content(self, id: int) -> Content | None:
-        return listing.content(self._door, id)
+        return listing.content(self._session, id)
 
     def message(self, id: int) -> Stored | None:
-        return listing.message(self._door, id)
+        return listing.message(self._session, id)
 
     @again_when_refused
     def replay(self, ids: Sequence[int]) -> list[Outcome]:
-        with self._door.write("replay") as write:
+        with self._session.write("replay") as write:
             return [operate.replay(write, id) for id in ids]
 
     @again_when_full
     def cancel(self, ids: Sequence[int]) -> list[Outcome]:
-        with self._door.write("cancel") as write:
+        with self._session.write("cancel") as write:
             return [operate.cancel(write, id) for id in ids]
 
     @again_when_full
     def move(self, ids: Sequence[int], queue: str) -> list[Outcome]:
-        with self._door.write("move") as write:
+        with self._session.write("move") as write:
             reap.reap_expired(write)
             reap.promote_due(write)
             return [move.move(write, id, queue) for id in ids]
 
     @again_when_full
     def pause(self, queue: str, paused: bool) -> bool:
-        with self._door.write("pause") as write:
+        with self._session.write("pause") as write:
             return queues.pause(write, queue, paused)
 
     @again_when_full
     def limit(self, queue: str, most: int | None) -> bool:
-        with self._door.write("limit") as write:
+        with self._session.write("limit") as write:
             return queues.limit(write, queue, most)
 
     def read(
         self, sql: str, parameters: Parameters, *, timeout_ms: int, most: int | None = None
     ) -> Table:
-        return self._door.query(sql, parameters, seconds=timeout_ms / 1000, most=most)
+        return self._session.query(sql, parameters, seconds=timeout_ms / 1000, most=most)
 
     @contextmanager
     def transaction(self, operation: str = "transaction") -> Iterator[Write]:
-        with self._door.write(operation, nests=True) as write:
+        with self._session.write(operation, nests=True) as write:
             yield write
 
     def in_transaction(self) -> bool:
-        write = self._door.writing
+        write = self._session.writing
         return write is not None and write.thread == threading.get_ident()
 
     def twin(self) -> SqliteEngine:
@@ -275,21 +275,21 @@ class SqliteEngine:
         )
 
     def now_ms(self) -> int:
-        return self._door.now_ms()
+        return self._session.now_ms()
 
     def ping(self) -> None:
-        self._door.read("select one from fp_store")
+        self._session.read("select one from fp_store")
 
     def probe(self) -> ProbeReport:
-        return probe.probe(self._door, self._clock)
+        return probe.probe(self._session, self._clock)
 
     def integrity(self) -> ProbeStep:
-        return probe.integrity(self._door)
+        return probe.integrity(self._session)
 
     def close(self) -> None:
-        self._door.close()
-        self._bell.close()
-        self._alive.close()
+        self._session.close()
+        self._wakeup.close()
+        self._liveness.close()
 
 
 def _grows(prepared: Sequence[enqueue.Prepared]) -> int:

@@ -5,8 +5,8 @@
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
 -- fp_conflict    one row for each source that has sent a known key with another body
--- fp_pool        one row for each living pool of workers; see alive.py
--- fp_worker      one row for each living worker process; see alive.py
+-- fp_pool        one row for each living pool of workers; see locks/liveness.py
+-- fp_worker      one row for each living worker process; see locks/liveness.py
 -- fp_event       what became of pools and workers, the newest of it
 -- fp_owner       one row for each owner of keyed state: how many entries it has in all
 -- fp_namespace   one row for each namespace: the options it was first opened with, its size
@@ -15,13 +15,13 @@
 -- fp_lease       named leases
 -- fp_once        two-phase claims of keys: in work, then done with a result
 --
--- Times are milliseconds on the store's clock (Unix time that does not step; anchor.py).
+-- Times are milliseconds on the store's clock (Unix time that does not step; session/clock.py).
 -- AUTOINCREMENT everywhere: SQLite would give the number of a deleted last row out again.
 -- Sizes and counts are kept by the statements that change them, in the same transaction.
 
 create table fp_store (
   one integer primary key check (one = 1),
-  store_id text not null check (store_id like 'store-%'), -- this table stays the first; wal_owner.py
+  store_id text not null check (store_id like 'store-%'), -- this table stays the first; session/wal_owner.py
   boot_id text not null,
   boot_offset_ms integer not null,
   last_fence integer not null check (last_fence >= 0),

@@ -22,7 +22,7 @@ _PATIENCE_SECONDS = 5.0
 # The database first: SQLite deletes a WAL that it finds beside an empty database, but
 # would take an old database without its WAL for whole. The gate stays, because who waits
 # there must meet whoever comes next.
-_MOVED = ("", "-wal", "-shm", "-journal", "-bell", "-alive")
+_MOVED = ("", "-wal", "-shm", "-journal", "-wakeup", "-alive")
 
 
 def quarantine(path: str, clock: Clock) -> str:

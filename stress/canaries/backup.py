@@ -6,14 +6,14 @@ import os
 import subprocess
 
 from ...store.sqlite.file import paths
-from ...store.sqlite.session.session import Door
+from ...store.sqlite.session.session import Session
 from ...store.sqlite.whole_file import backup, lineage
 from ..harness.canary import Canary
 
 
 def _main_file_alone() -> None:
-    def copy(door: Door, dest: str) -> str:
-        subprocess.run(["cp", door.path, dest], check=True)
+    def copy(session: Session, dest: str) -> str:
+        subprocess.run(["cp", session.path, dest], check=True)
         os.chmod(dest, 0o600)
         return dest
 

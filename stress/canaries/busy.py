@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...store.sqlite.locks import gate
 from ...store.sqlite.locks.gate import Gate
-from ...store.sqlite.session.session import Door
+from ...store.sqlite.session.session import Session
 from ..harness.canary import Canary
 
 
@@ -16,12 +16,12 @@ def _no_gate() -> None:
 
 
 def _hasty() -> None:
-    was = Door.__init__
+    was = Session.__init__
 
-    def __init__(self: Door, *args: object, busy_seconds: float, **options: object) -> None:
+    def __init__(self: Session, *args: object, busy_seconds: float, **options: object) -> None:
         was(self, *args, busy_seconds=0.001, **options)  # type: ignore[arg-type]
 
-    Door.__init__ = __init__  # type: ignore[method-assign]
+    Session.__init__ = __init__  # type: ignore[method-assign]
 
 
 def _slow_to_hand_on() -> None:

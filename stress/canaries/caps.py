@@ -9,7 +9,7 @@ from ...store.sqlite.engine import SqliteEngine
 from ...store.sqlite.keyed import entries
 from ...store.sqlite.keyed.namespaces import Record
 from ...store.sqlite.queue import counters
-from ...store.sqlite.session.session import Door
+from ...store.sqlite.session.session import Session
 from ...store.sqlite.session.write import Write
 from ...store.types.message import Draft, Receipt
 from ..harness.canary import Canary
@@ -21,9 +21,9 @@ _BETWEEN_SECONDS = 0.005
 class _Reading:
     """A write transaction's look, without the transaction."""
 
-    def __init__(self, door: Door) -> None:
-        self.path = door.path
-        self.run = door.read
+    def __init__(self, session: Session) -> None:
+        self.path = session.path
+        self.run = session.read
 
 
 def _checked_before() -> None:
@@ -32,7 +32,7 @@ def _checked_before() -> None:
     def enqueue(self: SqliteEngine, drafts: Sequence[Draft]) -> list[Receipt]:
         for draft in drafts:
             for address in draft.addresses:
-                look(_Reading(self._door), address.queue, len(draft.body))  # type: ignore[arg-type]
+                look(_Reading(self._session), address.queue, len(draft.body))  # type: ignore[arg-type]
         time.sleep(_BETWEEN_SECONDS)
         return was(self, drafts)
 

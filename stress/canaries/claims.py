@@ -27,7 +27,7 @@ def _dedupe_before() -> None:
 
     def one(self: SqliteEngine, draft: Draft) -> Receipt:
         known = "select id from fp_message where key = :key"
-        for (id,) in self._door.read(known, {"key": draft.key}):
+        for (id,) in self._session.read(known, {"key": draft.key}):
             return Receipt("duplicate", id, None, None)
         time.sleep(0.005)  # so that somebody comes in between on a slow machine too
         # So that the unique index does not see it.
@@ -60,9 +60,9 @@ def _lanes_by_snapshot() -> None:
 def _effect_before_ack() -> None:
     @contextmanager
     def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
-        with self._door.write("transaction", joins=False, nests=True) as write:
+        with self._session.write("transaction", joins=False, nests=True) as write:
             yield write
-        with self._door.write("ack") as write:
+        with self._session.write("ack") as write:
             settle.ack(write, hold, None)
 
     SqliteEngine.completion = completion  # type: ignore[method-assign]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ...store.sqlite.session import clock
-from ...store.sqlite.session.clock import Anchor
+from ...store.sqlite.session.clock import StoreClock
 from ..harness.canary import Canary
 
 
 def _by_the_wall() -> None:
-    def now_ms(self: Anchor) -> int:
+    def now_ms(self: StoreClock) -> int:
         return self._clock.wall_ms()
 
-    Anchor.now_ms = now_ms  # type: ignore[method-assign]
+    StoreClock.now_ms = now_ms  # type: ignore[method-assign]
 
 
 def _reboot_unseen() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from ...store.errors import InvalidInput, OutcomeUnknown
 from ...store.sqlite.file import paths
-from ...store.sqlite.file.identity import Place
+from ...store.sqlite.file.identity import FileIdentity
 from ...store.sqlite.session import opening
-from ...store.sqlite.session.session import Door
+from ...store.sqlite.session.session import Session
 from ..harness.canary import Canary
 
 
@@ -31,11 +31,11 @@ def _lets_others_read() -> None:
 
 
 def _uses_after_fork() -> None:
-    def check(self: Door, operation: str = "use") -> None:
+    def check(self: Session, operation: str = "use") -> None:
         if self._closed:
             raise InvalidInput(f"{self.path} is closed", operation=operation, path=self.path)
 
-    Door.check = check  # type: ignore[method-assign]
+    Session.check = check  # type: ignore[method-assign]
 
 
 def _no_checksums() -> None:
@@ -48,20 +48,20 @@ def _no_checksums() -> None:
 
 
 def _does_not_look() -> None:
-    def require(self: Place, operation: str) -> None:
+    def require(self: FileIdentity, operation: str) -> None:
         pass
 
-    Place.require = require  # type: ignore[method-assign]
+    FileIdentity.require = require  # type: ignore[method-assign]
 
 
 def _takes_failure_for_success() -> None:
-    was = Door._commit
+    was = Session._commit
 
-    def commit(self: Door, operation: str) -> None:
+    def commit(self: Session, operation: str) -> None:
         with suppress(OutcomeUnknown):
             was(self, operation)
 
-    Door._commit = commit  # type: ignore[method-assign]
+    Session._commit = commit  # type: ignore[method-assign]
 
 
 CANARIES = (

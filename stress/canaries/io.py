@@ -8,30 +8,30 @@ from typing import Any
 from ...store.errors import OutcomeUnknown, StoreFailed
 from ...store.sqlite.queue import counters, settle
 from ...store.sqlite.session import session
-from ...store.sqlite.session.session import Door
+from ...store.sqlite.session.session import Session
 from ..harness.canary import Canary
 
 
 def _commit_failed() -> None:
-    was = Door._commit
+    was = Session._commit
 
-    def _commit(self: Door, operation: str) -> None:
+    def _commit(self: Session, operation: str) -> None:
         try:
             was(self, operation)
         except OutcomeUnknown as error:
             raise StoreFailed(str(error)) from error
 
-    Door._commit = _commit  # type: ignore[method-assign]
+    Session._commit = _commit  # type: ignore[method-assign]
 
 
 def _commit_ignored() -> None:
-    was = Door._commit
+    was = Session._commit
 
-    def _commit(self: Door, operation: str) -> None:
+    def _commit(self: Session, operation: str) -> None:
         with suppress(OutcomeUnknown):
             was(self, operation)
 
-    Door._commit = _commit  # type: ignore[method-assign]
+    Session._commit = _commit  # type: ignore[method-assign]
 
 
 def _never_settled_already() -> None:

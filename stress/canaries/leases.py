@@ -19,7 +19,7 @@ def _fences_restart() -> None:
 
     def release(self: SqliteLeases, hold: NameHold) -> None:
         was(self, hold)
-        with self._door.write("release") as write:
+        with self._session.write("release") as write:
             write.run("delete from fp_lease where name = :name", {"name": hold.name})
 
     def next_fences(write: Write, count: int = 1) -> range:

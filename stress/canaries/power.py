@@ -27,7 +27,7 @@ def _synchronous(level: int) -> None:
 def _ack_apart() -> None:
     @contextmanager
     def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
-        with self._door.write("transaction", joins=False, nests=True) as write:
+        with self._session.write("transaction", joins=False, nests=True) as write:
             yield write
         self.ack(hold, None)
 

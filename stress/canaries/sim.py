@@ -75,7 +75,7 @@ limit :limit
 def _effects_apart() -> None:
     @contextmanager
     def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
-        with self._door.write("transaction", joins=False, nests=True) as write:
+        with self._session.write("transaction", joins=False, nests=True) as write:
             lease.require(write, hold, "transaction", done=True)
             yield write
         self.ack(hold, None)
@@ -94,9 +94,9 @@ def _looks_before() -> None:
         known = {}
         for draft in drafts:
             at = {"scope": draft.scope, "key": draft.key, "now": self.now_ms()}
-            known[draft.key] = bool(self._door.read(enqueue._FIND, at))
+            known[draft.key] = bool(self._session.read(enqueue._FIND, at))
         prepared = [enqueue.prepare(draft) for draft in drafts]
-        with self._door.write("enqueue", grows=0) as write:
+        with self._session.write("enqueue", grows=0) as write:
             find = enqueue._FIND
             receipts = []
             for each in prepared:

@@ -82,7 +82,7 @@ def test_nothing_of_the_old_store_stays_beside_the_new_one(filled: Path, command
     assert {"hooks.db", "hooks.db-wal", "hooks.db-shm", "hooks.db-alive"}.isdisjoint(names)
     assert {re.sub(r"\d{8}T\d{6}Z", "T", name) for name in names} == {
         "hooks.db-gate",
-        *(f"hooks.db.quarantined-T{end}" for end in ("", "-wal", "-shm", "-bell", "-alive")),
+        *(f"hooks.db.quarantined-T{end}" for end in ("", "-wal", "-shm", "-wakeup", "-alive")),
     }
 
 

@@ -59,7 +59,7 @@ def test_what_a_store_needs_while_it_is_open_belongs_to_its_owner(served: Path) 
         store.queue("mail").enqueue(b"y", key="2")
         owners = {name.name: name.lstat().st_uid for name in served.parent.iterdir()}
 
-    assert {"hooks.db-wal", "hooks.db-shm", "hooks.db-gate", "hooks.db-bell"} <= owners.keys()
+    assert {"hooks.db-wal", "hooks.db-shm", "hooks.db-gate", "hooks.db-wakeup"} <= owners.keys()
     assert set(owners.values()) == {SERVICE}, owners
 
 

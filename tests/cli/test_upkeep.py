@@ -8,7 +8,7 @@ import pytest
 
 from fencepost import connect
 
-from ..sqlite.inside import ask, door
+from ..sqlite.inside import ask, session
 from .command import Command
 
 
@@ -19,7 +19,7 @@ def filled(path: Path) -> Path:
         for key in ("kept", "a", "b", "c"):
             store.queue("mail").enqueue(b"", key=key)
         store.queue("mail").ack_many(store.queue("mail").claim(limit=10))
-        with door(store).write("test") as write:
+        with session(store).write("test") as write:
             write.run("update fp_message set expires_at_ms = 1 where key <> 'kept'")
     return path
 

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from fencepost import App, Context, Message
-from fencepost.store.sqlite.session.session import Door
+from fencepost.store.sqlite.session.session import Session
 
 _KEY = re.compile(r"kill-([0-9]+)")
 
@@ -92,13 +92,13 @@ async def _call_async(steps: _Steps, function: Any, message: Message, ctx: Conte
 
 
 def _count_commits(steps: _Steps) -> None:
-    commit = Door._commit
+    commit = Session._commit
 
-    def counted(door: Door, operation: str) -> None:
+    def counted(session: Session, operation: str) -> None:
         if operation in ("transaction", "claim"):
             steps.step()
-        commit(door, operation)
+        commit(session, operation)
         if operation in ("transaction", "claim"):
             steps.step()
 
-    Door._commit = counted  # type: ignore[method-assign,assignment]
+    Session._commit = counted  # type: ignore[method-assign,assignment]

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 import fencepost  # noqa: F401 - before the first fork, so that no child has to
-from fencepost.store.sqlite.session.session import Door
+from fencepost.store.sqlite.session.session import Session
 
 _PATIENCE_SECONDS = 60.0
 
@@ -75,14 +75,14 @@ def _kill_at(left: int, example: str) -> None:
             step()
         return trace
 
-    commit = Door._commit
+    commit = Session._commit
 
-    def counted(door: Door, operation: str) -> None:
+    def counted(session: Session, operation: str) -> None:
         step()
-        commit(door, operation)
+        commit(session, operation)
         step()
 
-    Door._commit = counted  # type: ignore[method-assign,assignment]
+    Session._commit = counted  # type: ignore[method-assign,assignment]
     sys.settrace(trace)
 
 

@@ -11,23 +11,23 @@ import apsw
 from fencepost import Store
 from fencepost.store.sqlite.engine import SqliteEngine
 from fencepost.store.sqlite.locks.gate import Gate
-from fencepost.store.sqlite.session.session import Door
+from fencepost.store.sqlite.session.session import Session
 
 
-def door(store: Store) -> Door:
-    """Return the door of an open store."""
+def session(store: Store) -> Session:
+    """Return the session of an open store."""
     assert isinstance(store.engine, SqliteEngine)
-    return store.engine._door
+    return store.engine._session
 
 
 def connection(store: Store) -> apsw.Connection:
     """Return the connection that an open store writes with."""
-    return door(store)._connection
+    return session(store)._connection
 
 
 def is_in_use(store: Store) -> bool:
-    """True while a thread is inside the door, or waits there for the gate."""
-    mutex = door(store)._mutex
+    """True while a thread is inside the session, or waits there for the gate."""
+    mutex = session(store)._mutex
     if not mutex.acquire(blocking=False):
         return True
     mutex.release()

@@ -27,7 +27,7 @@ from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock
 from ..processes import line_of, running, wait_until
-from .inside import ask, connection, door
+from .inside import ask, connection, session
 
 _WRITER = """
 import itertools, sys
@@ -129,7 +129,7 @@ def test_who_held_a_claim_has_none_in_the_copy(
 
 
 def test_named_leases_and_keys_in_work_are_ended_in_the_copy(store: Store, dest: Path) -> None:
-    with door(store).write("test") as write:
+    with session(store).write("test") as write:
         write.run("insert into fp_lease values ('deploy', 'me', 7, 'token', null, 1, 99)")
         write.run(
             "insert into fp_once (namespace, key, state, holder, fence, token, claimed_at_ms, "
@@ -251,7 +251,7 @@ def test_a_damaged_store_gives_no_backup(address: str, dest: Path) -> None:
 
 
 def test_a_store_at_the_end_of_its_fences_is_not_wrapped(store: Store, dest: Path) -> None:
-    with door(store).write("test") as write:
+    with session(store).write("test") as write:
         write.run("update fp_store set last_fence = 9223372036854775807")
 
     with pytest.raises(LimitExceeded):

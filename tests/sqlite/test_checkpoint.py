@@ -13,7 +13,7 @@ import pytest
 from fencepost import Queue, Store, connect
 from fencepost.stress.sqlite.disk import Disk
 
-from .inside import ask, door
+from .inside import ask, session
 
 MEGABYTE = 1024 * 1024
 
@@ -65,9 +65,9 @@ def test_a_reader_holds_pages_back_and_the_report_says_so(
 ) -> None:
     queue.enqueue(b"hello")
 
-    held = door(store).checkpoint()
+    held = session(store).checkpoint()
     reader.execute("rollback")
-    free = door(store).checkpoint()
+    free = session(store).checkpoint()
 
     assert (held.complete, free.complete) == (False, True)
     assert held.moved < held.pages
@@ -85,7 +85,7 @@ def test_a_checkpoint_that_fails_fails_no_commit(disk: Disk, address: str) -> No
 
         assert failed > 0
         assert statuses == ["accepted"] * 8
-        assert door(store).checkpoint().complete
+        assert session(store).checkpoint().complete
     assert ask(address, "select count(*) from fp_message") == [(13,)]
     assert ask(address, "pragma integrity_check") == [("ok",)]
 

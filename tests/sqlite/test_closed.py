@@ -11,7 +11,7 @@ import pytest
 from fencepost import InvalidInput, Queue, Store, connect
 
 from ..processes import wait_until
-from .inside import door
+from .inside import session
 
 
 def test_a_thread_that_waited_while_the_store_was_closed_is_told(address: str) -> None:
@@ -25,7 +25,7 @@ def test_a_thread_that_waited_while_the_store_was_closed_is_told(address: str) -
         )
 
     with ThreadPoolExecutor(1) as pool:
-        with door(store)._mutex:
+        with session(store)._mutex:
             waiting = pool.submit(store.queue("mail").enqueue, b"late")
             wait_until(is_waiting, "the thread waits for its turn")
             store.close()

@@ -16,7 +16,7 @@ from fencepost.stress.sim.life import Lives
 from fencepost.stress.sqlite.census import integrity
 from fencepost.stress.sqlite.disk import CHANGES, Disk, disk
 
-from .inside import ask, door
+from .inside import ask, session
 
 KEYS = [f"{n}" for n in range(12)]
 MORE = [{"body": b"y" * 900, "key": f"more-{n}"} for n in range(30)]
@@ -62,7 +62,7 @@ def test_a_wal_is_on_the_disk_before_its_pages_are_in_the_database(
         _leave_a_failed_commit(here, path)
 
         store = connect(path)
-        door(store).checkpoint()
+        session(store).checkpoint()
         with here.lose_power(Random(seed)):
             store.close()
 
@@ -82,7 +82,7 @@ def test_a_store_that_is_used_again_after_a_failed_sync_does_the_same(tmp_path: 
                 store.queue("q").enqueue_many(MORE)
             here.heal()
             assert store.queue("q").stats().done == 1
-            door(store).checkpoint()
+            session(store).checkpoint()
             with here.lose_power(Random(seed)):
                 store.close()
 
@@ -129,7 +129,7 @@ def test_a_wal_that_cannot_be_copied_for_lack_of_room_is_written_over(tmp_path: 
         here.inject("write", 1, "ENOSPC", of="-recovered", for_ever=True)
         store = connect(path)
         assert not os.path.exists(f"{path}-recovered")
-        door(store).checkpoint()
+        session(store).checkpoint()
         with here.lose_power(Random(1)):
             store.close()
 
@@ -152,7 +152,7 @@ def test_a_wal_that_cannot_be_made_durable_is_not_used(tmp_path: Path, kind: str
         here.heal()
 
         with connect(path) as store:
-            door(store).checkpoint()
+            session(store).checkpoint()
         _require_whole(path)
 
 
@@ -210,9 +210,9 @@ def test_a_checkpoint_whose_sync_failed_writes_the_wal_again_before_the_next(
                 store.queue("q").claim()[0].ack()
             here.inject("sync", 1, "EIO", of="-wal")
             with pytest.raises(FencepostError):
-                door(store).checkpoint()
+                session(store).checkpoint()
 
-            assert door(store).checkpoint().complete
+            assert session(store).checkpoint().complete
             with here.lose_power(Random(seed)):
                 store.close()
 

@@ -14,7 +14,7 @@ from fencepost import Queue, Store, connect
 from fencepost.store.sqlite.queue import settle
 
 from . import invariants
-from .inside import connection, door, gate_is_free, is_in_use
+from .inside import connection, gate_is_free, is_in_use, session
 from .interrupts import Interrupted, everywhere
 
 
@@ -72,7 +72,7 @@ def test_an_interrupted_call_leaves_no_transaction_and_no_gate(
                 interrupted += 1
 
             assert not connection(store).in_transaction
-            assert door(store).writing is None
+            assert session(store).writing is None
             assert gate_is_free(address)
             assert not pool.submit(is_in_use, store).result(timeout=60)
 

@@ -10,14 +10,14 @@ import pytest
 
 from fencepost import ImportFailed, Keyed, OutcomeUnknown, Store, StoreBusy, StoreFull, connect
 from fencepost.store.sqlite.keyed.namespaces import sweep
-from fencepost.store.sqlite.session.session import Door
+from fencepost.store.sqlite.session.session import Session
 from fencepost.stress.sqlite.disk import Disk, Kind
 
 from ..clock import FakeClock
 from ..processes import line_of, running
 from .counting import counted_right
 from .holder import holder
-from .inside import ask, door, traced
+from .inside import ask, session, traced
 
 _WORK = """
 import itertools, sys
@@ -143,7 +143,7 @@ def test_a_sweep_takes_a_bounded_number_of_expired_rows_of_all_namespaces(
 
     swept = []
     for _ in range(4):
-        with door(store).write("sweep") as write:
+        with session(store).write("sweep") as write:
             swept.append(sweep(write, 1000))
         counted_right(address)
 
@@ -171,8 +171,8 @@ def test_clear_leaves_what_others_write_meanwhile(
     keyed.register_many((f"{n}", n) for n in range(2000))
     genuine = entries.last_id
 
-    def and_then(door: Door) -> int:
-        last = genuine(door)
+    def and_then(session: Session) -> int:
+        last = genuine(session)
         for n in range(600):
             keyed.register(f"0 new {n}", n)
         return last

@@ -8,18 +8,18 @@ from fencepost import LeaseLost, LimitExceeded, Store
 from fencepost.store.sqlite.names import leases, once
 
 from ..clock import FakeClock
-from .inside import ask, connection, door
+from .inside import ask, connection, session
 
 DAY = 86_400
 
 
 def _sweep_leases(store: Store, limit: int = 100) -> int:
-    with door(store).write("sweep") as write:
+    with session(store).write("sweep") as write:
         return leases.sweep(write, limit)
 
 
 def _sweep_once(store: Store, limit: int = 100) -> int:
-    with door(store).write("sweep") as write:
+    with session(store).write("sweep") as write:
         return once.sweep(write, limit)
 
 

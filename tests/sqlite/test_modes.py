@@ -13,7 +13,7 @@ from fencepost import connect
 
 NAMES = {
     "store.db",
-    *(f"store.db-{end}" for end in ("wal", "shm", "gate", "bell", "alive", "ballast")),
+    *(f"store.db-{end}" for end in ("wal", "shm", "gate", "wakeup", "alive", "ballast")),
 }
 
 

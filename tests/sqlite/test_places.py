@@ -12,7 +12,7 @@ import pytest
 from fencepost import FencepostError, InvalidInput, StoreOpenFailed, connect
 from fencepost.store.sqlite.file import paths
 
-SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast", "-recovered")
+SIDECARS = ("-wal", "-shm", "-gate", "-wakeup", "-alive", "-ballast", "-recovered")
 
 
 def _refused(path: str | Path, kind: type[FencepostError] = StoreOpenFailed) -> FencepostError:
@@ -167,11 +167,11 @@ def test_a_folder_in_place_of_a_sidecar_is_refused(tmp_path: Path, suffix: str) 
 
 
 def test_a_plain_file_in_place_of_the_bell_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "store.db-bell").write_bytes(b"precious")
+    (tmp_path / "store.db-wakeup").write_bytes(b"precious")
 
     _refused(tmp_path / "store.db")
 
-    assert (tmp_path / "store.db-bell").read_bytes() == b"precious"
+    assert (tmp_path / "store.db-wakeup").read_bytes() == b"precious"
 
 
 def test_a_refused_opening_leaves_no_descriptor_open(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from fencepost.stress.sqlite.disk import Disk
 
 from ..clock import FakeClock
 from ..processes import PATIENCE_SECONDS
-from .inside import ask, door
+from .inside import ask, session
 
 # In a mount namespace of its own, so that the mount goes with the process.
 _ON_A_SMALL_DISK = ["unshare", "--mount", "sh", "-c"]
@@ -272,7 +272,7 @@ def test_a_sweep_frees_room_on_a_full_disk(disk: Disk, address: str) -> None:
         queue = store.queue("mail")
         queue.enqueue(b"old")
         queue.ack_many(queue.claim())
-        with door(store).write("test") as write:
+        with session(store).write("test") as write:
             write.run("update fp_message set expires_at_ms = 1")
         disk.inject("write", 1, "ENOSPC", of="-wal")
 
@@ -287,7 +287,7 @@ def test_finishing_all_that_is_there_grows_the_database_by_less_than_is_kept_for
     with connect(address, durability="normal") as store:
         queue = store.queue("mail")
         queue.enqueue_many([{"body": b""}] * 1000)
-        door(store).checkpoint()
+        session(store).checkpoint()
         before = os.path.getsize(address)
 
         while claims := queue.claim(limit=1000):
@@ -299,6 +299,6 @@ def test_finishing_all_that_is_there_grows_the_database_by_less_than_is_kept_for
                         claim.bury("it failed")
                     else:
                         claim.retry(delay=0, error="it failed")
-        door(store).checkpoint()
+        session(store).checkpoint()
 
         assert os.path.getsize(address) - before < before // space._GROWTH

@@ -19,7 +19,7 @@ from fencepost.store.sqlite.upkeep import upkeep
 
 from ..clock import FakeClock
 from ..processes import line_of, running
-from .inside import ask, connection, door, held_gate, traced
+from .inside import ask, connection, held_gate, session, traced
 
 MEGABYTE = 1024 * 1024
 
@@ -63,7 +63,7 @@ on conflict do update set {state} = {state} + 1
 
 def _store_old(store: Store, count: int, *, state: str = "done", age_ms: int = 1) -> None:
     """Store messages whose retention ended `age_ms` ago, with two deliveries each."""
-    with door(store).write("test") as write:
+    with session(store).write("test") as write:
         for n in range(count):
             write.run(_MESSAGE, {"key": f"{state} {n}", "expires": write.now_ms - age_ms})
             message = write.last_id
@@ -120,7 +120,7 @@ def test_work_that_has_not_ended_is_never_swept(store: Store, address: str, stat
     assert store.sweep() == 0
 
     assert _rows(address) == (3, 6)
-    with door(store).write("test") as write:
+    with session(store).write("test") as write:
         write.run("update fp_message set expires_at_ms = null")
 
 

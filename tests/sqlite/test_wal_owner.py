@@ -110,7 +110,7 @@ def test_a_wal_that_a_killed_process_left_is_its_databases_own(path: Path) -> No
 # OPS-8
 def test_a_snapshot_of_all_files_is_opened_elsewhere(path: Path, tmp_path: Path) -> None:
     _die_with_a_wal(path)
-    shutil.copytree(path.parent, tmp_path / "snapshot", ignore=shutil.ignore_patterns("*-bell"))
+    shutil.copytree(path.parent, tmp_path / "snapshot", ignore=shutil.ignore_patterns("*-wakeup"))
 
     assert _count(tmp_path / "snapshot" / "hooks.db") == 50
 

@@ -7,7 +7,7 @@ import pytest
 from fencepost import InvalidInput, Lease, LeaseLost, Store
 
 from ..clock import FakeClock
-from ..sqlite.inside import door
+from ..sqlite.inside import session
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_what_a_fenced_transaction_enqueued_wakes_who_waits_once_it_is_there(
         if not store.engine.leases.list(1):
             seen.append(store.queue("mail").stats().ready)
 
-    monkeypatch.setattr(door(store), "on_wake", looking)
+    monkeypatch.setattr(session(store), "on_wake", looking)
     with store.transaction(fence=lease):
         store.queue("mail").enqueue(b"work")
         lease.release()

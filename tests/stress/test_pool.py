@@ -22,7 +22,7 @@ from fencepost.stress.scenarios import pool
 from fencepost.stress.scenarios.pool import SCENARIO
 from fencepost.stress.sqlite.census import Census
 
-from ..sqlite.inside import door
+from ..sqlite.inside import session
 from .tiny import Tiny
 
 _TINY = {
@@ -101,7 +101,7 @@ def test_a_wrong_count_is_seen(tmp_path: Path) -> None:
     with connect(path) as store, closing(Census(path)) as census:
         store.queue("mail").enqueue(b"hello")
         before = census.verdict()
-        with door(store).write("test") as write:
+        with session(store).write("test") as write:
             write.run("update fp_queue set ready = ready + 1")
 
         assert (before, census.verdict()) == ("ok", "queue mail has 1 live deliveries, and says 2")

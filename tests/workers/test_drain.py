@@ -9,7 +9,7 @@ from functools import partial
 from fencepost.store import Store
 
 from ..processes import PATIENCE_SECONDS, is_gone, line_of, running, wait_until
-from ..sqlite.inside import door
+from ..sqlite.inside import session
 from .conftest import Site
 
 _HANDLERS = """
@@ -71,7 +71,7 @@ def test_leases_are_kept_for_as_long_as_a_pool_drains(site: Site) -> None:
 
     def until() -> int:
         sql = "select lease_until_ms from fp_delivery where state = 'leased'"
-        return sum(at for (at,) in door(site.store).read(sql))
+        return sum(at for (at,) in session(site.store).read(sql))
 
     with running(site.work(*options), cwd=site.folder) as pool:
         wait_until(lambda: site.begun("k", 1), "it begins")

@@ -2,7 +2,7 @@
 
 The WAL is the database's as long as anybody has it open: the last to close takes it away.
 Who is last is told by locks, and a process that opens and closes the files by itself loses
-its own (files.py). What it commits from then on would be in a file without a name.
+its own (paths.py). What it commits from then on would be in a file without a name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ...errors import StoreFailed
 from . import paths
 
 
-class Place:
+class FileIdentity:
     """Which files an open connection has."""
 
     def __init__(self, path: str) -> None:

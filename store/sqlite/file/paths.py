@@ -17,7 +17,7 @@ from pathlib import Path
 from ...errors import InvalidInput, StoreOpenFailed
 from . import folders
 
-SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast", "-recovered")
+SIDECARS = ("-wal", "-shm", "-gate", "-wakeup", "-alive", "-ballast", "-recovered")
 
 # WAL needs memory shared by all who open the file, so all must be on one host
 # (sqlite.org/wal.html). Magic numbers: linux/magic.h and the file systems' sources.

@@ -97,7 +97,7 @@ def drop_ballast_when_exhausted(path: str) -> None:
 
 
 def again_when_full(verb: Callable[P, T]) -> Callable[P, T]:
-    """Call once more what met a full disk: the door has dropped the ballast by then."""
+    """Call once more what met a full disk: the session has dropped the ballast by then."""
     return _again(verb, (StoreFull, OutcomeUnknown))
 
 

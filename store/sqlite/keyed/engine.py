@@ -9,7 +9,7 @@ from ...errors import OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
 from ...types.entry import Entry, Namespace, Quarantined
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
 from ..session.damage import tells
-from ..session.session import Door
+from ..session.session import Session
 from . import entries, namespaces, quarantine
 from .namespaces import PRUNE
 from .quarantine import Damaged
@@ -19,93 +19,95 @@ from .quarantine import Damaged
 class SqliteKeyed:
     """See fencepost.store.engine.keyed.KeyedEngine; the methods stand in its order."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def open(self, space: Space) -> None:
-        record = namespaces.find(self._door, space)
+        record = namespaces.find(self._session, space)
         if record is not None and namespaces.agrees(record, space.options):
             return
-        with self._door.write("keyed") as write:
+        with self._session.write("keyed") as write:
             namespaces.ensure(write, space)
 
     def register(self, space: Space, items: Sequence[Item]) -> None:
-        with self._door.write("register", grows=_grows(items)) as write:
+        with self._session.write("register", grows=_grows(items)) as write:
             for item in items:
                 entries.put(write, space, item, "register")
 
     def register_if_absent(self, space: Space, item: Item) -> bool:
-        with self._door.write("register_if_absent", grows=_grows([item])) as write:
+        with self._session.write("register_if_absent", grows=_grows([item])) as write:
             return entries.put(write, space, item, "register_if_absent", replace=False)
 
     def find(self, space: Space, keys: Sequence[str]) -> list[Found | None]:
-        found = entries.find(self._door, space, keys)
+        found = entries.find(self._session, space, keys)
         self._set_aside(space, found)
         return [None if one is None else self._told(space, one, "lookup") for one in found]
 
     @again_when_refused
     def take(self, space: Space, key: str) -> Found | None:
-        with self._door.write("consume") as write:
+        with self._session.write("consume") as write:
             found = entries.take(write, space, key)
         return None if found is None else self._told(space, found, "consume")
 
     @again_when_refused
     def delete(self, space: Space, key: str) -> bool:
-        with self._door.write("delete") as write:
+        with self._session.write("delete") as write:
             return entries.delete(write, space, key)
 
     def entries(self, space: Space, limit: int | None) -> list[Found]:
-        found = entries.oldest(self._door, space, limit)
+        found = entries.oldest(self._session, space, limit)
         self._set_aside(space, found)
         return [self._told(space, one, "entries") for one in found]
 
     def between(
         self, space: Space, start: str, end: str | None, *, limit: int | None, descending: bool
     ) -> list[Found]:
-        found = entries.between(self._door, space, start, end, limit=limit, descending=descending)
+        found = entries.between(
+            self._session, space, start, end, limit=limit, descending=descending
+        )
         self._set_aside(space, found)
         return [self._told(space, one, "range") for one in found]
 
     def count(self, space: Space) -> int:
-        return entries.live(self._door, space)
+        return entries.live(self._session, space)
 
     @again_when_full
     def clear(self, space: Space) -> int:
-        last = entries.last_id(self._door)
+        last = entries.last_id(self._session)
         removed = 0
         while True:
-            with self._door.write("clear") as write:
+            with self._session.write("clear") as write:
                 some = entries.clear(write, space, last)
             removed += some
             if some < PRUNE:
                 return removed
 
     def move(self, space: Space, source: str, *, most: int) -> int:
-        with self._door.write("move_from") as write:
+        with self._session.write("move_from") as write:
             return entries.move(write, space, source, most)
 
     def namespace(self, space: Space) -> Namespace | None:
-        return namespaces.describe(self._door, space)
+        return namespaces.describe(self._session, space)
 
     def namespaces(self, limit: int) -> list[Namespace]:
-        return namespaces.listing(self._door, limit)
+        return namespaces.listing(self._session, limit)
 
     def quarantined(self, limit: int) -> list[Quarantined]:
-        return quarantine.quarantined(self._door, limit)
+        return quarantine.quarantined(self._session, limit)
 
     def _set_aside(self, space: Space, found: Sequence[Entry | Damaged | None]) -> None:
         damaged = [one for one in found if isinstance(one, Damaged)]
         if not damaged:
             return
         try:
-            with self._door.write("quarantine") as write:
+            with self._session.write("quarantine") as write:
                 quarantine.set_aside(write, space, damaged)
         except (StoreBusy, StoreFull, StoreFailed, OutcomeUnknown):
             return  # the next to meet them sets them aside; reading goes on meanwhile
 
     def _told(self, space: Space, found: Entry | Damaged, operation: str) -> Found:
         if isinstance(found, Damaged):
-            return found.error(space, operation, self._door.path)
+            return found.error(space, operation, self._session.path)
         return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ...engine.keyed import Item, Space
 from ...errors import InvalidInput, LimitExceeded
 from ...types.entry import Entry
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 from . import namespaces
 from .namespaces import PRUNE, Record
 from .quarantine import Damaged, keep, read
@@ -169,17 +169,23 @@ def delete(write: Write, space: Space, key: str) -> bool:
     return _remove(write, space, key) is not None
 
 
-def oldest(door: Door, space: Space, limit: int | None) -> list[Entry | Damaged]:
+def oldest(session: Session, space: Space, limit: int | None) -> list[Entry | Damaged]:
     """Return live entries, oldest first, then by key."""
-    return _read(door, _OLDEST, space, limit=-1 if limit is None else limit)
+    return _read(session, _OLDEST, space, limit=-1 if limit is None else limit)
 
 
 def between(
-    door: Door, space: Space, start: str, end: str | None, *, limit: int | None, descending: bool
+    session: Session,
+    space: Space,
+    start: str,
+    end: str | None,
+    *,
+    limit: int | None,
+    descending: bool,
 ) -> list[Entry | Damaged]:
     """Return live entries by key."""
     return _read(
-        door,
+        session,
         _DOWNWARDS if descending else _UPWARDS,
         space,
         start=start,
@@ -188,25 +194,25 @@ def between(
     )
 
 
-def find(door: Door, space: Space, keys: Sequence[str]) -> list[Entry | Damaged | None]:
+def find(session: Session, space: Space, keys: Sequence[str]) -> list[Entry | Damaged | None]:
     """Return what the keys hold, in their order."""
     wanted = json.dumps(sorted(set(keys)))
     held = {
         found.key if isinstance(found, Entry) else found.row.key.decode(): found
-        for found in _read(door, _KEYS, space, keys=wanted)
+        for found in _read(session, _KEYS, space, keys=wanted)
     }
     return [held.get(key) for key in keys]
 
 
-def live(door: Door, space: Space) -> int:
+def live(session: Session, space: Space) -> int:
     """Count live entries: all rows less those that have expired and are not yet swept."""
-    rows = door.read(_LIVE, {"owner": space.owner, "name": space.name, "now": door.now_ms()})
+    rows = session.read(_LIVE, {"owner": space.owner, "name": space.name, "now": session.now_ms()})
     return int(rows[0][0]) if rows else 0
 
 
-def last_id(door: Door) -> int:
+def last_id(session: Session) -> int:
     """Return a number that every entry stored from now on will exceed."""
-    ((last,),) = door.read(_LAST)
+    ((last,),) = session.read(_LAST)
     return last or 0
 
 
@@ -294,6 +300,6 @@ def _remove(write: Write, space: Space, key: str) -> tuple[Any, ...] | None:
     return found[0] if found else None
 
 
-def _read(door: Door, sql: str, space: Space, **values: object) -> list[Entry | Damaged]:
-    at = {"owner": space.owner, "name": space.name, "now": door.now_ms()}
-    return [read(row) for row in door.read(sql, {**at, **values})]
+def _read(session: Session, sql: str, space: Space, **values: object) -> list[Entry | Damaged]:
+    at = {"owner": space.owner, "name": space.name, "now": session.now_ms()}
+    return [read(row) for row in session.read(sql, {**at, **values})]

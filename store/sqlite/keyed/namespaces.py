@@ -12,7 +12,7 @@ import msgspec
 from ...engine.keyed import Options, Space
 from ...errors import InvalidInput
 from ...types.entry import Namespace
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 
 # So many rows one call deletes beside what it was asked to do.
 PRUNE = 1024
@@ -90,9 +90,9 @@ class Record:
     name: str
 
 
-def find(at: Write | Door, space: Space) -> Record | None:
+def find(at: Write | Session, space: Space) -> Record | None:
     """Return a namespace, None when nothing was ever recorded of it."""
-    read = at.read if isinstance(at, Door) else at.run
+    read = at.read if isinstance(at, Session) else at.run
     rows = read(_FIND, {"owner": space.owner, "name": space.name})
     return Record(*rows[0]) if rows else None
 
@@ -141,15 +141,15 @@ def sweep_owner(write: Write, owner: str) -> int:
     return _remove(write, write.run(_EXPIRED_OF_OWNER, of_owner))
 
 
-def describe(door: Door, space: Space) -> Namespace | None:
+def describe(session: Session, space: Space) -> Namespace | None:
     """Return a namespace as its users see it."""
-    record = find(door, space)
+    record = find(session, space)
     return None if record is None else _public(record)
 
 
-def listing(door: Door, limit: int) -> list[Namespace]:
+def listing(session: Session, limit: int) -> list[Namespace]:
     """Return at most `limit` namespaces, by owner and name."""
-    return [_public(Record(*row)) for row in door.read(_LIST, {"limit": limit})]
+    return [_public(Record(*row)) for row in session.read(_LIST, {"limit": limit})]
 
 
 def _again(write: Write, space: Space) -> Record:

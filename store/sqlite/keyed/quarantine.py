@@ -9,7 +9,7 @@ from ...engine.keyed import Space
 from ...errors import StoreCorrupt
 from ...types.entry import Entry, Quarantined
 from ...types.json_value import decode
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 from . import namespaces
 
 _DELETE = """
@@ -99,11 +99,11 @@ def keep(write: Write, space: Space, damaged: Damaged) -> None:
     )
 
 
-def quarantined(door: Door, limit: int) -> list[Quarantined]:
+def quarantined(session: Session, limit: int) -> list[Quarantined]:
     """Return at most `limit` things that were set aside, newest first."""
     return [
         Quarantined(id, place, why, found_at_ms / 1000)
-        for id, place, why, found_at_ms in door.read(_LIST, {"limit": limit})
+        for id, place, why, found_at_ms in session.read(_LIST, {"limit": limit})
     ]
 
 

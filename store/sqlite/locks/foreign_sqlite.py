@@ -7,7 +7,7 @@ are gone, those of an open transaction too. Source: sqlite.org/howtocorrupt.html
 
 An audit hook is told of `sqlite3.connect` and `open` before anything is opened, whoever
 calls them: aiosqlite, SQLAlchemy and Django do. A library that is not Python's own raises
-no such event. What such a one does to the locks is found out later (lockwatch.py).
+no such event. What such a one does to the locks is found out later (lost_locks.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from urllib.parse import unquote_to_bytes
 
 from ...errors import StoreInUse
 from ..file import paths
-from .lost_locks import Lockwatch
+from .lost_locks import LockSentinel
 
 _CONNECT = "sqlite3.connect"
 _OPEN = "open"
@@ -49,7 +49,7 @@ class OpenStore:
         self.path = path
         self.tickets: weakref.WeakSet[Ticket] = weakref.WeakSet()
         self.lost = False
-        self.watch: Lockwatch | None = None
+        self.watch: LockSentinel | None = None
         self._identities: dict[tuple[int, int], str] = {}
 
     def __del__(self) -> None:
@@ -70,7 +70,7 @@ class OpenStore:
             return
         if self.watch is not None:
             self.watch.close()
-        self.watch, self.lost = Lockwatch(self.path), False
+        self.watch, self.lost = LockSentinel(self.path), False
 
     def has_locks_on(self, identity: tuple[int, int]) -> bool:
         """True for a file that SQLite holds locks on."""

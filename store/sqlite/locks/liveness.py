@@ -17,7 +17,7 @@ _LEADER = 0  # no worker's: their ids begin at 1
 _POOLS = 2**40
 
 
-class Alive:
+class Liveness:
     """The file of locked bytes. Every opening sees and holds locks of its own."""
 
     def __init__(self, path: str) -> None:

@@ -2,7 +2,7 @@
 
 SQLite never asks: it goes by what it has noted. But the kernel drops all POSIX locks of a
 process on a file when any descriptor of that file is closed, by whichever part of the
-process; see libraries.py. So a lock of our own is put on each file, at a byte that nobody
+process; see foreign_sqlite.py. So a lock of our own is put on each file, at a byte that nobody
 else uses. It goes with SQLite's, and whether it is there costs a system call.
 
 The question is asked by another kind of lock, which conflicts with the first even within
@@ -36,7 +36,7 @@ _COUNTER_AT, _COUNTER_BYTES = 8, 4
 _WATCHED = ("", "-shm") if sys.platform == "linux" else ()
 
 
-class Lockwatch:
+class LockSentinel:
     """A lock on each file, which is lost when SQLite's are."""
 
     def __init__(self, path: str) -> None:

@@ -12,7 +12,7 @@ from ...rules.retention import KEEP_EXPIRED_MS
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
 from ..session.damage import tells, told
 from ..session.fences import next_fences
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 
 _FIND = """
 select owner, fence, token, expires_at_ms
@@ -92,21 +92,21 @@ where name in (
 class SqliteLeases:
     """See fencepost.store.engine.leases.NamedLeases; the methods stand in its order."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def acquire(self, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
         # A name that has a row is leased on a disk that is nearly full too: who works off
         # what is stored may need it.
-        grows = None if self._door.read(_FIND, {"name": name}) else ROW_BYTES
+        grows = None if self._session.read(_FIND, {"name": name}) else ROW_BYTES
         # A fence must not be known to anybody before the COMMIT that makes it true.
-        with self._door.write("acquire", joins=False, grows=grows) as write:
+        with self._session.write("acquire", joins=False, grows=grows) as write:
             return _acquire(write, name, owner=owner, token=token, ttl_ms=ttl_ms)
 
     @again_when_full
     def renew(self, hold: NameHold, ttl_ms: int) -> int:
         # Nobody may believe in an expiry that a surrounding transaction rolls back.
-        with self._door.write("renew", joins=False) as write:
+        with self._session.write("renew", joins=False) as write:
             rows = write.run(_RENEW, _bind(hold, write.now_ms, until=write.now_ms + ttl_ms))
             if not rows:
                 raise _lost(write, hold, "renew")
@@ -115,40 +115,40 @@ class SqliteLeases:
 
     @contextmanager
     def fenced(self, hold: NameHold) -> Iterator[Write]:
-        with self._door.write("transaction", joins=False, nests=True) as write:
+        with self._session.write("transaction", joins=False, nests=True) as write:
             with told(write.path, "transaction"):
                 if not write.run(_REQUIRE, _bind(hold, write.now_ms)):
                     raise _lost(write, hold, "transaction")
             yield write
             # The write lock kept everybody else out; time went on all the same.
             with told(write.path, "transaction"):
-                if not write.run(_REQUIRE, _bind(hold, self._door.now_ms())) and not _released(
+                if not write.run(_REQUIRE, _bind(hold, self._session.now_ms())) and not _released(
                     write, hold
                 ):
                     raise _lost(write, hold, "transaction")
 
     @again_when_full
     def release(self, hold: NameHold) -> None:
-        with self._door.write("release") as write:
+        with self._session.write("release") as write:
             # Within a transaction that began long ago, its clock is not the time.
-            now = self._door.now_ms()
+            now = self._session.now_ms()
             if not write.run(_RELEASE, _bind(hold, now)) and not _released(write, hold):
                 raise _lost(write, hold, "release")
 
     @again_when_refused
     def free(self, name: str) -> bool:
-        with self._door.write("free") as write:
+        with self._session.write("free") as write:
             return bool(write.run(_FREE, {"name": name, "now": write.now_ms}))
 
     def get(self, name: str) -> LeaseInfo | None:
-        rows = self._door.read(_GET, {"name": name})
+        rows = self._session.read(_GET, {"name": name})
         return self._info(*rows[0]) if rows else None
 
     def list(self, limit: int) -> builtins.list[LeaseInfo]:
-        return [self._info(*row) for row in self._door.read(_LIST, {"limit": limit})]
+        return [self._info(*row) for row in self._session.read(_LIST, {"limit": limit})]
 
     def _info(self, name: str, owner: str, fence: int, acquired: int, expires: int) -> LeaseInfo:
-        live = expires > self._door.now_ms()
+        live = expires > self._session.now_ms()
         return LeaseInfo(name, owner, fence, acquired / 1000, expires / 1000, live)
 
 

@@ -15,7 +15,7 @@ from ...rules.retention import KEEP_EXPIRED_MS
 from ..file.space import ROW_BYTES, again_when_full
 from ..session.damage import tells
 from ..session.fences import next_fences
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 
 _FIND = """
 -- Damaged text cannot be read as text.
@@ -82,8 +82,8 @@ where id in (
 class SqliteOnce:
     """See fencepost.store.engine.once.KeyClaims; the methods stand in its order."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def claim(
         self,
@@ -96,7 +96,7 @@ class SqliteOnce:
         payload_sha256: bytes | None,
     ) -> Claimed | InWork | Completed:
         # A fence must not be known to anybody before the COMMIT that makes it true.
-        with self._door.write("once", joins=False, grows=ROW_BYTES * len(keys)) as write:
+        with self._session.write("once", joins=False, grows=ROW_BYTES * len(keys)) as write:
             standing = _standing(write, namespace, keys, token, payload_sha256)
             if isinstance(standing, Completed | InWork):
                 return standing
@@ -111,7 +111,7 @@ class SqliteOnce:
     @again_when_full
     def renew(self, hold: KeyHold, lease_ms: int) -> int:
         # Nobody may believe in an expiry that a surrounding transaction rolls back.
-        with self._door.write("renew", joins=False) as write:
+        with self._session.write("renew", joins=False) as write:
             until = write.now_ms + lease_ms
             for key in hold.keys:
                 rows = write.run(_RENEW, _bind(hold, key, now=write.now_ms, until=until))
@@ -122,7 +122,7 @@ class SqliteOnce:
 
     @again_when_full
     def complete(self, hold: KeyHold, result: str | None, keep_ms: int) -> None:
-        with self._door.write("complete") as write:
+        with self._session.write("complete") as write:
             until = write.now_ms + keep_ms
             for key in hold.keys:
                 if not write.run(_COMPLETE, _bind(hold, key, result=result, until=until)):
@@ -130,7 +130,7 @@ class SqliteOnce:
 
     @again_when_full
     def release(self, hold: KeyHold) -> None:
-        with self._door.write("release") as write:
+        with self._session.write("release") as write:
             for key in hold.keys:
                 if not write.run(_RELEASE, _bind(hold, key, now=write.now_ms)):
                     _require_settled(write, hold, key, "release", done=False)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from ...types.message import QueueStats
-from ..session.session import Door
+from ..session.session import Session
 
 # Those whose time has come, and that no claim has taken note of yet, are counted among the ready.
 _STATS = """
@@ -99,13 +99,23 @@ end
 """
 
 
-def stats(door: Door) -> dict[str, QueueStats]:
+def stats(session: Session) -> dict[str, QueueStats]:
     """Return the counts of every queue that has had a delivery, by name."""
-    now = door.now_ms()
+    now = session.now_ms()
     found = {}
-    for name, ready, waiting, leased, done, dead, cancelled, paused, most, due, *since in door.read(
-        _STATS, {"now": now}
-    ):
+    for (
+        name,
+        ready,
+        waiting,
+        leased,
+        done,
+        dead,
+        cancelled,
+        paused,
+        most,
+        due,
+        *since,
+    ) in session.read(_STATS, {"now": now}):
         oldest = min((at for at in since if at is not None), default=now)
         found[name] = QueueStats(
             ready=ready - waiting + due,
@@ -121,19 +131,19 @@ def stats(door: Door) -> dict[str, QueueStats]:
     return found
 
 
-def anything_left(door: Door, queues: Sequence[str]) -> bool:
+def anything_left(session: Session, queues: Sequence[str]) -> bool:
     """True while a delivery of these queues is ready, scheduled or leased."""
-    return bool(door.read(_LEFT, {"queues": json.dumps(list(queues))})[0][0])
+    return bool(session.read(_LEFT, {"queues": json.dumps(list(queues))})[0][0])
 
 
-def waiting_since_ms(door: Door, queues: Sequence[str]) -> int | None:
+def waiting_since_ms(session: Session, queues: Sequence[str]) -> int | None:
     """Return when the oldest of what can be claimed became ready, None when there is nothing."""
-    asked = {"queues": json.dumps(list(queues)), "now": door.now_ms()}
-    since: int | None = door.read(_WAITING, asked)[0][0]
+    asked = {"queues": json.dumps(list(queues)), "now": session.now_ms()}
+    since: int | None = session.read(_WAITING, asked)[0][0]
     return since
 
 
-def next_at_ms(door: Door, queues: Sequence[str]) -> int | None:
+def next_at_ms(session: Session, queues: Sequence[str]) -> int | None:
     """Return when something may be claimable: 0 for now, None when nothing is waiting."""
-    at: int | None = door.read(_NEXT, {"queues": json.dumps(list(queues))})[0][0]
+    at: int | None = session.read(_NEXT, {"queues": json.dumps(list(queues))})[0][0]
     return at

@@ -12,7 +12,7 @@ from ...types.delivery import Content, Delivery, Stored
 from ...types.filter import Filter
 from ...types.transaction import Row
 from ..queue import bodies, stored
-from ..session.session import Door
+from ..session.session import Session
 
 _COLUMNS = """
 select
@@ -131,11 +131,11 @@ where id = :id
 """
 
 
-def deliveries(door: Door, wanted: Filter, limit: int, before: int | None) -> list[Delivery]:
+def deliveries(session: Session, wanted: Filter, limit: int, before: int | None) -> list[Delivery]:
     """Return at most `limit` deliveries, newest first, from those with an id below `before`."""
     given = {
         "state": "ready" if wanted.state == "scheduled" else wanted.state,
-        "due_after": door.now_ms() if wanted.state == "scheduled" else None,
+        "due_after": session.now_ms() if wanted.state == "scheduled" else None,
         "queue": wanted.queue,
         "source": wanted.source,
         "key": wanted.key,
@@ -143,38 +143,38 @@ def deliveries(door: Door, wanted: Filter, limit: int, before: int | None) -> li
         "error": wanted.error,
         "since": wanted.since_ms,
         "message": wanted.message,
-        "floor": 0 if wanted.since_ms is None else _floor(door, wanted.since_ms - _MARGIN_MS),
+        "floor": 0 if wanted.since_ms is None else _floor(session, wanted.since_ms - _MARGIN_MS),
         "before": _NO_END if before is None else before,
         "limit": limit,
     }
     if wanted.message is not None:
-        rows = door.read(_OF_MESSAGE, given)
+        rows = session.read(_OF_MESSAGE, given)
     elif wanted.key is not None:
-        rows = door.read(_OF_KEY, given)
+        rows = session.read(_OF_KEY, given)
     elif wanted.state in _BY_QUEUE:
         statement, having = _BY_QUEUE[wanted.state]
-        names = [wanted.queue] if wanted.queue else [name for (name,) in door.read(having)]
-        rows = [row for name in names for row in door.read(statement, {**given, "queue": name})]
+        names = [wanted.queue] if wanted.queue else [name for (name,) in session.read(having)]
+        rows = [row for name in names for row in session.read(statement, {**given, "queue": name})]
         rows = sorted(rows, key=lambda row: -int(row[0]))[:limit]
     elif wanted.state == "leased":
-        rows = door.read(_LEASED, given)
+        rows = session.read(_LEASED, given)
     else:
-        rows = door.read(_ALL if wanted.queue is None else _OF_QUEUE, given)
+        rows = session.read(_ALL if wanted.queue is None else _OF_QUEUE, given)
     return [_delivery(row) for row in rows]
 
 
-def _floor(door: Door, since_ms: int) -> int:
+def _floor(session: Session, since_ms: int) -> int:
     """Return an id that no delivery of a message received since then is below.
 
     Ids rise with the time of their making, and nothing is tried before it is made. What was
     tried long after only makes the answer smaller than it could be.
     """
-    ((low, high),) = door.read(_ENDS)
+    ((low, high),) = session.read(_ENDS)
     if low is None:
         return 0
     while low < high:
         middle = (low + high) // 2
-        found = door.read(_PROBE, {"id": middle})
+        found = session.read(_PROBE, {"id": middle})
         if found and found[0][1] < since_ms:
             low = found[0][0] + 1
         else:
@@ -182,29 +182,29 @@ def _floor(door: Door, since_ms: int) -> int:
     return int(low)
 
 
-def delivery(door: Door, id: int) -> Delivery | None:
+def delivery(session: Session, id: int) -> Delivery | None:
     """Return one delivery."""
-    rows = door.read(_ONE, {"id": id})
+    rows = session.read(_ONE, {"id": id})
     return _delivery(rows[0]) if rows else None
 
 
-def content(door: Door, id: int) -> Content | None:
+def content(session: Session, id: int) -> Content | None:
     """Return what a delivery carries and what came of it."""
-    for message_id, result in door.read(_RESULT, {"id": id}):
-        if (kept := message(door, message_id)) is not None:
+    for message_id, result in session.read(_RESULT, {"id": id}):
+        if (kept := message(session, message_id)) is not None:
             return Content(
                 headers=kept.headers,
                 body=kept.body,
-                result=stored.result(result, operation="content", path=door.path),
+                result=stored.result(result, operation="content", path=session.path),
                 copy_of=kept.copy_of,
                 copies=kept.copies,
             )
     return None
 
 
-def message(door: Door, id: int) -> Stored | None:
+def message(session: Session, id: int) -> Stored | None:
     """Return a message as it is kept."""
-    for number, source, key, event, received, expires, *kept in door.read(_MESSAGE, {"id": id}):
+    for number, source, key, event, received, expires, *kept in session.read(_MESSAGE, {"id": id}):
         headers, packed, compressed, sha256, copy_of, copies = kept
         return Stored(
             id=number,
@@ -213,7 +213,7 @@ def message(door: Door, id: int) -> Stored | None:
             event=event,
             received_at=received / 1000,
             remembered_until=_seconds(expires),
-            headers=stored.headers(headers, operation="content", path=door.path),
+            headers=stored.headers(headers, operation="content", path=session.path),
             body=None if packed is None else bodies.unpack(packed, compressed, sha256),
             copy_of=copy_of,
             copies=tuple(json.loads(copies)),

@@ -18,7 +18,7 @@ from ..file.space import again_when_full, again_when_refused
 from ..pools.register import SqlitePools
 from ..queue import bodies, conflicts, redelivery, stored
 from ..session.damage import corrupt, tells
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 
 # One statement for each index: the first is in the order of arrival, the second of one event.
 _ROWS = """
@@ -93,8 +93,8 @@ _HOLDING = "select name, ready, leased from fp_queue where ready + leased > 0 or
 class SqliteRouting:
     """See fencepost.store.engine.routing.Routing; the methods stand in its order."""
 
-    def __init__(self, door: Door, pools: SqlitePools) -> None:
-        self._door = door
+    def __init__(self, session: Session, pools: SqlitePools) -> None:
+        self._session = session
         self._pools = pools
 
     def unrouted(
@@ -108,7 +108,7 @@ class SqliteRouting:
         before: int | None = None,
     ) -> list[Unrouted]:
         of_event = source is not None and event is not None
-        rows = self._door.read(
+        rows = self._session.read(
             _LIST_OF_EVENT if of_event else _LIST,
             {
                 "source": source,
@@ -135,37 +135,37 @@ class SqliteRouting:
     def unrouted_counts(self) -> list[UnroutedCount]:
         return [
             UnroutedCount(source, event, count, oldest / 1000)
-            for source, event, count, oldest in self._door.read(_COUNTS)
+            for source, event, count, oldest in self._session.read(_COUNTS)
         ]
 
     @again_when_refused
     def replay_unrouted(self, ids: Sequence[int]) -> list[Outcome]:
-        with self._door.write("replay") as write:
+        with self._session.write("replay") as write:
             return [_replay(write, id) for id in ids]
 
     def to_route(self, sources: Collection[str], limit: int) -> list[Message]:
         asked = {"sources": json.dumps(list(sources)), "limit": limit}
         messages, damaged = [], []
-        for mark, *row in self._door.read(_TO_ROUTE, asked):
+        for mark, *row in self._session.read(_TO_ROUTE, asked):
             if mark != 2:  # it would be found again and again
                 what = f"message {row[0]} is routed, and its index says otherwise"
-                raise corrupt(self._door.path, "route", what)
+                raise corrupt(self._session.path, "route", what)
             try:
-                messages.append(_message(row, self._door.path))
+                messages.append(_message(row, self._session.path))
             except (StoreCorrupt, ValueError, TypeError):
                 damaged.append(row[0])
         if damaged:
-            with self._door.write("route") as write:
+            with self._session.write("route") as write:
                 for id in damaged:
                     write.must(_LEAVE, {"id": id, "now": write.now_ms})
         return messages
 
     def anything_to_route(self, sources: Collection[str]) -> bool:
-        return bool(self._door.read(_ANYTHING, {"sources": json.dumps(list(sources))}))
+        return bool(self._session.read(_ANYTHING, {"sources": json.dumps(list(sources))}))
 
     @again_when_full
     def route(self, routed: Sequence[tuple[Message, Sequence[Address]]]) -> list[bool]:
-        with self._door.write("route") as write:
+        with self._session.write("route") as write:
             return [_route(write, message, addresses) for message, addresses in routed]
 
     def unserved(self) -> list[Unserved]:
@@ -173,13 +173,13 @@ class SqliteRouting:
         if any(pool.queues is None for pool in pools):
             return []  # it did not say which
         served = {queue for pool in pools for queue in pool.queues or ()}
-        return [Unserved(*row) for row in self._door.read(_HOLDING) if row[0] not in served]
+        return [Unserved(*row) for row in self._session.read(_HOLDING) if row[0] not in served]
 
     def conflicts(self) -> list[Conflicts]:
-        return conflicts.conflicts(self._door)
+        return conflicts.conflicts(self._session)
 
     def keys_of(self, source: str) -> int:
-        return conflicts.keys_of(self._door, source)
+        return conflicts.keys_of(self._session, source)
 
 
 def _route(write: Write, message: Message, addresses: Sequence[Address]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...rules.retention import MOST_EVENTS
 from ...types.worker import Event
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 
 _NOTE = """
 insert into fp_event (at_ms, kind, pool, worker, pid, delivery, fence, detail)
@@ -58,9 +58,9 @@ def note(
     )
 
 
-def events(door: Door, worker: int | None, pool: int | None, limit: int) -> list[Event]:
+def events(session: Session, worker: int | None, pool: int | None, limit: int) -> list[Event]:
     """Return at most `limit` events of a worker, a pool, or all; newest first."""
-    rows = door.read(_LIST, {"worker": worker, "pool": pool, "limit": limit})
+    rows = session.read(_LIST, {"worker": worker, "pool": pool, "limit": limit})
     return [Event(id, at / 1000, *rest) for id, at, *rest in rows]
 
 

@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from ...engine.pools import Report
 from ...types.worker import Event, Pool, Worker
 from ..file.space import again_when_full
-from ..locks.liveness import Alive
+from ..locks.liveness import Liveness
 from ..queue.reap import disown, reap_owner
 from ..session.damage import tells
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 from . import events
 
 _BEGIN = """
@@ -80,15 +80,15 @@ order by w.id
 class SqlitePools:
     """See fencepost.store.engine.pools.Pools; the methods stand in its order."""
 
-    def __init__(self, door: Door, alive: Alive) -> None:
-        self._door = door
-        self._alive = alive
+    def __init__(self, session: Session, alive: Liveness) -> None:
+        self._session = session
+        self._liveness = alive
 
     @again_when_full
     def begin(
         self, queues: Sequence[str] | None, size: int, *, patience: float | None = None
     ) -> int:
-        with self._door.write("begin", patience=patience) as write:
+        with self._session.write("begin", patience=patience) as write:
             write.run(
                 _BEGIN,
                 {
@@ -101,7 +101,7 @@ class SqlitePools:
             )
             pool = write.last_id
             # Before the commit: a row whose byte is free is taken for dead.
-            self._alive.hold_pool(pool)
+            self._liveness.hold_pool(pool)
             events.note(write, "started", pool=pool, pid=os.getpid())
         return pool
 
@@ -112,12 +112,12 @@ class SqlitePools:
             "size": size,
             "queues": json.dumps(list(queues)) if queues else None,
         }
-        with self._door.write("tell") as write:
+        with self._session.write("tell") as write:
             write.run(_TELL, {"id": pool, "now": write.now_ms, **said})
 
     @again_when_full
     def end(self, pool: int, why: str | None = None) -> None:
-        with self._door.write("end") as write:
+        with self._session.write("end") as write:
             for (pid,) in write.run(_END, {"id": pool}):
                 events.note(write, "stopped", pool=pool, pid=pid, detail=why)
 
@@ -127,46 +127,46 @@ class SqlitePools:
                 id=id,
                 pid=pid,
                 host=host,
-                state=state if self._alive.holds_pool(id) else "lost",
+                state=state if self._liveness.holds_pool(id) else "lost",
                 size=size,
                 queues=None if queues is None else tuple(json.loads(queues)),
                 started_at=started / 1000,
                 seen_at=seen / 1000,
             )
-            for id, pid, host, state, size, queues, started, seen in self._door.read(_POOLS)
+            for id, pid, host, state, size, queues, started, seen in self._session.read(_POOLS)
         ]
 
     def scale(self) -> int | None:
-        ((size,),) = self._door.read(_SCALE)
+        ((size,),) = self._session.read(_SCALE)
         wanted: int | None = size
         return wanted
 
     @again_when_full
     def set_scale(self, size: int | None) -> None:
-        with self._door.write("scale") as write:
+        with self._session.write("scale") as write:
             write.run(_SET_SCALE, {"size": size})
             events.note(write, "scaled", detail="auto" if size is None else str(size))
 
     @again_when_full
     def register(self, pool: int) -> int:
         host, pid = socket.gethostname(), os.getpid()
-        with self._door.write("register") as write:
+        with self._session.write("register") as write:
             write.run(_REGISTER, {"pool": pool, "pid": pid, "host": host, "now": write.now_ms})
             worker = write.last_id
-            self._alive.hold(worker)  # before the commit, as a pool's
+            self._liveness.hold(worker)  # before the commit, as a pool's
             events.note(write, "started", pool=pool, worker=worker, pid=pid)
         return worker
 
     @again_when_full
     def report(self, reports: Mapping[int, Report]) -> None:
-        with self._door.write("report") as write:
+        with self._session.write("report") as write:
             for worker, report in reports.items():
                 _report(write, worker, report)
 
     @again_when_full
     def renew_owned(self, workers: Sequence[int], lease_ms: int) -> dict[int, int]:
         # Nobody may believe in an expiry that a surrounding transaction rolls back.
-        with self._door.write("renew", joins=False) as write:
+        with self._session.write("renew", joins=False) as write:
             renewed = {}
             for worker in workers:
                 asked = {"owner": worker, "now": write.now_ms, "until": write.now_ms + lease_ms}
@@ -176,7 +176,7 @@ class SqlitePools:
 
     @again_when_full
     def disown(self, worker: int, keep: Collection[int]) -> int:
-        with self._door.write("disown") as write:
+        with self._session.write("disown") as write:
             return disown(write, worker, keep)
 
     @again_when_full
@@ -190,7 +190,7 @@ class SqlitePools:
         overdue: int | None = None,
         last: Report | None = None,
     ) -> int:
-        with self._door.write("retire") as write:
+        with self._session.write("retire") as write:
             if last is not None:
                 _report(write, worker, last)
             losses = reap_owner(write, worker, why, crashed=crashed, overdue=overdue)
@@ -202,12 +202,12 @@ class SqlitePools:
         return len(losses)
 
     def workers(self) -> list[Worker]:
-        return [self._worker(*row) for row in self._door.read(_WORKERS)]
+        return [self._worker(*row) for row in self._session.read(_WORKERS)]
 
     def events(
         self, *, worker: int | None = None, pool: int | None = None, limit: int
     ) -> list[Event]:
-        return events.events(self._door, worker, pool, limit)
+        return events.events(self._session, worker, pool, limit)
 
     def _worker(
         self,
@@ -229,7 +229,7 @@ class SqlitePools:
             pool=pool,
             pid=pid,
             host=host,
-            state=state if self._alive.holds(id) else "lost",
+            state=state if self._liveness.holds(id) else "lost",
             handled=handled,
             memory=memory,
             delivery=delivery,

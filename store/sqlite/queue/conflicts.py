@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...types.message import Draft
 from ...types.unserved import Conflicts
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 
 _COUNT = """
 insert into fp_conflict (source, conflicts, key, last_at_ms)
@@ -27,15 +27,15 @@ def count(write: Write, draft: Draft) -> None:
         write.run(_COUNT, {"source": draft.source, "key": draft.key, "now": write.now_ms})
 
 
-def conflicts(door: Door) -> list[Conflicts]:
+def conflicts(session: Session) -> list[Conflicts]:
     """Return the sources that have had any, by name."""
     return [
         Conflicts(source, conflicts, key, last / 1000)
-        for source, conflicts, key, last in door.read(_LIST)
+        for source, conflicts, key, last in session.read(_LIST)
     ]
 
 
-def keys_of(door: Door, source: str) -> int:
+def keys_of(session: Session, source: str) -> int:
     """Count the keys of a source that are remembered."""
-    ((keys,),) = door.read(_KEYS, {"source": source})
+    ((keys,),) = session.read(_KEYS, {"source": source})
     return int(keys)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...errors import LimitExceeded, QueueFull
 from ...types.message import Caps
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 
 _CAPS = """
 select max_rows, max_bytes, own_max_leased, keep_body_ms, ready + leased, bytes
@@ -89,9 +89,9 @@ def set_caps(write: Write, queue: str, caps: Caps) -> None:
     write.wakes = True  # more may be leased than before
 
 
-def caps(door: Door, queue: str) -> Caps:
+def caps(session: Session, queue: str) -> Caps:
     """Return the caps of a queue."""
-    for max_rows, max_bytes, own_max_leased, keep_body, *_ in door.read(_CAPS, {"queue": queue}):
+    for max_rows, max_bytes, own_max_leased, keep_body, *_ in session.read(_CAPS, {"queue": queue}):
         return Caps(max_rows, max_bytes, own_max_leased, keep_body)
     return Caps()
 

@@ -63,7 +63,7 @@ _UNBOUND = (TypeError, ValueError, OverflowError, KeyError)
 _STEPS = 100_000
 
 
-class Warden:
+class Authorizer:
     """Runs a user's SQL under an authorizer that keeps it to tables of its own.
 
     The authorizer is asked when a statement is compiled, so a user's are compiled

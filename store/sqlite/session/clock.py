@@ -51,7 +51,7 @@ _EXPIRE = (
 )
 
 
-class Anchor:
+class StoreClock:
     """now_ms() on the store's clock."""
 
     def __init__(self, clock: Clock, offset_ms: int) -> None:
@@ -63,18 +63,18 @@ class Anchor:
         return self._clock.boot_ms() + self._offset_ms
 
 
-def drop(connection: apsw.Connection, clock: Clock) -> Anchor | None:
-    """Return the anchor of this boot, None when the file has that of an earlier one."""
+def read(connection: apsw.Connection, clock: Clock) -> StoreClock | None:
+    """Return the clock of this boot, None when the file has that of an earlier one."""
     row = connection.execute(_READ).fetchone()
     if row is None or row[0] != clock.boot_id():
         return None
     if not isinstance(row[1], int):
         raise TypeError(f"the offset of the clock is {row[1]!r}")
-    return Anchor(clock, row[1])
+    return StoreClock(clock, row[1])
 
 
-def weigh(connection: apsw.Connection, clock: Clock) -> None:
-    """Anchor the clock to this boot and end all leases; within a write transaction."""
+def start_boot(connection: apsw.Connection, clock: Clock) -> None:
+    """Set the clock for this boot and end all leases; within a write transaction."""
     if connection.execute(_READ).fetchone() is None and connection.execute(_USED).fetchone():
         # A new row would count the fences from the first again.
         raise ValueError("the row of fp_store is missing")

@@ -69,7 +69,7 @@ def _telling(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
         except FencepostError:
             raise
         except STUMBLES as error:
-            if (damage := _as_damage(error, self._door.path, name)) is None:
+            if (damage := _as_damage(error, self._session.path, name)) is None:
                 raise
             raise damage from error
 

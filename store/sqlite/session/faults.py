@@ -1,4 +1,4 @@
-"""Errors of the store: SQLite's told in ours, and those that the door raises itself."""
+"""Errors of the store: SQLite's told in ours, and those that the session raises itself."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from ...types.message import MAX_BODY_BYTES
 from ..file import checksums as page_checksums
 from ..file import paths, schema, space
 from ..locks.gate import Gate
-from . import clock as anchor
+from . import clock as store_clock
 from . import faults, recovery, wal_owner
-from .clock import Anchor
+from .clock import StoreClock
 
 # Before it, a checkpoint that races a writer may lose commits; sqlite.org/wal.html#walresetbug.
 OLDEST_SQLITE = (3, 51, 3)
@@ -56,7 +56,7 @@ class Opened(NamedTuple):
     """
 
     connection: apsw.Connection
-    anchor: Anchor
+    clock: StoreClock
     exposed: tuple[str, ...]
 
 
@@ -98,15 +98,15 @@ def open_database(
             path, durability=durability, deadline=deadline, checksums=checksums, gate=gate
         )
         try:
-            dropped = settle(connection, path, clock)
-            wal_owner.settle(connection, gate, found)
+            own_clock = prepare(connection, path, clock)
+            wal_owner.record(connection, gate, found)
         except BaseException:
             connection.close()
             raise
         if made:
             paths.sync_folder(path)
         space.load_ballast(path)
-        return Opened(connection, dropped, exposed)
+        return Opened(connection, own_clock, exposed)
     except apsw.Error as error:
         failure = faults.translate(error, "open", path, time.monotonic() - started)
         if isinstance(failure, StoreFailed):
@@ -152,11 +152,11 @@ def _open_beside_others(
     try:
         connection = _connect(path, durability, deadline, checksums=checksums, recovers=False)
         try:
-            dropped = anchor.drop(connection, clock) if _is_ready(connection, path) else None
-            if dropped is not None and gate.openings.has_company():
+            own_clock = store_clock.read(connection, clock) if _is_ready(connection, path) else None
+            if own_clock is not None and gate.openings.has_company():
                 gate.openings.join()
                 joined = True
-                return Opened(connection, dropped, exposed)
+                return Opened(connection, own_clock, exposed)
         finally:
             if not joined:
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -286,15 +286,15 @@ def _switch_to_wal(connection: apsw.Connection, path: str, deadline: float) -> N
         return
 
 
-def settle(connection: apsw.Connection, path: str, clock: Clock) -> Anchor:
+def prepare(connection: apsw.Connection, path: str, clock: Clock) -> StoreClock:
     """Bring a connection's database to the newest schema and to this boot; under the gate."""
     if not schema.is_current(connection, path):
         schema.bring_up_to_date(connection, path)
-    dropped = anchor.drop(connection, clock)
-    if dropped is None:
+    own_clock = store_clock.read(connection, clock)
+    if own_clock is None:
         with schema.whole(connection):
-            anchor.weigh(connection, clock)
-        dropped = anchor.drop(connection, clock)
-    if dropped is None:
+            store_clock.start_boot(connection, clock)
+        own_clock = store_clock.read(connection, clock)
+    if own_clock is None:
         raise StoreOpenFailed(f"{path}: this boot has no identity", operation="open", path=path)
-    return dropped
+    return own_clock

@@ -13,7 +13,7 @@ from ..file import checksums as page_checksums
 from ..file import paths
 from ..locks import foreign_sqlite, forks
 from . import opening
-from .authorizer import Warden
+from .authorizer import Authorizer
 
 # Kept for the next reads. More are opened when more threads read at once, and closed again.
 _KEPT = 2
@@ -51,38 +51,38 @@ def connect(path: str, *, checksums: bool | None = None) -> apsw.Connection:
 
 
 class Readers:
-    """The read connections of one door, for whichever of its threads reads."""
+    """The read connections of one session, for whichever of its threads reads."""
 
     def __init__(self, path: str, *, checksums: bool) -> None:
         self._path = path
         self._checksums = checksums
         self._lock = threading.Lock()
-        self._idle: list[Warden] = []
-        self._busy: list[Warden] = []
+        self._idle: list[Authorizer] = []
+        self._busy: list[Authorizer] = []
         self._closed = False
 
     @contextmanager
-    def one(self) -> Iterator[Warden]:
+    def one(self) -> Iterator[Authorizer]:
         """Have a connection for one read that no other thread uses meanwhile."""
         with self._lock:
-            warden = self._idle.pop() if self._idle else None
-            if warden is not None:
-                self._busy.append(warden)
-        if warden is None:
-            warden = self._open()
+            authorizer = self._idle.pop() if self._idle else None
+            if authorizer is not None:
+                self._busy.append(authorizer)
+        if authorizer is None:
+            authorizer = self._open()
             with self._lock:
-                self._busy.append(warden)
+                self._busy.append(authorizer)
         try:
-            yield warden
+            yield authorizer
         finally:
-            self._give_back(warden)
+            self._give_back(authorizer)
 
     def expire(self) -> None:
         """Close those that nobody uses now, and the others after their read."""
         with self._lock:
             idle, self._idle, self._busy = self._idle, [], []
-        for warden in idle:
-            _close(warden)
+        for authorizer in idle:
+            _close(authorizer)
 
     def close(self) -> None:
         """Close all; one that is read with now is closed after its read."""
@@ -103,35 +103,35 @@ class Readers:
         One that another thread was reading with cannot be closed without harm to the
         parent, so it lives for ever, and the child cannot open this database.
         """
-        for warden in self._busy:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(warden.connection))
+        for authorizer in self._busy:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(authorizer.connection))
             forks.inherit(paths.identity(self._path))
         self.close()
 
-    def _open(self) -> Warden:
+    def _open(self) -> Authorizer:
         connection = connect(self._path, checksums=self._checksums)
         try:
             connection.pragma("schema_version")  # the locks are taken with the first read
         except BaseException:
             connection.close()
             raise
-        warden = Warden(connection)
-        warden.ticket = foreign_sqlite.share(self._path, self.expire)
-        return warden
+        authorizer = Authorizer(connection)
+        authorizer.ticket = foreign_sqlite.share(self._path, self.expire)
+        return authorizer
 
-    def _give_back(self, warden: Warden) -> None:
+    def _give_back(self, authorizer: Authorizer) -> None:
         with self._lock:
-            keep = warden in self._busy and not self._closed and len(self._idle) < _KEPT
-            if warden in self._busy:
-                self._busy.remove(warden)
+            keep = authorizer in self._busy and not self._closed and len(self._idle) < _KEPT
+            if authorizer in self._busy:
+                self._busy.remove(authorizer)
             if keep:
-                self._idle.append(warden)
+                self._idle.append(authorizer)
         if not keep:
-            _close(warden)
+            _close(authorizer)
 
 
-def _close(warden: Warden) -> None:
-    if warden.ticket is not None:
-        warden.ticket.end()
+def _close(authorizer: Authorizer) -> None:
+    if authorizer.ticket is not None:
+        authorizer.ticket.end()
     with suppress(apsw.Error):
-        warden.connection.close(True)
+        authorizer.connection.close(True)

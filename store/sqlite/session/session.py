@@ -1,4 +1,4 @@
-"""The one door to the database: a write transaction behind the gate.
+"""The one session to the database: a write transaction behind the gate.
 
 BEGIN IMMEDIATE always: a transaction that reads first and writes later fails at once,
 whatever the timeout, when another has written in between (sqlite.org/rescode.html#busy_snapshot).
@@ -33,17 +33,17 @@ from ...types.transaction import Parameters, Row, Table
 from ..file import checksums as page_checksums
 from ..file import paths, space
 from ..file.checkpoint import Checkpointer, Report
-from ..file.identity import Place
+from ..file.identity import FileIdentity
 from ..locks import foreign_sqlite, forks
 from ..locks.gate import Gate
-from ..locks.lost_locks import Lockwatch
+from ..locks.lost_locks import LockSentinel
 from . import copying, damage, faults, opening, recovery
-from .authorizer import Warden
+from .authorizer import Authorizer
 from .faults import translate
 from .readers import Readers
 from .write import Block, Write, end_if_left
 
-__all__ = ["Door", "Write"]
+__all__ = ["Session", "Write"]
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ _CLOSE_SECONDS = 0.5
 _TRESPASS_SECONDS = 0.001
 
 
-class Door:
+class Session:
     """One connection and the only code that says begin, commit and rollback.
 
     Attributes:
@@ -61,7 +61,7 @@ class Door:
         on_died: Called after a commit with the deliveries that have become dead letters.
         on_wake: Called after a commit that has given workers something to do.
         exposed: The files that group or others had access to before this opening.
-        place: Which files this opening has.
+        identity: Which files this opening has.
         has_checksums: Each page of the database carries a checksum.
     """
 
@@ -89,7 +89,7 @@ class Door:
         self._gate = Gate(path + "-gate")
         try:
             with damage.told(path, "open"):
-                self._connection, self._anchor, self.exposed = opening.open_database(
+                self._connection, self._clock, self.exposed = opening.open_database(
                     path,
                     self._gate,
                     clock=clock,
@@ -102,10 +102,10 @@ class Door:
                 self._gate.remove_if_made()
             self._gate.close()
             raise
-        self._warden = Warden(self._connection)
+        self._authorizer = Authorizer(self._connection)
         self._checkpointer = self._new_checkpointer()
-        self.place = Place(path)
-        self._warden.ticket = foreign_sqlite.share(path, self._let_go)
+        self.identity = FileIdentity(path)
+        self._authorizer.ticket = foreign_sqlite.share(path, self._let_go)
         self.has_checksums = page_checksums.has(self._connection)
         self._readers = Readers(path, checksums=self.has_checksums)
         self._closed = False
@@ -172,9 +172,9 @@ class Door:
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of one statement, seen as of one moment; waits for no writer."""
-        with self._reading("read", alone=False) as warden:
+        with self._reading("read", alone=False) as authorizer:
             rows: list[Row] = self._run(
-                "read", lambda: warden.connection.execute(sql, parameters).fetchall()
+                "read", lambda: authorizer.connection.execute(sql, parameters).fetchall()
             )
             return rows
 
@@ -185,11 +185,11 @@ class Door:
 
         Within a transaction of this thread it is a part of that; it waits for no other.
         """
-        with self._reading("read", alone=True) as warden:
-            return warden.read(sql, parameters, self.path, seconds=seconds, most=most)
+        with self._reading("read", alone=True) as authorizer:
+            return authorizer.read(sql, parameters, self.path, seconds=seconds, most=most)
 
     @contextmanager
-    def _reading(self, operation: str, *, alone: bool) -> Iterator[Warden]:
+    def _reading(self, operation: str, *, alone: bool) -> Iterator[Authorizer]:
         """Have the connection of this thread's transaction, or one that waits for nobody's.
 
         `alone` is for what may take long: another connection than the one that writes.
@@ -197,8 +197,8 @@ class Door:
         self.check(operation)
         writing = self.writing
         if writing is not None and writing.thread == threading.get_ident():
-            self.place.require(operation)
-            yield self._warden
+            self.identity.require(operation)
+            yield self._authorizer
             return
         held: list[bool] = []
         try:
@@ -212,23 +212,23 @@ class Door:
                 held.extend(map(self._mutex.acquire, [False]))
             if True in held:
                 self.check(operation)
-                self.place.require(operation)
+                self.identity.require(operation)
                 if not alone:
-                    yield self._warden
+                    yield self._authorizer
                     return
         finally:
             if True in held:
                 self._mutex.release()
-        self.place.require(operation)
+        self.identity.require(operation)
         try:
-            with self._readers.one() as warden:
-                yield warden
+            with self._readers.one() as authorizer:
+                yield authorizer
         except apsw.Error as error:
             raise translate(error, operation, self.path) from error
 
     def now_ms(self) -> int:
         """Milliseconds on the store's clock, for what needs no lock."""
-        return self._anchor.now_ms()
+        return self._clock.now_ms()
 
     def checkpoint(self, *, patience: float | None = None, patient: bool = False) -> Report:
         """Move the WAL's pages into the database as far as readers allow.
@@ -257,9 +257,9 @@ class Door:
                 "backup cannot be part of a transaction", operation="backup", path=self.path
             )
         failed: apsw.Error | None = None
-        with self._reading("backup", alone=True) as warden:
+        with self._reading("backup", alone=True) as authorizer:
             try:
-                copying.copy(warden.connection, target)
+                copying.copy(authorizer.connection, target)
             except apsw.Error as error:
                 failed = error
         if failed is not None:
@@ -324,7 +324,7 @@ class Door:
             self._broken = True  # so that leaving the block does not roll the parent's back
             self.writing = None
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
-            forks.inherit(self.place.database)
+            forks.inherit(self.identity.database)
 
     def _transaction(
         self, operation: str, grows: int | None, started: float, deadline: float
@@ -337,7 +337,7 @@ class Door:
             else:
                 self._require_room(operation, grows)
             self._mend(operation)
-            self.place.require(operation)
+            self.identity.require(operation)
             try:
                 write = self._begin(operation, started, deadline)
                 try:
@@ -386,7 +386,9 @@ class Door:
         except apsw.Error as error:
             raise translate(error, operation, self.path, time.monotonic() - started) from error
         self._commits = b"" if watch is None else watch.commits()
-        self.writing = Write(self, self._connection, self._warden, self._anchor.now_ms(), operation)
+        self.writing = Write(
+            self, self._connection, self._authorizer, self._clock.now_ms(), operation
+        )
         return self.writing
 
     def _require_room(self, operation: str, grows: int) -> None:
@@ -416,14 +418,14 @@ class Door:
                 path=self.path,
             ) from error
         try:
-            self.place.require(operation)
+            self.identity.require(operation)
         except StoreFailed as error:
             raise OutcomeUnknown(str(error), operation=operation, path=self.path) from error
 
     def _break(self) -> None:
         """Close a connection that can no longer be believed."""
         self._broken = True
-        self.place.leave_wal()
+        self.identity.leave_wal()
         self._readers.expire()
         ticket = self._end_ticket()
         with suppress(apsw.Error):  # it is closed all the same
@@ -433,7 +435,7 @@ class Door:
 
     def _end_ticket(self) -> foreign_sqlite.Ticket | None:
         """Say that the connection is closed next; what is returned is to be kept until then."""
-        ticket, self._warden.ticket = self._warden.ticket, None
+        ticket, self._authorizer.ticket = self._authorizer.ticket, None
         if ticket is not None:
             ticket.end()
         return ticket
@@ -448,14 +450,14 @@ class Door:
                 self._mutex.release()
 
     @property
-    def _watch(self) -> Lockwatch | None:
-        ticket = self._warden.ticket
+    def _watch(self) -> LockSentinel | None:
+        ticket = self._authorizer.ticket
         return None if ticket is None else ticket.store.watch
 
     @property
     def _is_sound(self) -> bool:
         """True while there is a connection and it has its locks."""
-        ticket = self._warden.ticket
+        ticket = self._authorizer.ticket
         return not self._broken and ticket is not None and ticket.store.has_locks()
 
     def _close_connection(self) -> None:
@@ -466,11 +468,11 @@ class Door:
                 self._connection.close()
             openings.part()
             return
-        # Who takes itself for the last wrongly (place.py) meets no transaction in here.
+        # Who takes itself for the last wrongly (identity.py) meets no transaction in here.
         entered = self._gate.enter(time.monotonic() + _CLOSE_SECONDS)
         try:
             openings.part()  # first: what is left then is another one's to make durable
-            if not entered or not self.place.has_wal():
+            if not entered or not self.identity.has_wal():
                 self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             with suppress(apsw.Error):  # its checkpoint failed; it is closed all the same
                 self._connection.close()
@@ -505,7 +507,7 @@ class Door:
             self._break()
         if not foreign_sqlite.clear_lost(self.path):
             raise faults.unlocked(operation, self.path)
-        self.place.require(operation)
+        self.identity.require(operation)
         deadline = time.monotonic() + self._busy_seconds
         self._connection = self._run(
             operation,
@@ -513,10 +515,10 @@ class Door:
                 self.path, durability=self._durability, deadline=deadline, gate=self._gate
             ),
         )
-        self._warden = Warden(self._connection)
+        self._authorizer = Authorizer(self._connection)
         self._checkpointer = self._new_checkpointer()
-        self.place.take_wal()
-        self._warden.ticket = foreign_sqlite.share(self.path, self._let_go)
+        self.identity.take_wal()
+        self._authorizer.ticket = foreign_sqlite.share(self.path, self._let_go)
         self._broken = False
 
     def _new_checkpointer(self) -> Checkpointer:

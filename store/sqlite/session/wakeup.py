@@ -13,8 +13,8 @@ from ...errors import StoreOpenFailed
 from ..file import paths
 
 
-class Bell:
-    """Wakes whoever waits on the same store, in this process or another."""
+class Wakeup:
+    """Wakes the workers that wait on the same store, in this process or another."""
 
     def __init__(self, path: str) -> None:
         with contextlib.suppress(FileExistsError):
@@ -24,21 +24,21 @@ class Bell:
         if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
             os.close(self._fd)
             raise StoreOpenFailed(f"{path} is not a FIFO", operation="open", path=path)
-        paths.give_to_owner(self._fd, path.removesuffix("-bell"))
+        paths.give_to_owner(self._fd, path.removesuffix("-wakeup"))
 
-    def ring(self) -> None:
-        """Wake the waiting; a FIFO that is full has woken them, one that fails costs a poll."""
+    def wake(self) -> None:
+        """Wake the workers that wait. A full FIFO has woken them; an error costs them one poll."""
         with contextlib.suppress(OSError):
             os.write(self._fd, b"\0")
 
     def hush(self) -> None:
-        """Forget the rings so far; look at the queue after it, never before."""
+        """Forget the wake-ups so far; look at the queue after this call, never before."""
         with contextlib.suppress(BlockingIOError):
             while len(os.read(self._fd, 65536)) == 65536:
                 pass
 
     def fileno(self) -> int:
-        """Return the descriptor, which is readable after a ring."""
+        """Return the descriptor, which is readable after a wake-up."""
         return self._fd
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ one, and the gate's file keeps a note of the id of the database that the WAL bel
 else is in the file may be older after a power loss than it was before, and tells nothing.
 
 The database is read here without SQLite, which would apply the WAL. That is done before any
-connection of any process has the file open: see files.py for what closing a file does.
+connection of any process has the file open: see paths.py for what closing a file does.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def look(path: str, gate: Gate) -> Found:
     return "replaced"
 
 
-def settle(connection: apsw.Connection, gate: Gate, found: Found) -> None:
+def record(connection: apsw.Connection, gate: Gate, found: Found) -> None:
     """Have the note say which database this is; one put in another's place gets an id of its own."""
     if found == "replaced":
         rename(connection, gate, partial(_set_id, connection))

@@ -1,4 +1,4 @@
-"""An open write transaction, as the door gives it out."""
+"""An open write transaction, as the session gives it out."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import apsw
 from ...errors import SqlError, StoreCorrupt
 from ...types.message import Death
 from ...types.transaction import Parameters, Row
-from .authorizer import Warden
+from .authorizer import Authorizer
 from .damage import corrupt
 
 if TYPE_CHECKING:
-    from .session import Door
+    from .session import Session
 
 
 class Write:
@@ -34,9 +34,9 @@ class Write:
     """
 
     __slots__ = (
+        "_authorizer",
         "_connection",
-        "_door",
-        "_warden",
+        "_session",
         "died",
         "freed",
         "now_ms",
@@ -48,17 +48,17 @@ class Write:
 
     def __init__(
         self,
-        door: Door,
+        session: Session,
         connection: apsw.Connection,
-        warden: Warden,
+        authorizer: Authorizer,
         now_ms: int,
         operation: str,
     ) -> None:
-        self._door = door
+        self._session = session
         self._connection = connection
-        self._warden = warden
+        self._authorizer = authorizer
         self.now_ms = now_ms
-        self.path = door.path
+        self.path = session.path
         self.operation = operation
         self.thread = threading.get_ident()
         self.wakes = False
@@ -101,7 +101,7 @@ class Write:
     def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """See fencepost.store.types.transaction.Transaction."""
         self.check()
-        return self._warden.execute(sql, parameters, self.path)
+        return self._authorizer.execute(sql, parameters, self.path)
 
     def savepoint(self) -> Iterator[Self]:
         """Let what is done until the next step be undone alone."""
@@ -110,7 +110,7 @@ class Write:
         try:
             yield self
         except BaseException:
-            if self._door.writing is self and self._connection.in_transaction:
+            if self._session.writing is self and self._connection.in_transaction:
                 self._end("rollback to fp_inner")
                 self._end("release fp_inner")
             raise
@@ -125,8 +125,8 @@ class Write:
 
     def check(self) -> None:
         """Refuse to go on once the transaction is gone, or after a fork."""
-        self._door.check(self.operation)
-        if self._door.writing is not self:
+        self._session.check(self.operation)
+        if self._session.writing is not self:
             raise SqlError(
                 "the transaction has ended; nothing was changed",
                 operation=self.operation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import FencepostError
 from ...types.probe import ProbeStep
-from ..session.session import Door
+from ..session.session import Session
 from .probe import attempt
 
 # Each answers with the names of the rows whose counts are wrong.
@@ -60,32 +60,32 @@ _QUARANTINED = "select count(*) from fp_quarantine"
 _MOST_NAMED = 10
 
 
-def audit(door: Door) -> list[ProbeStep]:
+def audit(session: Session) -> list[ProbeStep]:
     """Return one step for each kind of thing that may be wrong with the rows."""
     return [
-        attempt("foreign keys", lambda: _foreign_keys(door)),
-        attempt("counters", lambda: _counters(door)),
-        attempt("quarantined rows", lambda: _quarantined(door)),
+        attempt("foreign keys", lambda: _foreign_keys(session)),
+        attempt("counters", lambda: _counters(session)),
+        attempt("quarantined rows", lambda: _quarantined(session)),
     ]
 
 
-def _foreign_keys(door: Door) -> tuple[str, bool]:
-    wrong = door.read("pragma foreign_key_check")
+def _foreign_keys(session: Session) -> tuple[str, bool]:
+    wrong = session.read("pragma foreign_key_check")
     if wrong:
         named = ", ".join(f"{table} {row}" for table, row, *_ in wrong[:_MOST_NAMED])
         raise FencepostError(f"{len(wrong)} rows refer to rows that do not exist: {named}")
     return "every reference leads to a row", False
 
 
-def _counters(door: Door) -> tuple[str, bool]:
-    wrong = [f"{kind} {name}" for kind, sql in _RECOUNTS.items() for (name,) in door.read(sql)]
+def _counters(session: Session) -> tuple[str, bool]:
+    wrong = [f"{kind} {name}" for kind, sql in _RECOUNTS.items() for (name,) in session.read(sql)]
     if wrong:
         raise FencepostError(f"wrong counters: {', '.join(wrong[:_MOST_NAMED])}")
     return "the counters match the rows", False
 
 
-def _quarantined(door: Door) -> tuple[str, bool]:
-    ((rows,),) = door.read(_QUARANTINED)
+def _quarantined(session: Session) -> tuple[str, bool]:
+    ((rows,),) = session.read(_QUARANTINED)
     if rows:
         raise FencepostError(f"{rows} damaged rows were set aside; look at fp_quarantine")
     return "none", False

@@ -14,7 +14,7 @@ from ...errors import FencepostError, StoreBusy
 from ...types.probe import ProbeReport, ProbeStep
 from ..file import paths
 from ..locks import lock_holders
-from ..session.session import Door
+from ..session.session import Session
 
 _WAL_ALARM_BYTES = 64 * 1024 * 1024
 _CLOCK_ALARM_MS = 60_000
@@ -33,7 +33,7 @@ _DELETE = "delete from fp_message where id = :id"
 _WORKERS = "select pid from fp_worker"
 
 
-def probe(door: Door, clock: Clock) -> ProbeReport:
+def probe(session: Session, clock: Clock) -> ProbeReport:
     """Return one step for each ability; a failed one does not hide the next."""
     held: list[StoreBusy] = []
     steps: list[tuple[str, Callable[[], tuple[str, bool]]]] = [
@@ -41,22 +41,22 @@ def probe(door: Door, clock: Clock) -> ProbeReport:
             "sqlite",
             lambda: (f"SQLite {apsw.sqlite_lib_version()}, apsw {apsw.apsw_version()}", False),
         ),
-        ("permissions", lambda: _permissions(door)),
-        ("place", lambda: _place(door)),
-        ("writer", lambda: _writer(door, held)),
-        ("write", lambda: _NOT_TRIED if held else _write(door)),
-        ("checkpoint", lambda: _NOT_TRIED if held else _checkpoint(door)),
-        ("wal", lambda: _wal(door.path)),
-        ("clock", lambda: _clock(door, clock)),
+        ("permissions", lambda: _permissions(session)),
+        ("place", lambda: _place(session)),
+        ("writer", lambda: _writer(session, held)),
+        ("write", lambda: _NOT_TRIED if held else _write(session)),
+        ("checkpoint", lambda: _NOT_TRIED if held else _checkpoint(session)),
+        ("wal", lambda: _wal(session.path)),
+        ("clock", lambda: _clock(session, clock)),
     ]
     return ProbeReport(tuple(attempt(name, work) for name, work in steps))
 
 
-def integrity(door: Door) -> ProbeStep:
+def integrity(session: Session) -> ProbeStep:
     """Return what SQLite's own check of the whole file says."""
 
     def check() -> tuple[str, bool]:
-        found = [str(row[0]) for row in door.read("pragma integrity_check(10)")]
+        found = [str(row[0]) for row in session.read("pragma integrity_check(10)")]
         if found != ["ok"]:
             raise FencepostError("; ".join("; ".join(found).split("\n")))
         return "integrity_check: ok", False
@@ -73,41 +73,41 @@ def attempt(name: str, work: Callable[[], tuple[str, bool]]) -> ProbeStep:
     return ProbeStep(name, True, detail, warning)
 
 
-def _permissions(door: Door) -> tuple[str, bool]:
-    if door.exposed:
-        names = ", ".join(door.exposed)
+def _permissions(session: Session) -> tuple[str, bool]:
+    if session.exposed:
+        names = ", ".join(session.exposed)
         raise FencepostError(f"other accounts had access to {names} until now and may have read it")
-    if names := ", ".join(paths.exposed(door.path)):
+    if names := ", ".join(paths.exposed(session.path)):
         raise FencepostError(f"other accounts have access to {names}; run chmod 600 on it")
-    if names := ", ".join(paths.foreign(door.path)):
+    if names := ", ".join(paths.foreign(session.path)):
         raise FencepostError(f"{names} belongs to another account; run chown on it")
     remarks = {
-        ", in a folder in which others may write": paths.shared_folder(door.path),
+        ", in a folder in which others may write": paths.shared_folder(session.path),
         "; running as root, a separate account would be safer": os.geteuid() == 0,
     }
     said = "".join(remark for remark, applies in remarks.items() if applies)
     return f"0600{said}", bool(said)
 
 
-def _place(door: Door) -> tuple[str, bool]:
-    door.place.require("probe")
-    if door.has_moved():
-        raise FencepostError(f"{door.path} is not the file that is open")
+def _place(session: Session) -> tuple[str, bool]:
+    session.identity.require("probe")
+    if session.has_moved():
+        raise FencepostError(f"{session.path} is not the file that is open")
     return "the store's file was not moved or replaced", False
 
 
-def _writer(door: Door, held: list[StoreBusy]) -> tuple[str, bool]:
-    before = lock_holders.writers(door.path)
+def _writer(session: Session, held: list[StoreBusy]) -> tuple[str, bool]:
+    before = lock_holders.writers(session.path)
     started = time.monotonic()
     try:
-        with door.write("probe"):
+        with session.write("probe"):
             waited = time.monotonic() - started
     except StoreBusy as error:
         held.append(error)  # waited for once is enough
         said = (
             f"{lock_holders.said(error.holders)} has held the write lock for {error.waited:.1f} s"
         )
-        if _are_working(door, error.holders):
+        if _are_working(session, error.holders):
             return f"{said}: a worker, whose handler is in a transaction", True
         raise FencepostError(said) from error
     if before:
@@ -115,14 +115,14 @@ def _writer(door: Door, held: list[StoreBusy]) -> tuple[str, bool]:
     return "nobody held the write lock", False
 
 
-def _are_working(door: Door, pids: Sequence[int]) -> bool:
+def _are_working(session: Session, pids: Sequence[int]) -> bool:
     """True for workers of this store that run; one that was stopped holds the lock for ever."""
-    workers = {pid for (pid,) in door.read(_WORKERS)}
+    workers = {pid for (pid,) in session.read(_WORKERS)}
     return bool(pids) and all(pid in workers and not lock_holders.is_stopped(pid) for pid in pids)
 
 
-def _write(door: Door) -> tuple[str, bool]:
-    with door.write("probe") as write:
+def _write(session: Session) -> tuple[str, bool]:
+    with session.write("probe") as write:
         write.run(_INSERT, {"now": write.now_ms})
         row = {"id": write.last_id}
         if write.run(_SELECT, row) != [(1,)]:
@@ -131,8 +131,8 @@ def _write(door: Door) -> tuple[str, bool]:
     return "wrote a row, read it, deleted it", False
 
 
-def _checkpoint(door: Door) -> tuple[str, bool]:
-    report = door.checkpoint()
+def _checkpoint(session: Session) -> tuple[str, bool]:
+    report = session.checkpoint()
     held_back = "" if report.complete else "; a reader holds back the rest"
     return f"{report.moved} of {report.pages} pages moved{held_back}", not report.complete
 
@@ -146,7 +146,7 @@ def _wal(path: str) -> tuple[str, bool]:
     return f"{size} bytes", False
 
 
-def _clock(door: Door, clock: Clock) -> tuple[str, bool]:
-    drift = clock.wall_ms() - door.now_ms()
+def _clock(session: Session, clock: Clock) -> tuple[str, bool]:
+    drift = clock.wall_ms() - session.now_ms()
     detail = f"{drift / 1000:+.1f} s from the store's clock to the wall's"
     return detail, abs(drift) > _CLOCK_ALARM_MS

@@ -17,13 +17,13 @@ from ..file import space
 from ..file.space import again_when_full
 from ..keyed import namespaces
 from ..locks import lock_holders
-from ..locks.liveness import Alive
+from ..locks.liveness import Liveness
 from ..names import leases, once
 from ..pools import events
 from ..queue import retention
 from ..session import clock
 from ..session.damage import tells
-from ..session.session import Door, Write
+from ..session.session import Session, Write
 from ..whole_file import backup
 from . import audit
 
@@ -53,14 +53,14 @@ _WAL_ALARM_BYTES = 16 * 1024 * 1024
 class SqliteUpkeep:
     """See fencepost.store.engine.upkeep.Upkeep."""
 
-    def __init__(self, door: Door, alive: Alive) -> None:
-        self._door = door
-        self._alive = alive
+    def __init__(self, session: Session, alive: Liveness) -> None:
+        self._session = session
+        self._liveness = alive
         self._held_back = 0  # ticks in a row
         self._fault = ""
 
     def backup(self, dest: str) -> str:
-        return backup.backup(self._door, dest)
+        return backup.backup(self._session, dest)
 
     def sweep(self) -> dict[str, int]:
         removed = dict.fromkeys(SWEEPERS, 0)
@@ -72,16 +72,16 @@ class SqliteUpkeep:
         return removed
 
     def tick(self) -> Tick | None:
-        if not self._alive.lead():
+        if not self._liveness.lead():
             return None
         removed: dict[str, int] = {}
         try:
-            with self._door.write("see", joins=False, patience=_PATIENCE_SECONDS) as write:
+            with self._session.write("see", joins=False, patience=_PATIENCE_SECONDS) as write:
                 clock.see(write)
             for kind, sweeper in SWEEPERS.items():
                 removed[kind] = self._batch(sweeper, _PATIENCE_SECONDS)
             alarms = self._check_wal()
-            space.load_ballast(self._door.path)
+            space.load_ballast(self._session.path)
         except StoreBusy:
             return Tick("failed", removed, ())
         except StoreCorrupt:
@@ -95,27 +95,27 @@ class SqliteUpkeep:
         return Tick("swept" if any(removed.values()) else "nothing to do", removed, alarms)
 
     def audit(self) -> list[ProbeStep]:
-        return audit.audit(self._door)
+        return audit.audit(self._session)
 
     @again_when_full
     def _batch(self, sweeper: Sweeper, patience: float | None = None) -> int:
-        with self._door.write("sweep", joins=False, patience=patience) as write:
+        with self._session.write("sweep", joins=False, patience=patience) as write:
             return sweeper(write, BATCH)
 
     def _check_wal(self) -> tuple[str, ...]:
         """Checkpoint, and name who keeps a large WAL from being emptied for two ticks."""
-        before = _size(self._door.path + "-wal")
-        report = self._door.checkpoint(
+        before = _size(self._session.path + "-wal")
+        report = self._session.checkpoint(
             patience=_PATIENCE_SECONDS, patient=before > _WAL_PATIENT_BYTES
         )
-        size = _size(self._door.path + "-wal")
+        size = _size(self._session.path + "-wal")
         if report.complete or size <= _WAL_ALARM_BYTES:
             self._held_back = 0
             return ()
         self._held_back += 1
         if self._held_back != 2:
             return ()
-        who = lock_holders.said(lock_holders.readers(self._door.path))
+        who = lock_holders.said(lock_holders.readers(self._session.path))
         return (f"the WAL has {size} bytes: {who} reads and does not end",)
 
 

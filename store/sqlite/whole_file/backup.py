@@ -12,11 +12,11 @@ from ...errors import StoreOpenFailed
 from ..file import paths
 from ..session import wal_owner
 from ..session.copying import private_copy
-from ..session.session import Door
+from ..session.session import Session
 from . import lineage
 
 
-def backup(door: Door, dest: str) -> str:
+def backup(session: Session, dest: str) -> str:
     """Copy the store to `dest`, where nothing may be yet; return its full path.
 
     Raises:
@@ -30,7 +30,7 @@ def backup(door: Door, dest: str) -> str:
             raise StoreOpenFailed(
                 f"{name} exists; a backup never overwrites", operation="backup", path=real
             )
-    with private_copy(door.copy_to, real, "backup", checksums=door.has_checksums) as (
+    with private_copy(session.copy_to, real, "backup", checksums=session.has_checksums) as (
         name,
         connection,
     ):

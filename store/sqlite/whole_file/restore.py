@@ -93,7 +93,7 @@ def adopt(path: str, clock: Clock) -> Adopted:
             with closing(
                 opening.connect(path, durability="full", deadline=deadline, gate=gate)
             ) as connection:
-                opening.settle(connection, path, clock)
+                opening.prepare(connection, path, clock)
                 leases: int = connection.execute(_LEASES).get
                 begin = partial(lineage.begin_anew, connection, path, operation="adopt")
                 fence = wal_owner.rename(connection, gate, lambda id: begin(store_id=id))

@@ -13,7 +13,7 @@ from ....store import connect
 from ....store.errors import FencepostError
 from ...harness.child_processes import Me
 
-_SIDECARS = ("-wal", "-shm", "-gate", "-bell", "-alive", "-ballast", "-recovered")
+_SIDECARS = ("-wal", "-shm", "-gate", "-wakeup", "-alive", "-ballast", "-recovered")
 _MASKS = (0o000, 0o022, 0o077)
 _PRECIOUS = b"precious"
 

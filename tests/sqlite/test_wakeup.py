@@ -29,13 +29,13 @@ print("woken", store.engine.next_at_ms(["mail"]), flush=True)
 
 
 def _has_rung(path: str) -> bool:
-    bell = os.open(f"{path}-bell", os.O_RDWR | os.O_NONBLOCK)
+    fifo = os.open(f"{path}-wakeup", os.O_RDWR | os.O_NONBLOCK)
     try:
-        return bool(os.read(bell, 65536))
+        return bool(os.read(fifo, 65536))
     except BlockingIOError:
         return False
     finally:
-        os.close(bell)
+        os.close(fifo)
 
 
 def _enqueue_within(store: Store) -> None:
@@ -98,9 +98,9 @@ def test_a_duplicate_and_an_idle_claim_ring_nothing(store: Store, queue: Queue) 
 
 
 def test_a_full_bell_keeps_nobody_waiting(store: Store, queue: Queue) -> None:
-    bell = os.open(f"{store.engine.path}-bell", os.O_WRONLY)
-    os.write(bell, bytes(65_536))  # all that a FIFO holds; fifo(7)
-    os.close(bell)
+    fifo = os.open(f"{store.engine.path}-wakeup", os.O_WRONLY)
+    os.write(fifo, bytes(65_536))  # all that a FIFO holds; fifo(7)
+    os.close(fifo)
 
     assert queue.enqueue(b"hello").status == "accepted"
     select.select([store.engine], [], [], LONG)
@@ -109,8 +109,8 @@ def test_a_full_bell_keeps_nobody_waiting(store: Store, queue: Queue) -> None:
 
 
 # QUEUE-14
-def test_a_bell_taken_away_costs_no_message(address: str, store: Store, queue: Queue) -> None:
-    os.unlink(f"{address}-bell")
+def test_a_fifo_taken_away_costs_no_message(address: str, store: Store, queue: Queue) -> None:
+    os.unlink(f"{address}-wakeup")
 
     assert queue.enqueue(b"hello").status == "accepted"
     with connect(address) as other:
