@@ -18,16 +18,18 @@ from .types.validate import Duration
 
 @verbs
 class Claim:
-    """A leased delivery.
+    """A delivery that is leased to the caller, from `Queue.claim`.
 
-    Each way to end it either happens whole, or raises LeaseLost because somebody has
-    claimed the delivery since, and changes nothing. The same way twice is one.
+    End it with `ack`, `retry`, `release`, `bury` or `transaction`. If another caller has
+    claimed the delivery since, each of them raises LeaseLost and changes nothing. Ending a
+    claim a second time in the same way does nothing.
 
     Attributes:
-        attempt: 1 for the first.
-        fence: Greater than that of every claim before it, of any delivery of the store.
-        origin: The queue that it was first put in; another one than `queue` once moved.
-        expires_at: Unix seconds on the store's clock.
+        attempt: 1 for the first attempt.
+        message: The message.
+        queue: The queue that it was claimed from.
+        origin: The queue that it was enqueued in; it differs from `queue` after a move.
+        expires_at: When the lease expires, in Unix seconds on the store's clock.
     """
 
     __slots__ = ("_engine", "_hold", "attempt", "expires_at", "message", "origin", "queue")
@@ -46,7 +48,7 @@ class Claim:
 
     @property
     def id(self) -> int:
-        """The delivery's number, as operators name it."""
+        """The delivery's id, which commands print as d7."""
         return self._hold.id
 
     @property
@@ -61,30 +63,36 @@ class Claim:
 
     @property
     def token(self) -> str:
-        """The lease's random secret."""
+        """The random text that proves, with the fence, that the caller holds the lease."""
         return self._hold.token
 
     def ack(self, result: Any = None) -> None:
-        """Mark the delivery done, and keep its result for duplicates.
+        """Mark the delivery done, and store the result, which duplicates are answered with.
 
-        Accepted past expiry while nobody has claimed the delivery since, nor replayed or
-        cancelled it; also when the expiry of its last attempt has made it a dead letter.
+        It works after the lease has expired too, as long as no other caller has claimed the
+        delivery and no operator has replayed or cancelled it. That holds even if the expiry
+        of its last attempt has made the delivery a dead letter.
 
         Raises:
-            InvalidInput, LimitExceeded: The result is not JSON, or is over 25 MiB; the claim is
-                unchanged.
-            LeaseLost: Somebody else has it; drop the result.
+            InvalidInput: The result is not JSON; the claim still holds.
+            LimitExceeded: The result is over 25 MiB; the claim still holds.
+            LeaseLost: Another caller has claimed the delivery; drop the result.
         """
         self._engine.ack(self._hold, encode_result(result))
 
     def retry(self, delay: Duration | None = None, error: str | None = None) -> bool:
-        """Give the delivery back for another attempt; False when it is dead instead.
+        """Give the delivery back for another attempt.
 
-        Waits `delay` seconds. By default at most 1 s after the first attempt, twice as long
-        after each further one, at most 55 minutes; a random part of it, at least half.
+        Returns False if its limits are reached and it is a dead letter instead.
+
+        Args:
+            delay: Seconds until the next attempt. By default up to 1 s after the first
+                attempt, twice as long after each further one, and up to 55 minutes; the
+                actual delay is random, at least half of that.
+            error: Stored with the delivery, and shown to operators.
 
         Raises:
-            LeaseLost: Somebody else has it.
+            LeaseLost: Another caller has claimed the delivery; nothing was changed.
         """
         wait = backoff_ms(self.attempt) if delay is None else validate.milliseconds(delay, "delay")
         return self._engine.retry(
@@ -92,37 +100,38 @@ class Claim:
         )
 
     def release(self) -> None:
-        """Give the delivery back at once; the attempt does not count.
+        """Give the delivery back so that it is ready at once; the attempt does not count.
 
         Raises:
-            LeaseLost: Somebody else has it.
+            LeaseLost: Another caller has claimed the delivery; nothing was changed.
         """
         self._engine.release(self._hold)
 
     def bury(self, error: str) -> None:
-        """Make the delivery a dead letter, to wait for an operator.
+        """Make the delivery a dead letter: no more attempts until an operator replays it.
 
         Raises:
-            LeaseLost: Somebody else has it.
+            LeaseLost: Another caller has claimed the delivery; nothing was changed.
         """
         self._engine.bury(self._hold, validate.error_text(error))
 
     def renew(self, lease: Duration) -> None:
-        """Let the lease end no sooner than `lease` seconds from now.
+        """Extend the lease to at least `lease` seconds from now; it is never shortened.
 
         Raises:
-            LeaseLost: Somebody else has it.
+            LeaseLost: Another caller has claimed the delivery.
         """
         until = self._engine.renew(self._hold, validate.milliseconds(lease, "lease", least=1))
         self.expires_at = until / 1000
 
     def transaction(self) -> AbstractContextManager[Transaction]:
-        """Hold a write transaction that ends with the ack: both commit, or neither.
+        """Open a transaction, for a `with` block, that commits together with the ack.
 
-        It holds the store's one write lock, so keep it short: compute first, then write.
+        Either your writes and the ack commit, or neither. Keep the block short: compute
+        first, then write, because other writers wait for it.
 
         Raises:
-            LeaseLost: Somebody else has it; nothing was written.
+            LeaseLost: Another caller has claimed the delivery; nothing was written.
         """
         return self._engine.completion(self._hold)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 
 class FencepostError(Exception):
-    """The root of all errors raised on purpose.
+    """The base class of all errors that Fencepost raises.
 
     Attributes:
         code: A stable string, one for each class.
-        operation: The verb that failed.
-        path: The store's address; "" only where there is none, as of a Retry with a bad time.
+        operation: The name of the call that failed.
+        path: The store's address; "" if no store is involved.
     """
 
     code = "error"
@@ -26,13 +26,13 @@ class FencepostError(Exception):
 
 
 class InvalidInput(FencepostError, ValueError):
-    """The arguments make no sense; nothing was begun."""
+    """An argument is not usable; nothing was changed."""
 
     code = "invalid_input"
 
 
 class LimitExceeded(FencepostError):
-    """A size is over its limit; nothing was stored."""
+    """Something is larger than its limit; nothing was stored."""
 
     code = "limit_exceeded"
 
@@ -41,7 +41,8 @@ class QueueFull(FencepostError):
     """The queue is at its cap; nothing was stored.
 
     Attributes:
-        retry_after: Seconds after which to try again.
+        queue: The queue's name.
+        retry_after: Seconds to wait before the next try.
     """
 
     code = "queue_full"
@@ -53,10 +54,10 @@ class QueueFull(FencepostError):
 
 
 class ImportFailed(FencepostError):
-    """Many entries were to be stored, and not all are; the cause says why.
+    """`register_many` stopped before the end; `__cause__` says why.
 
     Attributes:
-        committed: So many of them, from the first on, are stored.
+        committed: How many entries, counted from the first, are stored.
     """
 
     code = "import_failed"
@@ -67,16 +68,17 @@ class ImportFailed(FencepostError):
 
 
 class StoreOpenFailed(FencepostError):
-    """The store cannot be opened where it is; nothing was changed."""
+    """The store cannot be opened at this path; nothing was changed."""
 
     code = "store_open_failed"
 
 
 class StoreInUse(StoreOpenFailed):
-    """Another SQLite library, or open(), was to open a store that this process has open.
+    """`sqlite3.connect` or `open()` was refused on a store that this process has open.
 
-    At its close the kernel would drop the locks that this process holds on the file, and
-    the store would be damaged; nothing was opened.
+    When the other library closed the file, the kernel would drop the store's locks on it,
+    and the store could be damaged. Nothing was opened. Read with `Store.read`, write with
+    `Store.transaction`, or use another process.
     """
 
     code = "store_in_use"
@@ -93,7 +95,12 @@ class StoreInUse(StoreOpenFailed):
 
 
 class SchemaUnsupported(FencepostError):
-    """The file is of another program or a newer Fencepost; it was left untouched."""
+    """The file belongs to another program or to a newer Fencepost; it was not changed.
+
+    Attributes:
+        found: The schema version of the file.
+        supported: The newest schema version that this Fencepost knows.
+    """
 
     code = "schema_unsupported"
 
@@ -104,17 +111,17 @@ class SchemaUnsupported(FencepostError):
 
 
 class StoreCorrupt(FencepostError):
-    """The file is damaged or is not a store."""
+    """The file is damaged, or is not a store. `fencepost doctor` says more."""
 
     code = "store_corrupt"
 
 
 class StoreBusy(FencepostError):
-    """No write lock within busy_timeout; nothing was changed.
+    """The write lock was not free within busy_timeout; nothing was changed.
 
     Attributes:
         waited: Seconds.
-        holders: The pids of who has the lock, as far as the kernel names them.
+        holders: The pids of the processes that have the lock, if the kernel names them.
     """
 
     code = "store_busy"
@@ -133,53 +140,54 @@ class StoreBusy(FencepostError):
 
 
 class StoreFull(FencepostError):
-    """The disk or the file's quota is full; nothing was changed."""
+    """The disk is full, or a quota is reached; nothing was changed."""
 
     code = "store_full"
 
 
 class StoreFailed(FencepostError):
-    """The file could not be read or written; nothing was changed."""
+    """Reading or writing the file failed; nothing was changed."""
 
     code = "store_failed"
 
 
 class OutcomeUnknown(FencepostError):
-    """COMMIT raised: the change is there, or is not, or returns after a power loss.
+    """The commit failed, and the change may be stored or not.
 
-    Call again with the same key, claim or lease: the answer is then certain.
+    Repeat the call with the same key, claim or lease. Its answer is then certain.
     """
 
     code = "outcome_unknown"
 
 
 class ForkedStore(FencepostError):
-    """A store opened before fork() was used in the child; open one there instead.
+    """A store that was opened before fork() was used in the child process.
 
-    After a fork within a transaction that is refused too: start the child by spawn.
+    Open the store in the child instead. If the parent was in a transaction when it forked,
+    the child cannot open it either: start the child by spawn.
     """
 
     code = "forked_store"
 
 
 class SqlError(FencepostError):
-    """A statement given to Transaction.execute failed or is not allowed there."""
+    """An SQL statement of yours failed or is not allowed."""
 
     code = "sql_error"
 
 
 class KeyConflict(FencepostError):
-    """The key was claimed with another payload; nothing was changed."""
+    """The key is known with another payload; nothing was changed."""
 
     code = "key_conflict"
 
 
 class LeaseHeld(FencepostError):
-    """Somebody else holds it; nothing was changed.
+    """Another owner holds the lease; nothing was changed.
 
     Attributes:
-        holder: Its owner.
-        expires_at: Unix seconds on the store's clock; its owner may renew it.
+        holder: The owner that holds it.
+        expires_at: When it expires unless it is renewed, in Unix seconds on the store's clock.
         retry_after: Seconds from now until then.
     """
 
@@ -206,14 +214,15 @@ class LeaseHeld(FencepostError):
 
 
 class LeaseLost(FencepostError):
-    """The lease is no longer the caller's; nothing was changed, so drop the result.
+    """The caller no longer holds the lease. Nothing was changed; drop the result.
 
     Attributes:
-        cause: "superseded" (someone claimed it since), "settled" (it was acked,
-            retried, released, buried or completed with this very lease), "revoked" (an
-            operator replayed or cancelled it, or its last attempt expired and it is dead),
-            "missing" (its row is gone); of a named lease also "expired" and "released" (by
-            its holder or an operator).
+        what: The delivery, key or name.
+        cause: "superseded": another caller has claimed it since. "settled": this same claim
+            was ended before, in another way. "revoked": an operator replayed or cancelled
+            the delivery, or its last attempt expired and it is dead. "missing": its row was
+            deleted. For a named lease also "expired", and "released" by its holder or an
+            operator.
     """
 
     code = "lease_lost"

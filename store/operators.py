@@ -44,19 +44,21 @@ class Operators:
         limit: int = 50,
         before: int | None = None,
     ) -> list[Delivery]:
-        """List at most `limit` deliveries, newest first.
+        """List at most `limit` deliveries that meet all conditions, newest first.
 
-        A message, a key, a queue, every state but "done" and a time are found by an index. A
-        source, an event and an error are looked for one by one, in what the others leave.
+        An index finds deliveries by `message`, `key`, `queue`, `since` and every `state`
+        except "done". `source`, `event` and `error` are checked row by row in what the other
+        conditions leave.
 
         Args:
-            state: Also "scheduled": ready, but not before a time; "ready" has them in it.
+            state: "ready", "scheduled", "leased", "done", "dead" or "cancelled". "scheduled"
+                are the ready ones that wait for a time; "ready" includes them.
             event: A shell pattern, as in `App.on`.
-            error: A part of it, whatever its case.
-            since: Received since then: Unix seconds, a datetime, or a timedelta for so long
-                ago.
+            error: A part of the error text, in any case.
+            since: Received at this time or later: Unix seconds, a datetime with a time zone,
+                or a timedelta before now.
             message: The id of their message.
-            before: Only those with a smaller id: the next page.
+            before: Only ids smaller than this one, for the next page.
         """
         wanted = self._filter(
             state=state,
@@ -84,7 +86,10 @@ class Operators:
         since: Moment | None = None,
         message: int | None = None,
     ) -> Iterator[Delivery]:
-        """Go through all deliveries that `deliveries` would list, queue by queue."""
+        """Iterate over all deliveries that meet the conditions of `deliveries`.
+
+        They come queue by queue, the newest of each queue first.
+        """
         wanted = self._filter(
             state=state,
             queue=queue,
@@ -105,26 +110,27 @@ class Operators:
                 before = found[-1].id
 
     def message(self, id: int) -> Stored | None:
-        """Return one message by its id, None when there is none."""
+        """Return the message with this id, None if there is none."""
         return self.engine.message(validate.id(id))
 
     def delivery(self, id: int) -> Delivery | None:
-        """Return one delivery by its id, None when there is none."""
+        """Return the delivery with this id, None if there is none."""
         return self.engine.delivery(validate.id(id))
 
     def content(self, id: int) -> Content | None:
-        """Return the headers, body and result of a delivery, None when there is none."""
+        """Return the headers, body and result of a delivery, None if there is none."""
         return self.engine.content(validate.id(id))
 
     def replay(self, id: int) -> Outcome:
-        """Have a delivery handled again.
+        """Run a delivery again.
 
-        A dead or cancelled one is ready again, its attempts counted anew; a worker that
-        still believes to hold it is refused. Of one that is done a copy is made, while its
-        body is kept (`keep_body_for`): a new message with one delivery to the same queue.
+        A dead or cancelled delivery becomes ready, and its attempts are counted from 1. A
+        worker that still runs an earlier attempt is refused when it ends. A delivery that is
+        done is copied, if its body is still stored (`keep_body_for`): the copy is a new
+        message with one delivery to the same queue.
 
         Raises:
-            OutcomeUnknown: Look before you call it again: a copy may have been made.
+            OutcomeUnknown: A copy may have been made; look before you call it again.
         """
         return self.replay_many([id])[0]
 
@@ -133,10 +139,10 @@ class Operators:
         return self.engine.replay([validate.id(id) for id in validate.each(ids, "ids")])
 
     def cancel(self, id: int) -> Outcome:
-        """End a delivery that nobody holds, or give up a dead one for good.
+        """Cancel a delivery that is ready, scheduled or dead.
 
-        A lane that was parked behind it goes on. A lease past its expiry does not count,
-        and its holder is refused from then on.
+        If its lane was parked behind it, the lane continues. A leased delivery cannot be
+        cancelled, unless its lease has expired; its holder is refused from then on.
         """
         return self.cancel_many([id])[0]
 
@@ -145,11 +151,12 @@ class Operators:
         return self.engine.cancel([validate.id(id) for id in validate.each(ids, "ids")])
 
     def move_many(self, ids: Iterable[int], target_queue: str) -> list[Outcome]:
-        """Give ready, scheduled and dead deliveries to another queue; outcomes in their order.
+        """Move ready, scheduled and dead deliveries to another queue; outcomes in their order.
 
-        Of a lane give the oldest first. Their idempotency keys stay the same, and the key of
-        a job that was enqueued without a source is from now on unique in the new queue. What
-        is leased is left, and so is a message that has a delivery there. Caps do not count.
+        Give the oldest of a lane first. Idempotency keys stay the same. The dedupe key of a
+        job without a source is unique in the new queue from now on. A leased delivery is not
+        moved, and neither is one whose message has a delivery in the other queue already.
+        The caps of the other queue are not applied.
         """
         queue = validate.name(target_queue, "target_queue")
         return self.engine.move([validate.id(id) for id in validate.each(ids, "ids")], queue)
@@ -166,10 +173,10 @@ class Operators:
         error: str | None = None,
         since: Moment | None = None,
     ) -> Moved:
-        """Give what waits in a queue, and its dead letters, to another queue.
+        """Move the waiting and dead deliveries of a queue to another queue, oldest first.
 
-        In transactions of some hundreds, oldest first; called again it goes on where it was
-        ended. See `move_many` for what goes along, and `deliveries` for the conditions.
+        It moves 500 per transaction. If it is interrupted, call it again to move the rest.
+        `move_many` says what is moved with a delivery, `deliveries` what the conditions mean.
         """
         if validate.name(source_queue, "source_queue") == target_queue:
             raise InvalidInput(f"the deliveries of {target_queue} are in {target_queue} already")
@@ -205,11 +212,11 @@ class Operators:
     ) -> list[Unrouted]:
         """List at most `limit` messages that no route has matched, newest first.
 
-        They keep their body until their key is forgotten.
+        Their bodies are kept for as long as their keys.
 
         Args:
-            since: Unix seconds on the store's clock: received then or later.
-            before: A message's id, for the next page.
+            since: Received at this time or later, in Unix seconds on the store's clock.
+            before: Only message ids smaller than this one, for the next page.
         """
         return self.engine.routing.unrouted(
             source=source,
@@ -221,27 +228,27 @@ class Operators:
         )
 
     def unrouted_counts(self) -> list[UnroutedCount]:
-        """Count the messages that no route has matched, by source and event."""
+        """Count the unrouted messages, by source and event."""
         return self.engine.routing.unrouted_counts()
 
     def replay_unrouted(self, ids: Iterable[int]) -> list[Outcome]:
-        """Have messages routed again, in one transaction; outcomes in the order of the ids.
+        """Route unrouted messages again; outcomes in the order of the ids.
 
-        A worker of a pool whose app declares the source does it, at once or when one starts.
+        This marks the messages, in one transaction. A worker whose app declares their source
+        routes them: at once if such a pool is running, otherwise when one starts.
         """
         given = [validate.id(id) for id in validate.each(ids, "ids")]
         return self.engine.routing.replay_unrouted(given)
 
     def unserved(self) -> list[Unserved]:
-        """List the queues that hold work and that no running pool serves, by name.
+        """List the queues with work that no running pool was started for, by name.
 
-        A pool serves the queues that it was started for. What claims without a pool is not
-        known here.
+        Programs that claim without a pool are not known to the store.
         """
         return self.engine.routing.unserved()
 
     def conflicts(self) -> list[Conflicts]:
-        """List the sources that have sent a known key with another body, by name."""
+        """List, by name, the sources that have sent a known key with another body."""
         return self.engine.routing.conflicts()
 
     def pause(self, queue: str) -> bool:
@@ -256,10 +263,10 @@ class Operators:
         return self.engine.pause(validate.name(queue, "queue"), False)
 
     def limit(self, queue: str, most: int | None) -> bool:
-        """Have at most so many deliveries of a queue leased, whatever max_leased it is given.
+        """Limit how many deliveries of a queue may be leased at the same time.
 
-        None: as max_leased says again. Returns False when the queue did not exist; it is
-        then created with this limit.
+        The limit overrides the queue's max_leased; None removes it. Returns False if the
+        queue did not exist; it is then created with this limit.
         """
         if most is not None:
             validate.cap(most, "most")

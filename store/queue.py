@@ -29,7 +29,11 @@ DEFAULT_LEASE = 30.0
 
 @verbs
 class Queue:
-    """A named queue of a store. Opening one writes nothing, but for a cap that is new."""
+    """A queue, from `Store.queue`: the deliveries for one handler.
+
+    Opening a queue writes nothing, unless it is given a setting that differs from the
+    recorded one.
+    """
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
@@ -42,12 +46,10 @@ class Queue:
         max_leased: int | UnsetType | None = UNSET,
         keep_body_for: Duration | UnsetType = UNSET,
     ) -> None:
-        """Bound what waits here and what is leased of it from now on; None is no bound.
-
-        `keep_body_for` is how long the body of what is done is kept.
+        """Record settings of this queue, as `Store.queue` does.
 
         Raises:
-            InvalidInput: Nothing was changed.
+            InvalidInput: A value is not usable; nothing was changed.
         """
         given = {
             "max_rows": validate.cap(max_rows, "max_rows"),
@@ -81,27 +83,35 @@ class Queue:
         max_attempts: int | None = None,
         retry_for: Duration = DEFAULT_RETRY_FOR_MS / 1000,
     ) -> Receipt:
-        """Store a message unless its key is there; on disk when this returns.
+        """Store a message, unless this queue has one with the same key.
+
+        When the call returns, the message is on disk.
 
         Args:
-            key: Unique within this queue and kept for `keep_for` seconds after the work
-                has ended; None makes a new message every time.
-            lane: Of one lane one delivery is claimed at a time, oldest first; "" is none.
-            delay: Seconds before it can be claimed.
-            priority: The greater number first.
-            lane_policy: What the lane does while this one cannot run. "strict": it waits
-                for a delayed or retried one, not for a dead one. "skip": it waits for
-                neither. "park": for both, for a dead one until an operator acts.
-            max_attempts, retry_for: A failure makes it a dead letter once it has been
-                claimed `max_attempts` times (None: no bound), or `retry_for` seconds after
-                its first claim (3 days), whichever comes first. What is claimed by a
-                worker has the limits of its handler.
+            body: At most 25 MiB.
+            key: The dedupe key, unique within this queue. None makes each call a new
+                message.
+            lane: Deliveries with the same lane run one at a time, oldest first. None or ""
+                for no lane.
+            delay: Seconds before the delivery can be claimed.
+            priority: A delivery with a greater number is claimed first.
+            keep_for: Seconds for which the key is kept after the work has ended; by default
+                35 days.
+            lane_policy: Whether the rest of the lane waits while this delivery cannot run.
+                "strict": it waits for a delayed or retried delivery, not for a dead one.
+                "skip": it waits for neither. "park": it waits for both, for a dead one
+                until an operator replays or cancels it.
+            max_attempts: The delivery is dead after this many failed attempts; None for no
+                limit. A worker uses the limits of its handler instead of these.
+            retry_for: A failure this many seconds after the first attempt makes the delivery
+                dead; by default 3 days. The limit that is reached first counts.
 
         Raises:
-            InvalidInput, LimitExceeded: Nothing was begun.
+            InvalidInput: An argument is not usable; nothing was stored.
+            LimitExceeded: The body or the headers are too large; nothing was stored.
             QueueFull: The queue is at a cap; nothing was stored.
-            StoreBusy: Nothing was stored.
-            OutcomeUnknown: Enqueue again with the same key.
+            StoreBusy: The write lock was not free in time; nothing was stored.
+            OutcomeUnknown: The message may be stored; enqueue it again with the same key.
         """
         draft = self._draft(
             body,
@@ -118,16 +128,17 @@ class Queue:
         return self._engine.enqueue([draft])[0]
 
     def enqueue_many(self, messages: Iterable[Mapping[str, Any]]) -> list[Receipt]:
-        """Store many messages in one transaction; receipts in their order.
+        """Store many messages in one transaction; return their receipts in the same order.
 
-        Each is a mapping of enqueue's arguments: `{"body": b"...", "key": "order-7"}`.
+        Args:
+            messages: Mappings of enqueue's arguments: `{"body": b"...", "key": "order-7"}`.
 
         Raises:
-            InvalidInput, LimitExceeded: The first bad one is named by its index; nothing
-                was begun.
-            QueueFull: There is no room for all of them; none was stored.
-            StoreBusy: Nothing was stored.
-            OutcomeUnknown: Enqueue those with a key again.
+            InvalidInput: A message is not usable; the error has its index, and none was stored.
+            LimitExceeded: A message is too large; the error has its index, and none was stored.
+            QueueFull: The queue has no room for all of them; none was stored.
+            StoreBusy: The write lock was not free in time; none was stored.
+            OutcomeUnknown: They may be stored; enqueue those that have a key again.
         """
         drafts = []
         for index, message in enumerate(validate.each(messages, "messages")):
@@ -146,14 +157,18 @@ class Queue:
         return self._engine.enqueue(drafts)
 
     def claim(self, *, limit: int = 1, lease: Duration = DEFAULT_LEASE) -> list[Claim]:
-        """Lease at most `limit` deliveries: highest priority first, then oldest.
+        """Claim at most `limit` deliveries: greatest priority first, then oldest first.
 
-        Returns an empty list when nothing is ready. A claim that is not ended before its
-        lease expires goes to the next caller.
+        Returns an empty list when none is ready. A delivery whose lease expires before its
+        claim is ended can be claimed by the next caller.
+
+        Args:
+            lease: Seconds until the lease expires, unless `Claim.renew` extends it.
 
         Raises:
-            StoreBusy: Nothing was claimed.
-            OutcomeUnknown: What may have been claimed comes back when the lease ends.
+            StoreBusy: The write lock was not free in time; nothing was claimed.
+            OutcomeUnknown: Deliveries may be leased; they can be claimed again when the
+                lease has expired.
         """
         leases, _ = self._engine.claim(
             [self.name],
@@ -163,12 +178,14 @@ class Queue:
         return [Claim(self._engine, leased) for leased in leases]
 
     def ack_many(self, claims: Iterable[Claim]) -> list[Claim]:
-        """Mark deliveries done in one transaction; return those that were refused as lost.
+        """Acknowledge claims in one transaction; return those that are lost.
+
+        A claim is lost when another caller has claimed its delivery since.
 
         Raises:
-            InvalidInput: One of them is no claim; nothing was begun.
-            StoreBusy: Nothing was acked.
-            OutcomeUnknown: Ack them again.
+            InvalidInput: One of the arguments is not a Claim; nothing was changed.
+            StoreBusy: The write lock was not free in time; nothing was changed.
+            OutcomeUnknown: They may be done; acknowledge them again.
         """
         given = list(validate.each(claims, "claims"))
         for index, claim in enumerate(given):

@@ -33,7 +33,10 @@ _R = TypeVar("_R")
 
 @verbs
 class Store(Operators):
-    """An open store. Threads may share it and take turns; processes may not.
+    """An open store, from `connect`.
+
+    Threads of one process may share it; they take turns. A forked child must open its own.
+    Used in `with`, it is closed at the end of the block.
 
     Attributes:
         leases: The named leases.
@@ -58,7 +61,7 @@ class Store(Operators):
         return f"Store({self.engine.path!r})"
 
     def close(self) -> None:
-        """Close the store; twice is as good as once."""
+        """Close the store; closing it again does nothing."""
         self.engine.close()
 
     def queue(
@@ -70,17 +73,21 @@ class Store(Operators):
         max_leased: int | UnsetType | None = UNSET,
         keep_body_for: Duration | UnsetType = UNSET,
     ) -> Queue:
-        """Open a queue by its name, which is its handler's.
+        """Open a queue. Its name is the name of the handler that works on it.
+
+        The store records the settings, for every process that enqueues or claims from now
+        on. A setting that is left out keeps the recorded value.
 
         Args:
-            max_rows, max_bytes: Bounds on its ready, scheduled and leased deliveries and
-                their bodies, for all who enqueue there, from now on; None is no bound.
-                What is left out stays as it is.
-            max_leased: At most so many of its deliveries are leased at a time, by whomever,
-                unless `limit` says otherwise.
-            keep_body_for: Seconds that a message's body is kept once all its deliveries are
-                done, so that it can be replayed; 0 at first. Of its queues' and its source's
-                the longest counts.
+            max_rows: The most deliveries that may be ready, scheduled or leased; None for no
+                cap, which is the default.
+            max_bytes: The most bytes of their bodies; None for no cap, which is the default.
+            max_leased: The most deliveries that may be leased at the same time, by all
+                processes together; None for no limit, which is the default. `limit`
+                overrides it.
+            keep_body_for: Seconds for which a message's body is kept once all its deliveries
+                are done, so that it can be replayed; by default 0. If the source and several
+                queues set it, the longest counts.
         """
         queue = Queue(self.engine, name)
         queue.set_caps(max_rows, max_bytes, max_leased, keep_body_for)
@@ -96,21 +103,24 @@ class Store(Operators):
         overflow: Overflow | UnsetType = UNSET,
         owner_max_entries: int | UnsetType | None = UNSET,
     ) -> Keyed:
-        """Open a namespace of keyed state; without options that makes nothing.
+        """Open a namespace of keyed state.
 
-        Options are recorded by the first opening that gives one, or by the first write.
-        What is left out is as recorded: at first no cap, no ttl, "evict". They can be
-        changed while the namespace has no entries; the owner's, while the owner has none.
+        The first call that gives an option, or the first write, records the options. An
+        option that is left out keeps its recorded value; at first that is no cap, no ttl and
+        "evict". Options can be changed while the namespace has no entries, and
+        `owner_max_entries` while no namespace of the owner has any. A call without options
+        writes nothing.
 
         Args:
-            max_entries: The most rows, expired ones included until they are swept.
-            ttl: Seconds that an entry lives unless it is registered with others.
+            max_entries: The most rows. An expired entry counts until it is swept.
+            ttl: Seconds after which an entry expires, unless it is registered with a ttl of
+                its own.
             overflow: What a new key does at a cap: "evict" deletes the oldest entry of
                 this namespace, "reject" raises LimitExceeded.
-            owner_max_entries: The most rows of all namespaces of this owner.
+            owner_max_entries: The most rows in all namespaces of this owner together.
 
         Raises:
-            InvalidInput: An argument makes no sense, or differs from what is recorded.
+            InvalidInput: An argument is not usable, or differs from the recorded option.
         """
         return Keyed(
             self.engine,
@@ -127,7 +137,7 @@ class Store(Operators):
         return self.engine.keyed.namespaces(validate.count(limit, "limit"))
 
     def quarantined(self, *, limit: int = 1000) -> list[Quarantined]:
-        """List at most `limit` damaged things that were set aside, newest first."""
+        """List at most `limit` damaged rows that were moved to quarantine, newest first."""
         return self.engine.keyed.quarantined(validate.count(limit, "limit"))
 
     def once(
@@ -140,19 +150,19 @@ class Store(Operators):
         payload: bytes | None = None,
         aliases: Collection[str] = (),
     ) -> Once:
-        """Claim a key to work on it once, or learn what has become of it.
+        """Claim a key, to do its work once; or learn its result, or who is working on it.
 
         Args:
-            lease: Seconds until another may claim it, should this process fail; see
-                Once.renew.
-            keep_for: Seconds that the result is remembered from completion on; no less
-                than the other side goes on repeating itself.
-            payload: What came with the key; only its SHA-256 is kept.
-            aliases: Other keys of the same thing: claimed and completed with it, and only
-                if all are free.
+            lease: Seconds until another caller may claim the key, if this process dies.
+                `Once.renew` extends it.
+            keep_for: Seconds for which the result is kept after completion. It should be at
+                least as long as the other side may repeat its request.
+            payload: The bytes that came with the key; only their SHA-256 is stored.
+            aliases: More keys of the same work. They are claimed and completed together
+                with `key`, and only if all of them are free.
 
         Raises:
-            KeyConflict: The key is known, with another payload.
+            KeyConflict: The key is known with another payload; nothing was changed.
             StoreBusy: Nothing was changed.
         """
         return Once.claim(
@@ -174,37 +184,39 @@ class Store(Operators):
         keep_for: Duration = DEFAULT_KEEP_RESULT_MS / 1000,
         payload: Callable[..., bytes] | None = None,
     ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-        """Run a function once for each key, and give its result to whoever calls again.
+        """Decorate a function so that it runs once per key; a later call gets the first result.
 
         `key` and `payload` are called with the function's arguments. The result must be
-        JSON, and every caller gets it as it comes out of JSON. A call that raises is
-        forgotten, so the next one runs. The lease, of at least 1 s, is renewed meanwhile.
+        JSON, and every caller gets it as JSON gives it back: a tuple becomes a list. When the
+        function raises, its key is free again and the next call runs. A thread renews the
+        lease, which must be at least 1 s, while the function runs.
 
-        The decorated function raises:
-            LeaseHeld: Another call is at the same key.
-            LeaseLost: It ran, but so did another since its lease had ended; that one counts.
-            KeyConflict: The key is known, with another payload.
-            InvalidInput, LimitExceeded: There is no key, and the function did not run; or its
-                result is not JSON, or is over 25 MiB, and it was forgotten.
+        Calls of the decorated function may raise `LeaseHeld` (another call is running for
+        this key), `LeaseLost` (the lease expired, another call ran, and its result counts),
+        `KeyConflict` (the key is known with another payload), `InvalidInput` (the key is
+        None, and the function did not run; or the result is not JSON, and the key is free)
+        and `LimitExceeded` (the result is over 25 MiB, and the key is free).
         """
         return idempotent(
             self.engine, namespace, key=key, lease=lease, keep_for=keep_for, payload=payload
         )
 
     def transaction(self, *, fence: Lease | None = None) -> AbstractContextManager[Transaction]:
-        """Hold a write transaction on tables of the caller's own.
+        """Open a write transaction on tables of your own, for a `with` block.
 
-        Calls to this store by the same thread within the block are part of it, so
-        `enqueue` and a business row commit together. It holds the one write lock.
+        It commits at the end of the block, and rolls back if the block raises. Calls to this
+        store by the same thread inside the block are part of the transaction, so an
+        `enqueue` and a row of yours commit together. Keep the block short: other writers
+        wait for it.
 
         Args:
-            fence: Commit only while this lease is held, which is looked at when the
-                transaction begins and again just before its end.
+            fence: A named lease. The transaction commits only while this lease is held. That
+                is checked when the transaction begins and again just before it commits.
 
         Raises:
-            StoreBusy: No lock within busy_timeout; nothing was changed.
-            LeaseLost: The fence is stale; nothing was changed.
-            OutcomeUnknown: COMMIT raised.
+            StoreBusy: The write lock was not free within busy_timeout; nothing was changed.
+            LeaseLost: The lease has ended; nothing was changed.
+            OutcomeUnknown: COMMIT failed, and the changes may be stored or not.
         """
         if fence is None:
             return self.engine.transaction()
@@ -213,21 +225,21 @@ class Store(Operators):
         return fence.fencing(self.engine)
 
     def read(self, sql: str, parameters: Parameters = (), *, timeout: Duration = 60) -> list[Row]:
-        """Run one statement that only reads, and return all of its rows.
+        """Run one statement that only reads, and return all of its rows as tuples.
 
-        It takes no write lock and waits for no transaction of another thread or process;
-        it sees what is committed. Within a transaction of the same thread it is a part of
-        that, and sees what was written there. The store's own tables may be read, but their
-        columns may change with any version.
+        It sees what is committed, and waits for no transaction of another thread or process.
+        Inside a transaction of the same thread it is part of that transaction, and sees what
+        was written there. You may read Fencepost's own tables, but their columns may change
+        with any version.
 
         Args:
-            parameters: A sequence for ?, a mapping for :name.
-            timeout: Seconds after which the statement is stopped. While it runs, the WAL
-                grows with each write and cannot begin anew.
+            parameters: A sequence for `?`, a mapping for `:name`.
+            timeout: Seconds after which the statement is stopped. Keep reads short: while
+                one runs, the database cannot reuse the space of its log (the WAL).
 
         Raises:
-            InvalidInput: The arguments are not of these kinds.
-            SqlError: It failed, would change something, or took too long.
+            InvalidInput: An argument has the wrong type.
+            SqlError: The statement failed, would change something, or took too long.
         """
         return self.engine.read(
             validate.statement(sql),
@@ -236,13 +248,13 @@ class Store(Operators):
         ).rows
 
     def stats(self) -> dict[str, QueueStats]:
-        """Count deliveries by state, for every queue that has had one."""
+        """Count deliveries by state, for every queue that has ever had one."""
         return self.engine.stats()
 
     def scale(self, workers: int | None) -> None:
-        """Have every pool of this store, also those to come, run so many workers.
+        """Set the number of workers of every pool of this store, now and in the future.
 
-        None: each as it was started.
+        Running pools adjust to it. None gives each pool the number with which it was started.
         """
         if workers is not None:
             validate.count(workers, "workers", least=0, most=MAX_WORKERS)
@@ -259,9 +271,13 @@ class Store(Operators):
     def events(
         self, *, worker: int | None = None, pool: int | None = None, limit: int = 100
     ) -> list[Event]:
-        """List at most `limit` of what became of workers and pools, newest first.
+        """List at most `limit` events of workers and pools, newest first.
 
-        Of one worker, of one pool, or of all; the last ten thousand are kept.
+        The store keeps the last 10,000 events.
+
+        Args:
+            worker: Only events of the worker with this id.
+            pool: Only events of the pool with this id.
         """
         for id in (worker, pool):
             if id is not None:
@@ -271,22 +287,29 @@ class Store(Operators):
         )
 
     def sweep(self) -> int:
-        """Remove all that has expired, in short transactions; return how many rows."""
+        """Delete expired rows, in short transactions; return how many.
+
+        A running pool does this by itself.
+        """
         return sum(self.engine.upkeep.sweep().values())
 
     def backup(self, dest: str | os.PathLike[str]) -> str:
-        """Copy the store to a new file while others work with it; return its full path.
+        """Copy the store to a new file while others use it; return the file's full path.
 
-        The copy is one file and holds all that was acknowledged before the call. Whoever
-        held a lease when it was made has none in it, and its fences go on 2**40 later.
-        Nobody waits for it; while it runs the WAL grows with each write.
+        The copy is a single file with everything that was acknowledged before the call. No
+        lease is held in it, and its fences continue 2**40 later, so a holder of a lease in
+        the original cannot change the copy. No other process waits for the backup. While it
+        runs, the WAL grows with each write.
 
         Raises:
-            InvalidInput, StoreOpenFailed: Nothing can be put there, or something is there.
-            StoreFull, StoreFailed, StoreCorrupt: It failed, and left nothing there.
+            InvalidInput: The path is not usable; nothing was written.
+            StoreOpenFailed: A file exists there, or none can be created.
+            StoreFull: The disk is full; the unfinished copy was deleted.
+            StoreFailed: Reading or writing failed; the unfinished copy was deleted.
+            StoreCorrupt: The store is damaged; the unfinished copy was deleted.
         """
         return self.engine.upkeep.backup(validate.path(dest, "dest"))
 
     def probe(self) -> ProbeReport:
-        """Try each thing a store must be able to do; quick at any size."""
+        """Try each thing that a store must be able to do; fast at any size of the store."""
         return self.engine.probe()

@@ -14,10 +14,10 @@ class Delivery:
     """One row of a listing: a message on its way to one handler.
 
     Attributes:
-        due_at: Unix seconds before which it is not claimable, None when it is now.
-        holder: The pid of the process that holds it, None when none does.
-        crashes: How many workers have crashed that held it and nothing else.
-        origin: The queue that it was first put in, None unless it was moved since.
+        due_at: Unix seconds before which it cannot be claimed; None if it can be now.
+        holder: The pid of the process that has claimed it, None if none has.
+        crashes: How many workers have crashed while they ran this delivery and no other.
+        origin: The queue that it was enqueued in; None unless it was moved since.
     """
 
     id: int
@@ -43,12 +43,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a delivery carries, and what its handler returned.
+    """The headers, body and result of a delivery.
 
     Attributes:
-        body: None once every delivery of the message is done and `keep_body_for` is over.
-        copy_of: The id of the message that this one is a copy of.
-        copies: The ids of the copies that were made of it.
+        body: None once every delivery of the message is done and `keep_body_for` has passed.
+        copy_of: The id of the original, if the message is a copy.
+        copies: The ids of its copies.
     """
 
     headers: Mapping[str, str]
@@ -60,13 +60,14 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message as it is kept.
+    """A message as it is stored.
 
     Attributes:
-        remembered_until: Unix seconds; None while a delivery has not ended.
-        body: None once every delivery is done and `keep_body_for` is over.
-        copy_of: The id of the message that this one is a copy of.
-        copies: The ids of the copies that were made of it.
+        remembered_until: When its key is forgotten, in Unix seconds; None while one of its
+            deliveries has not ended.
+        body: None once every delivery is done and `keep_body_for` has passed.
+        copy_of: The id of the original, if the message is a copy.
+        copies: The ids of its copies.
     """
 
     id: int
@@ -83,16 +84,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an operator's wish; true when it was fulfilled.
+    """The outcome of a replay, cancel or move; true if something was changed.
 
     Attributes:
-        kind: "replayed", "copied", "cancelled" or "moved"; else why nothing was changed.
-            "claimed": a process holds it. "active": it waits to be claimed, or to be routed.
-            "completed", "already_cancelled", "not_found". "unrecoverable": its body is gone.
-            "present": the queue it was to be moved to has its message, or its key, already.
-            "routed": a message that has deliveries, which can be replayed.
-        holder: The pid of the process that holds it, when "claimed".
-        delivery, message: The ids of what is new, when "copied".
+        kind: "replayed", "copied", "cancelled" or "moved" if it was changed. Otherwise the
+            reason why not: "claimed" (a process has claimed it), "active" (it already waits
+            to be claimed or routed), "completed", "already_cancelled", "not_found",
+            "unrecoverable" (its body was deleted), "present" (the other queue has its
+            message or its key already), "routed" (the message has deliveries; replay those).
+        holder: For "claimed", the pid of the process.
+        delivery: For "copied", the id of the new delivery.
+        message: For "copied", the id of the new message.
     """
 
     kind: Literal[
@@ -122,8 +124,8 @@ class Moved:
     """How many deliveries were moved to another queue, and how many were left.
 
     Attributes:
-        leased: Left because a worker had them.
-        present: Left because the other queue has their message, or their key.
+        leased: Left because a process has claimed them.
+        present: Left because the other queue has their message, or their key, already.
     """
 
     moved: int

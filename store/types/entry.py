@@ -14,8 +14,8 @@ class Entry:
     """What is stored under a key.
 
     Attributes:
-        created_at: When it was registered last, in Unix seconds on the store's clock.
-        expires_at: When it is gone, None for never.
+        created_at: When it was last registered, in Unix seconds on the store's clock.
+        expires_at: When it expires, in the same seconds; None for never.
     """
 
     key: str
@@ -29,8 +29,9 @@ class Observed:
     """What a key held at one moment.
 
     Attributes:
-        entry: None when there was nothing.
-        token: Stands for this store, namespace, key, value and times.
+        entry: None if the key had no live entry.
+        token: Pass it to `compare_and_set` or `compare_and_delete`. It is valid for this
+            store, namespace and key.
     """
 
     key: str
@@ -40,12 +41,12 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What came of a change that was to happen only if nothing had changed.
+    """The outcome of a comparison.
 
     Attributes:
-        status: "applied"; "unchanged", when there was nothing to delete; "conflict", when
-            the key no longer held what was observed, and nothing was changed.
-        current: What the key holds now, to compare with next.
+        status: "applied"; "unchanged" if there was nothing to delete; "conflict" if the
+            entry has changed since it was observed, and nothing was done.
+        current: What the key holds now, with a token for the next comparison.
     """
 
     status: Literal["applied", "unchanged", "conflict"]
@@ -54,12 +55,13 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A namespace of keyed state: its options as recorded, and how full it is.
+    """A namespace of keyed state: its recorded options, and how full it is.
 
     Attributes:
-        rows: Entries, expired ones included until they are swept; what the cap counts.
-        ttl: Seconds, None for ever.
-        owner_rows: The rows of all namespaces of this owner.
+        rows: Stored entries, including expired ones that are not swept yet. The cap counts
+            these.
+        ttl: Seconds; None if entries do not expire.
+        owner_rows: The rows of all namespaces of this owner together.
     """
 
     owner: str
@@ -74,10 +76,11 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """Something damaged that was set aside.
+    """A damaged row that was moved to quarantine.
 
     Attributes:
-        place: Which table and row it was.
+        place: The table and row where it was.
+        why: What is wrong with it.
         found_at: Unix seconds on the store's clock.
     """
 

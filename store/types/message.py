@@ -28,12 +28,14 @@ class Message:
     """One inbound webhook, or one enqueued job.
 
     Attributes:
-        source: None for a job that came through a queue.
-        key: The dedupe key, None when it was enqueued without one.
-        headers: Names in lower case; the values of one that came twice are joined by ", ".
-        body: The bytes as they came, compressed if they came so.
+        id: Printed by commands as m7.
+        source: The source's name; None for a job that was enqueued without one.
+        key: The dedupe key; None if it was enqueued without one.
+        event: The kind of the message as its sender names it; "" for a job.
+        headers: Names are in lower case. If a header came twice, its values are joined by ", ".
+        body: The bytes as they came. If they came compressed, they are compressed here too.
         received_at: Unix seconds on the store's clock.
-        copy_of: The id of the message that an operator has had handled again by this one.
+        copy_of: The id of the original, if an operator replayed a finished message; else None.
     """
 
     id: int
@@ -46,22 +48,23 @@ class Message:
     copy_of: int | None = None
 
     def json(self) -> Any:
-        """Return what the body says, read as the receiver read it for the key and the event.
+        """Return the body's content: its JSON, or the fields of a form.
 
-        That is its JSON; the JSON in the `payload` field of a form; or the fields of a form
-        as a dict of str, with a list of str for a repeated field. A body in gzip or deflate
-        is decompressed, and text is decoded by its byte order mark or declared charset.
+        If a form has a field `payload` with JSON in it, that JSON is returned. Otherwise a
+        form becomes a dict of str; a repeated field has a list of str. A body in gzip or
+        deflate is decompressed. Text is decoded by its byte order mark or its declared
+        charset. The receiver reads the key and the event in the same way.
 
         Raises:
-            ValueError: It is none of these.
+            ValueError: The body is neither JSON nor a form, or cannot be decoded.
         """
         return payload.parsed(self.body, self.headers, MAX_BODY_BYTES)
 
     def text(self) -> str:
-        """Return the body decompressed and decoded, as `json` reads it.
+        """Return the body as text, decompressed and decoded as for `json`.
 
         Raises:
-            ValueError: It is not in its declared encoding.
+            ValueError: The body is not in its declared encoding.
         """
         return payload.text(self.body, self.headers, MAX_BODY_BYTES)
 
@@ -175,17 +178,18 @@ def queue_scope(queue: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What enqueue answers.
+    """The answer to an enqueue.
 
     Attributes:
-        status: "accepted" once per key, and when a redelivery has helped; "duplicate" for
-            the same key and body; "conflict" for the same key and another body, of which
-            the first is kept.
-        state: The delivery's state; with several, the one furthest from its end;
-            None when no route matched.
-        result: What the handler returned, once done.
-        helped: What this delivery did for a message that was there: "revived" its dead
-            deliveries, or "routed" it for the first time.
+        status: "accepted": the message is new, or a redelivery changed something (see
+            `helped`). "duplicate": the same key and body is stored already. "conflict": the
+            same key is stored with another body, which is kept.
+        message_id: The id of the stored message.
+        state: The state of its delivery. If it has several, the one furthest from its end.
+            None if no route matched.
+        result: What the handler returned, once the delivery is done.
+        helped: What a redelivery changed in the stored message: "revived" if its dead
+            deliveries are ready again, "routed" if it has a route for the first time.
     """
 
     status: Status
@@ -197,12 +201,19 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """How many deliveries are in which state.
+    """The number of deliveries of a queue in each state, and its settings.
 
     Attributes:
-        ready: Claimable now, or once those before it in its lane are.
-        scheduled: Ready, but not before a time.
-        oldest_ready_age: Seconds since the oldest ready one became so, 0.0 when none is.
+        ready: Can be claimed now, or as soon as those before it in its lane have run.
+        scheduled: Waiting for a time: delayed, or waiting for its next attempt.
+        leased: Claimed by a worker or another caller.
+        done: Finished.
+        dead: Dead letters.
+        cancelled: Cancelled by an operator.
+        oldest_ready_age: Seconds for which the oldest ready delivery has been ready; 0.0 if
+            none is.
+        paused: Nothing is claimed until an operator resumes the queue.
+        max_leased: The most that may be leased at the same time; None for no limit.
     """
 
     ready: int = 0

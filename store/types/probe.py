@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProbeStep:
-    """One thing that was tried.
+    """One check.
 
     Attributes:
-        detail: What was found; on failure, what to do about it.
-        warning: It works, but an operator should know.
+        detail: What was found; after a failure, what to do about it.
+        warning: The check passed, but an operator should know.
     """
 
     name: str
@@ -22,7 +22,7 @@ class ProbeStep:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReport:
-    """The steps in the order they were tried; the ones after a failure may be missing."""
+    """The checks in the order in which they ran; those after a failure may be missing."""
 
     steps: tuple[ProbeStep, ...]
 

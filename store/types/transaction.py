@@ -22,19 +22,20 @@ class Table(NamedTuple):
 
 
 class Transaction(Protocol):
-    """Statements that commit together, or not at all.
+    """Statements that commit together or not at all, on tables of your own.
 
-    Tables are the caller's own: those named fp_ are refused, and so are transaction
-    control, pragmas, triggers, views and attached files.
+    Refused are Fencepost's tables, named `fp_...`, and begin, commit, rollback, pragmas,
+    triggers, views and attached files.
     """
 
     def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Run one or more statements and return all rows of the answer.
+        """Run one or more SQL statements and return all rows that they produce.
 
-        `parameters` is a sequence for ?, a mapping for :name.
+        Args:
+            parameters: A sequence for `?`, a mapping for `:name`.
 
         Raises:
-            SqlError: The statement failed or is not allowed. The transaction goes on;
-                an error that leaves the block rolls all of it back.
+            SqlError: The statement failed or is not allowed. If you catch it, the
+                transaction can continue; if it leaves the block, everything is rolled back.
         """
         ...

@@ -10,8 +10,8 @@ class Unrouted:
     """A message that no route has matched.
 
     Attributes:
-        waiting: It is to be routed again, as soon as a worker looks at it.
-        expires_at: When its key and its body are forgotten; None while it is waiting.
+        waiting: An operator has replayed it, and no worker has routed it yet.
+        expires_at: When its key and body are deleted; None while it is waiting.
     """
 
     message_id: int
@@ -25,7 +25,7 @@ class Unrouted:
 
 @dataclass(frozen=True, slots=True)
 class UnroutedCount:
-    """How many messages of an event no route has matched, and since when."""
+    """How many unrouted messages of one event there are, and when the oldest came."""
 
     source: str | None
     event: str
@@ -35,10 +35,11 @@ class UnroutedCount:
 
 @dataclass(frozen=True, slots=True)
 class Unserved:
-    """A queue that holds work and that no running pool serves.
+    """A queue with deliveries that no running pool works on.
 
     Attributes:
-        waiting: Ready and scheduled ones.
+        waiting: How many are ready or scheduled.
+        leased: How many are claimed, by a program that is not a pool.
     """
 
     queue: str
@@ -48,10 +49,10 @@ class Unserved:
 
 @dataclass(frozen=True, slots=True)
 class Conflicts:
-    """How often a source has sent a key that was known, with another body.
+    """How often a source has sent a known key with another body.
 
     Attributes:
-        key: Of the last one.
+        key: The key of the last one.
         last_at: Unix seconds on the store's clock.
     """
 

@@ -9,15 +9,16 @@ MAX_WORKERS = 256  # of one pool
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One run of a pool of workers; its id is never given to another.
+    """One run of a pool. Its id is never used again.
 
     Attributes:
-        pid: Of its supervisor.
-        state: "starting", "running", "quiet" while it claims nothing, "stopping", or "lost"
-            when its process is gone and nobody has struck it off yet.
-        size: How many workers it wants now.
-        queues: Those that it was started for; None when that was not said.
-        started_at: Unix seconds on the store's clock, as is `seen_at`.
+        pid: The pid of its supervisor.
+        state: "starting", "running", "quiet" (it claims nothing), "stopping", or "lost" (its
+            process is gone, and no other pool has cleaned up after it yet).
+        size: The number of workers that it should have now.
+        queues: The queues that it was started for; None if that is not known.
+        started_at: Unix seconds on the store's clock.
+        seen_at: When it last reported, in the same seconds.
     """
 
     id: int
@@ -32,16 +33,18 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One incarnation of a worker process; its id is never given to another.
+    """One worker process. Its id is never used again.
 
     Attributes:
         pool: The id of its pool.
-        state: "starting", "idle", "busy", "quiet" while it claims nothing, "stopping", or
-            "lost" when the process is gone and nobody has taken its claims back yet.
-        memory: Bytes that it had resident when it said so last; None before.
-        delivery, queue: The oldest that it holds, None when it holds none.
-        busy_since: When it claimed that one; Unix seconds on the store's clock, as are
-            `started_at` and `seen_at`.
+        state: "starting", "idle", "busy", "quiet" (it claims nothing), "stopping", or "lost"
+            (the process is gone, and its claims have not been taken back yet).
+        memory: Bytes of resident memory at its last report; None before the first.
+        delivery: The id of the oldest delivery that it has claimed; None if it has none.
+        queue: The queue of that delivery.
+        busy_since: When it claimed that delivery, in Unix seconds on the store's clock.
+        started_at: In the same seconds.
+        seen_at: When it last reported, in the same seconds.
     """
 
     id: int
@@ -64,12 +67,13 @@ class Event:
 
     Attributes:
         happened_at: Unix seconds on the store's clock.
-        kind: Of a worker: "started", "ready", "claimed" (at most one a second is noted),
-            "lost" (a claim that was given back at its end), "stopped", "killed". Of a pool:
-            "started", "stopped". Of all pools: "scaled". Of a message that came again:
-            "revived" (a dead delivery of it), "routed" (it had no route before).
-        detail: Why it ended, to how many workers, the state of a delivery that was lost, or
-            which message.
+        kind: For a worker "started", "ready", "claimed" (at most one per second is
+            recorded), "lost" (a claim was given back when the worker ended), "stopped" or
+            "killed". For a pool "started" or "stopped". For all pools "scaled". For a
+            redelivered message "revived" (a dead delivery of it is ready again) or "routed"
+            (it had no route before).
+        detail: Why the process ended, the new number of workers, the state of the delivery
+            that was lost, or the message.
     """
 
     id: int
