@@ -10,8 +10,9 @@ from .engine import Engine
 from .engine.leases import LeaseInfo, Taken
 from .errors import FencepostError, LeaseHeld, LeaseLost
 from .naming import named, verbs
-from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
+from .renewal import Tenure, certain, insist, new_owner, new_token, renewing
 from .rules.jitter import jitter
+from .rules.lease_timing import LEAST_RENEWED_MS
 from .types import validate
 from .types.transaction import Transaction
 from .types.validate import Duration
@@ -182,7 +183,7 @@ class Leases:
             LeaseLost: It was lost before the block ended, and the block raised nothing.
         """
         with named("hold", self._engine.path):
-            ttl_ms = validate.milliseconds(ttl, "ttl", least=LEAST_KEPT_MS)
+            ttl_ms = validate.milliseconds(ttl, "ttl", least=LEAST_RENEWED_MS)
             lease = self._acquire(name, ttl_ms, owner, wait)
         with lease.kept():
             yield lease

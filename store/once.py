@@ -16,7 +16,8 @@ from .engine.leases import Displaced
 from .engine.once import Claimed, Completed, InWork, KeyHold
 from .errors import FencepostError, InvalidInput, LeaseHeld, StoreCorrupt
 from .naming import named, verbs
-from .renewal import LEAST_KEPT_MS, Tenure, certain, insist, new_owner, new_token, renewing
+from .renewal import Tenure, certain, insist, new_owner, new_token, renewing
+from .rules.lease_timing import LEAST_RENEWED_MS
 from .types import validate
 from .types.json_value import decode
 from .types.validate import Duration
@@ -215,7 +216,7 @@ def idempotent(
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """See Store.idempotent."""
     validate.name(namespace, "namespace")
-    validate.milliseconds(lease, "lease", least=LEAST_KEPT_MS)
+    validate.milliseconds(lease, "lease", least=LEAST_RENEWED_MS)
     validate.milliseconds(keep_for, "keep_for", least=1)
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -13,10 +13,8 @@ from typing import TypeVar
 
 from .engine import Engine
 from .errors import FencepostError, LeaseLost, OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
+from .rules.lease_timing import holder_renews_seconds
 
-LEAST_KEPT_MS = 1_000  # shorter ones end between two renewals on a busy machine
-
-_PAUSE_SECONDS = (0.25, 30.0)
 _INSIST_SECONDS = 2.0
 _RETRY_SECONDS = 0.1
 
@@ -76,7 +74,7 @@ def renewing(engine: Engine, tenure: Tenure) -> Iterator[None]:
 
     Each third of its length, and while the store cannot be asked, until the time is up.
     """
-    pause = pause_seconds(tenure.ttl_ms)
+    pause = holder_renews_seconds(tenure.ttl_ms)
     stopped = threading.Event()
 
     def renew_each(pause: float) -> None:
@@ -102,12 +100,6 @@ def renewing(engine: Engine, tenure: Tenure) -> Iterator[None]:
         if os.getpid() == pid:
             stopped.set()
             thread.join()
-
-
-def pause_seconds(ttl_ms: int) -> float:
-    """Return how long to wait between two renewals."""
-    least, most = _PAUSE_SECONDS
-    return min(max(ttl_ms / 3000, least), most)
 
 
 def insist(call: Callable[[], _T]) -> _T:

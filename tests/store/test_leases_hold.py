@@ -11,7 +11,7 @@ import pytest
 
 from fencepost import InvalidInput, Lease, LeaseHeld, LeaseLost, Store, StoreBusy, connect
 from fencepost.store.engine.leases import NameHold
-from fencepost.store.renewal import pause_seconds
+from fencepost.store.rules.lease_timing import holder_renews_seconds
 from fencepost.store.sqlite.engine import SqliteEngine
 from fencepost.store.sqlite.names.leases import SqliteLeases
 
@@ -180,7 +180,7 @@ def test_a_second_connection_that_cannot_be_opened_yet_is_opened_later(
 # OLEASE-3
 @pytest.mark.parametrize(("ttl_ms", "pause"), [(1, 0.25), (900, 0.3), (30_000, 10), (600_000, 30)])
 def test_renewals_are_a_third_of_the_lease_apart_within_bounds(ttl_ms: int, pause: float) -> None:
-    assert pause_seconds(ttl_ms) == pytest.approx(pause)
+    assert holder_renews_seconds(ttl_ms) == pytest.approx(pause)
 
 
 # OLEASE-4

@@ -10,13 +10,9 @@ import time
 from collections.abc import Iterable
 
 from ...store.engine import Engine
+from ...store.rules.lease_timing import LeaseTiming
 from ..process.process import Incarnation
 from .lease_renewer import effective_end
-
-# What is left of a lease when its worker is killed because nobody could renew it.
-_LAST_SHARE = 0.05
-_LAST_MS = 50
-_WAKING_SECONDS = 5.0
 
 
 class Guard:
@@ -27,10 +23,11 @@ class Guard:
     """
 
     def __init__(self, engine: Engine, lease: float) -> None:
-        self.pause = min(0.25, lease / 12)
+        timing = LeaseTiming(lease)
+        self.pause = timing.supervisor_looks_seconds
         self._engine = engine
-        self._last_ms = max(_LAST_MS, round(lease * 1000 * _LAST_SHARE))
-        self._waking_seconds = max(_WAKING_SECONDS, lease / 2)
+        self._kill_left_ms = timing.kill_left_ms
+        self._waking_seconds = timing.waking_seconds
 
     def look(self, workers: Iterable[Incarnation]) -> None:
         """Kill whose time is up, or whose lease runs out."""
@@ -44,7 +41,7 @@ class Guard:
                 each.overdue = work.kill_for
                 each.kill("its handler was over its timeout")
             elif (
-                effective_end(work, each.page.renewal) - now_ms <= self._last_ms
+                effective_end(work, each.page.renewal) - now_ms <= self._kill_left_ms
                 # Who was stopped can only now see for itself that its lease is gone.
                 and not each.is_stopped()
                 and now - each.asleep_at >= self._waking_seconds

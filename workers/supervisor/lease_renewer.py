@@ -17,6 +17,7 @@ from ...log.log import log
 from ...store.engine import Engine
 from ...store.engine.pools import Report
 from ...store.errors import FencepostError
+from ...store.rules.lease_timing import LeaseTiming
 from ..process.process import Incarnation
 from ..process.shared_page import Renewal, Work
 from .damage import Damage
@@ -24,10 +25,6 @@ from .damage import Damage
 _REPORT_SECONDS = 1.0
 _MEMORY_SECONDS = 10.0
 _UPKEEP_SECONDS = 10.0
-_ROUND_SECONDS = 0.25
-# What is due within this part of a lease is renewed with what is due now.
-_TOGETHER = 0.1
-
 
 # A worker's state, how many it has handled, its newest fence, and a moment.
 _Said = tuple[str, int, int, int]
@@ -57,8 +54,7 @@ class Keeper:
         damage: Damage | None = None,
     ) -> None:
         self._engine = engine
-        self._lease_ms = round(lease * 1000)
-        self._round = min(_ROUND_SECONDS, lease / 12)
+        self._timing = LeaseTiming(lease)
         self._workers = workers
         self._damage = damage or Damage()
         self._said: dict[int, _Said] = {}
@@ -90,14 +86,13 @@ class Keeper:
             log.exception("store not kept")
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._round):
+        while not self._stopped.wait(self._timing.supervisor_looks_seconds):
             self.round()
 
     def _renew(self, workers: Sequence[Incarnation]) -> None:
         """Renew for all whose leases are due, and for those who will be soon, at once."""
         asked_ms = self._engine.now_ms()
-        due_ms = self._lease_ms * 2 // 3
-        soon_ms = due_ms + self._lease_ms * _TOGETHER
+        due_ms, soon_ms = self._timing.renew_left_ms, self._timing.renew_together_left_ms
         left = {
             each: effective_end(work, each.page.renewal) - asked_ms
             for each in workers
@@ -108,14 +103,14 @@ class Keeper:
         # Who was stopped would only go on later with what is by then another's.
         due = {each: ms for each, ms in left.items() if ms <= soon_ms and not each.is_stopped()}
         renewed = self._engine.pools.renew_owned(
-            [each.worker for each in due if each.worker], self._lease_ms
+            [each.worker for each in due if each.worker], self._timing.ms
         )
         for each, ms in due.items():
             if each.worker in renewed:
                 since_ms = (each.page.renewal or Renewal()).since_ms
                 if ms <= 0:  # one has lapsed; those that came later have not
                     since_ms = asked_ms + max(ms, -due_ms)
-                each.page.renewal = Renewal(since_ms, asked_ms, asked_ms + self._lease_ms)
+                each.page.renewal = Renewal(since_ms, asked_ms, asked_ms + self._timing.ms)
 
     def _report(self, workers: Sequence[Incarnation]) -> None:
         """Have the register say what workers are at, for those of whom that is new."""

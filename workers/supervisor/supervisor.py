@@ -16,6 +16,7 @@ from ...linux.terminal import Terminal
 from ...log.log import log
 from ...store import Store
 from ...store.errors import FencepostError
+from ...store.rules.lease_timing import LeaseTiming
 from ..process import descendants
 from ..process.app_code import Code
 from ..process.app_process import Wanted
@@ -33,8 +34,6 @@ from .unserved import AT_START, name_unserved
 _DONE_SECONDS = 0.1
 _TELL_SECONDS = 30.0
 _STACKS_SECONDS = 0.1
-# Who wakes up so much too late has slept with its workers: stopped, or frozen with the host.
-_SLEPT_SECONDS = 2.0
 # A program of the user's may have taken SIGCHLD, which tells of deaths at once.
 _CLEAR_SECONDS = 1.0
 # Handlers that are cancelled may clean up for so long.
@@ -106,7 +105,7 @@ class Supervisor:
         self._notifier = Notifier()
         self._strays = Strays()
         self._terminal = Terminal()
-        self._slept_seconds = min(_SLEPT_SECONDS, lease / 4)
+        self._slept_seconds = LeaseTiming(lease).slept_seconds
         self._files = files
         self._grace = grace
         self._done = done

@@ -11,12 +11,11 @@ from collections.abc import Callable
 from ...app.context import SoftTimeout
 from ...store.engine import Engine
 from ...store.errors import LeaseLost
+from ...store.rules.lease_timing import LeaseTiming
 from .attempt import Attempt
 from .interrupt import Interrupts
 
 _AGAIN_SECONDS = 0.02
-# While a machine is suspended the store's clock goes on, and what is waited by stands still.
-_LOOK_SECONDS = 1.0
 
 
 class Watch:
@@ -31,8 +30,7 @@ class Watch:
 
     def __init__(self, engine: Engine, lease: float, on_cancel: Callable[[], None]) -> None:
         self._engine = engine
-        self._spare_ms = round(lease * 1000) // 6
-        self._look_seconds = min(_LOOK_SECONDS, lease / 12)
+        self._timing = LeaseTiming(lease)
         self._on_cancel = on_cancel
         self._cancels = 0
         self._watched: set[Attempt] = set()
@@ -78,7 +76,7 @@ class Watch:
             return attempt.soft_at
         if attempt.tenure.refused:
             return -math.inf
-        left_ms = attempt.tenure.ends_ms - self._spare_ms - self._engine.now_ms()
+        left_ms = attempt.tenure.ends_ms - self._timing.stop_left_ms - self._engine.now_ms()
         return min(attempt.soft_at, time.monotonic() + left_ms / 1000)
 
     def _run(self) -> None:
@@ -95,7 +93,7 @@ class Watch:
                 self._on_cancel()
             wait = self._wakes_at - time.monotonic()
             if wait != math.inf:
-                wait = min(wait, self._look_seconds)
+                wait = min(wait, self._timing.worker_looks_seconds)
             if self.interrupts.pending:
                 if again_at <= time.monotonic():
                     self.interrupts.send()
