@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..log.delivery_lines import place
 from ..log.log import log
 from ..store.errors import InvalidInput
-from ..store.rules.backoff import CHOSEN_MOST_MS, backoff_ms
+from ..store.rules.backoff import CHOSEN_MOST_MS, backoff_ms, chosen_backoff_ms, least_ms
 from ..store.types.validate import Duration, error_text, milliseconds
 from .context import Discard, Retry
 
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 Wait = Duration | Callable[[int], Duration]
 Rules = Mapping[type[BaseException], Wait | None]
-
-# A wait of next to nothing, asked for again and again, would keep a worker busy for days.
-_MANY_ATTEMPTS = 10
-_LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +44,10 @@ def verdict(handler: Handler, error: BaseException, attempt: int) -> Verdict:
     After ten attempts that nothing bounds the next is at least a second away.
     """
     found = _by_rule(handler, error, attempt)
-    unbounded = handler.limits.max_attempts is None and attempt >= _MANY_ATTEMPTS
-    if found.retry_after is not None and unbounded:
-        return replace(found, retry_after=max(found.retry_after, _LEAST_SECONDS))
-    return found
+    if found.retry_after is None:
+        return found
+    least = least_ms(attempt, handler.limits.max_attempts) / 1000
+    return replace(found, retry_after=max(found.retry_after, least))
 
 
 def leaves(error: BaseException) -> list[BaseException]:
@@ -96,7 +92,7 @@ def backoff(handler: Handler, attempt: int) -> float:
     if callable(handler.backoff):
         return _seconds(handler.backoff, handler, attempt)
     first_ms = milliseconds(handler.backoff, "backoff")
-    return backoff_ms(attempt, first_ms=first_ms, most_ms=CHOSEN_MOST_MS) / 1000
+    return chosen_backoff_ms(attempt, first_ms) / 1000
 
 
 def check_backoff(wait: Wait | None) -> Wait | None:

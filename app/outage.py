@@ -7,22 +7,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ..log.log import log
-from ..store.errors import (
-    FencepostError,
-    OutcomeUnknown,
-    StoreBusy,
-    StoreCorrupt,
-    StoreFailed,
-    StoreFull,
-    StoreOpenFailed,
-)
+from ..store.errors import PASSING, FencepostError, StoreCorrupt
 from ..store.rules.jitter import jitter
 
 _FIRST_SECONDS = 0.1
 _LAST_SECONDS = 5.0
-
-# What may be over when the store is asked again.
-_PASSING = (OutcomeUnknown, StoreBusy, StoreFull, StoreFailed, StoreOpenFailed)
 
 T = TypeVar("T")
 
@@ -68,7 +57,7 @@ def patiently(start: Callable[[], T], waiting: Callable[[], object] = lambda: No
     while True:
         try:
             answer = start()
-        except _PASSING as error:
+        except PASSING as error:
             pause = outage.met(error)
             if not told:
                 waiting()

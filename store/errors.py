@@ -237,6 +237,16 @@ class LeaseLost(FencepostError):
         self.cause = cause
 
 
+# The same call may succeed later: wait, and call again.
+PASSING: tuple[type[FencepostError], ...] = (
+    StoreBusy,
+    StoreFull,
+    StoreFailed,
+    StoreOpenFailed,
+    OutcomeUnknown,
+)
+
+
 def _again(
     kind: type[FencepostError], args: tuple[Any, ...], facts: dict[str, Any]
 ) -> FencepostError:

@@ -12,14 +12,11 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from .engine import Engine
-from .errors import FencepostError, LeaseLost, OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
+from .errors import PASSING, FencepostError, LeaseLost, OutcomeUnknown
 from .rules.lease_timing import holder_renews_seconds
 
 _INSIST_SECONDS = 2.0
 _RETRY_SECONDS = 0.1
-
-# What may be over when the store is asked again.
-_PASSING = (StoreBusy, StoreFull, StoreFailed, OutcomeUnknown)
 
 _T = TypeVar("_T")
 
@@ -108,7 +105,7 @@ def insist(call: Callable[[], _T]) -> _T:
     while True:
         try:
             return call()
-        except _PASSING:
+        except PASSING:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_RETRY_SECONDS)
@@ -121,7 +118,7 @@ def certain(call: Callable[[], _T]) -> _T:
     except OutcomeUnknown as unknown:
         try:
             return call()
-        except _PASSING:
+        except PASSING:
             raise unknown from None  # "nothing was changed" would be too much
 
 

@@ -15,7 +15,7 @@ from ..harness.canary import Canary
 
 
 def _crashes_never_counted() -> None:
-    def never(self: Rescue, each: Incarnation, end: End) -> bool:
+    def never(self: Rescue, end: End) -> bool:
         return False
 
     Rescue._is_to_blame = never  # type: ignore[method-assign]
@@ -40,8 +40,8 @@ def _nobody_renews() -> None:
 
 
 def _every_death_counts() -> None:
-    def always(self: Rescue, each: Incarnation, end: End) -> bool:
-        return not each.killed_for
+    def always(self: Rescue, end: End) -> bool:
+        return not end.by_supervisor
 
     Rescue._is_to_blame = always  # type: ignore[method-assign]
 

@@ -35,8 +35,8 @@ def _dead(tmp_path: Path) -> Any:
     return SimpleNamespace(worker=worker, killed_for="", overdue=0)
 
 
-def _end(number: int, *, claims: int, own_doing: bool = False) -> End:
-    return End("it ended", number, 0, own_doing, Work(claims, delivery=claims))
+def _end(number: int, *, claims: int, by_supervisor: bool = False) -> End:
+    return End("it ended", number, 0, by_supervisor, Work(claims, delivery=claims))
 
 
 def _delivery(store: Store) -> Delivery:
@@ -58,7 +58,7 @@ def test_a_crash_that_the_store_could_not_be_told_counts_once_it_can(
 ) -> None:
     rescue, dead = Rescue(store.engine, None), _dead(tmp_path)
     with connect(tmp_path / "store.db") as other, other.transaction():
-        rescue.take(dead, _end(signal.SIGSEGV, claims=1, own_doing=True), None)
+        rescue.take(dead, _end(signal.SIGSEGV, claims=1), None)
     assert _delivery(store).state == "leased"
 
     rescue.due = 0.0
@@ -99,7 +99,7 @@ def test_while_the_store_cannot_be_used_each_end_costs_no_wait(
     store.engine.pools.retire = counted  # type: ignore[method-assign]
     with connect(tmp_path / "store.db") as other, other.transaction():
         for each in dead:
-            rescue.take(each, _end(signal.SIGSEGV, claims=1, own_doing=True), None)
+            rescue.take(each, _end(signal.SIGSEGV, claims=1), None)
         rescue.due = 0.0
         rescue.look()
     assert len(asked) == 2
@@ -117,7 +117,7 @@ def test_of_kills_that_are_seen_at_once_none_counts_as_the_same_again(
 
     def killed(*others: int, by_supervisor: bool = False) -> int:
         ends = [_end(signal.SIGKILL, claims=1)]
-        ends += [_end(signal.SIGKILL, claims=each, own_doing=by_supervisor) for each in others]
+        ends += [_end(signal.SIGKILL, claims=each, by_supervisor=by_supervisor) for each in others]
         rescue.together(ends)
         rescue.take(_dead(tmp_path), ends[0], None)
         return _delivery(store).crashes

@@ -92,7 +92,7 @@ def test_after_a_thousand_early_deaths_in_a_row_the_next_is_started_all_the_same
 
     crew = Crew(Role("worker", print), 1, CODE, start_seconds=60)
     for _ in range(1100):
-        end = End("", signal=9, code=0, own_doing=False, work=Work(claims=1))
+        end = End("", signal=9, code=0, by_supervisor=False, work=Work(claims=1))
         crew._judge(Member(), end)  # type: ignore[arg-type]
 
     assert time.monotonic() < crew.start_at <= time.monotonic() + 1

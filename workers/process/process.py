@@ -16,6 +16,7 @@ from multiprocess.connection import Connection
 
 from ...linux.memfd import nameless
 from ...log.log import log
+from ...store.rules.blame import Blame, Exit, blame
 from .app_code import Code
 from .entry_point import describe
 from .shared_page import Page, Work
@@ -49,27 +50,20 @@ class End:
         why: In words, with the most memory that it ever had.
         signal: The number of the signal that killed it, 0 for none.
         code: What it exited with, 0 when it was killed.
-        own_doing: It crashed, gave up or was killed for what it did. A SIGKILL that is not
-            the supervisor's is not: that may be anybody's.
-        work: What it was at.
+        by_supervisor: The supervisor killed it.
+        work: What its handlers were running.
     """
 
     why: str
     signal: int
     code: int
-    own_doing: bool
+    by_supervisor: bool
     work: Work
 
-
-_CRASHES = {
-    signal.SIGSEGV,
-    signal.SIGBUS,
-    signal.SIGABRT,
-    signal.SIGILL,
-    signal.SIGFPE,
-    signal.SIGSYS,
-    signal.SIGTRAP,
-}
+    def blame(self, *, killed_before: bool = False, others_since: bool = False) -> Blame:
+        """Return whose doing it was; see the function of this name."""
+        exit = Exit(self.signal, self.code, self.by_supervisor, self.work.claims)
+        return blame(exit, killed_before=killed_before, others_since=others_since)
 
 
 class Incarnation:
@@ -199,7 +193,7 @@ class Incarnation:
             f"{self.role.name} process {self.pid} {ended}{because} (at most {most} MiB of memory)",
             signal=max(0, -code),
             code=max(0, code),
-            own_doing=code > 0 or -code in _CRASHES or bool(self.killed_for),
+            by_supervisor=bool(self.killed_for),
             work=work,
         )
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from ...log.log import log
+from ...store.rules.blame import Blame
 from .app_code import Code
 from .process import End, Incarnation, Role
 
@@ -148,8 +149,9 @@ class Crew:
         self.start_at = time.monotonic() + (delay if self._early_deaths > 1 else 0)
         self._was_up |= each.ready
         idle, young = not end.work.claims, not each.ready or lived < _HEALTHY_SECONDS
+        failed = end.blame() in (Blame.PROCESS, Blame.SUPERVISOR)
         # Where none has ever come up a SIGKILL is most likely for the memory that it takes.
-        if (end.own_doing or (end.signal and not self._was_up)) and idle and young:
+        if (failed or (end.signal and not self._was_up)) and idle and young:
             self._count_false_start()
 
     def _count_false_start(self) -> None:

@@ -11,6 +11,7 @@ from ...log.log import log
 from ...store.engine import Engine
 from ...store.engine.pools import Report
 from ...store.errors import FencepostError
+from ...store.rules.blame import Blame
 from ..process.process import End, Incarnation
 from .damage import Damage
 
@@ -82,13 +83,13 @@ class Rescue:
         self._at_once = {
             end.work.delivery
             for end in ends
-            if end.signal == signal.SIGKILL and not end.own_doing  # else it was the supervisor's
+            if end.signal == signal.SIGKILL and not end.by_supervisor
         }
 
     def take(self, each: Incarnation, end: End, last: Report | None) -> None:
         """Take back what a process had that has just ended, and report its `last`."""
         if each.worker:
-            crashed = self._is_to_blame(each, end)
+            crashed = self._is_to_blame(end)
             kind: Literal["stopped", "killed"] = "killed" if end.signal else "stopped"
             ending = _Ending(end.why, kind, crashed, each.overdue or None, last)
             if self._untold:  # the store is asked in `look`: each wait for it holds up the pool
@@ -98,24 +99,17 @@ class Rescue:
         else:
             log.info("process ended", why=end.why)
 
-    def _is_to_blame(self, each: Incarnation, end: End) -> bool:
-        """True when what it had in work is taken to have ended it.
-
-        A SIGKILL may be the kernel's, for memory that a handler took, or anybody's. One
-        that hits the same delivery again is held against it, unless another was hit between.
-        """
-        if each.killed_for or not end.work.claims:
-            return False
-        if end.signal != signal.SIGKILL:
-            return end.own_doing or not end.signal
-        hit = end.work.delivery
-        again = next(reversed(self._killed), None) == hit and not self._at_once - {hit, 0}
-        known = hit in self._killed
-        self._killed.pop(hit, None)
-        self._killed[hit] = None
-        if len(self._killed) > _REMEMBERED:
-            del self._killed[next(iter(self._killed))]
-        return again or not known
+    def _is_to_blame(self, end: End) -> bool:
+        """True when the handlers that it was running are taken to have ended it."""
+        hit, killed = end.work.delivery, self._killed
+        others_since = next(reversed(killed), hit) != hit or bool(self._at_once - {hit, 0})
+        whose = end.blame(killed_before=hit in killed, others_since=others_since)
+        if end.signal == signal.SIGKILL and end.work.claims and not end.by_supervisor:
+            killed.pop(hit, None)
+            killed[hit] = None
+            if len(killed) > _REMEMBERED:
+                del killed[next(iter(killed))]
+        return whose is Blame.HANDLER
 
     def _retire(self, worker: int, ending: _Ending) -> bool:
         """Strike a worker off; False when the store could not be told, which is tried again."""

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ...rules.backoff import apart_ms, backoff_ms
+from ...rules.backoff import apart_ms, backoff_ms, one_by_one_ms
+from ...rules.blame import Consequence, consequence
 from ...types.validate import error_text
 from ..session.session import Write
 from . import counters, lanes
@@ -39,11 +40,6 @@ set state = 'ready', lease_until_ms = null, due_at_ms = :due, held = :held, erro
     changed_at_ms = :now
 where id = :id
 """
-
-# Who has crashed of several, their next worker is to find out: they come back one by one,
-# with twice as much between them after each attempt.
-_APART_MS = 250
-_MOST_DOUBLINGS = 6
 
 # What nobody has heard of, or another has ended, was no attempt.
 _UNDO = """
@@ -108,20 +104,21 @@ def reap_owner(
     for place, (*columns, fence, crashes, most, error, since) in enumerate(rows):
         (was,) = standings(write, [tuple(columns)], "leased")
         said, fatal, due = why, False, None
-        if crashed and len(rows) == 1:
-            write.must(_CRASH, {"id": was.id, "crashes": crashes})
-            if fatal := crashes >= most and not was.exhausted:
-                said = _blame(crashes, why, error)
-        elif crashed and place:
-            due = write.now_ms + place * _APART_MS * 2 ** min(was.attempt - 1, _MOST_DOUBLINGS)
-        elif overdue not in (None, was.id) and not (was.exhausted and was.attempt == 1):
-            _undo(write, was)
-            losses.append(Loss(was.id, fence, "ready"))
-            continue
-        elif was.id == overdue:
-            due = write.now_ms + backoff_ms(was.attempt)  # what it waited for may be down
-        elif not crashed:
-            due = _apart(write, was, since)
+        match consequence(was.id, crashed=crashed, overdue=overdue, claims=len(rows)):
+            case Consequence.CRASHED:
+                write.must(_CRASH, {"id": was.id, "crashes": crashes})
+                if fatal := crashes >= most and not was.exhausted:
+                    said = _blame(crashes, why, error)
+            case Consequence.SUSPECTED:
+                due = write.now_ms + one_by_one_ms(place, was.attempt) if place else None
+            case Consequence.OVERDUE:
+                due = write.now_ms + backoff_ms(was.attempt)  # what it waited for may be down
+            case Consequence.UNCOUNTED if not (was.exhausted and was.attempt == 1):
+                _undo(write, was)
+                losses.append(Loss(was.id, fence, "ready"))
+                continue
+            case _:  # an only attempt that has begun is over, whoever ended it
+                due = _apart(write, was, since)
         state = _take_back(write, was, said, fatal=fatal, due=due)
         losses.append(Loss(was.id, fence, state))
     return losses
