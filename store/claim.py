@@ -58,7 +58,7 @@ class Claim:
 
     @property
     def fence(self) -> int:
-        """The lease's number."""
+        """A number greater than that of every earlier claim of this delivery."""
         return self._hold.fence
 
     @property

@@ -26,26 +26,31 @@ def connect(
     checksums: bool = False,
     clock: Clock | None = None,
 ) -> Store:
-    """Open a store, and make it where there is none.
+    """Open a store. If there is none at this path, create it.
 
     Args:
-        target: A path, or sqlite:///path (sqlite:////path when it begins with a slash).
-        busy_timeout: Seconds that any call waits for the write lock before StoreBusy, and
-            opening for those who make the store or put it in order. A store that others
-            have open is opened at once.
-        durability: "full": what returned is on disk and survives a power loss.
-            "normal": it survives a crash of the process; a power loss may take the last
-            commits, and may give a fence out twice.
-        create: False refuses to make a store.
-        checksums: Give a new store a checksum on every page, so that a flipped bit is
-            StoreCorrupt and not wrong data. What a store was made with holds for ever;
-            True for one that was made without is StoreOpenFailed.
-        clock: For tests.
+        target: A path, or `sqlite:///path` (`sqlite:////path` for a path that begins with a
+            slash).
+        busy_timeout: Seconds for which each call waits for the write lock before it raises
+            StoreBusy. Opening waits as long while another process creates or recovers the
+            store. A store that is open elsewhere is opened at once.
+        durability: "full": a call that has returned is on disk and survives a power loss.
+            "normal": it survives a crash of the process, but a power loss may undo the last
+            commits, and a fence may then be used twice.
+        create: False raises StoreOpenFailed if there is no store.
+        checksums: True gives a new store a checksum on every page, so that a flipped bit
+            raises StoreCorrupt instead of returning wrong data. A store keeps the setting
+            with which it was created; True for a store without checksums raises
+            StoreOpenFailed.
+        clock: For tests; see `fencepost.testing.Clock`.
 
     Raises:
-        InvalidInput: An argument makes no sense.
-        StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy, StoreFull: It cannot be
-            opened; nothing was changed.
+        InvalidInput: An argument is not usable.
+        StoreOpenFailed: The path cannot be used; the error says why.
+        StoreCorrupt: The file is damaged.
+        SchemaUnsupported: The file belongs to another program or a newer Fencepost.
+        StoreBusy: Another process is creating or recovering the store.
+        StoreFull: The disk is full.
     """
     if durability not in ("full", "normal"):
         raise InvalidInput(f'durability must be "full" or "normal", not {durability!r}')
@@ -63,55 +68,55 @@ def connect(
 
 @names_errors("make_folder")
 def make_folder(target: str | os.PathLike[str]) -> str:
-    """Make a folder for a store, 0700, where the path has none that is safe; return its path.
+    """Make sure that the store's folder exists and is safe; return its path.
 
-    A folder that is missing is made. In one where others may write, as in a volume of
-    Kubernetes, a folder `fencepost` is made, and whoever opens the store by the path in
-    the outer folder is led to it from then on. A folder that is safe is left as it is.
+    A missing folder is created with mode 0700. If others may write in the folder, as in a
+    Kubernetes volume, a folder `fencepost` is created inside it, and opening the store by
+    the path in the outer folder leads there from then on. A safe folder is not changed.
 
     Raises:
-        InvalidInput: The target makes no sense.
-        StoreOpenFailed: It cannot be made, or something else has its name.
+        InvalidInput: The target is not usable.
+        StoreOpenFailed: The folder cannot be created, or something else has its name.
     """
     return sqlite.make_folder(_path(target))
 
 
 @names_errors("migrate")
 def migrate(target: str | os.PathLike[str], *, dry_run: bool) -> Migration:
-    """Bring a store to the newest schema, as connect() does; a dry run tries it on a copy.
+    """Migrate a store to the newest schema, as connect() does; a dry run tries it on a copy.
 
     Raises:
-        StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy, StoreFull: It cannot be
-            done; the store is at the version of the last step that was.
+        StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy, StoreFull: A step
+            failed; the store has the version of the last step that succeeded.
     """
     return sqlite.migrate(_path(target), dry_run=dry_run)
 
 
 @names_errors("quarantine")
 def quarantine(target: str | os.PathLike[str]) -> str:
-    """Set a damaged store aside, with all its files; return the name it has now.
+    """Rename a damaged store and all its files; return its new name.
 
-    The next connect() starts an empty one, which knows none of the keys of before.
+    The next connect() creates an empty store, which knows none of the earlier keys.
 
     Raises:
-        InvalidInput: It is well; nothing was moved.
-        StoreOpenFailed, StoreBusy: Somebody has it open; nothing was moved.
+        InvalidInput: The store is not damaged; nothing was renamed.
+        StoreOpenFailed, StoreBusy: Another process has it open; nothing was renamed.
     """
     return sqlite.quarantine(_path(target), SystemClock())
 
 
 def restore(backup: str | os.PathLike[str], target: str | os.PathLike[str]) -> Restored:
-    """Put a copy of a backup in the place of a store that nobody has open.
+    """Replace a store that no process has open with a copy of a backup.
 
-    The store that was there is kept beside it under another name. All leases in the new
-    one are ended. Its fences go on after those of the backup and of the store it replaces.
+    The replaced store is kept beside it under another name. All leases in the new store are
+    ended. Its fences continue above those of the backup and of the replaced store.
 
     Raises:
-        InvalidInput: An argument makes no sense.
-        StoreOpenFailed: Somebody has the store open, or the backup cannot be used; nothing
+        InvalidInput: An argument is not usable.
+        StoreOpenFailed: A process has the store open, or the backup is not usable; nothing
             was changed.
-        StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: It cannot be
-            done; nothing was changed.
+        StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: The restore
+            failed; nothing was changed.
     """
     with named("restore", address(target)):
         return sqlite.restore(validate.path(backup, "backup"), _path(target), SystemClock())
@@ -119,15 +124,16 @@ def restore(backup: str | os.PathLike[str], target: str | os.PathLike[str]) -> R
 
 @names_errors("adopt")
 def adopt(target: str | os.PathLike[str]) -> Adopted:
-    """Make a copy that other tools made, such as a volume snapshot, a store of its own.
+    """Turn a copy made by other tools, such as a volume snapshot, into a store of its own.
 
-    All leases in it are ended, and its fences go on 2**40 later, so that nobody who worked
-    with the first store can change anything here.
+    All leases in it are ended and its fences continue 2**40 later, so a process that holds a
+    lease in the original cannot change the copy.
 
     Raises:
-        InvalidInput: An argument makes no sense.
-        StoreOpenFailed: Somebody has the copy open; nothing was changed.
-        StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: It cannot be done.
+        InvalidInput: An argument is not usable.
+        StoreOpenFailed: A process has the copy open; nothing was changed.
+        StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: The copy could not
+            be changed.
     """
     return sqlite.adopt(_path(target), SystemClock())
 

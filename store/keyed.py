@@ -30,20 +30,21 @@ class _Null(Enum):
 
 
 NULL: Final = _Null.NULL
-"""What the function given to Keyed.update returns to store JSON null."""
+"""Returned by the function given to `Keyed.update` to store JSON null."""
 
 
 @verbs
 class Keyed:
-    """A namespace of keyed state. It is made when its options or an entry are first written.
+    """A namespace of keyed state, from `Store.keyed`.
 
-    Keys are trimmed of surrounding whitespace; 1 to 512 bytes of UTF-8 without control
-    characters. Values are JSON of at most 1 MiB, nested at most 64 deep; a tuple comes
-    back as a list. An entry whose `expires_at` has come is gone for every read.
+    Keys are trimmed of surrounding whitespace and have 1 to 512 bytes of UTF-8 without
+    control characters. Values are JSON of at most 1 MiB, nested at most 64 deep; a tuple
+    comes back as a list. No read returns an entry once its `expires_at` has passed.
 
-    Every verb that writes may raise StoreBusy (nothing changed) and OutcomeUnknown, and
-    within `store.transaction()` is part of it. One that meets a damaged value sets it
-    aside (`store.quarantined()`) and raises StoreCorrupt; the key is free after that.
+    Each call that writes is atomic. Inside `Store.transaction` it is part of the
+    transaction. It may raise StoreBusy, with nothing changed, or OutcomeUnknown. A call that
+    finds a damaged value moves it to quarantine (`Store.quarantined`) and raises
+    StoreCorrupt; after that the key is free.
     """
 
     def __init__(
@@ -73,24 +74,24 @@ class Keyed:
 
     @property
     def owner(self) -> str:
-        """Whose it is."""
+        """The owner's name."""
         return self._space.owner
 
     @property
     def name(self) -> str:
-        """The namespace's name, unique for its owner."""
+        """The namespace's name, unique within its owner."""
         return self._space.name
 
     def register(self, key: str, value: Any, ttl: Duration | None = None) -> None:
-        """Store a value, over what the key held: value, age and time to live are new.
+        """Store a value under a key. An earlier entry is replaced: value, age and ttl are new.
 
         Args:
-            ttl: Seconds; None is the namespace's own.
+            ttl: Seconds until the entry expires; None for the namespace's ttl.
 
         Raises:
-            InvalidInput: The key, value or ttl makes no sense, or the namespace has other
-                options by now; nothing was changed.
-            LimitExceeded: The value is too large; or a cap is reached, the key is new and
+            InvalidInput: The key, value or ttl is not usable, or the namespace's options
+                have changed since it was opened; nothing was changed.
+            LimitExceeded: The value is too large; or the key is new, a cap is reached and
                 nothing may be evicted. Nothing was changed.
         """
         self._engine.keyed.register(self._space, [_item(key, value, ttl)])
@@ -98,11 +99,11 @@ class Keyed:
     def register_many(
         self, pairs: Iterable[tuple[str, Any]], *, ttl: Duration | None = None
     ) -> int:
-        """Register pairs of key and value, 500 to a transaction; return how many.
+        """Register pairs of key and value, 500 per transaction; return how many.
 
         Raises:
-            ImportFailed: Its cause is what stopped it. The first `.committed` pairs are
-                stored; give it the others to go on, or all again.
+            ImportFailed: An error stopped it; `__cause__` has it. The first `.committed`
+                pairs are stored. Pass the rest to continue, or all of them again.
         """
         committed = 0
         remaining = validate.each(pairs, "pairs")
@@ -121,29 +122,31 @@ class Keyed:
         return committed
 
     def register_if_absent(self, key: str, value: Any, ttl: Duration | None = None) -> bool:
-        """Store a value unless the key holds a live one, which is left as it is.
+        """Store a value, unless the key has a live entry; that entry does not change.
 
-        Of many callers at once exactly one gets True. After OutcomeUnknown, False may
-        mean that one's own call was the one.
+        If many callers do this at the same time, exactly one gets True. When you repeat the
+        call after OutcomeUnknown, False may mean that your own first call stored the value.
 
         Raises:
-            InvalidInput, LimitExceeded: As for `register`.
+            InvalidInput: As for `register`.
+            LimitExceeded: As for `register`.
         """
         return self._engine.keyed.register_if_absent(self._space, _item(key, value, ttl))
 
     def lookup(self, key: str, default: Any = None) -> Any:
-        """Return the value of a key, `default` when there is none.
+        """Return the value of a key, or `default` if there is none.
 
         Raises:
-            StoreCorrupt: The value is damaged and was set aside.
+            StoreCorrupt: The value is damaged and was moved to quarantine.
         """
         entry = self._entry(_key(key))
         return default if entry is None else entry.value
 
     def lookup_many(self, keys: Sequence[str], default: Any = None) -> list[Any]:
-        """Return the values of at most 10,000 keys in their order, as of one moment.
+        """Return the values of at most 10,000 keys, in the order of the keys.
 
-        `default` stands for a key that holds nothing, a StoreCorrupt for a damaged value.
+        All are read at one moment. `default` takes the place of a missing entry, and a
+        StoreCorrupt object the place of a damaged value.
         """
         keys = list(validate.each(keys, "keys"))
         if len(keys) > MOST_KEYS:
@@ -155,24 +158,25 @@ class Keyed:
         ]
 
     def consume(self, key: str, default: Any = None) -> Any:
-        """Delete a key and return its value, `default` when there is none.
+        """Delete a key and return its value, or `default` if there is none.
 
-        Of many callers at once one gets the value. After OutcomeUnknown it may be gone.
+        If many callers do this at the same time, one gets the value. After OutcomeUnknown
+        the value may be deleted.
 
         Raises:
-            StoreCorrupt: The value is damaged and was set aside.
+            StoreCorrupt: The value is damaged and was moved to quarantine.
         """
         entry = _sound(self._engine.keyed.take(self._space, _key(key)))
         return default if entry is None else entry.value
 
     def delete(self, key: str) -> bool:
-        """Delete a key; True also for an entry that has expired and was still there."""
+        """Delete a key. True if a row was deleted, even one that had expired already."""
         return self._engine.keyed.delete(self._space, _key(key))
 
     def delete_if(self, key: str, predicate: Callable[[Any], bool]) -> bool:
-        """Delete a live entry if `predicate` is true of its value, in one transaction.
+        """Delete a live entry if `predicate(value)` is true, in one transaction.
 
-        The predicate runs under the write lock: let it be quick.
+        Keep the predicate fast: other writers wait while it runs.
         """
         key = _key(key)
         with self._engine.transaction("delete_if"):
@@ -184,7 +188,7 @@ class Keyed:
         raise found
 
     def delete_if_equal(self, key: str, value: str | float | bool | None) -> bool:
-        """Delete a live entry if its value is this one, of the same type: 1 is not 1.0."""
+        """Delete a live entry if its value equals this one in value and type: 1 is not 1.0."""
         if not isinstance(value, str | int | float | bool | None):
             raise InvalidInput(f"value must be a scalar, not {type(value).__name__}")
         text = json_value.encode(value)
@@ -198,11 +202,11 @@ class Keyed:
         default: Any = None,
         ttl: Duration | None = None,
     ) -> Any:
-        """Register what `change` makes of the value, in one transaction; return what is held.
+        """Replace a value with `change(value)`, in one transaction; return the value now held.
 
-        `change` is given the live value, or `default`. It runs under the write lock: let
-        it be quick. If it returns None the entry is left as it is, so a function that
-        returns nothing loses nothing; `fencepost.NULL` stores JSON null.
+        `change` gets the live value, or `default` if there is none. If it returns None, the
+        entry does not change; return `fencepost.NULL` to store JSON null. Keep it fast: other
+        writers wait while it runs.
         """
         key = _key(key)
         with self._engine.transaction("update"):
@@ -218,7 +222,10 @@ class Keyed:
         raise found
 
     def entries(self, *, limit: int | None = None) -> list[Entry]:
-        """Return live entries, oldest first, then by key; damaged ones are set aside."""
+        """Return live entries, oldest first; damaged ones are moved to quarantine.
+
+        Entries of the same age come in the order of their keys.
+        """
         return _whole(self._engine.keyed.entries(self._space, _most(limit)))
 
     def range(
@@ -229,12 +236,12 @@ class Keyed:
         limit: int | None = None,
         descending: bool = False,
     ) -> list[Entry]:
-        """Return live entries by key, from `start` up to but not including `end`.
+        """Return live entries in the order of their keys, from `start` up to before `end`.
 
-        Keys are in the order of their code points. Damaged entries are set aside.
+        Keys are compared by code points. Damaged entries are moved to quarantine.
 
         Args:
-            limit: At most so many: the first ones, or the last ones if `descending`.
+            limit: At most this many: the first ones, or the last ones if `descending`.
         """
         found = self._engine.keyed.between(
             self._space,
@@ -246,40 +253,43 @@ class Keyed:
         return _whole(found)
 
     def count(self) -> int:
-        """Count live entries; no value is read."""
+        """Count live entries, without reading their values."""
         return self._engine.keyed.count(self._space)
 
     def capacity(self) -> Namespace | None:
-        """Return rows, caps and options as recorded, None while nothing is recorded."""
+        """Return the recorded options and the number of rows; None if nothing is recorded."""
         return self._engine.keyed.namespace(self._space)
 
     def clear(self) -> int:
-        """Delete what is there now, 1,024 rows to a transaction; return how many rows.
+        """Delete all entries, 1,024 rows per transaction; return how many rows.
 
-        What is written meanwhile under a new key stays.
+        An entry that another caller writes under a new key meanwhile stays.
         """
         return self._engine.keyed.clear(self._space)
 
     def move_from(self, name: str) -> int:
-        """Take over all entries of another namespace of this owner, ages included.
+        """Move all entries of another namespace of this owner here, in one transaction.
 
-        In one transaction. A key that is live here keeps what it holds here, and the
-        other's is dropped. Returns how many were moved.
+        Entries keep their age. If a key is live in both namespaces, the entry here stays and
+        the other one is deleted. Returns how many were moved.
+
+        Args:
+            name: The other namespace.
 
         Raises:
-            InvalidInput: One of them has a time to live; nothing was changed.
-            LimitExceeded: They are over 10,000 rows, or there is no room; nothing was
-                changed.
+            InvalidInput: One of the entries has a ttl; nothing was changed.
+            LimitExceeded: There are more than 10,000 rows, or a cap here leaves no room;
+                nothing was changed.
         """
         if validate.name(name, "namespace") == self.name:
             raise InvalidInput("a namespace cannot be moved to itself")
         return self._engine.keyed.move(self._space, name, most=MOST_KEYS)
 
     def observe(self, key: str) -> Observed:
-        """Return what a key holds, with the token that a comparison takes.
+        """Return a key's entry with a token for `compare_and_set` or `compare_and_delete`.
 
         Raises:
-            StoreCorrupt: The value is damaged and was set aside.
+            StoreCorrupt: The value is damaged and was moved to quarantine.
         """
         key = _key(key)
         return self._tokens.observed(key, self._entry(key))
@@ -287,13 +297,13 @@ class Keyed:
     def compare_and_set(
         self, key: str, token: str, value: Any, ttl: Duration | None = None
     ) -> Compared:
-        """Register a value if the key still holds what was observed.
+        """Register a value, if the entry has not changed since it was observed.
 
-        An entry that has expired since is a conflict. After OutcomeUnknown a conflict
-        may be with one's own value.
+        An entry that has expired since counts as changed. When you repeat the call after
+        OutcomeUnknown, a conflict may be with your own value.
 
         Raises:
-            InvalidInput: The token is of another key, namespace or store.
+            InvalidInput: The token belongs to another key, namespace or store.
             LimitExceeded: As for `register`.
         """
         item = _item(key, value, ttl)
@@ -305,17 +315,17 @@ class Keyed:
         return _sound(self._compare("compare_and_set", item.key, token, apply))
 
     def compare_and_delete(self, key: str, token: str) -> Compared:
-        """Delete a key if it still holds what was observed.
+        """Delete a key, if its entry has not changed since it was observed.
 
         Raises:
-            InvalidInput: The token is of another key, namespace or store.
+            InvalidInput: The token belongs to another key, namespace or store.
         """
         return _sound(self._compare_and_delete(_key(key), token))
 
     def delete_observed(self, observed: Sequence[Observed]) -> list[bool]:
-        """Delete at most 512 entries that are as they were observed, in one transaction.
+        """Delete those of at most 512 entries that have not changed since they were observed.
 
-        Returns, in their order, which of them were deleted.
+        All in one transaction. Returns, in their order, which of them were deleted.
         """
         observed = list(validate.each(observed, "observed"))
         for one in observed:

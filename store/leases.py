@@ -26,15 +26,19 @@ _JITTER = 0.25
 
 @verbs
 class Lease:
-    """A name that is the caller's for a time.
+    """A named lease that the caller holds, from `store.leases`.
 
-    It ends when its time is up, whether or not another takes the name, and after that it
-    can be neither renewed nor released. It is of no use in a forked child.
+    It ends when its time is up, whether or not another process acquires the name. After that
+    it can be neither renewed nor released. In a forked child it is lost.
 
     Attributes:
-        fence: Greater than that of every lease before it, of any name of the store.
+        name: The name.
+        owner: The owner under which it was acquired.
+        fence: A number greater than that of every earlier lease of this name.
+        token: The random text that proves, with the fence, that the caller holds it.
         expires_at: Unix seconds on the store's clock.
-        displaced: Whose lease of this name had lapsed, None when nobody's had.
+        displaced: The owner whose lease of this name expired without being released before
+            this one; None if there was none. Its work may be half done.
     """
 
     __slots__ = (
@@ -71,29 +75,33 @@ class Lease:
 
     @property
     def lost(self) -> bool:
-        """True once nobody here may believe in the lease: stop.
+        """True once the lease may have ended: stop working.
 
-        That is when the store has refused it, or its time is up by the store's clock,
-        which is before anybody else can have it. Only an operator's release is seen later.
+        It becomes true when the store refuses the lease, or when the lease's time is up by
+        the store's clock. That is before another process can acquire the name. A release by
+        an operator is only seen at the next renewal.
         """
         return self._tenure.lost
 
     def renew(self, ttl: Duration | None = None) -> None:
-        """Let the lease end no sooner than `ttl` seconds from now; as at first when left out.
+        """Extend the lease to at least `ttl` seconds from now; it is never shortened.
+
+        Args:
+            ttl: Seconds; None for the ttl with which the lease was acquired.
 
         Raises:
-            LeaseLost: It has ended; acquire it anew.
+            LeaseLost: The lease has ended; acquire it again.
         """
         ttl_ms = self._tenure.ttl_ms if ttl is None else validate.milliseconds(ttl, "ttl", least=1)
         self._tenure.renew(self._engine, ttl_ms)
 
     def release(self) -> None:
-        """Free the name for others; twice is as good as once.
+        """End the lease, so that others can acquire the name. A second call does nothing.
 
-        Within a transaction of the same store it is part of that.
+        Inside a transaction of the same store it is part of the transaction.
 
         Raises:
-            LeaseLost: It had ended before; whoever holds it now is left alone.
+            LeaseLost: The lease has ended already; a newer lease of the name is not changed.
         """
         self._engine.leases.release(self._hold)
 
@@ -138,7 +146,7 @@ class Lease:
 
 @verbs
 class Leases:
-    """The named leases of a store."""
+    """The named leases of a store, as `store.leases`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -146,24 +154,24 @@ class Leases:
     def acquire(
         self, name: str, ttl: Duration = 30, owner: str | None = None, wait: Duration = 0
     ) -> Lease:
-        """Take the name for `ttl` seconds.
+        """Acquire a name for `ttl` seconds.
 
         Args:
-            owner: Who will be shown as the holder. Whoever holds the name under the same
-                owner gets it again, with the same fence: the token that it had is void,
-                and the lease ends no sooner than before. By default it is new each time.
-            wait: Seconds to go on trying while somebody else holds it.
+            owner: Shown as the holder. If the same owner holds the name already, it gets the
+                lease again: the fence stays, the earlier token is void, and the lease is not
+                shortened. By default each call has a new owner.
+            wait: Seconds to keep trying while another owner holds the name.
 
         Raises:
-            LeaseHeld: Somebody else holds it.
-            StoreBusy: Nothing was changed.
+            LeaseHeld: Another owner holds the name.
+            StoreBusy: The write lock was not free in time; nothing was changed.
         """
         return self._acquire(name, validate.milliseconds(ttl, "ttl", least=1), owner, wait)
 
     def try_acquire(
         self, name: str, ttl: Duration = 30, owner: str | None = None, wait: Duration = 0
     ) -> Lease | None:
-        """Take the name like `acquire`; None when somebody else holds it."""
+        """Acquire a name as `acquire` does; return None if another owner holds it."""
         try:
             return self.acquire(name, ttl, owner, wait)
         except LeaseHeld:
@@ -173,14 +181,16 @@ class Leases:
     def hold(
         self, name: str, ttl: Duration = 30, owner: str | None = None, wait: Duration = 0
     ) -> Iterator[Lease]:
-        """Hold the name for as long as the block takes, and release it then.
+        """Hold a name during a `with` block, and release it at the end.
 
-        Acquires it like `acquire`, for at least 1 s. A thread renews it at a third of
-        `ttl`; `lease.lost` turns true when it cannot.
+        It acquires the name as `acquire` does, for a `ttl` of at least 1 s. A thread renews
+        the lease after a third of `ttl`. If that fails until the time is up, `lease.lost`
+        becomes true.
 
         Raises:
-            LeaseHeld: Somebody else holds it; the block did not run.
-            LeaseLost: It was lost before the block ended, and the block raised nothing.
+            LeaseHeld: Another owner holds the name; the block did not run.
+            LeaseLost: The lease was lost before the end of the block, and the block itself
+                raised nothing.
         """
         with named("hold", self._engine.path):
             ttl_ms = validate.milliseconds(ttl, "ttl", least=LEAST_RENEWED_MS)
@@ -189,17 +199,20 @@ class Leases:
             yield lease
 
     def list(self, *, limit: int = 1000) -> list[LeaseInfo]:
-        """List at most `limit` leases by name, expired ones too until their name is taken."""
+        """List at most `limit` leases by name.
+
+        An expired lease is listed until its name is acquired again.
+        """
         return self._engine.leases.list(validate.count(limit, "limit"))
 
     def get(self, name: str) -> LeaseInfo | None:
-        """Return the lease of a name; None when it was released or there never was one."""
+        """Return the lease of a name; None if it was released or never existed."""
         return self._engine.leases.get(validate.key(name, "name"))
 
     def free(self, name: str) -> bool:
-        """End somebody's lease, so that the store refuses its holder from now on.
+        """End another process's lease; its holder is refused from now on.
 
-        False when nobody holds it.
+        Returns False if the name is not held.
         """
         return self._engine.leases.free(validate.key(name, "name"))
 

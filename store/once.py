@@ -28,17 +28,22 @@ _R = TypeVar("_R")
 
 @verbs
 class Once:
-    """What a claim of a key found.
+    """The answer to `Store.once`.
 
-    One of three: `claimed`, and the work is the caller's; `done`, and `result` is what it
-    came to; or neither, and `holder` is at it.
+    One of three: `claimed` is true, and the caller must do the work; `done` is true, and
+    `result` is the result of the work; or both are false, and `holder` is doing the work.
 
     Attributes:
-        holder: Who is at it; None when it is done or claimed.
-        expires_at: Unix seconds on the store's clock: when the lease ends, whoever has it.
-        retry_after: Seconds until the holder's lease ends, unless renewed.
-        fence: Greater than that of every claim before it; None unless claimed.
-        displaced: Whose claim had lapsed, None when nobody's had.
+        claimed: The caller has the key; call `complete` or `release`.
+        done: The work was done before.
+        result: The stored result, if `done`.
+        holder: The owner that has the key; None if `claimed` or `done`.
+        expires_at: When the lease expires, in Unix seconds on the store's clock.
+        retry_after: Seconds until the holder's lease expires, unless it is renewed.
+        fence: A number greater than that of every earlier claim of this key; None unless
+            `claimed`.
+        displaced: The claim that expired without being completed or released before this
+            one; None if there was none. Its work may be half done.
     """
 
     __slots__ = (
@@ -163,31 +168,35 @@ class Once:
         return not self.claimed or self._tenure.lost
 
     def complete(self, result: Any = None) -> None:
-        """Remember the key as done, with a result that is JSON; twice is as good as once.
+        """Record the key as done, with a JSON result. A second call does nothing.
 
-        Accepted past the lease's end while nobody has claimed the key since. Within a
-        transaction of the same store it is part of that: both commit or neither.
+        It works after the lease has expired too, as long as no other caller has claimed the
+        key. Inside a transaction of the same store it is part of the transaction: your
+        writes and the completion commit together, or neither does.
 
         Raises:
-            InvalidInput, LimitExceeded: The result is not JSON, or is over 25 MiB; the claim is
-                unchanged.
-            LeaseLost: Somebody else has claimed the key; drop the result.
+            InvalidInput: The result is not JSON; the claim still holds.
+            LimitExceeded: The result is over 25 MiB; the claim still holds.
+            LeaseLost: Another caller has claimed the key; drop the result.
         """
         self._engine.once.complete(self._claim(), encode_result(result, "complete"), self._keep_ms)
 
     def release(self) -> None:
-        """Forget the claim, so that the key is free at once; twice is as good as once.
+        """Give up the claim, so that the key is free at once. A second call does nothing.
 
         Raises:
-            LeaseLost: Somebody else has claimed the key, or it was completed.
+            LeaseLost: Another caller has claimed the key, or it was completed.
         """
         self._engine.once.release(self._claim())
 
     def renew(self, lease: Duration | None = None) -> None:
-        """Let the lease end no sooner than `lease` seconds from now; as at first when left out.
+        """Extend the lease to at least `lease` seconds from now; it is never shortened.
+
+        Args:
+            lease: Seconds; None for the lease with which the key was claimed.
 
         Raises:
-            LeaseLost: It has ended.
+            LeaseLost: The lease has ended.
         """
         lease_ms = (
             self._tenure.ttl_ms if lease is None else validate.milliseconds(lease, "lease", least=1)
