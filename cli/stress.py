@@ -16,7 +16,7 @@ from ..stress.canaries import CANARIES
 from ..stress.harness.runner import run_all
 from ..stress.harness.scenario import PROFILES
 from ..stress.scenarios import SCENARIOS
-from ..stress.views import page, terminal
+from ..stress.views import terminal
 from .output import as_json, print_json
 
 _NAMES = ", ".join(SCENARIOS)
@@ -54,7 +54,7 @@ _NAMES = ", ".join(SCENARIOS)
     "--report",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write index.html and report.json there.",
+    help="Write report.txt and report.json there.",
 )
 def stress(
     scenarios: tuple[str, ...],
@@ -105,7 +105,8 @@ def stress(
         shutil.rmtree(work)
     if report is not None:
         (report / "report.json").write_bytes(msgspec.json.encode(found))
-        (report / "index.html").write_text(page.render(found))
+        with (report / "report.txt").open("w") as text:
+            terminal.print_report(found, kept=None, file=text)
     if as_json:
         print_json(terminal.summary(found))
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..records.invariants import INVARIANTS
-from ..records.report import Chart, Finding, Result
+from ..records.report import Finding, Result
 from .child_processes import Child
 from .forkserver import Forkserver
 
@@ -104,10 +104,6 @@ class Run:
         """Say that this machine cannot run it: that is neither a pass nor a failure."""
         self._result.skipped = why
         self.says(why)
-
-    def chart(self, chart: Chart) -> None:
-        """Add a picture to the report."""
-        self._result.charts.append(chart)
 
     @property
     def has_findings(self) -> bool:

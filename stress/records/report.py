@@ -15,22 +15,6 @@ class Finding(msgspec.Struct, frozen=True):
     what: str
 
 
-class Chart(msgspec.Struct, frozen=True):
-    """A picture of figures.
-
-    Attributes:
-        lines: Points (x, y) by the name of their line; of bars, x is their label.
-        bound: A y that should not be passed, drawn as a dashed line.
-    """
-
-    title: str
-    kind: Literal["lines", "bars"]
-    x: str
-    y: str
-    lines: dict[str, list[tuple[float | str, float]]]
-    bound: float | None = None
-
-
 class Result(msgspec.Struct):
     """What became of one run of a scenario.
 
@@ -51,7 +35,6 @@ class Result(msgspec.Struct):
     faults: dict[str, int] = {}
     checked: dict[str, int] = {}
     findings: list[Finding] = []
-    charts: list[Chart] = []
     replay: str = ""
     skipped: str = ""
 

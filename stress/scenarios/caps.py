@@ -14,7 +14,6 @@ from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS
 from ..records.history import read
-from ..records.report import Chart
 from ..sqlite.census import Census
 
 CAP = 60
@@ -58,11 +57,6 @@ def run(run: Run) -> None:
     run.figure("longest_call_ms", round(max(each["longest_ms"] for each in told)))
     for what, (most, cap) in seen["most"].items():
         run.figure(f"most {what}, cap {cap}", most)
-    heights: list[tuple[float | str, float]] = [
-        (what, 100 * most / cap) for what, (most, cap) in seen["most"].items()
-    ]
-    title = f"The most that any of {seen['snapshots']} snapshots shows"
-    run.chart(Chart(title, "bars", "what has a cap", "% of its cap", {"rows": heights}, bound=100))
     run.says(f"{seen['snapshots']} snapshots beside {calls} calls, {refused} refused")
 
 

@@ -28,7 +28,6 @@ from ..pools.load import enqueue, produce
 from ..pools.processes import living_in, name_of
 from ..records.history import Recorder
 from ..records.percentiles import quantiles
-from ..records.report import Chart
 from ..sqlite.census import Census
 
 _QUEUES = (paced.SYNC, paced.ASYNC)
@@ -59,10 +58,6 @@ def run(run: Run) -> None:
     run.figure("tries", tried)
     for name, seconds in took.items():
         run.figure(f"end_{name}_s", round(seconds, 3))
-    points: list[tuple[float | str, float]] = list(enumerate(sorted(pools.took)))
-    run.chart(
-        Chart("From SIGTERM to the end of the pool", "lines", "pools", "s", {"seconds": points})
-    )
     run.says(f"{len(pools.took)} shutdowns, {tried} tries; end p99 {took['p99']:.2f} s")
 
 

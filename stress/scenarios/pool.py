@@ -28,7 +28,7 @@ from ..pools.processes import children, kill, name_of, zombies
 from ..pools.producer import produce
 from ..pools.tries import Repeat, repeats, tries
 from ..records.history import Recorder, now_ns, read
-from ..records.percentiles import over_time, quantiles
+from ..records.percentiles import quantiles
 from ..sqlite.census import Census
 
 _MOST_WAITING = 200
@@ -48,7 +48,7 @@ def run(run: Run) -> None:
     """Run the rounds, each with a store of its own."""
     rounds = int(run.size["rounds"])
     faults, tried = 0, 0
-    waits: list[tuple[float, float]] = []
+    waits: list[float] = []
     lone: list[float] = []
     for number in range(rounds):
         site = _Site(run, number)
@@ -76,13 +76,12 @@ def run(run: Run) -> None:
         if run.has_findings:
             break
         shutil.rmtree(site.folder)
-    figures = quantiles(seconds for _, seconds in waits)
+    figures = quantiles(waits)
     run.figure("tries", tried)
     for name, seconds in figures.items():
         run.figure(f"kill_to_next_try_{name}_s", round(seconds, 3))
     for name, seconds in quantiles(lone).items():
         run.figure(f"worker_kill_to_next_try_{name}_s", round(seconds, 3))
-    run.chart(over_time("From a kill to the next try", waits, y="s", bound=run.size["again"]))
     run.says(f"{faults} faults, {tried} tries; kill to next try p99 {figures['p99']:.2f} s")
 
 
@@ -191,9 +190,9 @@ class _Site:
                 pool.stop()
         self._until(lambda: all(pool.has_ended() for pool in pools), "the pools have stopped")
 
-    def judge(self) -> tuple[int, list[tuple[float, float]]]:
-        """Check all that was noted; return how many tries there were, and when and after how
-        many seconds each message was tried again whose worker was killed."""
+    def judge(self) -> tuple[int, list[float]]:
+        """Check all that was noted; return how many tries there were, and after how many
+        seconds each message was tried again whose worker was killed."""
         census = Census(self.folder / "store.db")
         for queue, key, id, state in census.deliveries():
             self._history.seen("final", queue=queue, key=key, id=id, state=state)
@@ -212,7 +211,7 @@ class _Site:
         self._run.checked("not-handled-twice", len({each.key for each in tried}))
         return len(tried), waits
 
-    def _judge(self, repeat: Repeat) -> list[tuple[float, float]]:
+    def _judge(self, repeat: Repeat) -> list[float]:
         first, killed_at, again_at = repeat
         if killed_at is None:
             self._run.broken(
@@ -228,7 +227,7 @@ class _Site:
         )
         if first.process not in self._killed_with_pool:
             self.lone.append(seconds)
-        return [(killed_at / 1e9, seconds)]
+        return [seconds]
 
     def _look_for_zombies(self) -> bool:
         """Hold it against a supervisor when a child has ended and is not waited for soon.

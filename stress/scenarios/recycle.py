@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import statistics
-import time
 from collections import Counter
 
 from ...store import connect
@@ -21,7 +20,6 @@ from ..harness.waiting import until
 from ..pools import leaking
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..pools.processes import resident, template_of, workers_of
-from ..records.report import Chart
 from ..sqlite import census
 
 _WORKERS = 2
@@ -78,7 +76,6 @@ class _Pool:
         self._enqueued = 0
         self._known: set[int] = set()
         self._rests: list[dict[str, float]] = []
-        self._began = time.monotonic()
         self._child = self._start()
 
     def has_recycled(self, times: int) -> bool:
@@ -167,7 +164,6 @@ class _Pool:
         if template is None or len(workers) != _WORKERS:
             return False
         rest = {
-            "at": time.monotonic() - self._began,
             "descriptors": len(os.listdir(f"/proc/{supervisor}/fd")),
             "supervisor": resident(supervisor) / _MIB,
             "template": resident(template) / _MIB,
@@ -189,10 +185,6 @@ class _Pool:
                 last <= first + more,
                 f"by {self._by}: {what} went from {first:.1f} to {last:.1f}",
             )
-        lines: dict[str, list[tuple[float | str, float]]] = {
-            what: [(rest["at"], rest[what]) for rest in self._rests] for what in _MORE_MIB
-        }
-        self._run.chart(Chart(f"Memory, recycled by {self._by}", "lines", "s", "MiB", lines))
 
 
 SCENARIO = Scenario(

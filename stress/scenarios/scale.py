@@ -24,7 +24,6 @@ from ..pools.command import LEASE_SECONDS, is_up, work
 from ..pools.judge import judge
 from ..pools.load import produce
 from ..records.percentiles import quantiles
-from ..records.report import Chart
 from ..sqlite.census import Census
 
 _QUEUES = (paced.SYNC, paced.ASYNC, paced.LIMITED)
@@ -61,18 +60,6 @@ def run(run: Run) -> None:
     for way, took in scaled.took.items():
         for name, seconds in quantiles(took).items():
             run.figure(f"{way}_{name}_s", round(seconds, 3))
-    run.chart(
-        Chart(
-            "From a new size to that many workers",
-            "lines",
-            "rounds",
-            "s",
-            {
-                **{way: [*enumerate(took)] for way, took in scaled.took.items()},
-                **{f"bound {way}": [*enumerate(most)] for way, most in scaled.bounds.items()},
-            },
-        )
-    )
     slowest = {way: max(took, default=0.0) for way, took in scaled.took.items()}
     run.says(f"{tried} tries; up in {slowest['up']:.2f} s, down in {slowest['down']:.2f} s at most")
 
@@ -82,14 +69,12 @@ class _Scaled:
 
     Attributes:
         took: Seconds until it had the size that it was told.
-        bounds: The most that each of these may be, by how slow all was meanwhile.
         slowest: The greatest slowness there was.
         snapshots: How often the leased deliveries were looked at.
     """
 
     def __init__(self, run: Run) -> None:
         self.took: dict[str, list[float]] = {"up": [], "down": []}
-        self.bounds: dict[str, list[float]] = {"up": [], "down": []}
         self.slowest = 1.0
         self.snapshots = 0
         self._run = run
@@ -195,7 +180,6 @@ class _Scaled:
         self._run.fault(f"scaled {way}")
         self._run.check("scales-in-time", is_done, f"not {size} workers after {bound:.1f} s")
         self.took[way].append(seconds)
-        self.bounds[way].append(bound)
         self.slowest = max(self.slowest, sum(slow) / len(slow))
 
     def _look_for(self, seconds: float) -> None:

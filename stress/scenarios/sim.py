@@ -15,7 +15,6 @@ from typing import Any
 from ..harness.child_processes import Me
 from ..harness.run import Run
 from ..harness.scenario import PROFILES, Scenario
-from ..records.report import Chart
 from ..sim.life import Lives
 
 # How often a child tells of its lives: more and more rarely.
@@ -31,7 +30,6 @@ def run(run: Run) -> None:
     children = [run.start(f"{n}", _live, run.seed + n, count, last, size) for n in range(count)]
     began = time.monotonic()
     total: Counter[str] = Counter()
-    rates: dict[str, list[tuple[float | str, float]]] = {child.name: [] for child in children}
     digests: dict[int, str] = {}
     going = list(children)
     while going:
@@ -41,8 +39,6 @@ def run(run: Run) -> None:
             digests.setdefault(*told["first"])
             total.update(told["counts"])
             total.update(told["faults"])
-            rate = 1000 * told["counts"]["steps"] / max(1, told["counts"]["milliseconds"])
-            rates[child.name].append((time.monotonic() - began, rate))
             if told["ended"]:
                 going.remove(child)
         seconds = time.monotonic() - began
@@ -63,7 +59,6 @@ def run(run: Run) -> None:
             f"seed {run.seed} was lived twice, and not in the same way",
         )
     run.figure("processes", count)
-    run.chart(Chart("Steps of the simulation", "lines", "seconds", "steps a second", rates))
 
 
 def _live(me: Me, first: int, stride: int, last: int, size: dict[str, float]) -> None:

@@ -59,8 +59,6 @@ def run(run: Run) -> None:
         _end(run, pool)
         judge(run, store, accepted)
     use.judge(run)
-    for chart in use.charts():
-        run.chart(chart)
     run.says(f"{accepted.messages} messages, {use.says()}")
 
 

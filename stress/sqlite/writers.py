@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import time
 from collections import Counter
 
@@ -24,19 +23,13 @@ class Cell:
     """What so many writers did in one stretch of time.
 
     Attributes:
-        waits: (seconds since its beginning, milliseconds) of each commit.
+        waits: How long each commit waited for the lock, in milliseconds.
         counts: Commits by writer.
         gave_up: How long each StoreBusy took to come, in milliseconds.
     """
 
-    def __init__(self, label: str, calls: list[Call], seconds: float, sync_ms: float) -> None:
-        self.label = label
-        self.sync_ms = sync_ms
-        self.waits = [
-            ((call.began - calls[0].began) / 1e9, call.answer["ms"])
-            for call in calls
-            if call.op == "waited"
-        ]
+    def __init__(self, calls: list[Call], seconds: float) -> None:
+        self.waits = [call.answer["ms"] for call in calls if call.op == "waited"]
         self.counts = Counter(call.process for call in calls if call.op == "waited")
         for call in calls:
             self.counts.setdefault(call.process, 0)
@@ -59,7 +52,7 @@ class Writers:
 
     def measure(self, count: int, seconds: float, *, gated: bool) -> Cell:
         """Let so many writers write on a new file, each as fast as it can."""
-        syncs = trials.fdatasync_ms(self._run.folder, 100)
+        self.syncs += trials.fdatasync_ms(self._run.folder, 100)
         self._cells += 1
         number = self._cells
         folder = self._run.folder / f"{number}"
@@ -83,9 +76,7 @@ class Writers:
         calls = [
             call for call in read(self._run.folder / "history") if call.answer["cell"] == number
         ]
-        self.syncs += syncs
-        label = f"{number}: {count}{'' if gated else ' bare'}"
-        return Cell(label, calls, seconds, statistics.mean(syncs))
+        return Cell(calls, seconds)
 
     def end(self) -> None:
         """Let the writers go."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -30,7 +30,7 @@ _VERDICTS = {
 @contextmanager
 def live(title: str) -> Iterator[Callable[[Sequence[Job]], None]]:
     """Show jobs on stderr while they run; a line for each that has ended where that is no terminal."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     if console.is_terminal:
         with Live(console=console, refresh_per_second=5, transient=True) as screen:
             yield lambda jobs: screen.update(_picture(title, jobs))
@@ -44,7 +44,7 @@ def live(title: str) -> Iterator[Callable[[Sequence[Job]], None]]:
                 told.add(job.name)
                 words = job.result.says if job.canary is None else job.canary.about
                 line = f"{job.name}: {_VERDICTS[job.verdict]} {job.result.seconds:.1f} s {words}"
-                console.print(line.rstrip(), markup=False)
+                console.print(line.rstrip())
 
     yield tell
 
@@ -69,9 +69,12 @@ def _picture(title: str, jobs: Sequence[Job]) -> Table:
     return table
 
 
-def print_report(report: Report, *, kept: Path | None) -> None:
-    """Print the verdicts: scenarios, invariants, canaries, and what did not hold."""
-    console = Console(highlight=False)
+def print_report(report: Report, *, kept: Path | None, file: TextIO | None = None) -> None:
+    """Print the verdicts: scenarios, invariants, canaries, and what did not hold.
+
+    To stdout, or to a file that has 120 columns.
+    """
+    console = Console(highlight=False, markup=False, file=file, width=None if file is None else 120)
     scenarios = Table(title=f"stress, profile {report.profile}, seed {report.seed}")
     for column in ("scenario", "verdict", "seconds", "faults", "figures"):
         scenarios.add_column(column, justify="right" if column in ("seconds", "faults") else "left")
@@ -99,28 +102,33 @@ def print_report(report: Report, *, kept: Path | None) -> None:
     console.print(canaries)
     for result in report.results:
         for finding in result.findings:
-            console.print(f"{result.name}: {finding.invariant}: {finding.what}", markup=False)
+            console.print(f"{result.name}: {finding.invariant}: {finding.what}")
         if not result.ok:
-            console.print(f"  again: {result.replay}", markup=False)
+            console.print(f"  again: {result.replay}")
     for canary in report.canaries:
         if canary.ok:
             continue
-        console.print(
-            f"canary {canary.name}: {canary.invariant} missed it, seed {canary.seed}", markup=False
-        )
+        console.print(f"canary {canary.name}: {canary.invariant} missed it, seed {canary.seed}")
         for finding in canary.instead:
-            console.print(f"  instead: {finding.invariant}: {finding.what}", markup=False)
-        console.print(f"  again: {canary.replay}", markup=False)
+            console.print(f"  instead: {finding.invariant}: {finding.what}")
+        console.print(f"  again: {canary.replay}")
     machine = report.machine
     console.print(
         f"{machine.cores} cores, {machine.filesystem}, fdatasync p50 {machine.fdatasync_p50_ms} ms,"
         f" Python {machine.python}, SQLite {machine.sqlite}; {report.seconds:.0f} s"
     )
     if kept is not None:
-        console.print(f"what the failed ones made is in {kept}", markup=False)
+        console.print(f"what the failed ones made is in {kept}")
     if report.not_run:
         console.print(f"not run here: {report.not_run}")
-    console.print(_verdict(report.ok))
+    console.print(_verdict(report.ok), _whole(report))
+
+
+def _whole(report: Report) -> str:
+    if not report.ok:
+        return ""
+    ran = ", of what ran" if report.not_run else ""
+    return f"every invariant held, every canary was caught{ran}"
 
 
 def _verdict(ok: bool) -> Text:

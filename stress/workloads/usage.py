@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +11,6 @@ from pathlib import Path
 
 from ..harness.run import Run
 from ..pools.processes import name_of
-from ..records.report import Chart
 from ..sqlite.census import Census
 
 MOST_DESCRIPTORS = 64
@@ -36,25 +34,23 @@ class Usage:
         """`processes` returns the role and the pid of each that there is now."""
         self._path = path
         self._now = processes
-        self._began = time.monotonic()
         self._census = Census(path)
-        self._store: dict[str, list[tuple[float, int]]] = defaultdict(list)
-        # (seconds, bytes, descriptors) by role and process.
-        self._processes: dict[tuple[str, str], list[tuple[float, int, int]]] = defaultdict(list)
+        self._store: dict[str, list[int]] = defaultdict(list)
+        # (bytes, descriptors) by role and process.
+        self._processes: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
 
     def sample(self) -> None:
         """Look at everything once."""
-        at = time.monotonic() - self._began
         for role, pid in self._now():
             with suppress(FileNotFoundError, ProcessLookupError):
                 resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
                 descriptors = len(os.listdir(f"/proc/{pid}/fd"))
-                self._processes[role, name_of(pid)].append((at, resident, descriptors))
+                self._processes[role, name_of(pid)].append((resident, descriptors))
         for name, suffix in (("WAL", "-wal"), ("database", "")):
             with suppress(FileNotFoundError):
-                self._store[name].append((at, os.stat(f"{self._path}{suffix}").st_size))
+                self._store[name].append(os.stat(f"{self._path}{suffix}").st_size)
         ((rows,),) = self._census.rows("select count(*) from fp_message")
-        self._store["rows"].append((at, rows))
+        self._store["rows"].append(rows)
 
     def judge(self, run: Run) -> None:
         """Hold everything to its bound."""
@@ -67,21 +63,21 @@ class Usage:
         run.check("wal-bounded", most <= MOST_WAL_BYTES, f"the WAL came to {most} bytes")
         for (role, process), samples in self._processes.items():
             run.checked("bounded", len(samples))
-            most = max(descriptors for _, _, descriptors in samples)
+            most = max(descriptors for _, descriptors in samples)
             if most > MOST_DESCRIPTORS:
                 run.broken("bounded", f"{role} {process} came to {most} descriptors")
             if len(samples) >= _LEAST_SAMPLES:
                 self._judge_growth(run, f"{role} {process}", samples)
         run.figure("wal_most_bytes", self._most("WAL"))
         run.figure("rows_most", self._most("rows"))
-        run.figure("resident_most_bytes", self._most_of(1))
-        run.figure("descriptors_most", self._most_of(2))
+        run.figure("resident_most_bytes", self._most_of(0))
+        run.figure("descriptors_most", self._most_of(1))
 
-    def _judge_growth(self, run: Run, who: str, samples: list[tuple[float, int, int]]) -> None:
+    def _judge_growth(self, run: Run, who: str, samples: list[tuple[int, int]]) -> None:
         # From the middle third to the last: the first has what a process takes to begin.
         third = len(samples) // 3
         before, after = (
-            [statistics.median(sample[i] for sample in part) for i in (1, 2)]
+            [statistics.median(sample[i] for sample in part) for i in (0, 1)]
             for part in (samples[third : 2 * third], samples[2 * third :])
         )
         if after[0] > before[0] * GROWTH + GROWTH_BYTES:
@@ -89,48 +85,16 @@ class Usage:
         if after[1] > before[1] + GROWTH_DESCRIPTORS:
             run.broken("bounded", f"{who} went from {before[1]:.0f} to {after[1]:.0f} descriptors")
 
-    def charts(self) -> list[Chart]:
-        """Return memory, descriptors, files and rows over time."""
-        mib = 1024 * 1024
-        files: dict[str, list[tuple[float | str, float]]] = {
-            name: [(at, size / mib) for at, size in self._store[name]]
-            for name in ("WAL", "database")
-        }
-        rows: dict[str, list[tuple[float | str, float]]] = {"rows": [*self._store["rows"]]}
-        return [
-            Chart("Memory of the largest process", "lines", "s", "MiB", self._lines(1, mib)),
-            Chart(
-                "Descriptors of the process with most",
-                "lines",
-                "s",
-                "descriptors",
-                self._lines(2, 1),
-                MOST_DESCRIPTORS,
-            ),
-            Chart("Files", "lines", "s", "MiB", files, MOST_WAL_BYTES / mib),
-            Chart("Messages that the store remembers", "lines", "s", "rows", rows, MOST_ROWS),
-        ]
-
     def says(self) -> str:
         """Return the greatest so far, in a few words."""
-        resident, descriptors = self._most_of(1), self._most_of(2)
+        resident, descriptors = self._most_of(0), self._most_of(1)
         return (
             f"{resident / 2**20:.0f} MiB, {descriptors} descriptors, WAL"
             f" {self._most('WAL') / 2**20:.1f} MiB, {self._most('rows')} rows at most"
         )
 
     def _most(self, name: str) -> int:
-        return max((value for _, value in self._store[name]), default=0)
+        return max(self._store[name], default=0)
 
     def _most_of(self, which: int) -> int:
-        return max((int(each[which]) for s in self._processes.values() for each in s), default=0)
-
-    def _lines(self, which: int, unit: int) -> dict[str, list[tuple[float | str, float]]]:
-        most: dict[str, dict[float, int]] = defaultdict(dict)
-        for (role, _), samples in self._processes.items():
-            for sample in samples:
-                at, value = sample[0], int(sample[which])
-                most[role][at] = max(value, most[role].get(at, 0))
-        return {
-            role: [(at, each / unit) for at, each in line.items()] for role, line in most.items()
-        }
+        return max((each[which] for s in self._processes.values() for each in s), default=0)

@@ -89,4 +89,3 @@ def test_what_stays_as_it_is_is_within_its_bounds(tmp_path: Path, tiny: Tiny) ->
     use.judge(tiny.run(found))
 
     assert found.findings == []
-    assert use.charts()[0].title == "Memory of the largest process"

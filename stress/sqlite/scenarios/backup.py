@@ -20,7 +20,6 @@ from ...harness.scenario import Scenario
 from ...harness.waiting import PATIENCE_SECONDS
 from ...records.history import Call, now_ns, read
 from ...records.percentiles import quantiles
-from ...records.report import Chart
 from ..census import Census
 
 _QUEUE = "work"
@@ -33,7 +32,7 @@ _SETTLES = ("ack", "retry", "release")
 def run(run: Run) -> None:
     """Back stores up while others write to them; restore and examine each copy."""
     stores, backups = int(run.size["stores"]), int(run.size["backups"])
-    took: list[tuple[float | str, float]] = []
+    took: list[float] = []
     messages = 0
     for number in range(stores):
         folder = run.folder / str(number)
@@ -53,7 +52,7 @@ def run(run: Run) -> None:
                 time.sleep(run.random.uniform(0.1, 0.4))
                 copy = _Copy(run, store, folder / f"copy-{each}")
                 copy.examine(NameHold(lease.name, lease.fence, lease.token))
-                took.append((len(copy.known), copy.milliseconds))
+                took.append(copy.milliseconds)
                 messages += len(copy.known)
                 run.fault("restore")
                 if run.has_findings:
@@ -68,11 +67,10 @@ def run(run: Run) -> None:
             break
         shutil.rmtree(run.folder / "history")
         shutil.rmtree(folder)
-    waits = quantiles(milliseconds for _, milliseconds in took)
+    waits = quantiles(took)
     run.figure("messages_restored", messages)
     run.figure("backup_p50_ms", round(waits["p50"], 1))
     run.figure("backup_max_ms", round(waits["max"], 1))
-    run.chart(Chart("Length of a backup", "lines", "messages", "ms", {"backup": sorted(took)}))
     run.says(f"{len(took)} copies of {messages} messages, {waits['p50']:.0f} ms each")
 
 

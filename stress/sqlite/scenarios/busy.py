@@ -10,8 +10,8 @@ from collections import Counter
 
 from ...harness.run import Run
 from ...harness.scenario import Scenario
-from ...records.percentiles import over_time, quantiles
-from ...records.report import Chart, Finding, Result
+from ...records.percentiles import quantiles
+from ...records.report import Finding, Result
 from ..writers import BUSY_SECONDS, Cell, Writers
 
 # Of the wait for the lock, on a disk that syncs in half a millisecond; slower ones scale it.
@@ -50,7 +50,7 @@ def run(run: Run) -> None:
     )
     told = []
     for count in counts:
-        many, figures = measured.of[count, True], measured.figures(count)
+        figures = measured.figures(count)
         judged = measured.judge(count)
         run.add(judged.checked, judged.findings)
         told.append(
@@ -62,15 +62,6 @@ def run(run: Run) -> None:
             bare = measured.figures(count, gated=False)
             _show(run, f"{count}_writers_busy_timeout", bare)
             told[-1] += f" (bare: {bare['share']:.2f}, {bare['p99.9_ms']:.0f} ms)"
-        waits = [
-            (number * run.size["seconds"] + at, ms)
-            for number, cell in enumerate(many)
-            for at, ms in cell.waits
-        ]
-        title = f"Wait for the lock, {count} writers"
-        run.chart(over_time(title, waits, y="ms", bound=measured.bound(count)))
-    run.chart(_shares(counts[-1], measured.of))
-    run.chart(_rates(measured.all))
     run.says("; ".join(told))
 
 
@@ -78,12 +69,10 @@ class _Rounds:
     """What was measured.
 
     Attributes:
-        all: In its order.
         of: By the number of writers and whether they stood at the gate.
     """
 
     def __init__(self, run: Run, most: int) -> None:
-        self.all: list[Cell] = []
         self.of: dict[tuple[int, bool], list[Cell]] = {}
         self._seconds = run.size["seconds"]
         self._planted = run.canary is not None
@@ -105,7 +94,6 @@ class _Rounds:
     def measure(self, count: int, *, gated: bool) -> None:
         """Let so many writers write for a while."""
         cell = self._writers.measure(count, self._seconds, gated=gated)
-        self.all.append(cell)
         self.of.setdefault((count, gated), []).append(cell)
 
     def end(self) -> None:
@@ -116,7 +104,7 @@ class _Rounds:
         """Return what so many writers reached, against the one before them in each round."""
         many, one = self.of[count, gated], self.of[1, True]
         pairs = zip(many, one, strict=False)
-        waits = [quantiles(ms for _, ms in cell.waits) for cell in many]
+        waits = [quantiles(cell.waits) for cell in many]
         counts = sum((cell.counts for cell in many), Counter[str]())
         for cell in many:
             for writer in cell.counts:
@@ -181,26 +169,6 @@ class _Rounds:
 def _show(run: Run, name: str, figures: dict[str, float]) -> None:
     for figure, value in figures.items():
         run.figure(f"{name}.{figure}", value)
-
-
-def _shares(count: int, of: dict[tuple[int, bool], list[Cell]]) -> Chart:
-    bars: dict[str, list[tuple[float | str, float]]] = {}
-    for gated, name in ((True, "the gate"), (False, "busy_timeout alone")):
-        if cells := of.get((count, gated)):
-            total = sum((cell.counts for cell in cells), Counter[str]())
-            whole = max(1, total.total())
-            bars[name] = [
-                (str(n), round(100 * total[f"writer-{n}"] / whole, 2)) for n in range(count)
-            ]
-    return Chart(f"Share of each of {count} writers", "bars", "writer", "% of commits", bars)
-
-
-def _rates(cells: list[Cell]) -> Chart:
-    bars: dict[str, list[tuple[float | str, float]]] = {
-        "commits": [(cell.label, round(cell.rate)) for cell in cells],
-        "fdatasyncs of the bare disk": [(cell.label, round(1000 / cell.sync_ms)) for cell in cells],
-    }
-    return Chart("Throughput beside the disk's own", "bars", "writers", "a second", bars)
 
 
 SCENARIO = Scenario(

@@ -17,7 +17,6 @@ from ...harness.run import Run
 from ...harness.scenario import Scenario
 from ...harness.waiting import now_and_then
 from ...records.history import Recorder, read
-from ...records.report import Chart
 from ...workloads.drain import note_final
 from .. import census
 from ..small_disk import Disk, may_mount, small_disk
@@ -46,22 +45,19 @@ def run(run: Run) -> None:
         )
         for lane in range(min(lanes, disks))
     ]
-    stored: list[tuple[float, float]] = []
+    total = 0
     for number in range(disks):
         facts = _told(children[number % lanes])
         run.progress((number + 1) / disks, f"{facts['stored']} on {facts['mb']:.1f} MB")
         _judge(run, number, facts)
-        stored.append((facts["mb"], facts["stored"]))
+        total += facts["stored"]
         if run.canary and run.has_findings:
             return
     for child in children:
         child.join()
     kind = "mounted" if facts["real"] else "under a quota"
     run.figure("disks", disks)
-    total = sum(round(count) for _, count in stored)
     run.figure("stored_messages", total)
-    points: list[tuple[float | str, float]] = [(f"{mb:.1f}", n) for mb, n in sorted(stored)[:40]]
-    run.chart(Chart("Stored until the disk was full", "bars", "MB", "messages", {"": points}))
     run.says(f"{disks} disks {kind}, {total} messages stored and worked off")
 
 

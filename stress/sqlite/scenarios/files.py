@@ -9,7 +9,6 @@ from ...checker import check
 from ...harness.run import Run
 from ...harness.scenario import Scenario
 from ...records.history import read
-from ...records.report import Chart
 from ..abuse import cuts, forks, places, remounts, rot, strays, taken
 
 
@@ -59,11 +58,6 @@ def _rot(run: Run) -> None:
     run.figure("damaged_copies", damaged)
     if kept:
         run.figure("kept_after_a_flip_in_the_wal_p50_pct", round(kept[len(kept) // 2]))
-        points: list[tuple[float | str, float]] = [
-            (100 * (n + 1) / len(kept), each) for n, each in enumerate(kept)
-        ]
-        title = "What a flipped bit in the WAL leaves"
-        run.chart(Chart(title, "lines", "% of flips", "% of commits kept", {"commits": points}))
     run.says(f"{damaged} damaged copies, all noticed" if not run.has_findings else "")
 
 

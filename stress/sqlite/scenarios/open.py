@@ -20,7 +20,6 @@ from ...harness.waiting import PATIENCE_SECONDS
 from ...machine import trials
 from ...records.history import Recorder, read
 from ...records.percentiles import quantiles
-from ...records.report import Chart
 from ...workloads.drain import drain, note_final
 from .. import census, killed
 from ..reader import Reader
@@ -191,11 +190,6 @@ def _tell(run: Run, took: dict[str, list[float]]) -> None:
             run.figure(f"{kind}.{name}_ms", round(ms, 1))
     for ms in took.get("crashed", ()):
         run.check("all-open", ms <= bound, f"opened after {ms:.0f} ms, the bound is {bound:.0f} ms")
-    lines: dict[str, list[tuple[float | str, float]]] = {
-        kind: [(100 * (n + 1) / len(waits), ms) for n, ms in enumerate(sorted(waits))]
-        for kind, waits in took.items()
-    }
-    run.chart(Chart("Opening at once", "lines", "% of openers", "ms", lines, bound))
     slowest = ", ".join(f"{kind} {max(waits):.0f} ms" for kind, waits in took.items())
     run.says(f"slowest opening: {slowest}")
 

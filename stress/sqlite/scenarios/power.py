@@ -20,7 +20,6 @@ from ...harness.child_processes import Me
 from ...harness.run import Run
 from ...harness.scenario import Scenario
 from ...machine.clocks import WALL, Machine
-from ...records.report import Chart
 from ..disk import Disk, disk
 from ..script import Script, State, Step, differences, look
 from ..write_cache import Image, Op, WriteCache
@@ -58,15 +57,6 @@ def run(run: Run) -> None:
     run.fault("power loss in recovery", totals["second"])
     for name, value in totals.items():
         run.figure(name, value)
-    run.chart(
-        Chart(
-            "Power losses, by what was going on",
-            "bars",
-            "step",
-            "images",
-            {"images": [(name, number) for name, number in steps.most_common()]},
-        )
-    )
     run.says(
         f"{totals['images']:,} power losses at {totals['points']:,} points, "
         f"{totals['second']:,} in recovery"

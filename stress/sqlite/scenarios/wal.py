@@ -22,8 +22,7 @@ from ...harness.scenario import Scenario
 from ...harness.waiting import PATIENCE_SECONDS
 from ...machine import trials
 from ...records.history import read
-from ...records.percentiles import over_time, quantile, quantiles
-from ...records.report import Chart
+from ...records.percentiles import quantile, quantiles
 from ..reader import Reader
 
 # Beside reads of 20 ms. Where the machine makes them longer it is scaled, but not without end.
@@ -49,16 +48,15 @@ class _Stretch:
     """What one writer saw.
 
     Attributes:
-        waits: (boot clock's seconds, milliseconds) of each write.
-        sizes: (boot clock's seconds, bytes) of the WAL after each.
+        figures: Percentiles of how long a write took, in milliseconds.
+        wal_bytes: The largest that the WAL was after one.
     """
 
     def __init__(self, run: Run, name: str, path: Path, writes: int, size: int) -> None:
         run.start(name, _write, path, writes, size).join(PATIENCE_SECONDS + writes / 20)
         calls = [call for call in read(run.folder / "history") if call.op == "wrote"]
-        self.waits = [(call.began / 1e9, float(call.answer["ms"])) for call in calls]
-        self.sizes = [(call.began / 1e9, int(call.answer["wal"])) for call in calls]
-        self.figures = quantiles(ms for _, ms in self.waits)
+        self.figures = quantiles(call.answer["ms"] for call in calls)
+        self.wal_bytes = max((int(call.answer["wal"]) for call in calls), default=0)
         shutil.rmtree(run.folder / "history")
 
 
@@ -85,7 +83,7 @@ def run(run: Run) -> None:
     run.figure("reads", len(reads))
     run.figure("read_p99_ms", round(quantile(reads, 0.99), 1))
     _judge(run, "beside readers", beside, bound_ms(sync_ms, calm.figures["max"]))
-    most = max(size for stretch in beside for _, size in stretch.sizes)
+    most = max(stretch.wal_bytes for stretch in beside)
     run.figure("wal_most_bytes", most)
     slow = quantile(reads, 0.99) / (_READ_SECONDS * 1000 * _USUAL_DELAY)
     bound = int(BOUND_BYTES * min(max(1.0, slow), MOST_SCALE))
@@ -94,7 +92,6 @@ def run(run: Run) -> None:
         most <= bound,
         f"beside readers the WAL came to {most} bytes, the bound is {bound}",
     )
-    run.chart(_sizes("The WAL beside readers that overlap", beside[-1], bound))
     if not (run.canary and run.has_findings):
         large = int(run.size["large_writes"])
         calm = _Stretch(run, "large-writer-alone", path, large, _LARGE)
@@ -157,17 +154,6 @@ def _judge(run: Run, where: str, stretches: Sequence[_Stretch], bound: float) ->
                 f"{where}: {name} of a write is {middle:.0f} ms, the bound is {bound:.0f} ms;"
                 f" of each stretch {[round(ms) for ms in each]}",
             )
-    waits = [wait for stretch in stretches[-5:] for wait in stretch.waits]
-    run.chart(over_time(f"A write {where}", waits, y="ms", bound=bound))
-
-
-def _sizes(title: str, stretch: _Stretch, bound: int) -> Chart:
-    first = stretch.sizes[0][0]
-    each = max(1, len(stretch.sizes) // 400)
-    line: list[tuple[float | str, float]] = [
-        (at - first, size / 2**20) for at, size in stretch.sizes[::each]
-    ]
-    return Chart(title, "lines", "s", "MiB", {"WAL": line}, bound / 2**20)
 
 
 def _write(me: Me, path: Path, writes: int, size: int) -> None:
