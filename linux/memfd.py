@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 
 @contextlib.contextmanager
-def nameless(content: bytes, label: str = "fencepost") -> Iterator[int]:
+def memfd(content: bytes, label: str = "fencepost") -> Iterator[int]:
     """Make one, and give its descriptor, which stands at its beginning.
 
     `label` is what /proc shows; it stands for nothing.

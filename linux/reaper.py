@@ -8,7 +8,7 @@ import threading
 from collections.abc import Collection
 
 
-class Strays:
+class Reaper:
     """Waits for adopted children, and for nobody else's: the program may have its own.
 
     Those of its main thread there may have been before; those that other threads start stand

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...linux.memfd import nameless
+from ...linux.memfd import memfd
 from .child import LINE_FD
 
 _RUNNER = Path(__file__).with_name("child.py")
@@ -74,7 +74,7 @@ class Runner:
         try:
             line = self._start() if self._line is None else self._line
             with contextlib.closing(_Listener()) as listener:
-                with nameless(json.dumps(request).encode()) as asked, nameless(body) as stdin:
+                with memfd(json.dumps(request).encode()) as asked, memfd(body) as stdin:
                     fds = [asked, stdin, listener.far_end]
                     socket.send_fds(line, [b"run"], fds)
                 listener.begin()

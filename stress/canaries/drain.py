@@ -12,7 +12,7 @@ def _silent_at_the_end() -> None:
 
     def stop_renewing(self: Supervisor) -> None:
         stop(self)
-        self._keeper._stopped.set()
+        self._renewer._stopped.set()
 
     Supervisor._stop = stop_renewing  # type: ignore[method-assign]
 

@@ -6,50 +6,50 @@ import time
 from collections.abc import Callable, Sequence
 
 from ...store.engine import Hold
-from ...workers.process.process import End, Incarnation
-from ...workers.process.role_group import Crew
-from ...workers.supervisor.dead_workers import Rescue
-from ...workers.supervisor.lease_renewer import Keeper
-from ...workers.worker.in_progress import Holdings, Tenure
+from ...workers.process.process import End, ManagedProcess
+from ...workers.process.role_group import RoleGroup
+from ...workers.supervisor.dead_workers import DeadWorkers
+from ...workers.supervisor.lease_renewer import LeaseRenewer
+from ...workers.worker.in_progress import InProgress, Tenure
 from ..harness.canary import Canary
 
 
 def _crashes_never_counted() -> None:
-    def never(self: Rescue, end: End) -> bool:
+    def never(self: DeadWorkers, end: End) -> bool:
         return False
 
-    Rescue._is_to_blame = never  # type: ignore[method-assign]
+    DeadWorkers._is_to_blame = never  # type: ignore[method-assign]
 
 
 def _timeouts_ignored() -> None:
-    keep = Holdings.keep
+    begin = InProgress.begin
 
-    def keep_for_ever(
-        self: Holdings, hold: Hold, asked_ms: int, timeout: float | None = None
+    def begin_for_ever(
+        self: InProgress, hold: Hold, asked_ms: int, timeout: float | None = None
     ) -> Tenure:
-        return keep(self, hold, asked_ms)
+        return begin(self, hold, asked_ms)
 
-    Holdings.keep = keep_for_ever  # type: ignore[method-assign]
+    InProgress.begin = begin_for_ever  # type: ignore[method-assign]
 
 
 def _nobody_renews() -> None:
-    def renew(self: Keeper, workers: Sequence[Incarnation]) -> None:
+    def renew(self: LeaseRenewer, workers: Sequence[ManagedProcess]) -> None:
         pass
 
-    Keeper._renew = renew  # type: ignore[method-assign]
+    LeaseRenewer._renew = renew  # type: ignore[method-assign]
 
 
 def _every_death_counts() -> None:
-    def always(self: Rescue, end: End) -> bool:
+    def always(self: DeadWorkers, end: End) -> bool:
         return not end.by_supervisor
 
-    Rescue._is_to_blame = always  # type: ignore[method-assign]
+    DeadWorkers._is_to_blame = always  # type: ignore[method-assign]
 
 
 def _takes_all_down() -> None:
-    clear = Crew.clear
+    clear = RoleGroup.clear
 
-    def clear_all(self: Crew) -> list[tuple[Incarnation, End]]:
+    def clear_all(self: RoleGroup) -> list[tuple[ManagedProcess, End]]:
         gone = clear(self)
         if any(end.work.claims for _, end in gone):
             for each in self:
@@ -58,7 +58,7 @@ def _takes_all_down() -> None:
             self.start_at = time.monotonic() + 3
         return gone
 
-    Crew.clear = clear_all  # type: ignore[method-assign]
+    RoleGroup.clear = clear_all  # type: ignore[method-assign]
 
 
 def _canary(name: str, about: str, trips: str, plant: Callable[[], None]) -> Canary:

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from ...app import Context
-from ...linux.reaper import Strays
+from ...linux.reaper import Reaper
 from ...store import Transaction
-from ...workers.process.forkserver import Template
-from ...workers.supervisor.dead_workers import Rescue
+from ...workers.process.forkserver import ForkServer
+from ...workers.supervisor.dead_workers import DeadWorkers
 from ..harness.canary import Canary
 
 
@@ -23,23 +23,23 @@ def _effect_apart() -> None:
 
 
 def _nothing_given_back() -> None:
-    def retire(self: Rescue, worker: int, ending: object) -> bool:
+    def retire(self: DeadWorkers, worker: int, ending: object) -> bool:
         return True
 
-    Rescue._retire = retire  # type: ignore[method-assign]
+    DeadWorkers._retire = retire  # type: ignore[method-assign]
 
 
 def _template_unburied() -> None:
-    def forget(self: Template) -> None:
+    def forget(self: ForkServer) -> None:
         if self.line is not None:
             self.line.close()
             self.line, self._up = None, False
 
-    def reap(self: Strays, known: Collection[int]) -> None:
+    def reap(self: Reaper, known: Collection[int]) -> None:
         pass
 
-    Template.end = forget  # type: ignore[method-assign]
-    Strays.reap = reap  # type: ignore[method-assign]
+    ForkServer.end = forget  # type: ignore[method-assign]
+    Reaper.reap = reap  # type: ignore[method-assign]
 
 
 CANARIES = (

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import os
 
-from ...workers.process.process import Incarnation
-from ...workers.process.role_group import Crew
+from ...workers.process.process import ManagedProcess
+from ...workers.process.role_group import RoleGroup
 from ..harness.canary import Canary
 
 
 def _descriptor_each() -> None:
-    close = Incarnation._close
+    close = ManagedProcess._close
 
-    def close_most(self: Incarnation) -> None:
+    def close_most(self: ManagedProcess) -> None:
         os.dup(self.stacks)
         close(self)
 
-    Incarnation._close = close_most  # type: ignore[method-assign]
+    ManagedProcess._close = close_most  # type: ignore[method-assign]
 
 
 def _leaves_first() -> None:
-    fit = Crew.fit
+    fit = RoleGroup.fit
 
-    def leave_and_fit(self: Crew) -> list[Incarnation]:
+    def leave_and_fit(self: RoleGroup) -> list[ManagedProcess]:
         for each in self:
             if each.outdated and not each.leaving:
                 each.leave()
         return fit(self)
 
-    Crew.fit = leave_and_fit  # type: ignore[method-assign]
+    RoleGroup.fit = leave_and_fit  # type: ignore[method-assign]
 
 
 CANARIES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...store.sqlite.queue import claim
-from ...workers.process.process import Incarnation
+from ...workers.process.process import ManagedProcess
 from ...workers.supervisor.sizing import Sizing
 from ..harness.canary import Canary
 
@@ -16,11 +16,11 @@ def _never_follows() -> None:
 
 
 def _killed_when_too_many() -> None:
-    def leave(self: Incarnation) -> None:
+    def leave(self: ManagedProcess) -> None:
         self.leaving = True
         self.kill("it is one too many")
 
-    Incarnation.leave = leave  # type: ignore[method-assign]
+    ManagedProcess.leave = leave  # type: ignore[method-assign]
 
 
 def _one_beyond() -> None:

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from multiprocess.reduction import ForkingPickler
 
-from ...linux.memfd import nameless
+from ...linux.memfd import memfd
 from ...linux.parentage import adopting, die_with_parent
 from ...workers.process import fork_requests
 from .forked import exit_after
@@ -71,7 +71,7 @@ class Forkserver:
     def start(self, entry: Callable[..., None], *arguments: Any, fds: tuple[int, ...]) -> Process:
         """Start a process that calls entry(*fds, *arguments) with descriptors of its own."""
         with (
-            nameless(bytes(ForkingPickler.dumps((os.getpid(), entry, arguments)))) as call,
+            memfd(bytes(ForkingPickler.dumps((os.getpid(), entry, arguments)))) as call,
             adopting(),
         ):
             return Process(fork_requests.ask(self._line, [call, *fds]))

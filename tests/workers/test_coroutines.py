@@ -124,7 +124,7 @@ def test_one_thread_of_a_worker_claims_handles_and_settles(site: Site) -> None:
     site.drain()
 
     for name in ("threads", "async-threads"):
-        assert _result(site, name) == ["MainThread", "watch"]
+        assert _result(site, name) == ["MainThread", "interrupter"]
 
 
 def test_coroutines_go_on_between_plain_handlers(site: Site) -> None:

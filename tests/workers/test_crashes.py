@@ -24,7 +24,7 @@ def _enqueue(site: Site) -> set[str]:
 
 
 def _stop_outside(pid: int, site: Site) -> bool:
-    """Stop a process, but not within a transaction of its keeper's: then all would wait."""
+    """Stop a process, but not within a transaction of its renewer's: then all would wait."""
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: is_stopped(pid), "it is stopped")
     with contextlib.suppress(StoreBusy), connect(site.path, busy_timeout=0.5) as store:

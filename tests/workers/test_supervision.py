@@ -158,12 +158,12 @@ def test_now_means_now_and_what_was_begun_is_given_back(site: Site, number: sign
     assert site.store.pools() == []
 
 
-def test_a_pool_outlives_the_template_of_its_processes(site: Site) -> None:
+def test_a_pool_outlives_its_forkserver(site: Site) -> None:
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
         before = _up(site, 2)
-        (template,), (app,) = named("fp-forkserver", pool.pid), named("fp-app", pool.pid)
-        os.kill(template, signal.SIGKILL)
+        (forkserver,), (app,) = named("fp-forkserver", pool.pid), named("fp-app", pool.pid)
+        os.kill(forkserver, signal.SIGKILL)
         site.store.scale(3)
         _up(site, 3)
         os.kill(app, signal.SIGKILL)
@@ -173,7 +173,7 @@ def test_a_pool_outlives_the_template_of_its_processes(site: Site) -> None:
         _end(pool)
 
 
-def test_a_template_that_dies_is_cleared_away_and_replaced_before_it_is_needed(site: Site) -> None:
+def test_a_forkserver_that_dies_is_collected_and_replaced_before_it_is_needed(site: Site) -> None:
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
         workers = _up(site, 2)
@@ -189,7 +189,7 @@ def test_children_die_with_their_supervisor(site: Site) -> None:
     with running(site.work("--workers", "2"), cwd=site.folder) as pool:
         line_of(pool)
         children = children_of(pool.pid)
-        assert len(children) == 4  # with the template, and the app that was loaded
+        assert len(children) == 4  # with the forkserver, and the app that was loaded
         pool.kill()
         pool.wait()
         wait_until(lambda: all(is_gone(child) for child in children), "all are gone")

@@ -17,8 +17,8 @@ from multiprocess.connection import Connection
 from fencepost import App, Context, LeaseLost, Message, OutcomeUnknown, Store, StoreFull, connect
 from fencepost.app.hooks import Hooks
 from fencepost.linux.memory import resident_bytes
-from fencepost.workers.process.shared_page import Page
-from fencepost.workers.worker.in_progress import Holdings
+from fencepost.workers.process.shared_page import SharedPage
+from fencepost.workers.worker.in_progress import InProgress
 from fencepost.workers.worker.recycle import Age, Recycle
 from fencepost.workers.worker.router import Router
 from fencepost.workers.worker.worker import Worker
@@ -37,13 +37,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def page() -> Page:
+def page() -> SharedPage:
     """What the worker shares with its supervisor."""
-    return Page()
+    return SharedPage()
 
 
 @pytest.fixture
-def run(store: Store, page: Page) -> Iterator[Run]:
+def run(store: Store, page: SharedPage) -> Iterator[Run]:
     """Runs a worker until `supervise`, which has the other end of the line, returns."""
     numbers = (signal.SIGUSR2, signal.SIGURG)
     before = {number: signal.getsignal(number) for number in numbers}
@@ -78,7 +78,7 @@ def run(store: Store, page: Page) -> Iterator[Run]:
             app.handlers,
             id=id,
             lease=30.0,
-            holdings=Holdings(store.engine, 30.0, page),
+            in_progress=InProgress(store.engine, 30.0, page),
             line=line,
             signals=signals,
             recycle=recycle,
@@ -134,7 +134,7 @@ def test_a_worker_that_has_done_enough_asks_for_a_successor_and_goes_on(
 
 
 def test_a_quiet_worker_claims_no_more_until_it_is_told_to(
-    run: Run, store: Store, page: Page
+    run: Run, store: Store, page: SharedPage
 ) -> None:
     def supervise(line: Connection[Any, Any]) -> None:
         line.send_bytes(b"quiet")

@@ -7,14 +7,14 @@ import time
 
 from ...log.log import log
 from ...store.errors import InvalidInput
-from .app_process import Preload, Wanted
-from .forkserver import MAX_FAILURES, Template
+from .app_process import AppProcess, Wanted
+from .forkserver import MAX_FAILURES, ForkServer
 
 _AGAIN_SECONDS = 1.0
 _HOPELESS_AGAIN_SECONDS = 10.0
 
 
-class Code:
+class AppCode:
     """Keeps the app loaded, for as many processes as are wanted of it.
 
     The next loading takes the place of the current one when it is `accept`ed.
@@ -23,12 +23,12 @@ class Code:
         failures: How many loadings in a row have failed while there was none to go on with.
     """
 
-    def __init__(self, template: Template, wanted: Wanted) -> None:
+    def __init__(self, forkserver: ForkServer, wanted: Wanted) -> None:
         self.failures = 0
-        self._template = template
+        self._forkserver = forkserver
         self._wanted = wanted
-        self._current: Preload | None = None
-        self._next: Preload | None = None
+        self._current: AppProcess | None = None
+        self._next: AppProcess | None = None
         self._wants_next = False
         self._start_at = 0.0
         self._began = False
@@ -49,7 +49,7 @@ class Code:
         return [] if self._source is None else self._source.handlers
 
     @property
-    def lines(self) -> dict[socket.socket, Preload]:
+    def lines(self) -> dict[socket.socket, AppProcess]:
         """What there is to listen to."""
         return {each.line: each for each in self._all if each.line is not None}
 
@@ -77,7 +77,7 @@ class Code:
         """Begin to load what is missing."""
         for each in self._all:
             each.enforce_time()
-        if not self._template.is_up:
+        if not self._forkserver.is_up:
             return
         if self._current is not None and self._current.state in ("failed", "lost"):
             self._note_loss(self._current)
@@ -116,28 +116,28 @@ class Code:
             each.end()
 
     @property
-    def _all(self) -> list[Preload]:
+    def _all(self) -> list[AppProcess]:
         return [each for each in (self._current, self._next) if each is not None]
 
     @property
-    def _source(self) -> Preload | None:
+    def _source(self) -> AppProcess | None:
         if self.on_trial:
             return self._next
         current = self._current
         return current if current is not None and current.is_up else None
 
-    def _begin(self, again: Preload | None = None) -> Preload | None:
+    def _begin(self, again: AppProcess | None = None) -> AppProcess | None:
         self._start_at = time.monotonic() + _AGAIN_SECONDS
         try:
             if again is None:
-                return Preload(self._template, self._wanted)
+                return AppProcess(self._forkserver, self._wanted)
             again.load()
             return again
         except OSError as error:
             log.warning("the app is not loaded", error=str(error))
             return None
 
-    def _note_loss(self, lost: Preload) -> None:
+    def _note_loss(self, lost: AppProcess) -> None:
         """Have it loaded again: what was up as it was then, another as its files are by then."""
         if lost.too_big and not self._began:
             raise InvalidInput(f"max-memory is too small: {lost.why}")

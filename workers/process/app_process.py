@@ -22,12 +22,12 @@ from typing import Any
 
 from ...app import module_sources as sources
 from ...app.handler import Application
-from ...linux.memfd import nameless
+from ...linux.memfd import memfd
 from ...linux.memory import resident_bytes
 from ...linux.parentage import die_with_parent
 from ...log.log import configure, log
 from . import entry_point, fork_requests
-from .forkserver import FORKS, Template
+from .forkserver import FORKS, ForkServer
 from .sharing import descriptors, obstacle
 
 Load = Callable[[], Any]
@@ -57,20 +57,20 @@ class Wanted:
     most_memory: int | None = None
 
 
-class Preload:
+class AppProcess:
     """The supervisor's end of one loading.
 
     Attributes:
         line: Readable when there is something to hear; None when the process is gone.
         pid: The process; it means nothing when that is gone.
-        state: "loading", "up" (it forks), "apart" (each process loads for itself), "failed",
+        state: "loading", "up" (it forks), "unshared" (each process loads for itself), "failed",
             "lost" (it was up, and its process is gone), "waiting" (to be loaded again).
-        why: In words, when it is apart, failed or lost.
+        why: In words, when it is unshared, failed or lost.
         handlers: The names of the app's, once it is loaded.
         too_big: It has failed because it has more memory than a worker may have.
     """
 
-    def __init__(self, template: Template, wanted: Wanted) -> None:
+    def __init__(self, forkserver: ForkServer, wanted: Wanted) -> None:
         """Begin to load.
 
         Raises:
@@ -83,7 +83,7 @@ class Preload:
         self.handlers: list[str] = []
         self.too_big = False
         self._sources: int | None = None
-        self._template = template
+        self._forkserver = forkserver
         self._wanted = wanted
         self._give_up_at = 0.0
         self.load()
@@ -96,7 +96,7 @@ class Preload:
     @property
     def is_up(self) -> bool:
         """A process can be had of it."""
-        return self.state == "up" or (self.state == "apart" and self._template.is_up)
+        return self.state == "up" or (self.state == "unshared" and self._forkserver.is_up)
 
     def load(self) -> None:
         """Begin to load; once it was up, from the sources as they were then.
@@ -105,15 +105,15 @@ class Preload:
             OSError: There is no process.
         """
         if not FORKS:
-            self.state, self.why = "apart", "no process can be forked here"
+            self.state, self.why = "unshared", "no process can be forked here"
             return
         sources = [] if self._sources is None else [self._sources]
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            asked = entry_point.describe("app", serve, (self._wanted,), main=self._wanted.main)
-            with far_end, nameless(asked) as description:
+            asked = entry_point.dump("app", load_and_serve, (self._wanted,), main=self._wanted.main)
+            with far_end, memfd(asked) as description:
                 fds = [description, far_end.fileno(), *sources]
-                self.pid = self._template.fork(fds, fork_requests.PRELOAD)
+                self.pid = self._forkserver.fork(fds, fork_requests.LOAD_APP)
         except BaseException:
             ours.close()
             raise
@@ -149,7 +149,7 @@ class Preload:
             self.line.settimeout(_ANSWER_SECONDS)
         else:
             self._end(said["state"], said["why"])
-            if self.state == "apart":
+            if self.state == "unshared":
                 log.warning("each process imports the app for itself", why=self.why)
 
     def enforce_time(self) -> None:
@@ -163,10 +163,10 @@ class Preload:
         Raises:
             OSError: There is none.
         """
-        if self.state == "apart" and self._sources is not None:
-            return self._template.fork([self._sources, *fds], fork_requests.APART)
-        if self.state == "apart":
-            return self._template.fork(fds)
+        if self.state == "unshared" and self._sources is not None:
+            return self._forkserver.fork([self._sources, *fds], fork_requests.IMPORT_APP)
+        if self.state == "unshared":
+            return self._forkserver.fork(fds)
         assert self.line is not None
         try:
             return fork_requests.ask(self.line, fds)
@@ -204,7 +204,7 @@ def app_of(load: Load) -> Application:
     return app
 
 
-def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
+def load_and_serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
     """Load the app, say how that went, and fork processes that have it."""
     global _loaded
     configure()
@@ -215,7 +215,7 @@ def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
         _check(app, wanted)
         handlers = list(app.handlers)
         why = obstacle(before) or ""
-        state = "apart" if why else "up"
+        state = "unshared" if why else "up"
         _loaded = (wanted.load, app)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the old code goes on
         state, why = "failed", str(error) or type(error).__name__
@@ -228,19 +228,19 @@ def serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
     _report(line, state, why, handlers)
     if state == "up":
         signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
-        fork_requests.serve(line, lambda _, fds: entry_point.be_born(parent, fds, prepared=True))
+        fork_requests.serve(line, lambda _, fds: entry_point.enter(parent, fds, prepared=True))
 
 
-def begin(parent: int, fds: list[int]) -> None:
+def main(parent: int, fds: list[int]) -> None:
     """Be the process that loads the app, and later one of its children."""
     die_with_parent(parent)
     description, number, *kept = fds
     if kept:
         sources.keep(kept[0])
-    entry_point.calm()
+    entry_point.isolate()
     with socket.socket(fileno=number) as line:
         try:
-            entry, arguments = entry_point.understand(description)
+            entry, arguments = entry_point.load(description)
         except BaseException as error:  # noqa: BLE001 - of the program's main module
             _report(line, "failed", str(error) or type(error).__name__, [])
         else:
@@ -248,13 +248,13 @@ def begin(parent: int, fds: list[int]) -> None:
 
 
 def _report(line: socket.socket, state: str, why: str, handlers: list[str]) -> None:
-    """Say how the loading went; end when the supervisor has hung up, as in birth.report."""
+    """Say how the loading went; end when the supervisor has hung up, as in entry_point.report."""
     said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
     try:
         if state == "failed":
             line.send(said)
         else:
-            with nameless(sources.taken()) as kept:
+            with memfd(sources.taken()) as kept:
                 socket.send_fds(line, [said], [kept])
     except ConnectionError:
         os._exit(0)
@@ -275,20 +275,20 @@ def _check(app: Any, wanted: Wanted) -> None:
         raise InvalidInput(f"no handler for {', '.join(unknown)}")
 
 
-def _apart(parent: int, fds: list[int]) -> None:
+def _import_app(parent: int, fds: list[int]) -> None:
     """Be a process that imports the app from the sources of the first descriptor."""
     sources.keep(fds[0])
-    entry_point.be_born(parent, fds[1:])
+    entry_point.enter(parent, fds[1:])
 
 
-# What the template is asked for by this name.
+# What the forkserver is asked for by this name.
 CALLS: dict[bytes, Callable[[int, list[int]], None]] = {
-    fork_requests.FORK: entry_point.be_born,
-    fork_requests.PRELOAD: begin,
-    fork_requests.APART: _apart,
+    fork_requests.FORK: entry_point.enter,
+    fork_requests.LOAD_APP: main,
+    fork_requests.IMPORT_APP: _import_app,
 }
 
 
-def obey(parent: int, what: bytes, fds: list[int]) -> None:
-    """Be what the template's new child was asked to be."""
+def answer(parent: int, what: bytes, fds: list[int]) -> None:
+    """Be what the forkserver's new child was asked to be."""
     functools.partial(CALLS[what], parent)(fds)

@@ -20,7 +20,7 @@ from ...linux.process_name import show_role
 from ...log import foreign_lines
 from ...log.stdout import forgive
 from . import descendants
-from .shared_page import Page
+from .shared_page import SharedPage
 
 # What a terminal sends to all of its processes is for the supervisor to answer; and a write
 # to what nobody reads is an error to be raised. None of them is SIG_IGN, which the programs
@@ -36,10 +36,10 @@ _NOT_FOR_US = (
 )
 
 
-def describe(
+def dump(
     role: str, entry: Callable[..., None], arguments: tuple[object, ...], *, main: bool
 ) -> bytes:
-    """Return what `be_born` needs to call entry(line, page, parent, *arguments, *descriptors).
+    """Return what `enter` needs to call entry(line, page, parent, *arguments, *descriptors).
 
     `main`: the arguments may need what the program's own main module defines.
     """
@@ -66,7 +66,7 @@ def _preparation() -> dict[str, Any]:
     return _prepared
 
 
-def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
+def enter(parent: int, fds: list[int], *, prepared: bool = False) -> None:
     """Be the process that the descriptors make it, until it ends.
 
     They are: a file with the description, the line to the supervisor, the page, where
@@ -77,9 +77,9 @@ def be_born(parent: int, fds: list[int], *, prepared: bool = False) -> None:
     descendants.mark()
     description, line, page, stacks, *others = fds
     faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
-    calm()
-    entry, arguments = understand(description, prepared=prepared)
-    entry(Connection(line), Page(page), parent, *arguments, *others)
+    isolate()
+    entry, arguments = load(description, prepared=prepared)
+    entry(Connection(line), SharedPage(page), parent, *arguments, *others)
 
 
 def report(line: Connection, word: bytes) -> None:
@@ -93,7 +93,7 @@ def report(line: Connection, word: bytes) -> None:
         os._exit(0)
 
 
-def calm() -> None:
+def isolate() -> None:
     """Leave a terminal's signals to the supervisor, hear the others, and read nothing."""
     _answer_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -102,7 +102,7 @@ def calm() -> None:
     foreign_lines.install()
 
 
-def understand(
+def load(
     description: int, *, prepared: bool = False
 ) -> tuple[Callable[..., None], tuple[Any, ...]]:
     """Return the call that was described, in a process made like the one that described it."""

@@ -1,7 +1,7 @@
 """Forks by request: a process that has opened nothing forks children for the one that asks.
 
 What is forked belongs to that one at once, as if it had forked it itself: a process between
-the two ends, and who asks adopts its orphans meanwhile (see orphan.adopting).
+the two ends, and who asks adopts its orphans meanwhile (see parentage.adopting).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _MOST_FDS = 16
 
 # What a child can be asked to be.
 FORK = b"fork"
-PRELOAD = b"preload"
-APART = b"apart"
+LOAD_APP = b"load-app"
+IMPORT_APP = b"import-app"
 
 
 def ask(line: socket.socket, fds: list[int], what: bytes = FORK) -> int:

@@ -1,4 +1,4 @@
-"""The template: a process that has imported everything and opened nothing.
+"""The forkserver: a process that has imported everything and opened nothing.
 
 Starting Python takes a third of a second of a core, forking this a hundredth of that. It
 has one thread and no store, so there is nothing that a fork could tear or share.
@@ -31,11 +31,11 @@ _HOPELESS_AGAIN_SECONDS = 10.0
 MAX_FAILURES = 5
 
 
-class Template:
+class ForkServer:
     """The supervisor's end of it.
 
     Attributes:
-        line: Readable when the template has come up, or is gone; None when there is none.
+        line: Readable when the forkserver has come up, or is gone; None when there is none.
         pid: The process; it means nothing when there is none.
         failures: How many in a row have not come up.
     """
@@ -66,7 +66,7 @@ class Template:
             try:
                 self._start()
             except OSError as error:
-                log.warning("no template of processes", error=str(error))
+                log.warning("cannot start the forkserver", error=str(error))
                 self._count_failure()
 
     def hear(self) -> None:
@@ -86,10 +86,10 @@ class Template:
         """Return the pid of a new child of this process, to which the descriptors were given.
 
         Raises:
-            OSError: There is none: the kernel refuses, or the template has died.
+            OSError: There is none: the kernel refuses, or the forkserver has died.
         """
         if not FORKS:
-            return spawn("workers.process.entry_point", "be_born", fds)
+            return spawn("workers.process.entry_point", "enter", fds)
         assert self.line is not None
         try:
             return fork_requests.ask(self.line, fds, what)
@@ -98,7 +98,7 @@ class Template:
             raise
 
     def end(self) -> None:
-        """End the template; what it has forked goes on."""
+        """End the forkserver; what it has forked goes on."""
         if self.line is not None:
             self.line.close()
             if not self._up:
@@ -110,13 +110,13 @@ class Template:
     def _count_failure(self) -> None:
         self.failures += 1
         if self.failures == MAX_FAILURES:
-            log.error("the process that workers are forked from does not start")
+            log.error("the forkserver does not start: no process can be started")
 
     def _start(self) -> None:
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with far_end:
-                self.pid = spawn("workers.process.forkserver", "serve", [far_end.fileno()])
+                self.pid = spawn("workers.process.forkserver", "main", [far_end.fileno()])
         except BaseException:
             ours.close()
             raise
@@ -148,8 +148,8 @@ def spawn(module: str, function: str, fds: list[int]) -> int:
             os.close(number)
 
 
-def serve(parent: int, fds: list[int]) -> None:
-    """Be the template until the supervisor is gone."""
+def main(parent: int, fds: list[int]) -> None:
+    """Be the forkserver until the supervisor is gone."""
     die_with_parent(parent)
     show_role("forkserver")
     for name in (*_IMPORTS, _CALLS):
@@ -158,4 +158,4 @@ def serve(parent: int, fds: list[int]) -> None:
     gc.freeze()  # so that a child's collector does not copy what it inherits
     line = socket.socket(fileno=fds[0])
     line.send(b"up")
-    fork_requests.serve(line, functools.partial(importlib.import_module(_CALLS).obey, parent))
+    fork_requests.serve(line, functools.partial(importlib.import_module(_CALLS).answer, parent))

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 from multiprocess.connection import Connection
 
-from ...linux.memfd import nameless
+from ...linux.memfd import memfd
 from ...log.log import log
 from ...store.rules.blame import Blame, Exit, blame
-from .app_code import Code
-from .entry_point import describe
-from .shared_page import Page, Work
+from .app_code import AppCode
+from .entry_point import dump
+from .shared_page import SharedPage, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class End:
         return blame(exit, killed_before=killed_before, others_since=others_since)
 
 
-class Incarnation:
+class ManagedProcess:
     """A process that was started for a role.
 
     Attributes:
@@ -82,7 +82,7 @@ class Incarnation:
             supervisor until then.
     """
 
-    def __init__(self, role: Role, code: Code) -> None:
+    def __init__(self, role: Role, code: AppCode) -> None:
         """Start it.
 
         Raises:
@@ -100,7 +100,7 @@ class Incarnation:
         self.asleep_at = -math.inf
         self.damage = ""
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as theirs:
-            self.page = Page()
+            self.page = SharedPage()
             undo.callback(self.page.close)
             ours, far_end = socket.socketpair()
             theirs.enter_context(far_end)
@@ -111,7 +111,7 @@ class Incarnation:
             theirs.callback(os.close, stacks)
             os.set_blocking(self.stacks, False)
             description = theirs.enter_context(
-                nameless(describe(role.name, role.entry, role.arguments, main=role.main))
+                memfd(dump(role.name, role.entry, role.arguments, main=role.main))
             )
             self.pid = code.fork([description, far_end.fileno(), self.page.fd, stacks, *role.fds])
             undo.pop_all()

@@ -11,7 +11,7 @@ from ...log.log import configure
 from .app_process import Load, app_of
 from .entry_point import report
 from .process import Role
-from .shared_page import Page
+from .shared_page import SharedPage
 
 # serve(app, listener, on_ready, on_waiting)
 Serve = Callable[[Any, int, Callable[[], None], Callable[[], None]], None]
@@ -29,7 +29,7 @@ def receiver_role(serve: Serve, listener: int, load: Load) -> Role:
 
 
 def _receive(
-    line: Connection, page: Page, parent: int, serve: Serve, load: Load, listener: int
+    line: Connection, page: SharedPage, parent: int, serve: Serve, load: Load, listener: int
 ) -> None:
     configure()
     serve(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from ...linux.sd_notify import Notifier
 from ...log.log import log
-from .app_code import Code
-from .role_group import Crew
+from .app_code import AppCode
+from .role_group import RoleGroup
 
 
 class Reload:
@@ -19,13 +19,13 @@ class Reload:
 
     def __init__(
         self,
-        code: Code,
-        crews: Sequence[Crew],
+        code: AppCode,
+        groups: Sequence[RoleGroup],
         notifier: Notifier,
         took_over: Callable[[], None],
     ) -> None:
         self._code = code
-        self._crews = crews
+        self._groups = groups
         self._notifier = notifier
         self._took_over = took_over
         self._trying = False
@@ -48,9 +48,9 @@ class Reload:
             self._end(why)
         elif self._code.on_trial and not self._trying:
             self._trying = True
-            for crew in self._crews:
-                crew.reload()
-        elif self._trying and any(crew.gave_up for crew in self._crews):
+            for group in self._groups:
+                group.reload()
+        elif self._trying and any(group.gave_up for group in self._groups):
             self._code.go_back()
             self._go_back()
             self._end("the new processes do not start")
@@ -61,12 +61,12 @@ class Reload:
 
     def _go_back(self) -> None:
         if self._trying:
-            for crew in self._crews:
-                crew.go_back()
+            for group in self._groups:
+                group.go_back()
 
     @property
     def _is_complete(self) -> bool:
-        return all(crew.settled and not crew.renews for crew in self._crews)
+        return all(group.settled and not group.renews for group in self._groups)
 
     def _end(self, failure: str | None = None) -> None:
         self._trying = False

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from ...log.log import log
 from ...store.rules.blame import Blame
-from .app_code import Code
-from .process import End, Incarnation, Role
+from .app_code import AppCode
+from .process import End, ManagedProcess, Role
 
 _FIRST_DELAY_SECONDS = 0.1
 _MAX_DELAY_SECONDS = 1.0
-# Between tries while others of the crew do their work.
+# Between tries while others of the group do their work.
 _HOPELESS_DELAY_SECONDS = 10.0
-# While other crews do theirs.
+# While other groups do theirs.
 _MAX_HOPELESS_DELAY_SECONDS = 60.0
 _MAX_FALSE_STARTS = 5
 _HEALTHY_SECONDS = 1.0
@@ -22,7 +22,7 @@ _HEALTHY_SECONDS = 1.0
 _LINGER_SECONDS = 5.0
 
 
-class Crew:
+class RoleGroup:
     """Keeps as many processes of a role as are wanted.
 
     One that is outdated is told to leave only when its successor is ready, one after
@@ -37,14 +37,14 @@ class Crew:
     """
 
     def __init__(
-        self, role: Role, size: int, code: Code, *, start_seconds: float, vital: bool = True
+        self, role: Role, size: int, code: AppCode, *, start_seconds: float, vital: bool = True
     ) -> None:
         self.role = role
         self.size = size
         self.failed = False
         self.gave_up = False
         self.start_at = 0.0
-        self._members: list[Incarnation] = []
+        self._members: list[ManagedProcess] = []
         self._code = code
         self._vital = vital
         self._start_seconds = start_seconds
@@ -54,7 +54,7 @@ class Crew:
         self._was_up = False
         self._rounds = 0
 
-    def __iter__(self) -> Iterator[Incarnation]:
+    def __iter__(self) -> Iterator[ManagedProcess]:
         """All that have not ended yet."""
         return iter(list(self._members))
 
@@ -86,12 +86,12 @@ class Crew:
         for each in self._members:
             each.outdated = False
 
-    def fit(self) -> list[Incarnation]:
+    def fit(self) -> list[ManagedProcess]:
         """Start those that are missing, tell those to leave that are too many; return new ones."""
         started = []
         while self.short and time.monotonic() >= self.start_at and self._code.is_up:
             try:
-                started.append(Incarnation(self.role, self._code))
+                started.append(ManagedProcess(self.role, self._code))
             except OSError as error:
                 log.warning("no process", role=self.role.name, error=str(error))
                 self.start_at = time.monotonic() + _MAX_DELAY_SECONDS
@@ -120,7 +120,7 @@ class Crew:
             elif each.ready and self._false_start_at < each.started < now - _HEALTHY_SECONDS:
                 self._false_starts = self._rounds = 0
 
-    def clear(self) -> list[tuple[Incarnation, End]]:
+    def clear(self) -> list[tuple[ManagedProcess, End]]:
         """Take those out that have ended, and say how."""
         gone = []
         for each in list(self._members):
@@ -130,7 +130,7 @@ class Crew:
                 self._judge(each, end)
         return gone
 
-    def _staying(self) -> list[Incarnation]:
+    def _staying(self) -> list[ManagedProcess]:
         return [each for each in self._members if not each.leaving]
 
     @property
@@ -138,7 +138,7 @@ class Crew:
         """Some are to be replaced."""
         return any(each.outdated for each in self._staying())
 
-    def _judge(self, each: Incarnation, end: End) -> None:
+    def _judge(self, each: ManagedProcess, end: End) -> None:
         """Decide from how a process ended when the next may begin, if at all."""
         if each.leaving:
             return
@@ -181,7 +181,7 @@ class Crew:
             )
 
 
-def _dispensable(each: Incarnation) -> tuple[bool, bool, bool, float]:
+def _dispensable(each: ManagedProcess) -> tuple[bool, bool, bool, float]:
     """Order processes by who is to leave first: outdated, not up yet, idle, newest."""
     work = each.page.work
     busy = work is None or work.claims > 0

@@ -13,7 +13,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from ...linux.memfd import nameless
+from ...linux.memfd import memfd
 
 STATES = ("starting", "idle", "quiet", "stopping")
 
@@ -58,7 +58,7 @@ class Renewal:
     until_ms: int = 0
 
 
-class Page:
+class SharedPage:
     """A page of memory: the worker writes its work, its supervisor the renewals.
 
     Once it is closed it says nothing, also to a thread that is just reading it.
@@ -158,5 +158,5 @@ class _Record:
 
 
 def _memory() -> int:
-    with nameless(bytes(mmap.PAGESIZE), "fencepost-worker") as fd:
+    with memfd(bytes(mmap.PAGESIZE), "fencepost-worker") as fd:
         return os.dup(fd)

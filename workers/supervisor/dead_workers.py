@@ -12,7 +12,7 @@ from ...store.engine import Engine
 from ...store.engine.pools import Report
 from ...store.errors import FencepostError
 from ...store.rules.blame import Blame
-from ..process.process import End, Incarnation
+from ..process.process import End, ManagedProcess
 from .damage import Damage
 
 _ROUND_SECONDS = 5.0
@@ -30,7 +30,7 @@ class _Ending(NamedTuple):
     last: Report | None = None
 
 
-class Rescue:
+class DeadWorkers:
     """Strikes dead workers off the store's register, of this pool and of earlier ones.
 
     Attributes:
@@ -86,7 +86,7 @@ class Rescue:
             if end.signal == signal.SIGKILL and not end.by_supervisor
         }
 
-    def take(self, each: Incarnation, end: End, last: Report | None) -> None:
+    def take(self, each: ManagedProcess, end: End, last: Report | None) -> None:
         """Take back what a process had that has just ended, and report its `last`."""
         if each.worker:
             crashed = self._is_to_blame(end)

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 from ...store.engine import Engine
 from ...store.rules.lease_timing import LeaseTiming
-from ..process.process import Incarnation
+from ..process.process import ManagedProcess
 from .lease_renewer import effective_end
 
 
-class Guard:
+class Deadlines:
     """Looks at the pages of workers, in their supervisor.
 
     Attributes:
@@ -29,7 +29,7 @@ class Guard:
         self._kill_left_ms = timing.kill_left_ms
         self._waking_seconds = timing.waking_seconds
 
-    def look(self, workers: Iterable[Incarnation]) -> None:
+    def look(self, workers: Iterable[ManagedProcess]) -> None:
         """Kill whose time is up, or whose lease runs out."""
         now = time.monotonic()
         for each in workers:

@@ -18,7 +18,7 @@ from ...store.engine import Engine
 from ...store.engine.pools import Report
 from ...store.errors import FencepostError
 from ...store.rules.lease_timing import LeaseTiming
-from ..process.process import Incarnation
+from ..process.process import ManagedProcess
 from ..process.shared_page import Renewal, Work
 from .damage import Damage
 
@@ -39,7 +39,7 @@ def effective_end(work: Work, renewal: Renewal | None) -> int:
     return max(work.ends_ms, 0 if renewal is None else renewal.until_ms)
 
 
-class Keeper:
+class LeaseRenewer:
     """Renews leases at a third of their length, reports, and keeps the store up.
 
     It has a store of its own. What it cannot do now, because the store is busy, it does in
@@ -50,7 +50,7 @@ class Keeper:
         self,
         engine: Engine,
         lease: float,
-        workers: Callable[[], Sequence[Incarnation]],
+        workers: Callable[[], Sequence[ManagedProcess]],
         damage: Damage | None = None,
     ) -> None:
         self._engine = engine
@@ -61,7 +61,7 @@ class Keeper:
         self._report_at = 0.0
         self._upkeep_at = 0.0
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="renewer", daemon=True)
 
     def start(self) -> None:
         """Begin to keep."""
@@ -89,7 +89,7 @@ class Keeper:
         while not self._stopped.wait(self._timing.supervisor_looks_seconds):
             self.round()
 
-    def _renew(self, workers: Sequence[Incarnation]) -> None:
+    def _renew(self, workers: Sequence[ManagedProcess]) -> None:
         """Renew for all whose leases are due, and for those who will be soon, at once."""
         asked_ms = self._engine.now_ms()
         due_ms, soon_ms = self._timing.renew_left_ms, self._timing.renew_together_left_ms
@@ -112,7 +112,7 @@ class Keeper:
                     since_ms = asked_ms + max(ms, -due_ms)
                 each.page.renewal = Renewal(since_ms, asked_ms, asked_ms + self._timing.ms)
 
-    def _report(self, workers: Sequence[Incarnation]) -> None:
+    def _report(self, workers: Sequence[ManagedProcess]) -> None:
         """Have the register say what workers are at, for those of whom that is new."""
         if time.monotonic() < self._report_at:
             return
@@ -132,7 +132,7 @@ class Keeper:
             self._engine.pools.report(reports)
         self._said.update(news)
 
-    def last(self, each: Incarnation, work: Work) -> Report | None:
+    def last(self, each: ManagedProcess, work: Work) -> Report | None:
         """Return what a worker that has ended had no time to have reported, None for nothing."""
         said = self._said.pop(each.worker or 0, _NOTHING)
         if (work.handled, work.fence) == said[1:3] and said is not _NOTHING:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from multiprocess.connection import wait
 
 from ...linux.parentage import adopting
-from ...linux.reaper import Strays
+from ...linux.reaper import Reaper
 from ...linux.sd_notify import Notifier
 from ...linux.signal_pipe import Signals, listening
 from ...linux.terminal import Terminal
@@ -18,16 +18,16 @@ from ...store import Store
 from ...store.errors import FencepostError
 from ...store.rules.lease_timing import LeaseTiming
 from ..process import descendants
-from ..process.app_code import Code
+from ..process.app_code import AppCode
 from ..process.app_process import Wanted
-from ..process.forkserver import MAX_FAILURES, Template
-from ..process.process import Incarnation, Role
+from ..process.forkserver import MAX_FAILURES, ForkServer
+from ..process.process import ManagedProcess, Role
 from ..process.reload import Reload
-from ..process.role_group import Crew
+from ..process.role_group import RoleGroup
 from ..process.source_files import LOOK_SECONDS, SourceFiles
-from .dead_workers import Rescue
-from .deadlines import Guard
-from .lease_renewer import Keeper
+from .dead_workers import DeadWorkers
+from .deadlines import Deadlines
+from .lease_renewer import LeaseRenewer
 from .sizing import Sizing
 from .unserved import AT_START, name_unserved
 
@@ -89,21 +89,23 @@ class Supervisor:
         self._pool = pool
         self._sizing = sizing
         self._damage = sizing.damage
-        self._template = Template()
-        self._code = Code(self._template, wanted)
+        self._forkserver = ForkServer()
+        self._code = AppCode(self._forkserver, wanted)
         # A receiver goes on when its pool cannot.
-        self._workers = Crew(
+        self._workers = RoleGroup(
             workers, sizing.size, self._code, start_seconds=start_seconds, vital=not others
         )
-        self._crews = [
-            *(Crew(role, 1, self._code, start_seconds=start_seconds) for role in others),
+        self._groups = [
+            *(RoleGroup(role, 1, self._code, start_seconds=start_seconds) for role in others),
             self._workers,
         ]
-        self._rescue = Rescue(self._engine, pool, self._damage)
-        self._guard = Guard(self._engine, lease)
-        self._keeper = Keeper(keeping.engine, lease, lambda: list(self._workers), self._damage)
+        self._dead_workers = DeadWorkers(self._engine, pool, self._damage)
+        self._deadlines = Deadlines(self._engine, lease)
+        self._renewer = LeaseRenewer(
+            keeping.engine, lease, lambda: list(self._workers), self._damage
+        )
         self._notifier = Notifier()
-        self._strays = Strays()
+        self._reaper = Reaper()
         self._terminal = Terminal()
         self._slept_seconds = LeaseTiming(lease).slept_seconds
         self._files = files
@@ -114,7 +116,7 @@ class Supervisor:
         self._quiet = False
         self._failed = False
         self._given_up = False
-        self._reload = Reload(self._code, self._crews, self._notifier, self._took_over)
+        self._reload = Reload(self._code, self._groups, self._notifier, self._took_over)
         # What is left to do to end: each from its moment on.
         self._steps: list[tuple[float, Callable[[], None]]] = []
         # What it serves, when a reload has changed that.
@@ -133,28 +135,28 @@ class Supervisor:
         store is damaged.
         """
         with adopting(), listening(_LISTENED_TO) as signals:
-            self._keeper.start()
+            self._renewer.start()
             try:
                 while not self._steps or self._all():
                     self._turn(signals)
                 # One may have ended between its registration and its first word.
-                self._rescue.due = 0.0
-                self._rescue.look()
+                self._dead_workers.due = 0.0
+                self._dead_workers.look()
             finally:
                 self._end_all()
-                self._keeper.stop()
+                self._renewer.stop()
         return not self._failed
 
     def _turn(self, signals: Signals) -> None:
         for number in signals.take():
             self._obey(number)
-        for step in (self._bury, self._look_for_others, self._go_on, self._tell, self._give_up):
+        for step in (self._collect, self._look_for_others, self._go_on, self._tell, self._give_up):
             step()
-            self._guard.look(self._workers)  # each may have had to wait for the store
+            self._deadlines.look(self._workers)  # each may have had to wait for the store
         self._notifier.pat()
         self._listen(signals)
 
-    def _bury(self) -> None:
+    def _collect(self) -> None:
         """Clear those away that have ended, all the same whether a signal told of it."""
         if self._bereaved or time.monotonic() >= self._clear_at:
             self._bereaved = False
@@ -162,15 +164,15 @@ class Supervisor:
             if self._terminal.look():
                 log.info("the terminal was closed; the pool continues without it")
             self._clear()
-            self._strays.reap(self._children)
+            self._reaper.reap(self._children)
 
     @property
     def _children(self) -> list[int]:
-        return [self._template.pid, *self._code.pids, *(each.pid for each in self._all())]
+        return [self._forkserver.pid, *self._code.pids, *(each.pid for each in self._all())]
 
     def _look_for_others(self) -> None:
         if not self._steps:
-            self._rescue.look([each.worker for each in self._workers if each.worker])
+            self._dead_workers.look([each.worker for each in self._workers if each.worker])
 
     def _go_on(self) -> None:
         """Have as many as are wanted, or come a step nearer to the end."""
@@ -183,8 +185,8 @@ class Supervisor:
             self._announce()
             if self._done is not None and self._done():
                 self._stop()
-        for crew in self._crews:
-            crew.enforce_times()
+        for group in self._groups:
+            group.enforce_times()
 
     def _obey(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -252,52 +254,52 @@ class Supervisor:
             self._clear()
             wait([each.line for each in self._all() if each.line is not None], _DONE_SECONDS)
         self._code.end()
-        self._template.end()
+        self._forkserver.end()
 
     def _took_over(self) -> None:
         """Serve the queues that the new code has handlers for."""
         if self._all_queues:
             self._queues = self._sizing.queues = self._code.handlers
 
-    def _hush(self, each: Incarnation) -> None:
+    def _hush(self, each: ManagedProcess) -> None:
         each.send(b"quiet" if self._quiet else b"resume")
 
     def _fit(self) -> None:
         if self._pool is not None:
             self._sizing.look()
             self._workers.size = self._sizing.size
-        self._template.keep_up()
+        self._forkserver.keep_up()
         self._reload.step()
-        for crew in self._crews:
-            for each in crew.fit():
-                if self._quiet and crew is self._workers:
+        for group in self._groups:
+            for each in group.fit():
+                if self._quiet and group is self._workers:
                     self._hush(each)  # before it can claim
-        failures = max(self._template.failures, self._code.failures)
+        failures = max(self._forkserver.failures, self._code.failures)
         hopeless = failures >= MAX_FAILURES and not any(each.ready for each in self._all())
-        if hopeless or any(crew.failed for crew in self._crews):
+        if hopeless or any(group.failed for group in self._groups):
             self._failed = True
             self._stop()
 
     def _clear(self) -> None:
-        for crew in self._crews:
-            gone = crew.clear()
-            self._rescue.together([end for _, end in gone])
+        for group in self._groups:
+            gone = group.clear()
+            self._dead_workers.together([end for _, end in gone])
             for each, end in gone:
                 self._stacks.pop(each.stacks, None)
                 self._damage.found = self._damage.found or each.damage
                 if end.work.claims:
                     descendants.kill(each.pid, self._children)
-                self._rescue.take(each, end, self._keeper.last(each, end.work))
+                self._dead_workers.take(each, end, self._renewer.last(each, end.work))
 
     def _listen(self, signals: Signals) -> None:
         """Wait until a process says something or ends, a signal comes, or time is up."""
         now = time.monotonic()
         lines = {each.line: each for each in self._all() if each.line is not None}
         stacks = {each.stacks: each for each in self._all() if each.stacks not in self._stacks}
-        template = [] if self._template.line is None else [self._template.line]
+        forkserver = [] if self._forkserver.line is None else [self._forkserver.line]
         pause, slept_ms = self._pause(now), -self._engine.now_ms()
         code = self._code.lines
-        heard = wait([*lines, *stacks, *template, *code, signals.fd], pause)
+        heard = wait([*lines, *stacks, *forkserver, *code, signals.fd], pause)
         slept_ms += self._engine.now_ms()
         if slept_ms > (pause + self._slept_seconds) * 1000:
             for each in self._workers:
@@ -308,8 +310,8 @@ class Supervisor:
                 self._bereaved |= lines[event].line is None
             elif event in stacks:
                 self._stacks[event] = now + _STACKS_SECONDS
-            elif event in template:
-                self._template.hear()
+            elif event in forkserver:
+                self._forkserver.hear()
             elif event in code:
                 code[event].hear()
         for each in self._all():
@@ -319,21 +321,23 @@ class Supervisor:
                     log.info("stacks", process=each.role.name, pid=each.pid, stacks=text)
 
     def _pause(self, now: float) -> float:
-        times = [now + self._guard.pause if self._workers.size else now + 1, self._notifier.due]
+        times = [now + self._deadlines.pause if self._workers.size else now + 1, self._notifier.due]
         times += self._stacks.values()
         if self._steps:
             times.append(self._steps[0][0])
         else:
-            times.append(self._rescue.due)
+            times.append(self._dead_workers.due)
             times += [self._sizing.due] if self._pool is not None else []
-            times += [crew.start_at for crew in self._crews if crew.short and crew.start_at > now]
+            times += [
+                group.start_at for group in self._groups if group.short and group.start_at > now
+            ]
             times += [now + LOOK_SECONDS] if self._files is not None else []
             times += [now + _DONE_SECONDS] if self._done is not None else []
         return max(0.0, min(times) - now)
 
     def _announce(self) -> None:
         """Say that all is up, for the first time."""
-        if not self._announced and all(crew.settled for crew in self._crews):
+        if not self._announced and all(group.settled for group in self._groups):
             self._announced = True
             self._on_ready()
             self._notifier.tell("READY=1")
@@ -366,5 +370,5 @@ class Supervisor:
             log.error("the store is damaged: the pool ends", error=self._damage.found)
             self._stop()
 
-    def _all(self) -> list[Incarnation]:
-        return [each for crew in self._crews for each in crew]
+    def _all(self) -> list[ManagedProcess]:
+        return [each for group in self._groups for each in group]

@@ -23,14 +23,14 @@ from ...store.engine import Hold
 from ...store.errors import FencepostError, InvalidInput, LeaseLost, LimitExceeded, OutcomeUnknown
 from ...store.rules.jitter import jitter
 from .attempt import Attempt
-from .in_progress import Holdings
-from .interrupter import Watch
+from .in_progress import InProgress
+from .interrupter import Interrupter
 
 # The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
 _POLL_SECONDS = 1.0
 
 
-class Claims:
+class Claimer:
     """The claims of one worker.
 
     A delivery's ack rides in the transaction of the next claim, which begins as soon as
@@ -49,8 +49,8 @@ class Claims:
         *,
         worker: int,
         lease: float,
-        holdings: Holdings,
-        watch: Watch,
+        in_progress: InProgress,
+        interrupter: Interrupter,
         tidy: Callable[[Claim], None],
     ) -> None:
         """`tidy` is called after each handler."""
@@ -58,8 +58,8 @@ class Claims:
         self._handlers = handlers
         self._worker = worker
         self._lease_ms = round(lease * 1000)
-        self._holdings = holdings
-        self._watch = watch
+        self._in_progress = in_progress
+        self._interrupter = interrupter
         self._tidy = tidy
         self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._outage = Outage()
@@ -115,7 +115,7 @@ class Claims:
     def _disown(self) -> None:
         """Give back what was claimed if a claim whose outcome was unknown was one."""
         if self._unsure:
-            mine = {*self._holdings.fences, *(hold.fence for hold, _ in self.acks)}
+            mine = {*self._in_progress.fences, *(hold.fence for hold, _ in self.acks)}
             self._store.engine.pools.disown(self._worker, mine)
             self._unsure = False
 
@@ -135,21 +135,21 @@ class Claims:
     def begin(
         self, claim: Claim, interrupt: Callable[[BaseException, Callable[[], bool]], None]
     ) -> Attempt:
-        """Keep the lease and watch the handler, which is called next."""
+        """Keep the lease and interrupter the handler, which is called next."""
         handler = self._handlers[claim.queue]
-        tenure = self._holdings.keep(claim.hold, self.asked_ms, handler.timeout)
-        context = Context(claim, self._store, tenure, self._watch.interrupts.check)
+        tenure = self._in_progress.begin(claim.hold, self.asked_ms, handler.timeout)
+        context = Context(claim, self._store, tenure, self._interrupter.interrupts.check)
         attempt = Attempt(claim, handler, context, tenure, interrupt)
         self._about[claim.hold] = delivery_lines.about(claim)
-        self._watch.begin(attempt)
+        self._interrupter.begin(attempt)
         return attempt
 
     def give_back(self, claim: Claim) -> None:
         """Have one that was not begun released before the next claim."""
         self._endings.append((claim.hold, claim.release))
 
-    def spare(self, attempt: Attempt, error: BaseException | None = None) -> None:
-        """Watch the handler no longer, because it has ended, with an error or without.
+    def end(self, attempt: Attempt, error: BaseException | None = None) -> None:
+        """Interrupter the handler no longer, because it has ended, with an error or without.
 
         One that has left a transaction open ends this process, and is held to have crashed it:
         as long as that is open nobody can write, here or elsewhere.
@@ -163,8 +163,8 @@ class Claims:
                 what = delivery_lines.about(attempt.claim)
                 log.error("the handler has left a transaction open: its worker ends", **what)
                 os._exit(1)
-        self._watch.end(attempt)
-        self._holdings.spare(attempt.claim.hold)
+        self._interrupter.end(attempt)
+        self._in_progress.end(attempt.claim.hold)
 
     def returned(self, attempt: Attempt, result: object) -> None:
         """Have it acked with the next claim."""
@@ -236,7 +236,7 @@ class Claims:
 
     def _drop(self, hold: Hold, *, handled: bool) -> None:
         self._about.pop(hold, None)
-        self._holdings.drop(handled=handled)
+        self._in_progress.settled(handled=handled)
 
     def _log_lost(self, hold: Hold) -> None:
         about = self._about.get(hold, {"delivery": f"d{hold.id}"})

@@ -17,7 +17,7 @@ from ...store import Claim
 from ...store.engine import Engine
 from ...store.errors import InvalidInput
 from .attempt import Attempt
-from .claimer import Claims
+from .claimer import Claimer
 from .context_variables import fresh_context
 
 
@@ -29,9 +29,9 @@ class Coroutines:
     the interpreter would keep the write lock, for all processes.
     """
 
-    def __init__(self, handlers: Mapping[str, Handler], claims: Claims, engine: Engine) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], claims: Claimer, engine: Engine) -> None:
         self._handlers = handlers
-        self._claims = claims
+        self._claimer = claims
         self._running: Counter[str] = Counter()
         self._tasks: dict[Attempt, asyncio.Task[Any]] = {}
         self._ended: deque[tuple[Attempt, object, BaseException | None]] = deque()
@@ -63,7 +63,7 @@ class Coroutines:
         def interrupt(error: BaseException, wanted: Callable[[], bool]) -> None:
             self._soon(lambda: self._cancel(attempt, error) if wanted() else None)
 
-        attempt = self._claims.begin(claim, interrupt)
+        attempt = self._claimer.begin(claim, interrupt)
         task = self._loop.create_task(self._call(attempt), context=fresh_context())
         self._tasks[attempt] = task
         task.add_done_callback(partial(self._done, attempt))
@@ -99,9 +99,9 @@ class Coroutines:
             attempt, result, error = self._ended.popleft()
             self._running[attempt.handler.name] -= 1
             if error is None:
-                self._claims.returned(attempt, result)
+                self._claimer.returned(attempt, result)
             else:
-                self._claims.failed(attempt, error)
+                self._claimer.failed(attempt, error)
 
     def cancel(self) -> None:
         """Cancel what is in work; in any thread."""
@@ -133,7 +133,7 @@ class Coroutines:
             result, error = None, attempt.reason or asyncio.CancelledError("cancelled itself")
         else:
             result, error = task.result()
-        self._claims.spare(attempt, error)
+        self._claimer.end(attempt, error)
         self._ended.append((attempt, result, error))
         self._loop.stop()
 

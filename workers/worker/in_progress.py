@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ...store.engine import Engine, Hold
-from ..process.shared_page import Page, Work
+from ..process.shared_page import SharedPage, Work
 
 
 class Tenure:
@@ -26,7 +26,7 @@ class Tenure:
     def __init__(
         self,
         engine: Engine,
-        page: Page,
+        page: SharedPage,
         *,
         answered_ms: int,
         ends_ms: int,
@@ -60,33 +60,33 @@ class Tenure:
         return self.refused
 
 
-class Holdings:
+class InProgress:
     """Tells the supervisor, by the page, what there is to renew and when to kill.
 
     Attributes:
         ended: Attempts at deliveries that have come to their end.
     """
 
-    def __init__(self, engine: Engine, lease: float, page: Page) -> None:
+    def __init__(self, engine: Engine, lease: float, page: SharedPage) -> None:
         self._engine = engine
         self._lease_ms = round(lease * 1000)
         self._page = page
         self._work = Work()
-        self._held: dict[int, tuple[int, int, int]] = {}
+        self._claimed: dict[int, tuple[int, int, int]] = {}
         self.ended = 0
 
-    def keep(self, hold: Hold, asked_ms: int, timeout: float | None = None) -> Tenure:
-        """Have this lease renewed until `spare`.
+    def begin(self, hold: Hold, asked_ms: int, timeout: float | None = None) -> Tenure:
+        """Have this lease renewed until `end`.
 
         Args:
             asked_ms: The store's clock before it was claimed.
-            timeout: Seconds after which the supervisor kills this process, until `spare`.
+            timeout: Seconds after which the supervisor kills this process, until `end`.
         """
         now_ms = self._engine.now_ms()
         ends_ms = asked_ms + self._lease_ms
         kill_at_ms = 0 if timeout is None else now_ms + round(timeout * 1000)
         # By the fence: it may hold one again that it has lost, and not be done with either.
-        self._held[hold.fence] = hold.id, ends_ms, kill_at_ms
+        self._claimed[hold.fence] = hold.id, ends_ms, kill_at_ms
         self._tell(newest=hold.id, fence=hold.fence)
         return Tenure(
             self._engine,
@@ -97,17 +97,17 @@ class Holdings:
         )
 
     def _extend(self, fence: int, ends_ms: int) -> None:
-        if fence in self._held:
-            id, _, kill_at_ms = self._held[fence]
-            self._held[fence] = id, ends_ms, kill_at_ms
+        if fence in self._claimed:
+            id, _, kill_at_ms = self._claimed[fence]
+            self._claimed[fence] = id, ends_ms, kill_at_ms
             self._tell()
 
-    def spare(self, hold: Hold) -> None:
+    def end(self, hold: Hold) -> None:
         """Say that the handler has returned."""
-        self._held.pop(hold.fence, None)
+        self._claimed.pop(hold.fence, None)
         self._tell()
 
-    def drop(self, *, handled: bool) -> None:
+    def settled(self, *, handled: bool) -> None:
         """Count a delivery that is settled."""
         self.ended += 1
         self._tell(handled=self._work.handled + handled)
@@ -115,20 +115,20 @@ class Holdings:
     @property
     def fences(self) -> list[int]:
         """The fences of what is in work."""
-        return list(self._held)
+        return list(self._claimed)
 
     def say(self, state: str) -> None:
         """Have the worker's state told to the store; it is busy by itself."""
         self._tell(state=state)
 
     def _tell(self, **changed: Any) -> None:
-        held = list(self._held.values())
-        kill_at_ms, kill_for = min(((kill, id) for id, _, kill in held if kill), default=(0, 0))
+        claimed = list(self._claimed.values())
+        kill_at_ms, kill_for = min(((kill, id) for id, _, kill in claimed if kill), default=(0, 0))
         self._work = replace(
             self._work,
-            claims=len(held),
-            delivery=held[0][0] if held else 0,
-            ends_ms=min((ends for _, ends, _ in held), default=0),
+            claims=len(claimed),
+            delivery=claimed[0][0] if claimed else 0,
+            ends_ms=min((ends for _, ends, _ in claimed), default=0),
             kill_at_ms=kill_at_ms,
             kill_for=kill_for,
             **changed,

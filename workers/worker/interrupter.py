@@ -18,7 +18,7 @@ from .interrupt import Interrupts
 _AGAIN_SECONDS = 0.02
 
 
-class Watch:
+class Interrupter:
     """Interrupts handlers that are over their soft timeout, or without their lease.
 
     The lease counts as lost when a sixth of it is left: what is still to be done about the
@@ -39,11 +39,11 @@ class Watch:
         self._stopped = False
         # Safe in a signal's handler, as nothing with a lock of Python's is.
         self._nudges: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="interrupter", daemon=True)
         self.interrupts = Interrupts(self.look)
 
     def start(self) -> None:
-        """Begin to watch; in the main thread."""
+        """Begin to interrupter; in the main thread."""
         self.interrupts.install()
         self._thread.start()
 
@@ -58,7 +58,7 @@ class Watch:
         self._nudges.put(None)
 
     def begin(self, attempt: Attempt) -> None:
-        """Watch a handler until `end`."""
+        """Interrupter a handler until `end`."""
         with self._lock:
             self._watched.add(attempt)
             if (at := self._due(attempt)) < self._wakes_at:
@@ -66,7 +66,7 @@ class Watch:
                 self.look()
 
     def end(self, attempt: Attempt) -> None:
-        """Watch it no longer."""
+        """Interrupter it no longer."""
         with self._lock:
             self._watched.discard(attempt)
 

@@ -20,8 +20,8 @@ from ...store.errors import StoreCorrupt
 from ...store.types.message import DEATHS
 from ..process.app_process import app_of
 from ..process.entry_point import report
-from ..process.shared_page import Page
-from .in_progress import Holdings
+from ..process.shared_page import SharedPage
+from .in_progress import InProgress
 from .recycle import Recycle
 from .router import Router
 from .worker import Worker
@@ -31,7 +31,7 @@ Load = Callable[[], Application]
 
 def work(
     line: Connection,
-    page: Page,
+    page: SharedPage,
     parent: int,
     load: Load,
     pool: int,
@@ -54,7 +54,7 @@ def work(
 
 def _work(
     line: Connection,
-    page: Page,
+    page: SharedPage,
     load: Load,
     pool: int,
     queues: Sequence[str] | None,
@@ -81,7 +81,7 @@ def _work(
             handlers,
             id=id,
             lease=lease,
-            holdings=Holdings(store.engine, lease, page),
+            in_progress=InProgress(store.engine, lease, page),
             line=line,
             signals=signals,
             recycle=recycle,

@@ -30,7 +30,7 @@ Restore = Callable[[], bool]
 # The functions in C: the conversion to an enum would take most of the time.
 _plain: Any = getattr(signal, "_signal", signal)
 
-# It has a handler that is not Python's: see birth.
+# It has a handler that is not Python's: see entry_point.
 _STACKS = signal.SIGUSR1.value
 
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)

@@ -20,10 +20,10 @@ from ...log.log import log
 from ...log.standard_streams import flush
 from ...store import Claim, Store
 from .attempt import Attempt
-from .claimer import Claims
+from .claimer import Claimer
 from .coroutines import Coroutines
-from .in_progress import Holdings
-from .interrupter import Watch
+from .in_progress import InProgress
+from .interrupter import Interrupter
 from .process_state import ProcessState
 from .recycle import Age, Recycle
 from .router import Router
@@ -46,7 +46,7 @@ class Worker:
         *,
         id: int,
         lease: float,
-        holdings: Holdings,
+        in_progress: InProgress,
         line: Connection,
         signals: int,
         recycle: Recycle,
@@ -57,7 +57,7 @@ class Worker:
         self._hooks = hooks
         self._process = WorkerProcess(id, os.getpid(), store)
         self._engine = store.engine
-        self._holdings = holdings
+        self._in_progress = in_progress
         self._line = line
         self._signals = signals
         self._age = Age(recycle)
@@ -68,21 +68,21 @@ class Worker:
         self._pid = os.getpid()
         self._state: ProcessState  # as it is once all of ours is installed
         self._told: set[tuple[str, str]] = set()
-        self._watch = Watch(store.engine, lease, self._cancel)
-        self._claims = Claims(
+        self._interrupter = Interrupter(store.engine, lease, self._cancel)
+        self._claimer = Claimer(
             store,
             handlers,
             worker=id,
             lease=lease,
-            holdings=holdings,
-            watch=self._watch,
+            in_progress=in_progress,
+            interrupter=self._interrupter,
             tidy=self._tidy,
         )
         others = {name: handler for name, handler in handlers.items() if handler.is_async}
         self._plain = [name for name in handlers if name not in others]
         self._coroutines: Coroutines | None = None
         if others or hooks:
-            self._coroutines = Coroutines(others, self._claims, store.engine)
+            self._coroutines = Coroutines(others, self._claimer, store.engine)
         self._heard = select.poll()
         self._heard.register(line.fileno(), select.POLLIN)
 
@@ -100,15 +100,15 @@ class Worker:
 
     def run(self) -> None:
         """Work until told to stop, or until the supervisor is gone; in the main thread."""
-        self._watch.start()
+        self._interrupter.start()
         self._state = ProcessState()
         default_in_forks()
-        self._holdings.say("idle")
+        self._in_progress.say("idle")
         while not self._stopping:
             self._hear()
             self._recycle()
             self._round()
-        self._holdings.say("stopping")
+        self._in_progress.say("stopping")
         while self._unfinished:
             self._round()
         with contextlib.suppress(OSError):
@@ -116,12 +116,12 @@ class Worker:
         call_stopping(self._hooks, self._process, self._complete)
         if self._coroutines is not None:
             self._coroutines.close()
-        self._watch.stop()
+        self._interrupter.stop()
 
     def _round(self) -> None:
         """Claim and handle what there is, or wait for it."""
-        work = self._watch.interrupts.begin()
-        claims, queues, begun = self._claims, list[str](), list[Claim]()
+        work = self._interrupter.interrupts.begin()
+        claims, queues, begun = self._claimer, list[str](), list[Claim]()
         if self._claiming:
             self._router.look()
         if self._coroutines is not None:
@@ -159,10 +159,10 @@ class Worker:
         """Settle those that have ended, and claim for others; return from where, and what."""
         coroutines.settle()
         queues, room = coroutines.room() if self._claiming else ([], 0)
-        begun = self._claims.next(queues, room) if queues else []
+        begun = self._claimer.next(queues, room) if queues else []
         for claim in begun:
             if self._stopping:
-                self._claims.give_back(claim)
+                self._claimer.give_back(claim)
             else:
                 coroutines.begin(claim)
         if begun and self._plain:
@@ -177,7 +177,7 @@ class Worker:
     @property
     def _unfinished(self) -> bool:
         coroutines = self._coroutines
-        return self._claims.unsettled or (coroutines is not None and coroutines.in_work)
+        return self._claimer.unsettled or (coroutines is not None and coroutines.in_work)
 
     def _rest(self, seconds: float, *fds: int) -> None:
         """Let coroutines go on, or sleep, until something is to be done or time is up."""
@@ -206,7 +206,7 @@ class Worker:
                 self.stop()
                 return
             self._quiet = word == b"quiet"
-            self._holdings.say("quiet" if self._quiet else "idle")
+            self._in_progress.say("quiet" if self._quiet else "idle")
 
     def _recycle(self) -> None:
         """Ask for a successor, and again from time to time: it may not come up."""
@@ -215,27 +215,27 @@ class Worker:
         if broken := self._state.beyond_repair:
             why: str | None = f"a handler has changed {broken} for good"
         else:
-            why = self._age.why(self._holdings.ended)
+            why = self._age.why(self._in_progress.ended)
         if why is not None:
             self._recycle_at = time.monotonic() + _RECYCLE_SECONDS
             with contextlib.suppress(OSError):
                 self._line.send_bytes(b"recycle " + why.encode())
 
     def _handle(self, claim: Claim, work: int) -> None:
-        attempt = self._claims.begin(claim, partial(self._watch.interrupts.ask, work))
+        attempt = self._claimer.begin(claim, partial(self._interrupter.interrupts.ask, work))
         try:
             result = self._call(attempt)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the handler raised it
-            self._claims.spare(attempt, error)
-            self._claims.failed(attempt, error)
+            self._claimer.end(attempt, error)
+            self._claimer.failed(attempt, error)
         else:
-            self._claims.spare(attempt)
-            self._claims.returned(attempt, result)
+            self._claimer.end(attempt)
+            self._claimer.returned(attempt, result)
 
     def _call(self, attempt: Attempt) -> object:
         handler = attempt.handler
         try:
-            result = self._watch.interrupts.call(
+            result = self._interrupter.interrupts.call(
                 handler.function, attempt.claim.message, attempt.context
             )
         finally:

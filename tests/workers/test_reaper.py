@@ -11,21 +11,21 @@ import time
 import pytest
 
 from fencepost.linux.parentage import adopting
-from fencepost.linux.reaper import Strays
-from fencepost.workers.process.app_code import Code
+from fencepost.linux.reaper import Reaper
+from fencepost.workers.process.app_code import AppCode
 from fencepost.workers.process.app_process import Wanted
-from fencepost.workers.process.forkserver import Template
+from fencepost.workers.process.forkserver import ForkServer
 from fencepost.workers.process.process import End, Role
-from fencepost.workers.process.role_group import Crew
+from fencepost.workers.process.role_group import RoleGroup
 from fencepost.workers.process.shared_page import Work
 
 from ..processes import is_gone, wait_until
 
-CODE = Code(Template(), Wanted(print, main=False, store="", queues=None, seconds=60))
+CODE = AppCode(ForkServer(), Wanted(print, main=False, store="", queues=None, seconds=60))
 
 
 def test_an_orphan_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    strays = Strays()
+    reaper = Reaper()
     code = "import os; pid = os.fork(); print(pid, flush=True) if pid else os._exit(3)"
     with adopting():
         parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -33,14 +33,14 @@ def test_an_orphan_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
             assert parent.stdout is not None
             orphan = int(parent.stdout.readline())
         wait_until(lambda: is_gone(orphan), "it has ended")
-        strays.reap([])
+        reaper.reap([])
 
     with pytest.raises(ChildProcessError):
         os.waitpid(orphan, 0)
 
 
 def test_what_another_thread_has_started_keeps_its_exit_code() -> None:
-    strays, begun, reaped = Strays(), threading.Event(), threading.Event()
+    reaper, begun, reaped = Reaper(), threading.Event(), threading.Event()
     codes: list[int] = []
 
     def work() -> None:
@@ -53,7 +53,7 @@ def test_what_another_thread_has_started_keeps_its_exit_code() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     begun.wait()
-    strays.reap([])
+    reaper.reap([])
     reaped.set()
     thread.join()
 
@@ -61,7 +61,7 @@ def test_what_another_thread_has_started_keeps_its_exit_code() -> None:
 
 
 def test_what_a_thread_that_has_ended_had_started_keeps_its_exit_code() -> None:
-    strays = Strays()
+    reaper = Reaper()
     begun: list[subprocess.Popen[bytes]] = []
     seen = threading.Event()
 
@@ -73,14 +73,14 @@ def test_what_a_thread_that_has_ended_had_started_keeps_its_exit_code() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     wait_until(lambda: begun, "it has begun")
-    strays.reap([])
+    reaper.reap([])
     seen.set()
     thread.join()
     with begun[0] as process:
         assert process.stdin is not None
         process.stdin.close()
         wait_until(lambda: is_gone(process.pid), "it has ended")
-        strays.reap([])
+        reaper.reap([])
         assert process.wait() == 7
 
 
@@ -90,12 +90,12 @@ def test_after_a_thousand_early_deaths_in_a_row_the_next_is_started_all_the_same
         leaving = False
         started = time.monotonic()
 
-    crew = Crew(Role("worker", print), 1, CODE, start_seconds=60)
+    group = RoleGroup(Role("worker", print), 1, CODE, start_seconds=60)
     for _ in range(1100):
         end = End("", signal=9, code=0, by_supervisor=False, work=Work(claims=1))
-        crew._judge(Member(), end)  # type: ignore[arg-type]
+        group._judge(Member(), end)  # type: ignore[arg-type]
 
-    assert time.monotonic() < crew.start_at <= time.monotonic() + 1
+    assert time.monotonic() < group.start_at <= time.monotonic() + 1
 
 
 def test_who_has_nothing_left_to_do_and_does_not_end_is_killed() -> None:
@@ -107,9 +107,9 @@ def test_who_has_nothing_left_to_do_and_does_not_end_is_killed() -> None:
         def kill(self, why: str) -> None:
             self.why = why
 
-    crew, member = Crew(Role("worker", print), 1, CODE, start_seconds=60), Member()
-    crew._members.append(member)  # type: ignore[arg-type]
+    group, member = RoleGroup(Role("worker", print), 1, CODE, start_seconds=60), Member()
+    group._members.append(member)  # type: ignore[arg-type]
 
-    crew.enforce_times()
+    group.enforce_times()
 
     assert "did not end" in member.why

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, LeaseLost, Message, Store, connect
-from fencepost.workers.process.shared_page import Page
+from fencepost.workers.process.shared_page import SharedPage
 from fencepost.workers.worker.attempt import Attempt
-from fencepost.workers.worker.claimer import Claims
+from fencepost.workers.worker.claimer import Claimer
 from fencepost.workers.worker.coroutines import Coroutines
-from fencepost.workers.worker.in_progress import Holdings
-from fencepost.workers.worker.interrupter import Watch
+from fencepost.workers.worker.in_progress import InProgress
+from fencepost.workers.worker.interrupter import Interrupter
 
 from ..clock import FakeClock
 from ..processes import wait_until
@@ -25,8 +25,8 @@ from ..processes import wait_until
 LEASE = 60.0
 
 
-class Remembering(Claims):
-    """Claims that know what was begun."""
+class Remembering(Claimer):
+    """Claimer that know what was begun."""
 
     begun: Sequence[Attempt] = ()
 
@@ -45,7 +45,7 @@ class Bench:
         self.app = App(str(path))
         self.path = path
         self.store: Store = connect(path, clock=self.clock)
-        self.watch = Watch(self.store.engine, LEASE, lambda: None)
+        self.interrupter = Interrupter(self.store.engine, LEASE, lambda: None)
         self.claims: Remembering
 
     def claim(self) -> None:
@@ -57,31 +57,31 @@ class Bench:
             self.app.handlers,
             worker=pools.register(pools.begin(None, 1)),
             lease=LEASE,
-            holdings=Holdings(self.store.engine, LEASE, Page()),
-            watch=self.watch,
+            in_progress=InProgress(self.store.engine, LEASE, SharedPage()),
+            interrupter=self.interrupter,
             tidy=lambda _: None,
         )
 
     def lose(self) -> None:
-        """Have another claim what is in work, and the watch have said what it has to say.
+        """Have another claim what is in work, and the interrupter have said what it has to say.
 
-        Nobody nudges the watch: only the store's clock has gone on, as in a suspended machine.
+        Nobody nudges the interrupter: only the store's clock has gone on, as in a suspended machine.
         """
         self.clock.advance(LEASE)
         with connect(self.path, clock=self.clock) as other:
             assert other.queue("mail").claim()
-        wait_until(lambda: self.claims.begun[0].warned, "the watch to see it")
-        self.watch.stop()
+        wait_until(lambda: self.claims.begun[0].warned, "the interrupter to see it")
+        self.interrupter.stop()
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """Whose watch watches."""
+    """Whose interrupter watches."""
     numbers = (signal.SIGUSR2, signal.SIGURG)
     before = {number: signal.getsignal(number) for number in numbers}
     hook = sys.unraisablehook
     made = Bench(tmp_path / "store.db")
-    made.watch.start()
+    made.interrupter.start()
     yield made
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -102,7 +102,7 @@ def test_a_handler_that_the_store_has_refused_is_not_interrupted_as_well(bench: 
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
         try:
             bench.lose()
-            assert bench.watch.interrupts.pending
+            assert bench.interrupter.interrupts.pending
             assert signal.SIGURG in signal.sigpending()
             _refused(ctx)
         finally:
@@ -110,7 +110,7 @@ def test_a_handler_that_the_store_has_refused_is_not_interrupted_as_well(bench: 
         told.append(ctx.lost)
 
     bench.claim()
-    interrupts = bench.watch.interrupts
+    interrupts = bench.interrupter.interrupts
     work = interrupts.begin()
     (claim,) = bench.claims.next(["mail"])
 
@@ -170,7 +170,7 @@ def test_a_coroutine_that_cleans_up_is_not_cancelled_again(bench: Bench) -> None
         coroutines.run(0)
         coroutines.settle()
     coroutines.close()
-    bench.watch.stop()
+    bench.interrupter.stop()
 
     assert told == ["cleaned up"]
 
@@ -190,7 +190,7 @@ def test_a_lease_of_the_handlers_own_that_is_lost_in_its_transaction_is_a_failur
     attempt = bench.claims.begin(claim, lambda *_: None)
     with pytest.raises(LeaseLost) as caught:
         mail(claim.message, attempt.context)
-    bench.watch.stop()
+    bench.interrupter.stop()
 
     assert not attempt.context.lost
     bench.claims.failed(attempt, caught.value)

@@ -6,12 +6,12 @@ import os
 
 import pytest
 
-from fencepost.workers.process.shared_page import Page, Renewal, Work
+from fencepost.workers.process.shared_page import Renewal, SharedPage, Work
 
 
 def test_each_side_reads_what_the_other_has_written() -> None:
-    worker = Page()
-    supervisor = Page(os.dup(worker.fd))
+    worker = SharedPage()
+    supervisor = SharedPage(os.dup(worker.fd))
     assert supervisor.work == Work()
     assert worker.renewal == Renewal()
 
@@ -24,8 +24,8 @@ def test_each_side_reads_what_the_other_has_written() -> None:
 
 @pytest.mark.parametrize("place", [0, 17, 60])
 def test_what_is_half_written_is_not_believed(place: int) -> None:
-    worker = Page()
-    supervisor = Page(os.dup(worker.fd))
+    worker = SharedPage()
+    supervisor = SharedPage(os.dup(worker.fd))
     worker.work = Work(1, 7, 30_000)
 
     os.pwrite(worker.fd, b"\xff", place)
@@ -36,7 +36,7 @@ def test_what_is_half_written_is_not_believed(place: int) -> None:
 
 
 def test_a_page_that_is_given_up_says_nothing() -> None:
-    page = Page()
+    page = SharedPage()
     page.work = Work(1, 7, 30_000)
     page.close()
 

@@ -14,11 +14,11 @@ import pytest
 
 from fencepost import Store
 from fencepost.store.engine import Hold
-from fencepost.workers.process.process import Incarnation
-from fencepost.workers.process.shared_page import Page
-from fencepost.workers.supervisor.deadlines import Guard
-from fencepost.workers.supervisor.lease_renewer import Keeper
-from fencepost.workers.worker.in_progress import Holdings
+from fencepost.workers.process.process import ManagedProcess
+from fencepost.workers.process.shared_page import SharedPage
+from fencepost.workers.supervisor.deadlines import Deadlines
+from fencepost.workers.supervisor.lease_renewer import LeaseRenewer
+from fencepost.workers.worker.in_progress import InProgress
 
 from ..clock import FakeClock
 from ..processes import is_stopped, wait_until
@@ -29,12 +29,12 @@ LEASE = 2.0
 class Member:
     """A process of ours as the supervisor sees one of its workers."""
 
-    is_stopped = Incarnation.is_stopped
+    is_stopped = ManagedProcess.is_stopped
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.worker = 1
-        self.page = Page()
+        self.page = SharedPage()
         self.asleep_at = -math.inf
         self.kills: list[str] = []
 
@@ -51,46 +51,46 @@ def member(store: Store) -> Iterator[Member]:
     ) as process:
         found = Member(process.pid)
         hold = Hold(id=1, fence=1, token="")
-        Holdings(store.engine, LEASE, found.page).keep(hold, store.engine.now_ms())
+        InProgress(store.engine, LEASE, found.page).begin(hold, store.engine.now_ms())
         try:
             yield found
         finally:
             process.kill()
 
 
-def _guard(store: Store) -> Guard:
-    return Guard(store.engine, LEASE)
+def _deadlines(store: Store) -> Deadlines:
+    return Deadlines(store.engine, LEASE)
 
 
 def test_whose_lease_runs_out_is_killed_and_no_sooner(
     store: Store, clock: FakeClock, member: Member
 ) -> None:
-    guard = _guard(store)
+    deadlines = _deadlines(store)
 
     clock.advance(LEASE * 0.9)
-    guard.look([cast(Incarnation, member)])
+    deadlines.look([cast(ManagedProcess, member)])
     assert not member.kills
 
     clock.advance(LEASE * 0.06)
-    guard.look([cast(Incarnation, member)])
+    deadlines.look([cast(ManagedProcess, member)])
     assert member.kills == ["its lease could not be renewed"]
 
 
-def test_who_was_seen_stopped_by_the_keeper_may_see_that_its_lease_is_gone(
+def test_a_worker_seen_stopped_by_the_renewer_may_see_that_its_lease_is_gone(
     store: Store, clock: FakeClock, member: Member
 ) -> None:
-    guard, workers = _guard(store), [cast(Incarnation, member)]
+    deadlines, workers = _deadlines(store), [cast(ManagedProcess, member)]
 
     os.kill(member.pid, signal.SIGSTOP)
     wait_until(lambda: is_stopped(member.pid), "it is stopped")
     clock.advance(LEASE / 2)
-    Keeper(store.engine, LEASE, lambda: workers).round()
-    clock.advance(LEASE)  # between two looks of the guard
+    LeaseRenewer(store.engine, LEASE, lambda: workers).round()
+    clock.advance(LEASE)  # between two looks of the deadlines
     os.kill(member.pid, signal.SIGCONT)
     wait_until(lambda: not is_stopped(member.pid), "it goes on")
-    guard.look(workers)
+    deadlines.look(workers)
     assert not member.kills
 
     member.asleep_at -= 3600
-    guard.look(workers)
+    deadlines.look(workers)
     assert member.kills

@@ -13,16 +13,16 @@ from multiprocess.connection import wait
 from fencepost.app.target import Target
 from fencepost.linux.parentage import adopting
 from fencepost.workers.process import forkserver
-from fencepost.workers.process.app_process import Preload, Wanted
-from fencepost.workers.process.forkserver import Template
+from fencepost.workers.process.app_process import AppProcess, Wanted
+from fencepost.workers.process.forkserver import ForkServer
 
 from ..processes import PATIENCE_SECONDS
 
 
 # A machine under load takes longer than any answer may to start a process.
-def test_a_template_that_starts_slowly_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forkserver_that_starts_slowly_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forkserver, "_ANSWER_SECONDS", 0.001)
-    started = Template()
+    started = ForkServer()
     try:
         started.keep_up()
         assert not started.is_up
@@ -39,7 +39,7 @@ def test_an_app_process_that_nobody_learnt_of_ends_quietly(
 ) -> None:
     (tmp_path / "app.py").write_text("from fencepost import App\napp = App('store.db')\n")
     load = Target(str(tmp_path / "app.py"))
-    started = Template()
+    started = ForkServer()
     try:
         started.keep_up()
         assert started.line is not None
@@ -47,7 +47,7 @@ def test_an_app_process_that_nobody_learnt_of_ends_quietly(
         started.hear()
         wanted = Wanted(load, main=False, store="store.db", queues=None, seconds=PATIENCE_SECONDS)
         with adopting():
-            app = Preload(started, wanted)
+            app = AppProcess(started, wanted)
             assert app.line is not None
             app.line.close()
             _, status = os.waitpid(app.pid, 0)

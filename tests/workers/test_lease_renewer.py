@@ -12,10 +12,10 @@ from fencepost import StoreBusy
 from fencepost.app.context import Context
 from fencepost.store import Claim, Store
 from fencepost.store.engine import Engine, Hold
-from fencepost.workers.process.process import Incarnation
-from fencepost.workers.process.shared_page import Page
-from fencepost.workers.supervisor.lease_renewer import Keeper, effective_end
-from fencepost.workers.worker.in_progress import Holdings, Tenure
+from fencepost.workers.process.process import ManagedProcess
+from fencepost.workers.process.shared_page import SharedPage
+from fencepost.workers.supervisor.lease_renewer import LeaseRenewer, effective_end
+from fencepost.workers.worker.in_progress import InProgress, Tenure
 
 from ..clock import FakeClock
 from ..processes import wait_until
@@ -30,15 +30,17 @@ class Member:
     worker: int
     pid: int = 0
     stopped: bool = False
-    page: Page = field(default_factory=Page)
+    page: SharedPage = field(default_factory=SharedPage)
 
     def is_stopped(self) -> bool:
         """As told."""
         return self.stopped
 
 
-def _keeper(store: Store, *members: Member) -> Keeper:
-    return Keeper(store.engine, LEASE, lambda: [cast(Incarnation, each) for each in members])
+def _renewer(store: Store, *members: Member) -> LeaseRenewer:
+    return LeaseRenewer(
+        store.engine, LEASE, lambda: [cast(ManagedProcess, each) for each in members]
+    )
 
 
 def _claim(store: Store, member: Member) -> Claim:
@@ -53,26 +55,26 @@ def _member(store: Store) -> Member:
     return Member(store.engine.pools.register(store.engine.pools.begin(None, 1)))
 
 
-def _kept(store: Store) -> tuple[Member, Holdings, Claim, Tenure]:
+def _kept(store: Store) -> tuple[Member, InProgress, Claim, Tenure]:
     """Return a worker with a claim that its handler is at."""
     member = _member(store)
     claim = _claim(store, member)
-    holdings = Holdings(store.engine, LEASE, member.page)
-    return member, holdings, claim, holdings.keep(claim.hold, store.engine.now_ms())
+    in_progress = InProgress(store.engine, LEASE, member.page)
+    return member, in_progress, claim, in_progress.begin(claim.hold, store.engine.now_ms())
 
 
 def test_a_lease_is_kept_for_as_long_as_its_handler_works(store: Store, clock: FakeClock) -> None:
-    member, holdings, claim, tenure = _kept(store)
-    keeper = _keeper(store, member)
+    member, in_progress, claim, tenure = _kept(store)
+    renewer = _renewer(store, member)
 
     for _ in range(10):
         clock.advance(LEASE / 3)
-        keeper.round()
+        renewer.round()
         assert not tenure.lost
         assert tenure.ends_ms == store.engine.now_ms() + LEASE * 1000
-    holdings.spare(claim.hold)
+    in_progress.end(claim.hold)
     clock.advance(LEASE * 2 / 3)
-    keeper.round()
+    renewer.round()
 
     assert tenure.ends_ms == store.engine.now_ms() + LEASE * 1000 / 3
     claim.ack()
@@ -82,27 +84,27 @@ def test_what_is_not_due_costs_no_transaction(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = _member(store)
-    holdings = Holdings(store.engine, LEASE, member.page)
-    keeper = _keeper(store, member)
-    holdings.keep(_claim(store, member).hold, store.engine.now_ms())
-    keeper.round()
+    in_progress = InProgress(store.engine, LEASE, member.page)
+    renewer = _renewer(store, member)
+    in_progress.begin(_claim(store, member).hold, store.engine.now_ms())
+    renewer.round()
     monkeypatch.setattr(store.engine.pools, "renew_owned", None)
     monkeypatch.setattr(store.engine.pools, "report", None)
 
     clock.advance(LEASE / 3 - 1)
-    keeper.round()
+    renewer.round()
 
 
 # LEASE-18
 def test_a_lease_that_has_lapsed_is_never_believed_in_again(store: Store, clock: FakeClock) -> None:
     member = _member(store)
-    holdings = Holdings(store.engine, LEASE, member.page)
-    lapsed = holdings.keep(_claim(store, member).hold, store.engine.now_ms())
+    in_progress = InProgress(store.engine, LEASE, member.page)
+    lapsed = in_progress.begin(_claim(store, member).hold, store.engine.now_ms())
     clock.advance(LEASE)
-    newer = holdings.keep(_claim(store, member).hold, store.engine.now_ms())
+    newer = in_progress.begin(_claim(store, member).hold, store.engine.now_ms())
     clock.advance(LEASE / 3)
 
-    _keeper(store, member).round()
+    _renewer(store, member).round()
     clock.advance(LEASE / 3)
 
     assert lapsed.lost
@@ -110,7 +112,7 @@ def test_a_lease_that_has_lapsed_is_never_believed_in_again(store: Store, clock:
 
 
 class _Ending(Member):
-    """Cleared away by the supervisor while the keeper is at it."""
+    """Cleared away by the supervisor while the renewer is at it."""
 
     def is_stopped(self) -> bool:
         """Too late to be told."""
@@ -125,13 +127,13 @@ def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
     ending, member = _Ending(pools.register(pools.begin(None, 2))), _member(store)
     claims = [_claim(store, each) for each in (ending, member)]
     tenures = [
-        Holdings(store.engine, LEASE, each.page).keep(claim.hold, store.engine.now_ms())
+        InProgress(store.engine, LEASE, each.page).begin(claim.hold, store.engine.now_ms())
         for each, claim in zip((ending, member), claims, strict=True)
     ]
-    keeper = _keeper(store, ending, member)
+    renewer = _renewer(store, ending, member)
 
     clock.advance(LEASE / 3)
-    keeper.round()
+    renewer.round()
     clock.advance(LEASE * 0.9)
 
     assert not tenures[1].lost
@@ -139,17 +141,19 @@ def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
 
 def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: FakeClock) -> None:
     member, other = _member(store), _member(store)
-    holdings = Holdings(store.engine, LEASE, member.page)
-    tenure = holdings.keep(_claim(store, member).hold, store.engine.now_ms())
-    Holdings(store.engine, LEASE, other.page).keep(_claim(store, other).hold, store.engine.now_ms())
+    in_progress = InProgress(store.engine, LEASE, member.page)
+    tenure = in_progress.begin(_claim(store, member).hold, store.engine.now_ms())
+    InProgress(store.engine, LEASE, other.page).begin(
+        _claim(store, other).hold, store.engine.now_ms()
+    )
     member.stopped = True
-    keeper = _keeper(store, member, other)
+    renewer = _renewer(store, member, other)
     for _ in range(4):
         clock.advance(LEASE / 3)
-        keeper.round()
+        renewer.round()
 
     member.stopped = False
-    keeper.round()
+    renewer.round()
 
     assert tenure.lost
     states = {found.id: found.expires_at for found in store.deliveries(state="leased")}
@@ -161,7 +165,7 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = _member(store)
-    tenure = Holdings(store.engine, LEASE, member.page).keep(
+    tenure = InProgress(store.engine, LEASE, member.page).begin(
         _claim(store, member).hold, store.engine.now_ms()
     )
     clock.advance(LEASE / 2)
@@ -174,10 +178,10 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
         return renew([member.worker], round(LEASE * 1000))
 
     monkeypatch.setattr(store.engine.pools, "renew_owned", busy)
-    keeper = _keeper(store, member)
-    keeper.start()
+    renewer = _renewer(store, member)
+    renewer.start()
     wait_until(lambda: tenure.ends_ms > store.engine.now_ms() + 59_000, "it is renewed")
-    keeper.stop()
+    renewer.stop()
 
     assert len(tries) == 3
 
@@ -187,20 +191,20 @@ def test_the_register_is_told_what_is_new_and_once(
 ) -> None:
     monkeypatch.setattr("fencepost.workers.supervisor.lease_renewer._REPORT_SECONDS", 0.0)
     member = _member(store)
-    holdings = Holdings(store.engine, LEASE, member.page)
-    keeper = _keeper(store, member)
-    holdings.say("idle")
-    keeper.round()
+    in_progress = InProgress(store.engine, LEASE, member.page)
+    renewer = _renewer(store, member)
+    in_progress.say("idle")
+    renewer.round()
     claim = _claim(store, member)
-    holdings.keep(claim.hold, store.engine.now_ms())
-    keeper.round()
+    in_progress.begin(claim.hold, store.engine.now_ms())
+    renewer.round()
     assert store.workers()[0].state == "busy"
-    holdings.spare(claim.hold)
-    holdings.drop(handled=True)
-    keeper.round()
+    in_progress.end(claim.hold)
+    in_progress.settled(handled=True)
+    renewer.round()
     reports: list[object] = []
     monkeypatch.setattr(store.engine.pools, "report", reports.append)
-    keeper.round()
+    renewer.round()
 
     (found,) = store.workers()
     assert (found.state, found.handled) == ("idle", 1)
@@ -211,18 +215,18 @@ def test_the_register_is_told_what_is_new_and_once(
 
 def test_of_a_worker_that_has_ended_the_rest_is_told(store: Store) -> None:
     member = _member(store)
-    holdings = Holdings(store.engine, LEASE, member.page)
+    in_progress = InProgress(store.engine, LEASE, member.page)
     claim = _claim(store, member)
-    holdings.say("idle")
-    holdings.keep(claim.hold, store.engine.now_ms())
-    keeper = _keeper(store, member)
+    in_progress.say("idle")
+    in_progress.begin(claim.hold, store.engine.now_ms())
+    renewer = _renewer(store, member)
     assert member.page.work is not None
-    last = keeper.last(cast(Incarnation, member), member.page.work)
+    last = renewer.last(cast(ManagedProcess, member), member.page.work)
     store.engine.pools.retire(member.worker, "it ended", last=last)
 
     kinds = [event.kind for event in reversed(store.engine.pools.events(limit=9))]
     assert kinds == ["started", "started", "ready", "claimed", "lost", "stopped"]
-    assert keeper.last(cast(Incarnation, member), member.page.work) is not None
+    assert renewer.last(cast(ManagedProcess, member), member.page.work) is not None
 
 
 def test_a_tenure_ends_by_the_clock_of_the_store_which_a_suspended_machine_moves_on() -> None:
@@ -234,8 +238,8 @@ def test_a_tenure_ends_by_the_clock_of_the_store_which_a_suspended_machine_moves
 
     engine = Clocked()
     member = Member(1)
-    holdings = Holdings(cast(Engine, engine), LEASE, member.page)
-    tenure = holdings.keep(Hold(1, 1, "token"), engine.clock_ms)
+    in_progress = InProgress(cast(Engine, engine), LEASE, member.page)
+    tenure = in_progress.begin(Hold(1, 1, "token"), engine.clock_ms)
 
     engine.clock_ms += 59_999
     assert not tenure.lost

@@ -14,7 +14,7 @@ from fencepost import Store, connect
 from fencepost.store.types.delivery import Delivery
 from fencepost.workers.process.process import End
 from fencepost.workers.process.shared_page import Work
-from fencepost.workers.supervisor.dead_workers import Rescue
+from fencepost.workers.supervisor.dead_workers import DeadWorkers
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def _delivery(store: Store) -> Delivery:
 def test_a_kill_after_the_handler_has_returned_is_not_held_against_the_delivery(
     store: Store, tmp_path: Path
 ) -> None:
-    Rescue(store.engine, None).take(_dead(tmp_path), _end(signal.SIGKILL, claims=0), None)
+    DeadWorkers(store.engine, None).take(_dead(tmp_path), _end(signal.SIGKILL, claims=0), None)
 
     assert (_delivery(store).state, _delivery(store).crashes) == ("ready", 0)
 
@@ -56,13 +56,13 @@ def test_a_kill_after_the_handler_has_returned_is_not_held_against_the_delivery(
 def test_a_crash_that_the_store_could_not_be_told_counts_once_it_can(
     store: Store, tmp_path: Path
 ) -> None:
-    rescue, dead = Rescue(store.engine, None), _dead(tmp_path)
+    dead_workers, dead = DeadWorkers(store.engine, None), _dead(tmp_path)
     with connect(tmp_path / "store.db") as other, other.transaction():
-        rescue.take(dead, _end(signal.SIGSEGV, claims=1), None)
+        dead_workers.take(dead, _end(signal.SIGSEGV, claims=1), None)
     assert _delivery(store).state == "leased"
 
-    rescue.due = 0.0
-    rescue.look()
+    dead_workers.due = 0.0
+    dead_workers.look()
 
     assert (_delivery(store).state, _delivery(store).crashes) == ("ready", 1)
     assert _delivery(store).error == "it ended"
@@ -75,20 +75,20 @@ def test_a_worker_of_another_pool_that_lives_is_that_ones_to_mourn(
     with connect(tmp_path / "store.db") as gone:
         gone.engine.pools.register(other)
 
-    Rescue(store.engine, None).look()
+    DeadWorkers(store.engine, None).look()
     assert [each.state for each in store.workers()] == ["lost"]
 
-    Rescue(store.engine, other).look(known=[store.workers()[0].id])
+    DeadWorkers(store.engine, other).look(known=[store.workers()[0].id])
     assert [each.state for each in store.workers()] == ["lost"]
 
-    Rescue(store.engine, other).look()
+    DeadWorkers(store.engine, other).look()
     assert store.workers() == []
 
 
 def test_while_the_store_cannot_be_used_each_end_costs_no_wait(
     store: Store, tmp_path: Path
 ) -> None:
-    rescue, asked = Rescue(store.engine, None), []
+    dead_workers, asked = DeadWorkers(store.engine, None), []
     dead = [_dead(tmp_path), _dead(tmp_path), _dead(tmp_path)]
     retire = store.engine.pools.retire
 
@@ -99,13 +99,13 @@ def test_while_the_store_cannot_be_used_each_end_costs_no_wait(
     store.engine.pools.retire = counted  # type: ignore[method-assign]
     with connect(tmp_path / "store.db") as other, other.transaction():
         for each in dead:
-            rescue.take(each, _end(signal.SIGSEGV, claims=1), None)
-        rescue.due = 0.0
-        rescue.look()
+            dead_workers.take(each, _end(signal.SIGSEGV, claims=1), None)
+        dead_workers.due = 0.0
+        dead_workers.look()
     assert len(asked) == 2
 
-    rescue.due = 0.0
-    rescue.look()
+    dead_workers.due = 0.0
+    dead_workers.look()
 
     assert store.workers() == []
 
@@ -113,13 +113,13 @@ def test_while_the_store_cannot_be_used_each_end_costs_no_wait(
 def test_of_kills_that_are_seen_at_once_none_counts_as_the_same_again(
     store: Store, tmp_path: Path
 ) -> None:
-    rescue = Rescue(store.engine, None)
+    dead_workers = DeadWorkers(store.engine, None)
 
     def killed(*others: int, by_supervisor: bool = False) -> int:
         ends = [_end(signal.SIGKILL, claims=1)]
         ends += [_end(signal.SIGKILL, claims=each, by_supervisor=by_supervisor) for each in others]
-        rescue.together(ends)
-        rescue.take(_dead(tmp_path), ends[0], None)
+        dead_workers.together(ends)
+        dead_workers.take(_dead(tmp_path), ends[0], None)
         return _delivery(store).crashes
 
     assert [killed(), killed(2), killed(2, by_supervisor=True)] == [1, 1, 2]
