@@ -46,13 +46,14 @@ NO_KEY = (
 
 @verbs
 class App(Hooked):
-    """What to receive and how to handle it, for one store.
+    """The sources, routes and handlers of one store.
 
     Args:
-        store: Path or URL of the store; a relative path is relative to where the
-            command is run.
-        busy_timeout, durability: As in `connect`; the receiver waits for the store no
-            longer than senders wait for it, 1.2 s, whatever busy_timeout says.
+        store: Path or URL of the store. A relative path is relative to the folder in which
+            the command is run.
+        busy_timeout: As in `connect`. The receiver waits for the store at most 1.2 s,
+            because senders do not wait longer.
+        durability: As in `connect`.
     """
 
     def __init__(
@@ -90,29 +91,31 @@ class App(Hooked):
         redelivery: Redelivery = "revive",
         **options: Unpack[Options],
     ) -> None:
-        """Accept what a sender posts to /in/<source>.
+        """Declare a sender, whose webhooks are posted to /in/<source>.
 
         Args:
-            scheme: How the sender signs; docs/sources.md has a table of them.
-            secret: What proves the sender; `secrets=[new, old]` while it is rotated.
-            max_body: Bytes; a larger request is answered 413, also when it is larger only
-                once it is decompressed.
-            require_key: False also stores requests without a usable dedupe key, each of
-                them as a new message.
-            keep_for: Seconds that a key is kept after the work has ended; by default longer
-                than the provider goes on to redeliver.
-            keep_body_for: Seconds that a message's body is kept once all its deliveries are
-                done, so that `fencepost messages replay` can have it handled again.
+            source: The source's name.
+            scheme: How the sender signs; the page "Sources" has a table of the schemes.
+            secret: What proves the sender.
+            secrets: Several secrets, the newest first, while a secret is rotated.
+            max_body: The largest body in bytes, also after decompression. A larger one is
+                answered 413.
+            require_key: False stores requests without a usable dedupe key too, each as a new
+                message.
+            keep_for: Seconds for which a key is kept after its work has ended; by default
+                longer than the provider redelivers.
+            keep_body_for: Seconds for which a message's body is kept once all its deliveries
+                are done, so that `fencepost messages replay` can run it again.
             key: Where the dedupe key is: "header:NAME", "json:/pointer", or "body" for the
-                body's SHA-256. Scheme "hmac" needs it, the others know their provider's.
-            redelivery: "revive": a message that the sender delivers again, with the same
-                key and body, is ready again if it is dead, or is routed if no handler
-                matched it before. What was cancelled stays so, and what a handler with
-                `at_most_once` has begun is not begun again. "ignore": neither is done.
-            options: The scheme's own; see docs/sources.md.
+                body's SHA-256. Scheme "hmac" needs it; the others know their provider's.
+            redelivery: What a redelivery with the same key and body does. "revive": dead
+                deliveries of the message become ready again, and a message that no route
+                had matched is routed again. Cancelled deliveries and those that a handler
+                with `at_most_once` has begun do not change. "ignore": nothing changes.
+            options: Options of the scheme; the page "Sources" lists them.
 
         Raises:
-            InvalidInput: Something of it cannot be used, or nothing says where the key is.
+            InvalidInput: An argument is not usable, or nothing says where the key is.
         """
         name(source, "a source's name")
         if source in self.sources:
@@ -151,22 +154,25 @@ class App(Hooked):
         priority: int = 0,
         **settings: Unpack[Settings],
     ) -> Callable[[F], F]:
-        """Handle the events of a source that match a shell pattern.
-
-        "pull_request" also stands for all that lies below it: "pull_request.opened".
+        """Decorate a handler: it gets the events of a source that match a pattern.
 
         Args:
-            name: Of the handler and its queue; the function's own by default.
-            lane: From a message to its lane: of one lane one is handled at a time,
-                oldest first. When it raises, the delivery is dead from the start.
-            lane_policy: What a lane does while its head cannot run. "strict": it waits for
-                a retry, not for a dead letter. "skip": it waits for neither. "park": for
-                both, for a dead letter until an operator acts.
-            priority: The greater number first.
-            settings: Those of `task`.
+            source: The source's name.
+            event: A shell pattern. "pull_request" also matches "pull_request.opened" and
+                everything else below it.
+            name: The name of the handler and its queue; by default the function's name.
+            lane: A function from a message to its lane. Deliveries with the same lane run
+                one at a time, oldest first. If it raises, the delivery is a dead letter from
+                the start.
+            lane_policy: Whether the rest of a lane waits while its first delivery cannot
+                run. "strict": it waits for a retry, not for a dead letter. "skip": it waits
+                for neither. "park": it waits for both, for a dead letter until an operator
+                replays or cancels it.
+            priority: A delivery with a greater number is claimed first.
+            settings: The settings of `task`.
 
         Raises:
-            InvalidInput: Something of it cannot be used.
+            InvalidInput: An argument is not usable.
         """
         if not isinstance(source, str):
             raise InvalidInput(f"a source's name must be a str, not {source!r}")
@@ -195,21 +201,26 @@ class App(Hooked):
         priority: int = 0,
         **settings: Unpack[Settings],
     ) -> None:
-        """Handle events as `on` does, by a program: the body is on its stdin.
+        """Run a program for the events of a source, as `on` calls a function.
 
-        It exits with 0 when the message is done, with 100 when it is dead at once;
-        anything else is tried again. See docs/handlers.md, "Commands".
+        The program gets the body on stdin. Exit code 0 means done, 100 means dead at once;
+        any other exit is retried. The page "Handlers" has a section "Commands".
 
         Args:
-            command: The program and its arguments, or one line of them that is split as a
-                shell would; no shell runs it. A relative path is relative to where the
-                command line is run, as the store's is.
-            name: Of the queue; the program's own by default, without its folders.
-            settings: Those of `task`; after `timeout` the program is killed, with all that
-                it has started.
+            source: The source's name.
+            event: A shell pattern, as in `on`.
+            command: The program and its arguments, as a list or as one line, which is split
+                into words as a shell splits it. No shell runs it. A relative path is
+                relative to the folder in which `fencepost` is run.
+            name: The name of the queue; by default the program's file name.
+            lane: As in `on`.
+            lane_policy: As in `on`.
+            priority: As in `on`.
+            settings: The settings of `task`. After `timeout` the program is killed with
+                everything that it has started.
 
         Raises:
-            InvalidInput: There is no such program, or something else cannot be used.
+            InvalidInput: There is no such program, or another argument is not usable.
         """
         function, own = command_handler(command, name, settings, self._runner)
         register = self.on(
@@ -224,34 +235,39 @@ class App(Hooked):
         register(function)
 
     def task(self, queue: str, **settings: Unpack[Settings]) -> Callable[[F], F]:
-        """Handle what is put in a queue by `store.queue(queue).enqueue(...)`.
+        """Decorate a handler: it gets what `store.queue(queue).enqueue(...)` puts in a queue.
 
         Args:
-            max_attempts, retry_for: A failure makes a delivery a dead letter once it was
-                tried so many times (no bound), or for so many seconds from its first attempt
-                on (3 days), whichever comes first. They count, not those of enqueue.
-            backoff: The wait after the first failure, in seconds; it doubles with each
-                further one up to an hour, and a random part of it, at least half, is waited.
-                Or a function from the attempt that failed (1 is the first) to seconds,
-                waited exactly. By default at most 1 s, 2 s, 4 s … 55 minutes, a random part
-                of it, so that the first ten attempts are within 15 minutes.
-            retry_on: Exception classes, each with seconds or a function like backoff's.
-            discard_on: Exception classes after which trying again would not help: dead at
-                once. Of the classes in both that fit, the most specific counts.
+            queue: The queue's name.
+            max_attempts: A delivery is dead after this many failed attempts; by default no
+                limit. This and `retry_for` replace the limits given to enqueue.
+            retry_for: A failure this many seconds after the first attempt makes the delivery
+                dead; by default 3 days. The limit that is reached first counts.
+            backoff: Seconds to wait after the first failure. The wait doubles with each
+                failure, up to 1 h, and the actual wait is random, at least half of it. Or a
+                function from the attempt that failed (the first is 1) to seconds, which are
+                waited exactly. By default up to 1 s, 2 s, 4 s … 55 minutes, so that the
+                first ten attempts happen within 15 minutes.
+            retry_on: Exception classes, each with seconds or a function like `backoff`.
+            discard_on: Exception classes that make the delivery dead at once. If several
+                classes fit, here and in `retry_on`, the most specific counts.
             timeout: Seconds after which the worker is killed and the delivery retried.
-            soft_timeout: Seconds after which the handler is interrupted, below `timeout`.
-            at_most_once: An attempt that was begun is the only one, however it ends.
-            max_crashes: A delivery is dead after so many worker processes have died of it (3).
-            concurrency: How many deliveries one worker has in work at a time, when the
-                handler is a coroutine function (10).
-            max_leased: How many are in work at a time in all workers of all pools.
-            max_rows, max_bytes: The caps of the queue, as in `Store.queue`; while it is at
-                one, the sender is answered 503 and nothing is stored.
-            keep_body_for: Seconds that a message's body is kept once all its deliveries are
-                done (0); of its handlers' and its source's the longest counts.
+            soft_timeout: Seconds after which the handler is interrupted; less than `timeout`.
+            at_most_once: True allows one attempt only, however it ends.
+            max_crashes: A delivery is dead after it has crashed this many workers; by
+                default 3.
+            concurrency: For a coroutine function, how many deliveries one worker runs at the
+                same time; by default 10.
+            max_leased: How many deliveries run at the same time in all pools together.
+            max_rows: The cap on the queue's deliveries, as in `Store.queue`. At the cap the
+                receiver answers 503 and stores nothing.
+            max_bytes: The cap on the bytes of their bodies, likewise.
+            keep_body_for: Seconds for which a message's body is kept once all its deliveries
+                are done; by default 0. If the source and several handlers set it, the
+                longest counts.
 
         Raises:
-            InvalidInput: Something of it cannot be used.
+            InvalidInput: An argument is not usable.
         """
 
         def register(function: F) -> F:
@@ -261,7 +277,11 @@ class App(Hooked):
         return register
 
     def check(self) -> None:
-        """Refuse routes from a source that was never declared."""
+        """Check that the source of every route is declared.
+
+        Raises:
+            InvalidInput: A source is not declared.
+        """
         for route in self.routes:
             if route.source not in self.sources:
                 raise InvalidInput(
@@ -269,7 +289,7 @@ class App(Hooked):
                 )
 
     def addresses(self, message: Message) -> list[Address]:
-        """Return where a message goes: one address for each handler with a matching route."""
+        """Return one address for each handler with a route that matches the message."""
         found: dict[str, Address] = {}
         for route in self.routes:
             if route.queue not in found and route.matches(message):
@@ -278,53 +298,58 @@ class App(Hooked):
         return list(found.values())
 
     def accept(self, source: str, headers: Given, body: Bytes) -> Answer:
-        """Answer a webhook as the receiver would answer it on POST /in/<source>.
+        """Store a webhook and return the answer that the receiver would give it.
 
-        From a coroutine call `accept_async`: this one waits for the disk.
+        Use it where your own web application receives the request. In a coroutine, await
+        `accept_async` instead, because this call waits for the disk.
 
         Args:
-            headers: Of the request: a mapping, in whatever case, or pairs.
-            body: As it came: the signature is over its bytes.
+            source: The source's name.
+            headers: The request's headers: a mapping, with names in any case, or pairs.
+            body: The bytes as they came, because the signature is over these bytes.
 
         Raises:
-            InvalidInput: These are no headers, or the body is not bytes. Whatever is wrong
-                with the request or the store is an answer.
+            InvalidInput: The headers or the body have the wrong type. Every other error, in
+                the request or the store, is an answer with its status.
         """
         return self._in_program.accept(source, headers, body)
 
     async def accept_async(self, source: str, headers: Given, body: Bytes) -> Answer:
-        """Answer as `accept` does; calls of one moment share a transaction."""
+        """Do what `accept` does, in a coroutine; calls at the same time share a commit."""
         return await self._in_program.accept_async(source, headers, body)
 
     def asgi(self) -> Asgi:
-        """Return an ASGI application to mount: POST <mount>/in/<source>.
+        """Return an ASGI application to mount in your own.
 
-        It answers <mount>/healthz and <mount>/readyz too.
+        It answers POST <mount>/in/<source>, GET <mount>/healthz and GET <mount>/readyz.
         """
         return self._in_program.asgi()
 
     def wsgi(self) -> Wsgi:
-        """Return a WSGI application to mount: POST <mount>/in/<source>.
+        """Return a WSGI application to mount in your own.
 
-        It answers <mount>/healthz and <mount>/readyz too.
+        It answers POST <mount>/in/<source>, GET <mount>/healthz and GET <mount>/readyz.
         """
         return self._in_program.wsgi()
 
     def close(self) -> None:
-        """Close the store that the ways in have opened in this process, if any.
+        """Close the store that `accept`, `asgi` or `wsgi` has opened in this process.
 
-        The next request opens it anew.
+        The next request opens it again.
         """
         if self._embedded is not None:
             self._embedded.close()
 
     def work(self, *, workers: int = 4, drain: bool = False) -> bool:
-        """Run a pool of worker processes from a program of one's own, in the main thread.
+        """Run a pool of worker processes in your own program; call it in the main thread.
 
-        The app is carried over to them, handlers that are lambdas or closures included.
-        The program's own code must stand under `if __name__ == "__main__":`.
+        Handlers may be lambdas and closures. Put the program's own code under
+        `if __name__ == "__main__":`. The call returns when the pool has stopped, and returns
+        False if the workers could not be started.
 
-        Returns False when the workers could not be started.
+        Args:
+            workers: The number of worker processes.
+            drain: True stops the pool when no work is left.
         """
         from ..workers.pool import PoolOptions, run_pool
 

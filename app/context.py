@@ -14,9 +14,10 @@ from ..store.types.validate import Duration, milliseconds
 
 
 class Retry(Exception):
-    """Raise it to have the delivery tried again `after` so many seconds.
+    """Raise it in a handler to retry the delivery `after` this many seconds.
 
-    It counts as an attempt, so the last one is followed by the dead letters.
+    It counts as a failed attempt, so after the last attempt the delivery is dead. Without
+    `after` the handler's backoff applies.
     """
 
     def __init__(self, after: Duration | None = None, reason: str = "retry asked for") -> None:
@@ -27,20 +28,22 @@ class Retry(Exception):
 
 
 class Discard(Exception):
-    """Raise it to make the delivery a dead letter at once: trying again would not help."""
+    """Raise it in a handler to make the delivery a dead letter at once, without retries."""
 
 
 class SoftTimeout(Exception):
-    """Raised in a handler that is over its soft_timeout: clean up and return, or let it pass.
+    """Raised in a handler that runs longer than its `soft_timeout`.
 
-    What passes is a failure like any other, so the delivery is tried again.
+    If the handler catches it and returns, the delivery is done. Otherwise the attempt has
+    failed, and the delivery is retried.
     """
 
 
 class Cancelled(BaseException):
-    """Raised in a handler when its worker must end now: the delivery is given back.
+    """Raised in a handler when its worker must stop now.
 
-    The attempt does not count. A handler that may run only once makes it a dead letter.
+    The delivery becomes ready again, and the attempt does not count. With `at_most_once` the
+    delivery becomes a dead letter.
     """
 
 
@@ -65,17 +68,17 @@ class Tenure(Protocol):
 
 @verbs
 class Context:
-    """One attempt at one delivery.
+    """One attempt at one delivery: the second argument of a handler.
 
     Attributes:
-        store: The open store, for queues of one's own.
-        attempt: 1 for the first.
-        fence: Greater than that of every earlier claim; hand it to systems that can
-            refuse a smaller one than they have seen.
-        idempotency_key: The same for every attempt at this delivery, and for no other while
-            its key is remembered.
-        completed: Its transaction has committed.
-        told: The store has told it that the lease is lost.
+        store: The open store, for example for `ctx.store.queue("mail")`.
+        attempt: 1 for the first attempt.
+        fence: A number greater than that of every earlier claim of this delivery. Pass it to
+            systems that can refuse a number smaller than one they have seen.
+        idempotency_key: The same for every attempt at this delivery, and different for every
+            other delivery for as long as its key is kept. Pass it to services that you call.
+        completed: True once `transaction()` has committed.
+        told: True once the store has refused a call because the lease is lost.
     """
 
     def __init__(
@@ -94,17 +97,17 @@ class Context:
 
     @property
     def lost(self) -> bool:
-        """True once the lease is lost or could not be renewed in time: stop working."""
+        """True once the lease is lost, or could not be renewed in time: stop working."""
         return self._tenure.lost
 
     def extend(self, lease: Duration) -> None:
-        """Let the lease end no sooner than `lease` seconds from now.
+        """Extend the lease to at least `lease` seconds from now.
 
-        It is renewed all the time anyway; this is for a handler that wants to outlive a
-        store which cannot be reached for that long.
+        The supervisor renews the lease anyway. This is for a handler that should keep
+        running if the store cannot be reached for that long.
 
         Raises:
-            LeaseLost: Somebody else has the delivery; stop working.
+            LeaseLost: Another worker has claimed the delivery; stop working.
         """
         with self._telling():
             asked_ms = self.store.engine.now_ms()
@@ -116,13 +119,14 @@ class Context:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Hold a transaction that ends with the ack: these writes and it commit together.
+        """Open a transaction, for a `with` block, that commits together with the ack.
 
-        What is written here happens once, whatever crashes. It holds the store's one
-        write lock, so compute first and write then. After it the delivery is done.
+        Your writes and the ack both commit or neither does, so the writes happen exactly
+        once. After the block the delivery is done. Keep the block short: compute first, then
+        write, because other writers wait for it.
 
         Raises:
-            LeaseLost: Somebody else has the delivery; nothing was written.
+            LeaseLost: Another worker has claimed the delivery; nothing was written.
         """
         with self._telling(), self._claim.transaction() as tx:
             self._check()  # it had to wait until here

@@ -54,31 +54,32 @@ class Hooked:
         self.hooks = Hooks()
 
     def worker_started(self, function: H) -> H:
-        """Call a function in each worker process, before its first message.
+        """Decorate a function that each worker calls before its first message.
 
-        It opens what handlers share: an HTTP client, a database pool. It takes no argument,
-        or one, the worker (`.id`, `.pid`, `.store`). A coroutine function runs on the event
-        loop of the coroutine handlers. When it raises, the worker is replaced.
+        Use it to open what handlers share, such as an HTTP client or a database pool. It
+        takes no argument, or one: the worker (`.id`, `.pid`, `.store`). A coroutine function
+        runs on the event loop of the coroutine handlers. If it raises, the worker is
+        replaced.
         """
         self.hooks.started.append(_checked(function, "worker_started"))
         return function
 
     def on_dead(self, function: H) -> H:
-        """Call function(message, ctx) in a worker for each delivery that becomes a dead letter.
+        """Decorate a function(message, ctx) that is called for each new dead letter.
 
-        At least once for each death, however it came about, also after a crash; `ctx` has
-        `.queue`, `.error`, `.attempt`, `.delivery` and `.store`. When it raises it is called
-        again, ten times in all within 15 minutes.
+        A worker calls it at least once for each delivery that becomes a dead letter, for
+        whatever reason. `ctx` has `.queue`, `.error`, `.attempt`, `.delivery` and `.store`.
+        A call that raises is retried, ten times in all within 15 minutes.
         """
         self.hooks.dead.append(checked_for_dead(function))
         self.handlers[DEATHS] = dead_handler(self.hooks.dead)
         return function
 
     def worker_stopping(self, function: H) -> H:
-        """Call a function in each worker process, after its last message.
+        """Decorate a function that each worker calls after its last message.
 
-        Of several the last that was declared is called first. They have 5 s together. They
-        are not called in a worker that is killed.
+        Several such functions are called in reverse order of declaration, and have 5 s
+        together. They are not called in a worker that is killed.
         """
         self.hooks.stopping.append(_checked(function, "worker_stopping"))
         return function

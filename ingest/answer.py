@@ -29,12 +29,14 @@ class Headers(dict[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request is answered.
+    """The answer to a webhook, from `App.accept`.
 
     Attributes:
-        headers: Without Content-Length, which whoever sends it adds; names in lower case,
-            found in any.
-        reason: Why it was refused, for the log alone, when the body says less.
+        status: The HTTP status.
+        headers: Names are in lower case; look-ups work in any case. Content-Length is not
+            included, because the server that sends the answer adds it.
+        body: The body.
+        reason: Why the request was refused, in more detail than the body; for the log.
     """
 
     status: int

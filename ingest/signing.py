@@ -20,7 +20,7 @@ Body = bytes | bytearray | memoryview | str | Mapping[str, Any] | Sequence[Any] 
 
 
 class Signed(NamedTuple):
-    """A request that the receiver will take for genuine."""
+    """The headers and body of a signed request."""
 
     headers: dict[str, str]
     body: bytes

@@ -8,9 +8,10 @@ from ..store.types.validate import Duration, milliseconds
 
 
 class Clock:
-    """Give it to `connect(path, clock=...)`, `deliver` or `Context`, and move it with `advance`.
+    """A clock that stands still until `advance` moves it.
 
-    It begins at the present, so that signatures made now are fresh.
+    Pass it to `connect(path, clock=...)`, `deliver` or `Context`. It starts at the present
+    time, so that signatures made now are fresh.
     """
 
     def __init__(self) -> None:
@@ -18,7 +19,7 @@ class Clock:
         self._wall_ms = time.time_ns() // 1_000_000
 
     def advance(self, seconds: Duration) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         passed = milliseconds(seconds, "seconds")
         self._boot_ms += passed
         self._wall_ms += passed
@@ -28,11 +29,11 @@ class Clock:
         return self._wall_ms / 1000
 
     def boot_ms(self) -> int:
-        """Return the milliseconds since a boot that never was."""
+        """Return milliseconds since the boot of an imaginary machine."""
         return self._boot_ms
 
     def boot_id(self) -> str:
-        """Return the name of that boot."""
+        """Return the id of that boot."""
         return "fencepost.testing"
 
     def wall_ms(self) -> int:

@@ -15,13 +15,14 @@ from .tenure import LEASE_SECONDS, Kept
 
 
 class Context(WorkerContext):
-    """One attempt at one delivery, in a store that is gone with it.
+    """A context for a handler that a test calls itself.
 
-    `transaction()`, `extend()` and `store` work as in a worker: after a transaction
-    `completed` is true, and a lost lease is `LeaseLost`.
+    It has a temporary store, which is deleted with it. `transaction()`, `extend()` and
+    `store` work as in a worker: after a transaction `completed` is true, and with a lost
+    lease they raise `LeaseLost`.
 
     Attributes:
-        clock: Moves the store's time on; None with a store of one's own.
+        clock: The clock of the temporary store; None with a store of your own.
     """
 
     def __init__(
@@ -36,19 +37,22 @@ class Context(WorkerContext):
         store: Store | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Claim a delivery of its own.
+        """Enqueue a message and claim it.
 
         Args:
-            message: What the delivery is of; its key makes the idempotency key.
-            attempt, fence, idempotency_key: What the context says of itself, where a test
-                needs other values than those of a first attempt.
-            lost: Somebody else has the delivery; the same as setting `lost` later.
+            message: The message; its key determines the idempotency key.
+            attempt: The attempt that the context shows.
+            fence: The fence that the context shows; None for the real one.
+            idempotency_key: The idempotency key that the context shows; None for the real
+                one.
+            lost: True if another worker has claimed the delivery; `ctx.lost = True` does
+                the same later.
             queue: The handler's name.
-            store: A store of one's own, which stays open.
-            clock: For the store that is made.
+            store: A store of your own, which stays open.
+            clock: The clock of the temporary store.
 
         Raises:
-            InvalidInput: An argument makes no sense.
+            InvalidInput: An argument is not usable.
         """
         count(attempt, "attempt")
         self.clock = clock
@@ -72,7 +76,7 @@ class Context(WorkerContext):
 
     @property
     def lost(self) -> bool:
-        """True once somebody else has the delivery; set it to have that so."""
+        """True once another worker has claimed the delivery. Set it to simulate that."""
         return super().lost
 
     @lost.setter
@@ -83,7 +87,7 @@ class Context(WorkerContext):
             self._queue.claim(lease=LEASE_SECONDS)
 
     def close(self) -> None:
-        """Remove the store that was made for it."""
+        """Delete the temporary store."""
         if self._end is not None:
             self._end()
 

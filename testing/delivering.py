@@ -37,27 +37,29 @@ def deliver(
     store: Store | None = None,
     clock: Clock | None = None,
 ) -> list[Result]:
-    """Let a message in and run every handler that it is for; return what came of each.
+    """Store a message as the receiver would, run its handlers, and return one result for each.
 
-    The routes, lanes and limits are those of the app; its own store is not touched. What it
-    has called when a worker starts and ends is called before and after. The message is taken as genuine: for signatures there are `signed` and `app.accept`.
-    `timeout` and `soft_timeout` are not enforced.
+    The app's routes, lanes and limits apply; its own store is not opened. The app's
+    `worker_started` and `worker_stopping` functions are called before and after. The
+    signature is not checked: to test that, use `signed` and `App.accept`. `timeout` and
+    `soft_timeout` are not enforced.
 
     Args:
-        event: When left out, what the source reads in the body; with no body either, an
-            example of the provider's.
-        body: Bytes and text as they are, a dict or list as JSON.
-        key: The dedupe key; what the source reads, or a new one, when left out.
-        headers: Further ones, besides those that the provider would send.
-        attempts: At most so many for each delivery, with the clock moved on to the next each
-            time; None goes on until it is done or dead.
-        store: Where the message goes, and what handlers have as `ctx.store`; by default one
-            that is gone afterwards. In it a message that was there before is a duplicate
-            and runs nothing.
+        app: The app.
+        source: The source's name.
+        event: The event. When left out, what the source reads in the body; without a body,
+            an example of the provider's.
+        body: Bytes and text are used as they are; a dict or list becomes JSON.
+        key: The dedupe key. When left out, what the source reads, or a new one.
+        headers: Headers in addition to those that the provider would send.
+        attempts: The most attempts at each delivery; before each further one the clock moves
+            to its time. None continues until the delivery is done or dead.
+        store: The store for the message and for `ctx.store`; by default a temporary one. A
+            message that is in it already is a duplicate, and no handler runs.
         clock: The store's clock; needed for several attempts in a store of your own.
 
     Raises:
-        InvalidInput: The app has no such source, or an argument makes no sense.
+        InvalidInput: The app has no such source, or an argument is not usable.
     """
     app.check()
     _refuse_unusable(event, key)
@@ -88,12 +90,12 @@ def enqueue(
     store: Store | None = None,
     clock: Clock | None = None,
 ) -> Result:
-    """Run the handler of a queue, as of `@app.task(queue)`, on a message put into it.
+    """Enqueue a message for a handler, such as one of `@app.task(queue)`, and run it.
 
     The arguments are those of `deliver`.
 
     Raises:
-        InvalidInput: The app has no such handler, or an argument makes no sense.
+        InvalidInput: The app has no such handler, or an argument is not usable.
     """
     if queue not in app.handlers:
         known = ", ".join(app.handlers) or "none"

@@ -23,13 +23,15 @@ def message(
     headers: Mapping[str, str] | None = None,
     id: int = 1,
 ) -> Message:
-    """Return a message: `deploy(message("github", "push", {"ref": "main"}), Context())`.
+    """Return a message for a handler that a test calls itself.
+
+    For example: `deploy(message("github", "push", {"ref": "main"}), Context())`.
 
     Args:
-        body: Bytes and text as they are, a dict or list as JSON.
+        body: Bytes and text are used as they are; a dict or list becomes JSON.
 
     Raises:
-        InvalidInput: An argument makes no sense.
+        InvalidInput: An argument is not usable.
     """
     given = check.headers({} if headers is None else headers)
     return Message(id, source, key, event, given, as_bytes(body), time.time())

@@ -14,12 +14,12 @@ class Result:
 
     Attributes:
         queue: The handler's name.
-        state: "done"; "ready" when it is to be tried again; "dead".
-        attempt: How many attempts there were.
-        error: What is kept with the delivery, as `fencepost messages list` shows it.
-        result: What the handler returned, as it is kept: None when that is not JSON.
-        exception: What the last attempt raised.
-        retry_after: Seconds until the next attempt, None when there will be none.
+        state: "done"; "ready" if it will be retried; or "dead".
+        attempt: The number of attempts so far.
+        error: The error stored with the delivery, as `fencepost messages list` shows it.
+        result: What the handler returned, as stored: None if it is not JSON.
+        exception: The exception that the last attempt raised.
+        retry_after: Seconds until the next attempt; None if there is none.
     """
 
     queue: str

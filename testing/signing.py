@@ -51,23 +51,26 @@ def signed(  # the first argument says which of the two it is
     options: Options | None = None,
     **named: object,
 ) -> Signed:
-    """Return (headers, body) of a request as its provider would send it.
+    """Return the headers and body of a request, signed as its provider would sign it.
 
         headers, body = signed(app, "github", "push", key="d-1")
         headers, body = signed("stripe", "invoice.paid", secret="whsec_...")
 
     Args:
         by: An app, followed by the name of its source; or a scheme, with `secret` and the
-            `options` of a source; or a source out of `app.sources`.
-        event: What the receiver is to read; an example of the provider's when left out.
-        body: Bytes and text are sent as they are, unless event or key have to be put into them;
-            a dict or list as JSON; a small example when left out.
-        key: The dedupe key; a new one when left out.
-        headers: Further ones, which replace those that would be made.
-        at: Unix seconds of the signature; now when left out.
+            `options` of a source; or a source from `app.sources`.
+        event: The event that the receiver will read. When left out, an example of the
+            provider's.
+        body: A dict or list becomes JSON. Bytes and text are sent as they are, unless the
+            event or the key must be put into them. When left out, a small example.
+        key: The dedupe key; when left out, a new one.
+        headers: Further headers, which replace those that would be generated.
+        at: The time of the signature in Unix seconds; when left out, now.
+        secret: The secret, if `by` is a scheme.
+        options: The options of the scheme.
 
     Raises:
-        InvalidInput: It cannot be signed, or an argument makes no sense.
+        InvalidInput: The request cannot be signed, or an argument is not usable.
     """
     names = ["event", "body", "key"]
     if isinstance(by, App):

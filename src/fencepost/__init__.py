@@ -1,4 +1,4 @@
-"""Webhooks handled once: a durable inbox, fenced leases, a pool of worker processes."""
+"""Receive webhooks, store each of them once, and run your functions on them in worker processes."""
 
 from . import _interrupt  # noqa: F401 - before what takes its time
 from .ingest import Answer
