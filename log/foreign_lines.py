@@ -36,7 +36,7 @@ def install() -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
     warnings.showwarning = _warned
-    sys.excepthook = lambda _, error, __: log.error("not caught", exc_info=error)
+    sys.excepthook = lambda _, error, __: log.error("uncaught exception", exc_info=error)
     sys.unraisablehook = _unraisable
     threading.excepthook = _in_thread
 
@@ -61,4 +61,4 @@ def _unraisable(what: sys.UnraisableHookArgs) -> None:
 def _in_thread(what: threading.ExceptHookArgs) -> None:
     if what.exc_type is not SystemExit:
         name = None if what.thread is None else what.thread.name
-        log.error("not caught in a thread", thread=name, exc_info=what.exc_value)
+        log.error("uncaught exception in a thread", thread=name, exc_info=what.exc_value)

@@ -194,7 +194,7 @@ def test_lines_of_others_are_lines_of_the_log(folder: Path) -> None:
     assert "hooks.py:" in warning["at"]
     (said,) = _about(folder, "said by logging")
     assert said["logger"] == "theirs"
-    (thread,) = _about(folder, "not caught in a thread")
+    (thread,) = _about(folder, "uncaught exception in a thread")
     assert "ZeroDivisionError" in thread["exception"]
     assert any("in a destructor" in line.get("exception", "") for line in _lines(folder))
 

@@ -74,7 +74,7 @@ def test_what_is_cancelled_is_given_back_unless_it_may_run_only_once(
     assert (delivery.state, delivery.attempt) == (state, attempt)
     if state == "dead":
         assert "Cancelled: the worker was told to end" in (delivery.error or "")
-    assert "handler ended early" in (site.folder / "stderr").read_text()
+    assert "handler interrupted" in (site.folder / "stderr").read_text()
 
 
 def test_a_quiet_pool_finishes_what_is_begun_and_claims_no_more(site: Site) -> None:

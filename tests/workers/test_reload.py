@@ -212,9 +212,9 @@ def test_the_process_with_the_app_is_replaced_whatever_became_of_the_files(folde
             wait_until(lambda app=app: is_gone(app), "its end")  # type: ignore[misc]
             pool.kill_all()
             assert pool.result() == "one!", harm
-            lines = pool.events("the process that holds the app is started again")
+            lines = pool.events("the app process is started again")
             assert [line["level"] for line in lines] == ["warning"] * count
-        assert not pool.events("the app is not loaded")
+        assert not pool.events("cannot load the app")
 
         (folder / "hooks.py").write_text(APP)
         (folder / "helper.py").write_text("VERSION = 'number two'")
@@ -247,8 +247,8 @@ def test_an_app_that_cannot_be_loaded_again_is_an_error_until_it_can(folder: Pat
         (folder / "greeting.txt").unlink()
         (app,) = named("fp-app", pool.process.pid)
         os.kill(app, signal.SIGKILL)
-        wait_until(lambda: pool.events("the app is not loaded"), "the error")
-        assert {line["level"] for line in pool.events("the app is not loaded")} == {"error"}
+        wait_until(lambda: pool.events("cannot load the app"), "the error")
+        assert {line["level"] for line in pool.events("cannot load the app")} == {"error"}
         (folder / "greeting.txt").write_text("?")
         pool.kill_all()
         assert pool.result() == "one?"
@@ -281,7 +281,7 @@ def test_a_receiver_goes_on_when_its_pool_cannot(folder: Path) -> None:
         said = json.loads(
             next(line for line in (folder / "stderr").read_text().splitlines() if "again" in line)
         )
-        assert said["event"] == "a process does not start; it is tried again"
+        assert said["event"] == "a process does not start: it is retried"
         (folder / "go").touch()
         wait_until(lambda: workers_of(folder / "store.db"), "workers, in the end")
         process.send_signal(signal.SIGTERM)
@@ -292,7 +292,7 @@ def test_a_receiver_goes_on_when_its_pool_cannot(folder: Path) -> None:
 def test_an_app_that_cannot_be_forked_is_imported_by_each_worker(folder: Path) -> None:
     (folder / "hooks.py").write_text(APP + THREADED)
     with _pool(folder, "work", "hooks.py", "--workers", "2") as pool:
-        (line,) = pool.events("each process imports the app for itself")
+        (line,) = pool.events("each process imports the app itself")
         assert "threads" in str(line["why"])
         assert pool.result() == "one!"
         (folder / "hooks.py").write_text("def (")
@@ -323,7 +323,7 @@ def test_an_app_that_cannot_be_forked_is_imported_by_each_worker(folder: Path) -
 def test_what_cannot_be_shared_is_found(folder: Path, line: str) -> None:
     (folder / "hooks.py").write_text(f"{APP}\n{line}\n")
     with _pool(folder, "work", "hooks.py", "--workers", "1") as pool:
-        assert pool.events("each process imports the app for itself")
+        assert pool.events("each process imports the app itself")
 
 
 # RELOAD-6
@@ -332,7 +332,7 @@ def test_what_every_worker_may_append_to_is_shared(folder: Path) -> None:
         APP + "\nimport logging\nlogging.basicConfig(filename=here / 'log')\nprint('loaded')\n"
     )
     with _pool(folder, "work", "hooks.py", "--workers", "2") as pool:
-        assert not pool.events("each process imports the app for itself")
+        assert not pool.events("each process imports the app itself")
         assert pool.result() == "one!"
 
 

@@ -259,6 +259,4 @@ def test_a_pool_whose_processes_end_before_they_begin_gives_up(site: Site) -> No
     with running(["program.py"], cwd=site.folder) as program:
         assert line_of(program) == "False"
 
-    assert "the process that workers are forked from does not start" in {
-        line["event"] for line in _log(site)
-    }
+    assert "the forkserver does not start" in {line["event"] for line in _log(site)}

@@ -134,7 +134,7 @@ class AppCode:
             again.load()
             return again
         except OSError as error:
-            log.warning("the app is not loaded", error=str(error))
+            log.warning("cannot load the app", error=str(error))
             return None
 
     def _note_loss(self, lost: AppProcess) -> None:
@@ -143,11 +143,11 @@ class AppCode:
             raise InvalidInput(f"max-memory is too small: {lost.why}")
         if lost.state == "lost":
             self.failures = 0
-            log.warning("the process that holds the app is started again", why=lost.why)
+            log.warning("the app process is started again", why=lost.why)
         else:
             self.failures += 1
             if self.failures <= MAX_FAILURES:
-                log.error("the app is not loaded", error=lost.why)
+                log.error("cannot load the app", error=lost.why)
             hopeless = self.failures >= MAX_FAILURES
             pause = _HOPELESS_AGAIN_SECONDS if hopeless else _AGAIN_SECONDS
             self._start_at = time.monotonic() + pause

@@ -150,7 +150,7 @@ class AppProcess:
         else:
             self._end(said["state"], said["why"])
             if self.state == "unshared":
-                log.warning("each process imports the app for itself", why=self.why)
+                log.warning("each process imports the app itself", why=self.why)
 
     def enforce_time(self) -> None:
         """Give up what hangs."""

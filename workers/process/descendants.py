@@ -43,7 +43,9 @@ def kill(worker: int, known: Collection[int]) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         if time.monotonic() > give_up_at:
-            log.warning("what a worker had started cannot be killed", worker_pid=worker, pids=left)
+            log.warning(
+                "cannot kill the processes that a worker had started", worker_pid=worker, pids=left
+            )
             return
         time.sleep(0.001)
 

@@ -110,7 +110,7 @@ class ForkServer:
     def _count_failure(self) -> None:
         self.failures += 1
         if self.failures == MAX_FAILURES:
-            log.error("the forkserver does not start: no process can be started")
+            log.error("the forkserver does not start")
 
     def _start(self) -> None:
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

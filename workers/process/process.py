@@ -139,7 +139,7 @@ class ManagedProcess:
         elif word == "damaged":
             self.damage = rest
         elif word == "recycle":
-            log.info("recycling", pid=self.pid, why=rest)
+            log.info("replacing a worker", pid=self.pid, why=rest)
             self.outdated = True
 
     def send(self, word: bytes) -> None:

@@ -93,7 +93,7 @@ class RoleGroup:
             try:
                 started.append(ManagedProcess(self.role, self._code))
             except OSError as error:
-                log.warning("no process", role=self.role.name, error=str(error))
+                log.warning("cannot start a process", role=self.role.name, error=str(error))
                 self.start_at = time.monotonic() + _MAX_DELAY_SECONDS
                 break
             self._members.append(started[-1])
@@ -162,12 +162,12 @@ class RoleGroup:
         if self._code.on_trial:
             self.gave_up = True
         elif any(other.ready for other in self._members):
-            log.error("a process does not start; the others go on", role=self.role.name)
+            log.error("a process does not start: the others continue", role=self.role.name)
             self.start_at = time.monotonic() + _HOPELESS_DELAY_SECONDS
             for other in self._members:
                 other.outdated = False
         elif self._vital:
-            log.error("giving up: a process does not start", role=self.role.name)
+            log.error("a process does not start: the pool ends", role=self.role.name)
             self.failed = True
         else:
             longest = _MAX_HOPELESS_DELAY_SECONDS
@@ -175,7 +175,7 @@ class RoleGroup:
             self._rounds += 1
             self.start_at = time.monotonic() + delay
             log.error(
-                "a process does not start; it is tried again",
+                "a process does not start: it is retried",
                 role=self.role.name,
                 after_seconds=delay,
             )

@@ -117,7 +117,9 @@ class DeadWorkers:
             left = self._engine.pools.retire(worker, **ending._asdict())
         except FencepostError as error:
             if not self._damage.met(error):
-                log.warning("claims not given back yet", worker=worker, error=str(error))
+                log.warning(
+                    "cannot release a dead worker's claims yet", worker=worker, error=str(error)
+                )
             self._untold[worker] = ending
             self.due = time.monotonic() + _AGAIN_SECONDS
             return False

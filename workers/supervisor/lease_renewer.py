@@ -81,9 +81,9 @@ class LeaseRenewer:
             self._keep_up()
         except FencepostError as error:
             if not self._damage.met(error):
-                log.warning("store not kept", error=str(error))
+                log.warning("cannot renew leases", error=str(error))
         except Exception:  # noqa: BLE001 - all leases hang on the next round
-            log.exception("store not kept")
+            log.exception("cannot renew leases")
 
     def _run(self) -> None:
         while not self._stopped.wait(self._timing.supervisor_looks_seconds):

@@ -51,7 +51,7 @@ class Sizing:
             size = self._own() if told is None else told
         except FencepostError as error:
             if not self.damage.met(error):
-                log.warning("size not known", error=str(error))
+                log.warning("cannot read the size of the pool", error=str(error))
             return
         if size != self.size:
             log.info("scaling", size=size, before=self.size, told=told is not None)
@@ -64,7 +64,7 @@ class Sizing:
             self._store.engine.pools.set_scale(size)
         except FencepostError as error:
             if not self.damage.met(error):
-                log.warning("not scaled", error=str(error))
+                log.warning("cannot change the size of the pool", error=str(error))
         # Another signal may be next, before this has come back through the store.
         self.due = 0.0
         self.look()

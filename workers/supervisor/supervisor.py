@@ -201,7 +201,7 @@ class Supervisor:
             self._kill("it was told to end now")
         elif number in (signal.SIGTSTP, signal.SIGCONT):
             self._quiet = number == signal.SIGTSTP
-            log.info("quiet" if self._quiet else "resumed")
+            log.info("claiming stopped" if self._quiet else "claiming resumed")
             for each in self._workers:
                 self._hush(each)
         elif number in (signal.SIGTTIN, signal.SIGTTOU) and self._pool is not None:

@@ -189,7 +189,7 @@ class Claimer:
         """Have the store told with the next claim, and before it."""
         claim = attempt.claim
         if attempt.context.completed:
-            log.error("failed after its transaction", **self._took(attempt), exc_info=error)
+            log.error("handler failed after its transaction", **self._took(attempt), exc_info=error)
             self._drop(claim.hold, handled=True)
         else:
             self._endings.append((claim.hold, self._ending(attempt, error)))
@@ -199,7 +199,7 @@ class Claimer:
         # What is not given back would be renewed with what else this worker has in work.
         cancelled = any(isinstance(each, Cancelled) for each in leaves(error))
         if cancelled or attempt.tenure.lost:
-            log.warning("handler ended early", **self._took(attempt), error=describe(error))
+            log.warning("handler interrupted", **self._took(attempt), error=describe(error))
             return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
         found = verdict(handler, error, claim.attempt)
         fields = self._took(attempt)

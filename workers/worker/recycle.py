@@ -64,7 +64,7 @@ class Age:
         if self._max_memory is not None and size is not None and size >= self._max_memory:
             self._max_memory = size * _ROOM
             log.warning(
-                "max-memory is below the size of a fresh worker: it is replaced later",
+                "max-memory is below the size of a fresh worker: the limit is raised",
                 fresh_mebibytes=size >> 20,
                 bound_mebibytes=int(self._max_memory) >> 20,
             )

@@ -48,7 +48,7 @@ class Router:
         try:
             return self._app.addresses(message)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it must not end the worker
-            log.error("the routes cannot be asked", message=f"m{message.id}", exc_info=error)
+            log.error("cannot evaluate the routes", message=f"m{message.id}", exc_info=error)
             return ()
 
 

@@ -139,7 +139,7 @@ class Worker:
         if self._state.beyond_repair and claims.unsettled:
             claims.next([])
             if claims.unsettled:
-                log.error("the store cannot be told any more: the worker ends")
+                log.error("cannot save the outcome: the worker ends")
                 os._exit(1)
         if self._stopping and not self._unfinished:
             return
@@ -253,7 +253,7 @@ class Worker:
         if news := [name for name in changed if (claim.queue, name) not in self._told]:
             self._told.update((claim.queue, name) for name in news)
             log.warning(
-                "the handler changed what belongs to its process; it was put back",
+                "the handler changed the state of its process: it was restored",
                 **delivery_lines.about(claim),
                 changed=", ".join(news),
             )
