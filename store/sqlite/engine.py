@@ -136,7 +136,7 @@ class SqliteEngine:
                     queues,
                     limit=limit,
                     lease_ms=lease_ms,
-                    owner=owner,
+                    worker=owner,
                     limits=limits or {},
                 )
                 tried.extend(each.hold for each in leases)

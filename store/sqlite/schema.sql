@@ -73,7 +73,7 @@ create table fp_delivery (
   origin text, -- the queue it was first put in, should it have been moved; null: this one
   lane text,
   lane_policy text not null default 'strict' check (lane_policy in ('strict', 'skip', 'park')),
-  held integer not null default 0 check (held in (0, 1)), -- behind another one of its lane
+  behind integer not null default 0 check (behind in (0, 1)), -- an older one of its lane is before it
   parked integer not null default 0 check (parked in (0, 1)), -- dead, and its lane waits for it
   priority integer not null,
   state text not null check (state in ('ready', 'leased', 'done', 'dead', 'cancelled')),
@@ -88,7 +88,7 @@ create table fp_delivery (
   fence integer not null default 0 check (fence >= 0),
   token text,
   settled_token text, -- the lease that ended it, so that a repeated call gets the same answer
-  owner integer, -- fp_worker.id, kept after the lease ends; null: no worker of a pool
+  worker integer, -- fp_worker.id, kept after the lease ends; null: no worker of a pool
   holder_pid integer, -- the process that leased it last
   lease_until_ms integer,
   error text,
@@ -99,20 +99,20 @@ create table fp_delivery (
 
 create unique index fp_delivery_message on fp_delivery (message_id, queue);
 create index fp_delivery_ready on fp_delivery (queue, priority desc, id)
-  where state = 'ready' and due_at_ms is null and held = 0;
-create index fp_delivery_age on fp_delivery (queue, held, changed_at_ms)
+  where state = 'ready' and due_at_ms is null and behind = 0;
+create index fp_delivery_age on fp_delivery (queue, behind, changed_at_ms)
   where state = 'ready' and due_at_ms is null;
 create index fp_delivery_due on fp_delivery (due_at_ms)
   where state = 'ready' and due_at_ms is not null;
 create index fp_delivery_scheduled on fp_delivery (queue, due_at_ms)
   where state = 'ready' and due_at_ms is not null;
 create index fp_delivery_lease on fp_delivery (lease_until_ms) where state = 'leased';
-create index fp_delivery_owner on fp_delivery (owner) where state = 'leased';
+create index fp_delivery_worker on fp_delivery (worker) where state = 'leased';
 create index fp_delivery_lane on fp_delivery (queue, lane, id)
   where lane is not null and state in ('ready', 'leased');
--- At most one of a lane can be claimed; the rest is held behind it.
+-- At most one of a lane can be claimed; the rest waits behind it.
 create unique index fp_delivery_head on fp_delivery (queue, lane)
-  where lane is not null and held = 0 and (state in ('ready', 'leased') or parked = 1);
+  where lane is not null and behind = 0 and (state in ('ready', 'leased') or parked = 1);
 -- For lists, newest first. What is done is most of a store, and found without an index of its own.
 create index fp_delivery_queue on fp_delivery (queue, id);
 create index fp_delivery_live on fp_delivery (queue, id) where state in ('ready', 'leased');

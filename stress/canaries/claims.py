@@ -54,7 +54,7 @@ def _lanes_by_snapshot() -> None:
         "and (lane is null or id = (select min(id) from fp_delivery as other where"
         " other.queue = :queue and other.lane = fp_delivery.lane and other.state = 'ready'))"
     )
-    claim._PICK = claim._PICK.replace("and held = 0", first)
+    claim._PICK = claim._PICK.replace("and behind = 0", first)
 
 
 def _effect_before_ack() -> None:

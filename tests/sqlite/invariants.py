@@ -37,10 +37,10 @@ RULES = {
         except
         select queue, lane
         from fp_delivery
-        where held = 0 and (state in ('ready', 'leased') or parked = 1)
+        where behind = 0 and (state in ('ready', 'leased') or parked = 1)
     """,
-    "what is leased is held by nobody else": """
-        select id from fp_delivery where state = 'leased' and held = 1
+    "what is leased is behind no other": """
+        select id from fp_delivery where state = 'leased' and behind = 1
     """,
     "a key's retention begins when its message has ended": """
         select id

@@ -21,9 +21,9 @@ CHANGES = {
     "fp_delivery_due": "update fp_delivery set due_at_ms = null where due_at_ms is not null",
     "fp_delivery_scheduled": "update fp_delivery set due_at_ms = 1 where due_at_ms is not null",
     "fp_delivery_lease": "update fp_delivery set state = 'done' where state = 'leased'",
-    "fp_delivery_owner": "update fp_delivery set owner = 1 where state = 'leased'",
-    "fp_delivery_lane": "update fp_delivery set lane = 'other' where lane = 'lane-1' and held",
-    "fp_delivery_head": "update fp_delivery set held = 1 where lane = 'lane-1'",
+    "fp_delivery_worker": "update fp_delivery set worker = 1 where state = 'leased'",
+    "fp_delivery_lane": "update fp_delivery set lane = 'other' where lane = 'lane-1' and behind",
+    "fp_delivery_head": "update fp_delivery set behind = 1 where lane = 'lane-1'",
     "fp_delivery_message": "delete from fp_delivery where id % 3 = 0",
     "fp_delivery_queue": "update fp_delivery set queue = 'other' where id % 5 = 0",
     "fp_delivery_age": "update fp_delivery set changed_at_ms = 1",
@@ -104,7 +104,7 @@ def test_a_claim_does_not_bury_what_its_index_gives_it_again_and_again(path: Pat
     other.execute("pragma writable_schema = on")
     # An index that nothing takes an entry out of: its condition never holds for what is changed.
     other.execute(
-        "update sqlite_schema set sql = replace(sql, 'held = 0', 'held = 7')"
+        "update sqlite_schema set sql = replace(sql, 'behind = 0', 'behind = 7')"
         " where name = 'fp_delivery_ready'"
     )
     other.close()

@@ -35,8 +35,8 @@ HOT = {
     "lease": (claim._LEASE, ["INTEGER PRIMARY KEY"]),
     "message": (claim._MESSAGE, ["INTEGER PRIMARY KEY"]),
     "expired": (reap._EXPIRED, ["fp_delivery_lease"]),
-    "owned": (reap._OWNED, ["fp_delivery_owner"]),
-    "renew owned": (register._RENEW_OWNED, ["fp_delivery_owner"]),
+    "of a worker": (reap._OF_WORKER, ["fp_delivery_worker"]),
+    "renew of a worker": (register._RENEW_OF_WORKER, ["fp_delivery_worker"]),
     "due": (reap._DUE, ["fp_delivery_due"]),
     "return": (reap._RETURN, ["INTEGER PRIMARY KEY"]),
     "find": (enqueue._FIND, ["fp_message_key"]),
@@ -77,9 +77,10 @@ HOT = {
 }
 
 PARAMETERS = {
-    **dict.fromkeys(("now", "until", "due", "limit", "batch", "owner", "id", "fence"), 1),
+    **dict.fromkeys(("now", "until", "due", "limit", "batch", "worker", "id", "fence"), 1),
     **dict.fromkeys(
-        ("message", "max_attempts", "retry_for", "max_crashes", "held", "count", "bytes", "pid"), 1
+        ("message", "max_attempts", "retry_for", "max_crashes", "behind", "count", "bytes", "pid"),
+        1,
     ),
     "once": 0,
     "sources": json.dumps(["x"]),

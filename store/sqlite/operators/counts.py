@@ -22,11 +22,11 @@ select
   ), (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = name and held = 0 and state = 'ready' and due_at_ms is null
+    where queue = name and behind = 0 and state = 'ready' and due_at_ms is null
   ), (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = name and held = 1 and state = 'ready' and due_at_ms is null
+    where queue = name and behind = 1 and state = 'ready' and due_at_ms is null
   )
 from fp_queue
 order by name
@@ -42,7 +42,7 @@ select exists (
 """
 
 # "cross" keeps SQLite from trading the two sides for a scan when somebody has run ANALYZE.
-# The queues that give something now. What is held waits for another of its lane.
+# The queues that give something now. what is behind another waits for another of its lane.
 _GIVING = """
   select name
   from json_each(:queues) as asked
@@ -56,7 +56,7 @@ from (
   select (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = giving.name and held = 0 and state = 'ready' and due_at_ms is null
+    where queue = giving.name and behind = 0 and state = 'ready' and due_at_ms is null
   ) as since
   from ({_GIVING}) as giving
   union all
@@ -64,7 +64,7 @@ from (
     select due_at_ms
     from fp_delivery indexed by fp_delivery_scheduled
     where queue = giving.name and state = 'ready' and due_at_ms <= :now
-      and (held = 0 or lane_policy = 'skip')
+      and (behind = 0 or lane_policy = 'skip')
     order by due_at_ms
     limit 1
   ) as since
@@ -80,7 +80,7 @@ select case
     from json_each(:queues) as asked
     cross join fp_queue on name = asked.value
     cross join fp_delivery indexed by fp_delivery_ready on queue = name
-    where state = 'ready' and due_at_ms is null and held = 0
+    where state = 'ready' and due_at_ms is null and behind = 0
       and not paused and (max_leased is null or leased < max_leased)
   ) then 0
   else (

@@ -24,13 +24,13 @@ _RESCOPE = "update fp_message set scope = :new where id = :message and scope = :
 # A head that is newer, and that nobody has claimed, lets an older one go before.
 _STEP_BACK = """
 update fp_delivery
-set held = 1
-where queue = :queue and lane = :lane and held = 0 and state = 'ready' and id > :id
+set behind = 1
+where queue = :queue and lane = :lane and behind = 0 and state = 'ready' and id > :id
 """
 
 _MOVE = """
 update fp_delivery
-set queue = :queue, origin = coalesce(origin, queue), held = :held, parked = :parked
+set queue = :queue, origin = coalesce(origin, queue), behind = :behind, parked = :parked
 where id = :id
 """
 
@@ -52,8 +52,8 @@ def move(write: Write, id: int, queue: str) -> Outcome:
         return Outcome("already_cancelled")
     if not _has_room_for(write, was, queue):
         return Outcome("present")
-    held, parked = _place(write, was, queue)
-    place = {"id": id, "queue": queue, "held": int(held), "parked": int(parked)}
+    behind, parked = _place(write, was, queue)
+    place = {"id": id, "queue": queue, "behind": int(behind), "parked": int(parked)}
     write.must(_MOVE, place)
     live = was.bytes if was.state == "ready" else 0
     counters.left(write, was.queue, was.state, 1, bytes=live, due=was.scheduled)
@@ -84,7 +84,7 @@ def _has_room_for(write: Write, was: Standing, queue: str) -> bool:
 
 
 def _place(write: Write, was: Standing, queue: str) -> tuple[bool, bool]:
-    """Return whether it is held in its lane there, and whether it is parked."""
+    """Return whether it waits behind another of its lane there, and whether it is parked."""
     if was.lane is None or (was.state == "dead" and not was.parked):
         return False, False
     if was.scheduled and was.lane_policy == "skip":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...types.delivery import Outcome
 from ..queue import counters
 from ..queue.counters import LIVE
-from ..queue.lanes import is_held
+from ..queue.lanes import is_behind
 from ..queue.transitions import COLUMNS, Standing, moved, standings
 from ..session.session import Write
 
@@ -18,7 +18,7 @@ _HAS_BODY = "select 1 from fp_body where message_id = :id"
 _REPLAY = """
 update fp_delivery
 set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, settled_token = null,
-    parked = 0, held = :held, changed_at_ms = :now
+    parked = 0, behind = :behind, changed_at_ms = :now
 where id = :id
 """
 
@@ -45,11 +45,11 @@ where message_id = :id
 
 _COPY_DELIVERY = """
 insert into fp_delivery (
-  message_id, queue, origin, lane, lane_policy, held, priority, state, max_attempts, retry_for_ms,
+  message_id, queue, origin, lane, lane_policy, behind, priority, state, max_attempts, retry_for_ms,
   tried_since_ms, at_most_once, max_crashes, bytes, changed_at_ms
 )
 select
-  :copy, queue, origin, lane, lane_policy, :held, priority, 'ready', max_attempts, retry_for_ms,
+  :copy, queue, origin, lane, lane_policy, :behind, priority, 'ready', max_attempts, retry_for_ms,
   :now, at_most_once, max_crashes, bytes, :now
 from fp_delivery
 where id = :id
@@ -79,8 +79,8 @@ def replay(write: Write, id: int) -> Outcome:
     if was.state == "done":
         return _copy(write, was)
     # One that is parked is still the head of its lane.
-    held = not was.parked and is_held(write, was.queue, was.lane, stands_aside=False)
-    write.must(_REPLAY, {"id": id, "held": int(held), "now": write.now_ms})
+    behind = not was.parked and is_behind(write, was.queue, was.lane, stands_aside=False)
+    write.must(_REPLAY, {"id": id, "behind": int(behind), "now": write.now_ms})
     moved(write, was, "ready")
     return Outcome("replayed")
 
@@ -106,8 +106,8 @@ def _copy(write: Write, was: Standing) -> Outcome:
     copy = write.last_id
     write.run(_OWN_SCOPE, {"copy": copy})
     write.run(_COPY_BODY, {"id": was.message_id, "copy": copy})
-    held = is_held(write, was.queue, was.lane, stands_aside=False)
-    new = {"id": was.id, "copy": copy, "held": int(held), "now": write.now_ms}
+    behind = is_behind(write, was.queue, was.lane, stands_aside=False)
+    new = {"id": was.id, "copy": copy, "behind": int(behind), "now": write.now_ms}
     write.run(_COPY_DELIVERY, new)
     delivery = write.last_id
     counters.arrived(write, was.queue, "ready", was.bytes)

@@ -11,7 +11,7 @@ from ...engine.pools import Report
 from ...types.worker import Event, Pool, Worker
 from ..file.space import again_when_full
 from ..locks.liveness import Liveness
-from ..queue.reap import disown, reap_owner
+from ..queue.reap import disown, reap_worker
 from ..session.damage import tells
 from ..session.session import Session, Write
 from . import events
@@ -53,10 +53,10 @@ where id = :id
 """
 
 # One that has expired may be another's by the next claim.
-_RENEW_OWNED = """
-update fp_delivery indexed by fp_delivery_owner
+_RENEW_OF_WORKER = """
+update fp_delivery indexed by fp_delivery_worker
 set lease_until_ms = max(lease_until_ms, :until)
-where state = 'leased' and owner = :owner and lease_until_ms > :now
+where state = 'leased' and worker = :worker and lease_until_ms > :now
 returning lease_until_ms
 """
 
@@ -69,8 +69,8 @@ select
 from fp_worker as w
 left join fp_delivery as d on d.id = (
   select min(id)
-  from fp_delivery indexed by fp_delivery_owner
-  where owner = w.id and state = 'leased'
+  from fp_delivery indexed by fp_delivery_worker
+  where worker = w.id and state = 'leased'
 )
 order by w.id
 """
@@ -169,8 +169,8 @@ class SqlitePools:
         with self._session.write("renew", joins=False) as write:
             renewed = {}
             for worker in workers:
-                asked = {"owner": worker, "now": write.now_ms, "until": write.now_ms + lease_ms}
-                if untils := write.run(_RENEW_OWNED, asked):
+                asked = {"worker": worker, "now": write.now_ms, "until": write.now_ms + lease_ms}
+                if untils := write.run(_RENEW_OF_WORKER, asked):
                     renewed[worker] = min(until for (until,) in untils)
         return renewed
 
@@ -193,7 +193,7 @@ class SqlitePools:
         with self._session.write("retire") as write:
             if last is not None:
                 _report(write, worker, last)
-            losses = reap_owner(write, worker, why, crashed=crashed, overdue=overdue)
+            losses = reap_worker(write, worker, why, crashed=crashed, overdue=overdue)
             for pool, pid in write.run(_RETIRE, {"id": worker}):
                 who = {"pool": pool, "worker": worker, "pid": pid}
                 for delivery, fence, state in losses:

@@ -11,11 +11,11 @@ from .transitions import end_message
 
 _INSERT_DELIVERY = """
 insert into fp_delivery (
-  message_id, queue, lane, lane_policy, held, priority, state, due_at_ms, max_attempts,
+  message_id, queue, lane, lane_policy, behind, priority, state, due_at_ms, max_attempts,
   retry_for_ms, tried_since_ms, at_most_once, error, bytes, changed_at_ms
 )
 values (
-  :message, :queue, :lane, :policy, :held, :priority, :state, :due, :max_attempts,
+  :message, :queue, :lane, :policy, :behind, :priority, :state, :due, :max_attempts,
   :retry_for, :now, :once, :error, :bytes, :now
 )
 """
@@ -51,10 +51,10 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
             "queue": address.queue,
             "lane": address.lane,
             "policy": address.lane_policy,
-            "held": int(
+            "behind": int(
                 address.lane is not None
                 and address.refused is None
-                and lanes.is_held(write, address.queue, address.lane, stands_aside=aside)
+                and lanes.is_behind(write, address.queue, address.lane, stands_aside=aside)
             ),
             "priority": address.priority,
             "state": state,

@@ -23,7 +23,7 @@ from .transitions import COLUMNS, Standing, standings
 _PICK = f"""
 select {COLUMNS}
 from fp_delivery
-where queue = :queue and state = 'ready' and due_at_ms is null and held = 0
+where queue = :queue and state = 'ready' and due_at_ms is null and behind = 0
 order by priority desc, id
 limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0))
 """  # noqa: S608 - two constants
@@ -33,7 +33,7 @@ _MOST_BURIED = 500
 
 _LEASE = """
 update fp_delivery
-set state = 'leased', fence = :fence, token = :token, settled_token = null, owner = :owner,
+set state = 'leased', fence = :fence, token = :token, settled_token = null, worker = :worker,
     holder_pid = :pid, attempt = attempt + 1, lease_until_ms = :until, changed_at_ms = :now,
     tried_since_ms = case attempt when 0 then :now else tried_since_ms end
 where id = :id
@@ -62,7 +62,7 @@ def claim(
     *,
     limit: int,
     lease_ms: int,
-    owner: int | None,
+    worker: int | None,
     limits: Mapping[str, Limits],
 ) -> tuple[list[Leased], bool]:
     """Lease at most `limit` deliveries, the queues asked in the order given; is there more?
@@ -89,7 +89,7 @@ def claim(
             "id": hold.id,
             "fence": hold.fence,
             "token": hold.token,
-            "owner": owner,
+            "worker": worker,
             "pid": os.getpid(),
             "until": until,
             "now": write.now_ms,

@@ -1,4 +1,4 @@
-"""Lanes: of one lane at most one delivery can be claimed, the others are held behind it.
+"""Lanes: of one lane at most one delivery can be claimed, the others wait behind it.
 
 The one in front is the head: it is ready, leased, or dead and parked. A unique index
 allows no second one. What becomes of a lane whose head cannot run is the policy:
@@ -16,13 +16,13 @@ from ..session.session import Write
 HAS_HEAD = """
 select 1
 from fp_delivery
-where queue = :queue and lane = :lane and lane is not null and held = 0
+where queue = :queue and lane = :lane and lane is not null and behind = 0
   and (state in ('ready', 'leased') or parked = 1)
 """
 
 _ADVANCE = f"""
 update fp_delivery
-set held = 0
+set behind = 0
 where id = (
   select id
   from fp_delivery
@@ -35,7 +35,7 @@ returning 1
 """  # noqa: S608 - HAS_HEAD is a constant
 
 
-def is_held(write: Write, queue: str, lane: str | None, *, stands_aside: bool) -> bool:
+def is_behind(write: Write, queue: str, lane: str | None, *, stands_aside: bool) -> bool:
     """True when a delivery that joins this lane has to wait behind another."""
     if stands_aside or write.run(HAS_HEAD, {"queue": queue, "lane": lane}):
         return True

@@ -23,10 +23,10 @@ where state = 'leased' and lease_until_ms <= :now
 limit :batch
 """  # noqa: S608 - COLUMNS is a constant
 
-_OWNED = f"""
+_OF_WORKER = f"""
 select {COLUMNS}, fence, crashes + 1, max_crashes, error, changed_at_ms
 from fp_delivery
-where state = 'leased' and owner = :owner
+where state = 'leased' and worker = :worker
 order by id
 """  # noqa: S608 - COLUMNS is a constant
 
@@ -36,7 +36,7 @@ _CRASH = "update fp_delivery set crashes = :crashes where id = :id"
 # until somebody else has claimed the delivery.
 _RETURN = """
 update fp_delivery
-set state = 'ready', lease_until_ms = null, due_at_ms = :due, held = :held, error = :why,
+set state = 'ready', lease_until_ms = null, due_at_ms = :due, behind = :behind, error = :why,
     changed_at_ms = :now
 where id = :id
 """
@@ -68,7 +68,7 @@ _PROMOTE = """
 update fp_delivery
 set changed_at_ms = due_at_ms, due_at_ms = null
 where id = :id and state = 'ready' and due_at_ms is not null
-returning queue, lane, held
+returning queue, lane, behind
 """
 
 
@@ -91,15 +91,15 @@ class Loss(NamedTuple):
     state: str
 
 
-def reap_owner(
-    write: Write, owner: int, why: str, *, crashed: bool, overdue: int | None
+def reap_worker(
+    write: Write, worker: int, why: str, *, crashed: bool, overdue: int | None
 ) -> list[Loss]:
     """Put all that a dead worker held among the ready, or the dead.
 
     Of a worker that has `crashed` a delivery that was alone with it is to blame. Of one that
     was killed because `overdue` was over its time the attempts at all others do not count.
     """
-    rows = write.run(_OWNED, {"owner": owner, "now": write.now_ms})
+    rows = write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms})
     losses = []
     for place, (*columns, fence, crashes, most, error, since) in enumerate(rows):
         (was,) = standings(write, [tuple(columns)], "leased")
@@ -124,10 +124,12 @@ def reap_owner(
     return losses
 
 
-def disown(write: Write, owner: int, keep: Collection[int]) -> int:
+def disown(write: Write, worker: int, keep: Collection[int]) -> int:
     """Put among the ready what a worker holds without having been told; return how many."""
     left = 0
-    for *columns, fence, _, _, _, _ in write.run(_OWNED, {"owner": owner, "now": write.now_ms}):
+    for *columns, fence, _, _, _, _ in write.run(
+        _OF_WORKER, {"worker": worker, "now": write.now_ms}
+    ):
         if fence not in keep:
             _undo(write, *standings(write, [tuple(columns)], "leased"))
             left += 1
@@ -138,9 +140,9 @@ def promote_due(write: Write) -> None:
     """Let deliveries be claimed whose time has come, in the place their age gives them."""
     promoted: Counter[str] = Counter()
     for (id,) in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
-        queue, lane, held = write.one(_PROMOTE, {"id": id})
+        queue, lane, behind = write.one(_PROMOTE, {"id": id})
         promoted[queue] += 1
-        if held:
+        if behind:
             lanes.advance(write, queue, lane)
     for queue, count in promoted.items():
         counters.scheduled(write, queue, -count)
@@ -155,7 +157,7 @@ def _take_back(
         moved(write, was, "dead")
         return "dead"
     aside = was.lane is not None and lanes.stands_aside(was.lane_policy, due)
-    write.must(_RETURN, {**told, "due": due, "held": int(aside)})
+    write.must(_RETURN, {**told, "due": due, "behind": int(aside)})
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return "ready"
 

@@ -13,7 +13,7 @@ from ...types.message import Address, Draft
 from ..pools import events
 from ..session.session import Write
 from . import addressing, bodies, counters, stored
-from .lanes import is_held
+from .lanes import is_behind
 from .transitions import COLUMNS, Standing, moved, standings
 
 _IS_UNROUTED = "select unrouted > 0 from fp_message where id = :message"
@@ -29,7 +29,7 @@ order by queue
 _REVIVE = """
 update fp_delivery
 set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, settled_token = null,
-    parked = 0, held = :held, lane = :lane, changed_at_ms = :now
+    parked = 0, behind = :behind, lane = :lane, changed_at_ms = :now
 where id = :id
 """
 
@@ -113,8 +113,8 @@ def _revivals(write: Write, message: int, draft: Draft) -> list[tuple[Standing, 
 
 def _revive(write: Write, was: Standing, lane: str | None) -> None:
     # One that is parked is still the head of its lane.
-    held = not was.parked and is_held(write, was.queue, lane, stands_aside=False)
-    write.must(_REVIVE, {"id": was.id, "held": int(held), "lane": lane, "now": write.now_ms})
+    behind = not was.parked and is_behind(write, was.queue, lane, stands_aside=False)
+    write.must(_REVIVE, {"id": was.id, "behind": int(behind), "lane": lane, "now": write.now_ms})
     moved(write, was, "ready")
     events.note(write, "revived", delivery=was.id, detail="the sender delivered it again")
 

@@ -21,7 +21,7 @@ where id = :id
 
 _RETRY = """
 update fp_delivery
-set state = 'ready', due_at_ms = :due, held = :held, error = :error, token = null,
+set state = 'ready', due_at_ms = :due, behind = :behind, error = :error, token = null,
     settled_token = :token, lease_until_ms = null, changed_at_ms = :now
 where id = :id
 """
@@ -86,7 +86,7 @@ def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
         return False
     due = write.now_ms + delay_ms if delay_ms else None
     aside = was.lane is not None and stands_aside(was.lane_policy, due)
-    write.must(_RETRY, _bind(write, hold, due=due, held=int(aside), error=error))
+    write.must(_RETRY, _bind(write, hold, due=due, behind=int(aside), error=error))
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return True
 
@@ -103,7 +103,7 @@ def release(write: Write, hold: Hold) -> None:
 
 
 def release_each(write: Write, holds: Iterable[Hold]) -> None:
-    """Give those back that are held by these leases."""
+    """Give back each delivery whose claim these leases still hold."""
     for hold in holds:
         with contextlib.suppress(LeaseLost):
             release(write, hold)
