@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from typing import Unpack
 
 from .engine import Engine
 from .errors import InvalidInput
 from .naming import verbs
 from .types import validate
 from .types.delivery import Content, Delivery, Moved, Outcome, Stored
-from .types.filter import Filter
+from .types.filter import Conditions, Filter, Wanted
 from .types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
-
-Moment = float | datetime | timedelta
 
 # One transaction for so many, so that nobody waits long for the lock.
 BATCH = 500
+
+_MOVABLE = ("ready", "leased", "dead")
 
 
 @verbs
@@ -33,16 +33,9 @@ class Operators:
     def deliveries(
         self,
         *,
-        state: str | None = None,
-        queue: str | None = None,
-        source: str | None = None,
-        key: str | None = None,
-        event: str | None = None,
-        error: str | None = None,
-        since: Moment | None = None,
-        message: int | None = None,
         limit: int = 50,
         before: int | None = None,
+        **wanted: Unpack[Wanted],
     ) -> list[Delivery]:
         """List at most `limit` deliveries that meet all conditions, newest first.
 
@@ -51,56 +44,25 @@ class Operators:
         conditions leave.
 
         Args:
-            state: "ready", "scheduled", "leased", "done", "dead" or "cancelled". "scheduled"
-                are the ready ones that wait for a time; "ready" includes them.
-            event: A shell pattern, as in `App.on`.
-            error: A part of the error text, in any case.
-            since: Received at this time or later: Unix seconds, a datetime with a time zone,
-                or a timedelta before now.
-            message: The id of their message.
             before: Only ids smaller than this one, for the next page.
+            **wanted: The conditions. `state` is "ready", "scheduled", "leased", "done", "dead" or
+                "cancelled"; "scheduled" are the ready ones that wait for a time, and "ready"
+                includes them. `queue`, `source` and `key` are names. `event` is a shell pattern,
+                as in `App.on`. `error` is a part of the error text, in any case. `since` is
+                the earliest time of receipt: Unix seconds, a datetime with a time zone, or a
+                timedelta before now. `message` is the id of their message.
         """
-        wanted = self._filter(
-            state=state,
-            queue=queue,
-            source=source,
-            key=key,
-            event=event,
-            error=error,
-            since=since,
-            message=message,
-        )
+        filter = Filter.checked(now_ms=self.engine.now_ms(), **wanted)
         if before is not None:
             validate.id(before)
-        return self.engine.deliveries(wanted, validate.count(limit, "limit"), before)
+        return self.engine.deliveries(filter, validate.count(limit, "limit"), before)
 
-    def each_delivery(
-        self,
-        *,
-        state: str | None = None,
-        queue: str | None = None,
-        source: str | None = None,
-        key: str | None = None,
-        event: str | None = None,
-        error: str | None = None,
-        since: Moment | None = None,
-        message: int | None = None,
-    ) -> Iterator[Delivery]:
+    def each_delivery(self, **wanted: Unpack[Wanted]) -> Iterator[Delivery]:
         """Iterate over all deliveries that meet the conditions of `deliveries`.
 
         They come queue by queue, the newest of each queue first.
         """
-        wanted = self._filter(
-            state=state,
-            queue=queue,
-            source=source,
-            key=key,
-            event=event,
-            error=error,
-            since=since,
-            message=message,
-        )
-        return self._each(wanted)
+        return self._each(Filter.checked(now_ms=self.engine.now_ms(), **wanted))
 
     def _each(self, wanted: Filter) -> Iterator[Delivery]:
         for name in [wanted.queue] if wanted.queue else self.engine.stats():
@@ -161,18 +123,7 @@ class Operators:
         queue = validate.name(target_queue, "target_queue")
         return self.engine.move([validate.id(id) for id in validate.each(ids, "ids")], queue)
 
-    def move(
-        self,
-        source_queue: str,
-        target_queue: str,
-        *,
-        state: str | None = None,
-        source: str | None = None,
-        key: str | None = None,
-        event: str | None = None,
-        error: str | None = None,
-        since: Moment | None = None,
-    ) -> Moved:
+    def move(self, source_queue: str, target_queue: str, **conditions: Unpack[Conditions]) -> Moved:
         """Move the waiting and dead deliveries of a queue to another queue, oldest first.
 
         It moves 500 per transaction. If it is interrupted, call it again to move the rest.
@@ -180,20 +131,13 @@ class Operators:
         """
         if validate.name(source_queue, "source_queue") == target_queue:
             raise InvalidInput(f"the deliveries of {target_queue} are in {target_queue} already")
-        states = ("ready", "leased", "dead") if state is None else (state,)
-        ids = sorted(
-            found.id
-            for each in states
-            for found in self.each_delivery(
-                state=each,
-                queue=source_queue,
-                source=source,
-                key=key,
-                event=event,
-                error=error,
-                since=since,
-            )
-        )
+        asked = conditions.get("state")
+        now_ms = self.engine.now_ms()
+        filters = [
+            Filter.checked(now_ms=now_ms, **{**conditions, "state": state, "queue": source_queue})
+            for state in (_MOVABLE if asked is None else (asked,))
+        ]
+        ids = sorted(found.id for filter in filters for found in self._each(filter))
         kinds: list[str] = []
         for start in range(0, len(ids), BATCH):
             outcomes = self.move_many(ids[start : start + BATCH], target_queue)
@@ -271,6 +215,3 @@ class Operators:
         if most is not None:
             validate.cap(most, "most")
         return self.engine.limit(validate.name(queue, "queue"), most)
-
-    def _filter(self, **given: object) -> Filter:
-        return Filter.checked(now_ms=self.engine.now_ms(), **given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from ..errors import InvalidInput
 from . import validate
@@ -14,17 +14,33 @@ from .message import STATES
 # What may be asked for: "ready" has in it what is "scheduled", ready but not before a time.
 ASKED_STATES: tuple[str, ...] = (*STATES, "scheduled")
 
+Moment = float | datetime | timedelta
+
+
+class Conditions(TypedDict, total=False):
+    """Conditions on deliveries; all must hold, and None is no condition.
+
+    `Store.deliveries` says what each means.
+    """
+
+    state: str | None
+    source: str | None
+    key: str | None
+    event: str | None
+    error: str | None
+    since: Moment | None
+
+
+class Wanted(Conditions, total=False):
+    """Conditions that the deliveries of any queue can be asked for."""
+
+    queue: str | None
+    message: int | None
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions that all have to hold; None is no condition.
-
-    Attributes:
-        event: A shell pattern, which also stands for what lies below it after a dot.
-        error: A part of the error, whatever its case.
-        since_ms: Received at this time or later.
-        message: The id of its message.
-    """
+    """`Wanted`, checked, as the engine gets it."""
 
     state: str | None = None
     queue: str | None = None
