@@ -14,6 +14,7 @@ from typing import Any
 
 from ..store.errors import InvalidInput
 from . import module_sources
+from .app import App
 
 # Where the code that asks for a line of the user's own is: Python's, and this package's.
 _NOT_THEIRS = (
@@ -32,7 +33,7 @@ class Target:
     text: str
 
     def __call__(self) -> Any:
-        """Import the module and return the app.
+        """Import the module and return what stands there.
 
         Raises:
             InvalidInput: There is no such thing, or its code raised.
@@ -47,6 +48,17 @@ class Target:
         if not hasattr(module, attribute):
             raise InvalidInput(f"cannot load {self.text}: {place} has no {attribute!r}")
         return getattr(module, attribute)
+
+    def app(self) -> App:
+        """Import the module and return the app; its store is not opened.
+
+        Raises:
+            InvalidInput: There is no app, or its code raised.
+        """
+        found = self()
+        if not isinstance(found, App):
+            raise InvalidInput(f"{self.text} is a {type(found).__name__}, not a fencepost.App")
+        return found
 
     @property
     def folder(self) -> str:

@@ -10,7 +10,8 @@ import click
 
 from ..store import connect
 from ..store.types import validate
-from .output import as_json, print_json, the_store
+from .options import as_json, the_store
+from .output import print_json
 
 
 class _Header(click.ParamType[tuple[str, str]]):

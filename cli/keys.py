@@ -9,7 +9,8 @@ import click
 
 from ..store import Entry, Keyed, connect
 from ..store.errors import StoreCorrupt
-from .output import as_json, plain, print_json, record, the_store
+from .options import as_json, row_limit, the_store
+from .output import plain, print_json, record
 from .table import print_table
 
 _owner = click.argument("owner")
@@ -31,9 +32,7 @@ def keys() -> None:
 @click.argument("owner", required=False)
 @click.argument("namespace", required=False)
 @click.option("--quarantined", is_flag=True, help="List damaged entries that were set aside.")
-@click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many rows."
-)
+@row_limit(50)
 @as_json
 def list_(
     store: str,

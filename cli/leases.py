@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ..store import connect
-from .output import as_json, plain, print_json, record, the_store
+from .options import as_json, row_limit, the_store
+from .output import plain, print_json, record
 from .table import print_table
 
 
@@ -19,9 +20,7 @@ def leases() -> None:
 
 @leases.command("list")
 @the_store
-@click.option(
-    "--limit", default=1000, show_default=True, type=click.IntRange(1), help="At most so many rows."
-)
+@row_limit(1000)
 @as_json
 def list_(store: str, limit: int, as_json: bool) -> None:
     """List leases by name.

@@ -13,16 +13,6 @@ import click
 
 _TIMES = ("_at", "_since")
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-
-the_store = click.option(
-    "--store",
-    envvar="FENCEPOST_STORE",
-    required=True,
-    metavar="URL",
-    help="Path or URL of the store.",
-)
-
 
 def print_json(value: object) -> None:
     """Print one JSON document."""

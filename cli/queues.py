@@ -1,49 +1,15 @@
-"""fencepost scale, pause, resume, limit: steering running pools, through the store."""
+"""fencepost pause, resume, limit: which queues running pools claim from."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import click
 
 from ..store import connect
-from ..store.types.worker import MAX_WORKERS, Pool
-from .output import plain, the_store
+from .options import number_or, the_store
+from .output import plain
 
 # So that a mistyped name shows.
 _NEW = "; the queue did not exist and was created"
-
-# What click hands to a callback of a parameter.
-_Convert = Callable[[click.Context, click.Parameter, str], int | None]
-
-
-def _number_or(word: str, numbers: click.IntRange) -> _Convert:
-    def convert(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
-        if value == word:
-            return None
-        number: int = numbers(value, parameter, context)
-        return number
-
-    return convert
-
-
-@click.command()
-@click.argument(
-    "workers", metavar="N|auto", callback=_number_or("auto", click.IntRange(0, MAX_WORKERS))
-)
-@the_store
-def scale(workers: int | None, store: str) -> None:
-    """Set the number of workers of every pool to N.
-
-    The number holds until it is changed, also for pools that start later. With "auto" each
-    pool runs as many workers as it was started with.
-
-    Example: fencepost scale 8
-    """
-    with connect(store, create=False) as opened:
-        pools = [pool for pool in opened.pools() if pool.state not in ("stopping", "lost")]
-        opened.scale(workers)
-    click.echo(_follow(pools, workers))
 
 
 @click.command()
@@ -77,7 +43,7 @@ def resume(queue: str, store: str) -> None:
 
 @click.command()
 @click.argument("queue")
-@click.argument("most", metavar="N|none", callback=_number_or("none", click.IntRange(1, 2**62)))
+@click.argument("most", metavar="N|none", callback=number_or("none", click.IntRange(1, 2**62)))
 @the_store
 def limit(queue: str, most: int | None, store: str) -> None:
     """Run at most N deliveries of QUEUE at the same time.
@@ -93,20 +59,3 @@ def limit(queue: str, most: int | None, store: str) -> None:
     said = "no limit" if now is None else f"at most {now} at the same time"
     said += " (max_leased of its handler)" * (most is None and now is not None)
     click.echo(f"{queue}: {said}{_NEW * (not known)}")
-
-
-def _follow(pools: list[Pool], workers: int | None) -> str:
-    """Say what will come of it."""
-    if not pools:
-        start = (
-            "as its options say"
-            if workers is None
-            else f"with {workers} worker{'s' * (workers != 1)}"
-        )
-        return f"no pool is running; the next one starts {start}"
-    many = len(pools) > 1
-    who = f"{len(pools)} pools follow" if many else "1 pool follows"
-    if workers is None:
-        return f"{who}: {'each ' * many}as it was started"
-    now = ", ".join(map(str, sorted({pool.size for pool in pools})))
-    return f"{who}: {now} -> {workers} workers{' each' * many}"

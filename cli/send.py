@@ -11,7 +11,8 @@ from urllib.parse import SplitResult, quote, urlsplit
 import click
 
 from ..store.errors import InvalidInput
-from .output import as_json, plain, print_json
+from .options import as_json
+from .output import plain, print_json
 
 _URL = "http://127.0.0.1:8000"
 _SECONDS = 30
@@ -72,10 +73,13 @@ def send(
 
     Example: fencepost send hooks.py github --event push --times 2
     """
+    from ..app import Target
     from ..ingest.signing import handled_event, signed
-    from .loading import load_app
+    from ..log.log import configure
 
-    app = load_app(target)
+    configure()
+    app = Target(target).app()
+    app.check()
     declared = app.sources.get(source)
     if declared is None:
         known = ", ".join(app.sources) or "no source"

@@ -9,7 +9,8 @@ import click
 
 from ..store import connect
 from ..store.errors import SqlError
-from .output import as_json, print_json, the_store
+from .options import as_json, row_limit, the_store
+from .output import print_json
 from .table import print_table
 
 _SECONDS = 60
@@ -18,9 +19,7 @@ _SECONDS = 60
 @click.command()
 @the_store
 @click.argument("statement")
-@click.option(
-    "--limit", default=1000, show_default=True, type=click.IntRange(1), help="At most so many rows."
-)
+@row_limit(1000)
 @as_json
 def sql(store: str, statement: str, limit: int, as_json: bool) -> None:
     """Run one read-only SQL statement and print its rows.

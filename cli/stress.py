@@ -17,7 +17,8 @@ from ..stress.harness.runner import run_all
 from ..stress.harness.scenario import PROFILES
 from ..stress.scenarios import SCENARIOS
 from ..stress.views import terminal
-from .output import as_json, print_json
+from .options import as_json
+from .output import print_json
 
 _NAMES = ", ".join(SCENARIOS)
 

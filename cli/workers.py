@@ -9,7 +9,8 @@ import click
 
 from ..store import connect
 from ..store.types.worker import Event, Worker
-from .output import as_json, iso, mebibytes, plain, print_json, record, the_store
+from .options import as_json, row_limit, the_store
+from .output import iso, mebibytes, plain, print_json, record
 from .table import print_table
 
 COLUMNS = ("pool", "worker", "pid", "state", "on", "for", "handled", "memory")
@@ -42,9 +43,7 @@ def list_(store: str, as_json: bool) -> None:
 @workers.command()
 @the_store
 @click.argument("id", type=click.IntRange(1, 2**63 - 1))
-@click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many events."
-)
+@row_limit(50)
 @as_json
 def show(store: str, id: int, limit: int, as_json: bool) -> None:
     """Show a worker and its events, newest first, also after it has ended.

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from ..app import App, Target
-from ..store.errors import InvalidInput
 from .clock import Clock
 
 _loaded: dict[str, App] = {}
@@ -28,10 +27,8 @@ def load(target: str, root: Path) -> App:
         place = str((root / place).resolve())
     name = f"{place}:{attribute}"
     if name not in _loaded:
-        found = _imported(place, attribute) or Target(name)()
-        if not isinstance(found, App):
-            raise InvalidInput(f"{target} is a {type(found).__name__}, not a fencepost.App")
-        _loaded[name] = found
+        found = _imported(place, attribute)
+        _loaded[name] = found if isinstance(found, App) else Target(name).app()
     return _loaded[name]
 
 

@@ -12,7 +12,8 @@ import click
 
 from ...store import Message, Store, connect
 from ...store.errors import FencepostError, InvalidInput, StoreBusy
-from ..output import as_json, plain, print_json
+from ..options import as_json
+from ..output import plain, print_json
 
 if TYPE_CHECKING:
     from ...app import App
@@ -78,19 +79,16 @@ def _loaded(target: str) -> App:
         InvalidInput: There is no such TARGET.
         ClickException: There is one, and its code raised.
     """
-    from ...app import App, Target
+    from ...app import Target
     from ...log.log import configure
 
     configure()
     try:
-        app = Target(target)()
+        return Target(target).app()
     except InvalidInput as error:
         if _is_there(target, error):
             raise click.ClickException(str(error)) from error
         raise
-    if not isinstance(app, App):
-        raise InvalidInput(f"{target} is a {type(app).__name__}, not a fencepost.App")
-    return app
 
 
 def _is_there(target: str, error: InvalidInput) -> bool:

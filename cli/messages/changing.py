@@ -13,7 +13,8 @@ import click
 from ...store import Store, connect
 from ...store.types.delivery import Outcome
 from ...store.types.validate import name
-from ..output import plain, the_store
+from ..options import the_store
+from ..output import plain
 from . import bulk, ids
 from .choosing import choosing
 from .ids import Id, any_id

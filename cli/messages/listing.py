@@ -13,7 +13,8 @@ from ...store import Store, connect
 from ...store.types.delivery import Delivery
 from ...store.types.filter import ASKED_STATES
 from ...store.types.unserved import Unrouted
-from ..output import age, as_json, iso, print_json, record, the_store
+from ..options import as_json, row_limit, the_store
+from ..output import age, iso, print_json, record
 from ..table import is_terminal, print_table
 from . import ids
 from .choosing import choosing
@@ -28,9 +29,7 @@ from .ids import Id, any_id
     is_flag=True,
     help="List messages that no route has matched, instead of deliveries.",
 )
-@click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many rows."
-)
+@row_limit(50)
 @click.option("--before", type=any_id, metavar="ID", help="Only rows older than ID: the next page.")
 @as_json
 def list_(

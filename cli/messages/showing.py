@@ -10,7 +10,8 @@ import click
 
 from ...store import Store, connect
 from ...store.types.delivery import Stored
-from ..output import as_json, iso, plain, print_json, record, the_store
+from ..options import as_json, the_store
+from ..output import iso, plain, print_json, record
 from . import ids
 from .ids import Id, any_id
 

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from ..store import Store
-from .output import plain, print_json
+from ...store import Store
+from ..output import plain, print_json
 
 _GONE = ("stopping", "lost")
 

@@ -9,14 +9,15 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ..store import connect
-from ..store.types.message import QueueStats
-from ..store.types.unserved import Conflicts, UnroutedCount, Unserved
-from ..store.types.worker import Pool, Worker
+from ...store import connect
+from ...store.types.message import QueueStats
+from ...store.types.unserved import Conflicts, UnroutedCount, Unserved
+from ...store.types.worker import Pool, Worker
+from ..options import as_json, the_store
+from ..output import age, iso, plain, print_json, record
+from ..table import print_table
+from ..workers import COLUMNS, rows
 from .attention import check
-from .output import age, as_json, iso, plain, print_json, record, the_store
-from .table import print_table
-from .workers import COLUMNS, rows
 
 _COUNTS = ("ready", "scheduled", "leased", "done", "dead", "cancelled")
 _MOST_EVENTS = 10  # in the table; --json has all

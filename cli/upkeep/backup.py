@@ -6,8 +6,9 @@ import os
 
 import click
 
-from ..store import connect
-from .output import plain, the_store
+from ...store import connect
+from ..options import the_store
+from ..output import plain
 
 
 @click.command()

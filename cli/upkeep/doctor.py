@@ -6,13 +6,14 @@ import sys
 
 import click
 
-from ..store import connect
-from ..store.connect import quarantine
-from ..store.errors import FencepostError
-from ..store.neglected import neglected
-from ..store.types.probe import ProbeStep
-from .output import as_json, plain, print_json, record, the_store
-from .table import print_table
+from ...store import connect
+from ...store.connect import quarantine
+from ...store.errors import FencepostError
+from ...store.neglected import neglected
+from ...store.types.probe import ProbeStep
+from ..options import as_json, the_store
+from ..output import plain, print_json, record
+from ..table import print_table
 
 
 @click.command()

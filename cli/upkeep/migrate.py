@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ..store.connect import migrate as run
-from .output import plain, the_store
+from ...store.connect import migrate as run
+from ..options import the_store
+from ..output import plain
 
 
 @click.command()

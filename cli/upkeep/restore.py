@@ -6,9 +6,10 @@ import dataclasses
 
 import click
 
-from ..store.connect import adopt as adopt_store
-from ..store.connect import restore as restore_store
-from .output import as_json, plain, print_json, the_store
+from ...store.connect import adopt as adopt_store
+from ...store.connect import restore as restore_store
+from ..options import as_json, the_store
+from ..output import plain, print_json
 
 
 @click.command()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ..store import connect
-from .output import as_json, print_json, the_store
-from .table import print_table
+from ...store import connect
+from ..options import as_json, the_store
+from ..output import print_json
+from ..table import print_table
 
 
 @click.command()

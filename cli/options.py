@@ -1,0 +1,47 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+the_store = click.option(
+    "--store",
+    envvar="FENCEPOST_STORE",
+    required=True,
+    metavar="URL",
+    help="Path or URL of the store.",
+)
+
+
+def row_limit(default: int) -> Callable[[C], C]:
+    """Return the option that bounds a listing."""
+    return click.option(
+        "--limit",
+        default=default,
+        show_default=True,
+        type=click.IntRange(1),
+        help="Print at most so many rows.",
+    )
+
+
+# What click hands to a callback of a parameter.
+Convert = Callable[[click.Context, click.Parameter, str], int | None]
+
+
+def number_or(word: str, numbers: click.IntRange) -> Convert:
+    """Return a callback that reads a number, or one word as None."""
+
+    def convert(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+        if value == word:
+            return None
+        number: int = numbers(value, parameter, context)
+        return number
+
+    return convert

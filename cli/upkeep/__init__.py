@@ -1,0 +1,1 @@
+"""The commands that check, clean, copy and upgrade a store."""
