@@ -55,3 +55,13 @@ def test_snippets_name_parts_of_the_readme() -> None:
         assert readme.count(f"[start:{part}]") == readme.count(f"[end:{part}]") == 1
         inside = readme.split(f"[start:{part}]")[1].split(f"[end:{part}]")[0]
         assert "](docs/" not in inside  # a link that leads nowhere on the site
+
+
+def test_the_tests_that_pages_name_are_there() -> None:
+    named = {
+        path
+        for page in DOCS.glob("*.md")
+        for path in re.findall(r"`((?:tests|bench)/[\w/]+\.py)`", page.read_text())
+    }
+
+    assert {path for path in named if not (ROOT / path).is_file()} == set()
