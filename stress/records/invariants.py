@@ -36,8 +36,6 @@ INVARIANTS = {
     "same-answer": "an operation tried again under its key gets the same answer",
     "integrity": "the database is whole, and its counters are right",
     "private": "what the store writes is for its owner alone",
-    "owner-only": "nobody but its owner may read a store",
-    "victim-untouched": "no file of anybody else's is changed",
     "wal-bounded": "the WAL stays below its bound",
     "alarm-raised": "what only an operator can mend is said",
     "bounded": "memory, descriptors and rows do not grow without end",

@@ -69,6 +69,8 @@ with store.transaction():
 say("committed")
 """
 
+_AT_EXIT = "import atexit; atexit.register(store.close); sys.exit(0)"
+
 _FALLS_OUT = """
 store = connect(path)
 child = None
@@ -187,7 +189,7 @@ def test_a_child_that_comes_to_the_end_of_the_block_commits_nothing(tmp_path: Pa
     assert _lines(tmp_path, _FALLS_OUT, 4) == ["forked_store", "forked_store", "0", "1"]
 
 
-@pytest.mark.parametrize("leave", ["os._exit(0)", "sys.exit(0)"])
+@pytest.mark.parametrize("leave", ["os._exit(0)", "sys.exit(0)", _AT_EXIT])
 def test_a_fork_within_a_transaction_leaves_the_parents_locks_alone(
     tmp_path: Path, leave: str
 ) -> None:

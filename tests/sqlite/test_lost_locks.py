@@ -10,15 +10,17 @@ import apsw
 import pytest
 
 from fencepost import Store, StoreBusy, StoreFailed, connect
-from fencepost.stress.sqlite.abuse import unseen
 
 from ..processes import line_of, running, tell
+from . import unseen
 from .inside import ask, connection
 
-_STRAY = """
-import sys
+_UNSEEN = f"import sys; sys.path.append({str(Path(__file__).parents[2])!r})\nfrom tests.sqlite import unseen\n"
+
+_STRAY = (
+    _UNSEEN
+    + """
 from fencepost import FencepostError, connect
-from fencepost.stress.sqlite.abuse import unseen
 path = sys.argv[1]
 
 def stray():
@@ -30,6 +32,7 @@ def stray():
 store = connect(path)
 queue = store.queue("mail")
 """
+)
 
 _WITHIN = """
 try:
@@ -215,9 +218,7 @@ def test_a_library_that_has_the_write_lock_is_waited_for(address: str) -> None:
 
 
 _LIBRARY = """
-import sys
 from fencepost import StoreFailed, connect
-from fencepost.stress.sqlite.abuse import unseen
 path = sys.argv[1]
 store = connect(path)
 queue = store.queue("mail")
@@ -243,7 +244,9 @@ def test_processes_that_lose_their_locks_all_the_time_damage_nothing(tmp_path: P
     connect(path).close()
     with contextlib.ExitStack() as stack:
         processes = [
-            stack.enter_context(running(["-c", _LIBRARY, str(path), str(n)], cwd=tmp_path))
+            stack.enter_context(
+                running(["-c", _UNSEEN + _LIBRARY, str(path), str(n)], cwd=tmp_path)
+            )
             for n in range(3)
         ]
         done = [int(line_of(process)) for process in processes]

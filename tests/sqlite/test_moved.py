@@ -73,13 +73,22 @@ def test_nothing_is_written_to_the_file_put_in_its_place(
     assert ask(address, "select count(*) from fp_message") == [(0,)]
 
 
-def test_a_store_put_back_goes_on(store: Store, queue: Queue, address: str) -> None:
-    _move(Path(address))
+@TAKEN
+def test_a_store_put_back_goes_on(
+    store: Store, queue: Queue, address: str, take: Callable[[Path], None]
+) -> None:
+    queue.enqueue(b"before", key="before")
+    kept = Path(address).with_name("kept.db")
+    kept.hardlink_to(address)
+    take(Path(address))
     with pytest.raises(StoreFailed):
-        queue.enqueue(b"hello")
-    shutil.move(Path(address).with_name("elsewhere.db"), address)
+        queue.enqueue(b"hello", key="refused")
+    for name in (address, Path(address).with_name("elsewhere.db")):
+        Path(name).unlink(missing_ok=True)
+    kept.rename(address)
 
-    assert queue.enqueue(b"hello").status == "accepted"
+    assert queue.enqueue(b"hello", key="after").status == "accepted"
+    assert ask(address, "select key from fp_message order by id") == [("before",), ("after",)]
 
 
 # P14

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,44 @@ def test_a_symbolic_link_in_place_of_a_sidecar_is_refused(tmp_path: Path, suffix
     (tmp_path / f"store.db{suffix}").symlink_to(victim)
 
     _refused(tmp_path / "store.db")
+
+    assert _is_untouched(victim)
+
+
+# P15
+@pytest.mark.parametrize("suffix", SIDECARS)
+def test_a_dangling_link_in_place_of_a_sidecar_is_refused_and_its_target_not_made(
+    tmp_path: Path, suffix: str
+) -> None:
+    (tmp_path / f"store.db{suffix}").symlink_to(tmp_path / "target")
+
+    _refused(tmp_path / "store.db")
+
+    assert not (tmp_path / "target").exists()
+
+
+# P15
+@pytest.mark.parametrize("suffix", SIDECARS)
+def test_a_link_in_place_of_a_sidecar_of_an_open_store_is_not_followed(
+    tmp_path: Path, suffix: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o700)
+    victim, sidecar = _victim(tmp_path), folder / f"store.db{suffix}"
+    with connect(folder / "store.db") as store:
+        queue = store.queue("mail")
+        queue.enqueue(b"before")
+        sidecar.unlink(missing_ok=True)
+        sidecar.symlink_to(victim)
+
+        calls: list[Callable[[], object]] = [
+            lambda: queue.enqueue(b"x" * 100_000),
+            queue.claim,
+            store.engine.upkeep.tick,
+        ]
+        for call in calls:
+            with contextlib.suppress(FencepostError):
+                call()
 
     assert _is_untouched(victim)
 

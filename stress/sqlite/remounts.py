@@ -15,15 +15,15 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from ....store import Claim, Store, connect
-from ....store.errors import FencepostError
-from ...harness.child_processes import Me
-from ...machine.namespaces import call
-from ...records.history import Recorder
-from ...workloads.drain import drain, note_final
-from .. import census
-from ..disk import CHANGES, Disk, disk
-from ..small_disk import may_mount
+from ...store import Claim, Store, connect
+from ...store.errors import FencepostError
+from ..harness.child_processes import Me
+from ..machine.namespaces import call
+from ..records.history import Recorder
+from ..workloads.drain import drain, note_final
+from . import census
+from .disk import CHANGES, Disk, disk
+from .small_disk import may_mount
 
 # sys/mount.h
 _MS_RDONLY = 1

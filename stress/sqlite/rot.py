@@ -9,10 +9,10 @@ import signal
 from pathlib import Path
 from random import Random
 
-from ....store import connect
-from ....store.errors import FencepostError
-from ...harness.child_processes import Me
-from ...harness.forked import forked
+from ...store import connect
+from ...store.errors import FencepostError
+from ..harness.child_processes import Me
+from ..harness.forked import forked
 
 _PAGE = 4096
 _SECTOR = 512
