@@ -24,7 +24,7 @@ from .process.source_files import SourceFiles
 from .supervisor.autoscale import Autoscaler
 from .supervisor.damage import Damage
 from .supervisor.sizing import Sizing
-from .supervisor.supervisor import Supervisor
+from .supervisor.supervisor import Plan, Supervisor
 from .supervisor.unserved import AT_END, AT_START, name_unserved
 from .worker.main import Load, work
 from .worker.recycle import Recycle
@@ -109,16 +109,14 @@ def run_pool(
         # As long as this one is open, the others need not wait for the gate.
         with connect(app.store, **app.store_options) as first:
             set_caps(first, app.handlers.values())
-            store, keeping = (stack.enter_context(open_store()) for _ in range(2))
+            store, renewing = (stack.enter_context(open_store()) for _ in range(2))
         store.engine.on_died(delivery_lines.died)
         sizing = _sizing(store, options, names)
         pool = None
         if options.workers is not None:
             pool = store.engine.pools.begin(names, sizing.size, patience=asked)
             name_unserved(store.engine, AT_START)
-        supervisor = Supervisor(
-            store,
-            keeping,
+        plan = Plan(
             pool=pool,
             wanted=Wanted(
                 load,
@@ -134,15 +132,17 @@ def run_pool(
                 (load, pool, options.queues, options.lease, options.recycle),
                 main=main,
             ),
-            sizing=sizing,
             others=others,
             files=SourceFiles(load.folder) if options.reload and isinstance(load, Target) else None,
             lease=options.lease,
             grace=options.grace,
             start_seconds=options.start_timeout,
-            done=partial(_is_drained, store, app, names, sizing.damage) if options.drain else None,
+            is_done=partial(_is_drained, store, app, names, sizing.damage)
+            if options.drain
+            else None,
             on_ready=on_ready,
         )
+        supervisor = Supervisor(store, renewing, sizing, plan)
         try:
             with captured():
                 ended_well = supervisor.run()

@@ -25,11 +25,13 @@ def _claims_on() -> None:
 
 
 def _killed_at_once() -> None:
-    def stop(self: Supervisor) -> None:
-        self._steps = [(float("inf"), self._kill)]
-        self._kill()
+    stop = Supervisor._stop
 
-    Supervisor._stop = stop  # type: ignore[method-assign]
+    def stop_and_kill(self: Supervisor) -> None:
+        stop(self)
+        self._processes.kill("it was told to stop")
+
+    Supervisor._stop = stop_and_kill  # type: ignore[method-assign]
 
 
 CANARIES = (

@@ -22,11 +22,11 @@ def _descriptor_each() -> None:
 def _leaves_first() -> None:
     fit = RoleGroup.fit
 
-    def leave_and_fit(self: RoleGroup) -> list[ManagedProcess]:
+    def leave_and_fit(self: RoleGroup) -> None:
         for each in self:
             if each.outdated and not each.leaving:
                 each.leave()
-        return fit(self)
+        fit(self)
 
     RoleGroup.fit = leave_and_fit  # type: ignore[method-assign]
 

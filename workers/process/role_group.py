@@ -30,6 +30,7 @@ class RoleGroup:
 
     Attributes:
         size: How many are wanted.
+        quiet: They are to claim nothing.
         failed: There is none, and five in a row could not be started. One that is not vital
             is tried on, less and less often.
         gave_up: Processes of the code that is on trial do not start.
@@ -41,6 +42,7 @@ class RoleGroup:
     ) -> None:
         self.role = role
         self.size = size
+        self.quiet = False
         self.failed = False
         self.gave_up = False
         self.start_at = 0.0
@@ -86,23 +88,29 @@ class RoleGroup:
         for each in self._members:
             each.outdated = False
 
-    def fit(self) -> list[ManagedProcess]:
-        """Start those that are missing, tell those to leave that are too many; return new ones."""
-        started = []
+    def say_quiet(self, quiet: bool) -> None:
+        """Have all claim nothing more, those too that start later, or claim again."""
+        self.quiet = quiet
+        for each in self._members:
+            each.send(b"quiet" if quiet else b"resume")
+
+    def fit(self) -> None:
+        """Start those that are missing, tell those to leave that are too many."""
         while self.short and time.monotonic() >= self.start_at and self._code.is_up:
             try:
-                started.append(ManagedProcess(self.role, self._code))
+                started = ManagedProcess(self.role, self._code)
             except OSError as error:
                 log.warning("cannot start a process", role=self.role.name, error=str(error))
                 self.start_at = time.monotonic() + _MAX_DELAY_SECONDS
                 break
-            self._members.append(started[-1])
+            self._members.append(started)
+            if self.quiet:
+                started.send(b"quiet")  # before it can claim
         staying = self._staying()
         # A successor counts from when it is ready.
         counted = [each for each in staying if each.ready] if self.renews else staying
         for each in sorted(staying, key=_dispensable)[: max(0, len(counted) - self.size)]:
             each.leave()
-        return started
 
     def enforce_times(self) -> None:
         """Kill those that do not come up in time, or have nothing left to do and do not end."""

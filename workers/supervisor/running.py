@@ -1,0 +1,94 @@
+"""A pool while it runs: as many processes as are wanted, all with the newest code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ...linux.sd_notify import Notifier
+from ..process.reload import Reload
+from ..process.source_files import LOOK_SECONDS, SourceFiles
+from .processes import Processes
+from .sizing import Sizing
+
+_DONE_SECONDS = 0.1
+
+
+class Running:
+    """What a supervisor does until it is told to stop.
+
+    Args:
+        sizing: None for a pool that has no workers.
+        every_queue: It serves all queues that the app has handlers for.
+        files: Those whose change is a reload.
+        is_done: Asked ten times a second; True ends the run as SIGTERM would.
+        on_ready: Called once, when every process is up for the first time.
+
+    Attributes:
+        reload: The reload of the app.
+        queues: What it serves, when a reload has changed that.
+    """
+
+    def __init__(
+        self,
+        processes: Processes,
+        sizing: Sizing | None,
+        notifier: Notifier,
+        *,
+        every_queue: bool,
+        files: SourceFiles | None,
+        is_done: Callable[[], bool] | None,
+        on_ready: Callable[[], None],
+    ) -> None:
+        self.queues: list[str] = []
+        self.reload = Reload(processes.code, processes.groups, notifier, self._reloaded)
+        self._processes = processes
+        self._sizing = sizing
+        self._notifier = notifier
+        self._every_queue = every_queue
+        self._files = files
+        self._is_done = is_done
+        self._on_ready = on_ready
+        self._announced = False
+
+    @property
+    def due(self) -> float:
+        """time.monotonic() at which to call `step` again at the latest."""
+        now = time.monotonic()
+        times = [self._processes.due]
+        if self._sizing is not None:
+            times.append(self._sizing.due)
+        if self._files is not None:
+            times.append(now + LOOK_SECONDS)
+        if self._is_done is not None:
+            times.append(now + _DONE_SECONDS)
+        return min(times)
+
+    def step(self) -> bool:
+        """Start, replace or stop processes; False when the pool is to end."""
+        if self._files is not None and self._files.changed():
+            self.reload.begin()
+        if self._sizing is not None:
+            self._sizing.look()
+            self._processes.workers.size = self._sizing.size
+        self._processes.keep_up()
+        self.reload.step()
+        self._processes.fit()
+        if self._processes.failed:
+            return False
+        self._announce()
+        return self._is_done is None or not self._is_done()
+
+    def _announce(self) -> None:
+        """Say that all is up, for the first time."""
+        if not self._announced and self._processes.settled:
+            self._announced = True
+            self._on_ready()
+            self._notifier.tell("READY=1")
+
+    def _reloaded(self) -> None:
+        """Serve the queues that the new code has handlers for."""
+        if self._every_queue:
+            self.queues = self._processes.code.handlers
+            if self._sizing is not None:
+                self._sizing.queues = self.queues
