@@ -81,6 +81,10 @@ def _all_done(_: Path, store: Store) -> None:
     assert sum(stats.done for stats in store.stats().values()) == _MESSAGES
 
 
+def _all_dead(_: Path, store: Store) -> None:
+    assert store.stats()["mail"].dead == _MESSAGES
+
+
 HANDLING = {
     "first": Handling(
         "def count(message, ctx)",
@@ -98,6 +102,7 @@ HANDLING = {
         lambda n: {"order": f"order-{n}"},
         _shipped,
     ),
+    "discards": Handling("smtp.conf", "shop.db", None, "mail", lambda n: "hello", _all_dead, steps=3),
     "failures": Handling("class OutOfStock", "hooks.db", None, "orders", lambda n: {}, _all_done),
     "hooks": Handling("async def open_client()", "hooks.db", None, "mail", lambda n: {}, _all_done),
     "command": Handling(
