@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
@@ -25,7 +24,7 @@ from .source import Source
 
 if TYPE_CHECKING:
     from ..ingest.answer import Answer
-    from ..ingest.embedding import Bytes, Embedded
+    from ..ingest.embedding import Bytes
     from ..ingest.headers import Given
     from ..ingest.web.asgi import Asgi
     from ..ingest.web.wsgi import Wsgi
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Function)
 
 DEFAULT_MAX_BODY = 1024 * 1024
-
-_embedding = threading.Lock()  # of all apps: one of their own could not be pickled
 
 NO_KEY = (
     "scheme {scheme!r} has no dedupe key of its own, so choose one: "
@@ -75,7 +72,10 @@ class App(Hooked):
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []
         self._runner = Runner()
-        self._embedded: Embedded | None = None
+        # Not at a first `accept`, which may be called in a thread after the main one has ended.
+        from ..ingest.embedding import Embedded
+
+        self._embedded = Embedded(self)
 
     def source(
         self,
@@ -312,33 +312,32 @@ class App(Hooked):
             InvalidInput: The headers or the body have the wrong type. Every other error, in
                 the request or the store, is an answer with its status.
         """
-        return self._in_program.accept(source, headers, body)
+        return self._embedded.accept(source, headers, body)
 
     async def accept_async(self, source: str, headers: Given, body: Bytes) -> Answer:
         """Do what `accept` does, in a coroutine; calls at the same time share a commit."""
-        return await self._in_program.accept_async(source, headers, body)
+        return await self._embedded.accept_async(source, headers, body)
 
     def asgi(self) -> Asgi:
         """Return an ASGI application to mount in your own.
 
         It answers POST <mount>/in/<source>, GET <mount>/healthz and GET <mount>/readyz.
         """
-        return self._in_program.asgi()
+        return self._embedded.asgi()
 
     def wsgi(self) -> Wsgi:
         """Return a WSGI application to mount in your own.
 
         It answers POST <mount>/in/<source>, GET <mount>/healthz and GET <mount>/readyz.
         """
-        return self._in_program.wsgi()
+        return self._embedded.wsgi()
 
     def close(self) -> None:
         """Close the store that `accept`, `asgi` or `wsgi` has opened in this process.
 
         The next request opens it again.
         """
-        if self._embedded is not None:
-            self._embedded.close()
+        self._embedded.close()
 
     def work(self, *, workers: int = 4, drain: bool = False) -> bool:
         """Run a pool of worker processes in your own program; call it in the main thread.
@@ -355,15 +354,6 @@ class App(Hooked):
 
         configure()
         return run_pool(self, lambda: self, PoolOptions(workers=workers, drain=drain))
-
-    @property
-    def _in_program(self) -> Embedded:
-        from ..ingest.embedding import Embedded
-
-        if self._embedded is None:
-            with _embedding:
-                self._embedded = self._embedded or Embedded(self)
-        return self._embedded
 
     def _add(self, function: Function, queue: str | None, settings: Settings) -> Handler:
         durable = self.store_options["durability"] != "normal"

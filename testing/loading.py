@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..app import App, Target
+from ..ingest.embedding import Embedded
 from .clock import Clock
 
 _loaded: dict[str, App] = {}
@@ -38,7 +39,7 @@ def moved(app: App, store: Path, clock: Clock) -> App:
     other = copy.copy(app)
     other.store = str(store)
     other.store_options = {**app.store_options, "durability": "normal", "clock": clock}
-    other._embedded = None
+    other._embedded = Embedded(other)
     return other
 
 
