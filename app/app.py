@@ -17,9 +17,10 @@ from ..store.types.validate import lane_policy as checked_lane_policy
 from ..store.types.validate import redelivery as checked_redelivery
 from .command.handler import command_handler
 from .command.parent import Runner
-from .handler import Function, Handler, Settings, make_handler
+from .handler import Function, Handler, make_handler
 from .hooks import Hooked
 from .route import Lane, Route, check_lane
+from .settings import Settings
 from .source import Source
 
 if TYPE_CHECKING:
@@ -239,32 +240,8 @@ class App(Hooked):
 
         Args:
             queue: The queue's name.
-            max_attempts: A delivery is dead after this many failed attempts; by default no
-                limit. This and `retry_for` replace the limits given to enqueue.
-            retry_for: A failure this many seconds after the first attempt makes the delivery
-                dead; by default 3 days. The limit that is reached first counts.
-            backoff: Seconds to wait after the first failure. The wait doubles with each
-                failure, up to 1 h, and the actual wait is random, at least half of it. Or a
-                function from the attempt that failed (the first is 1) to seconds, which are
-                waited exactly. By default up to 1 s, 2 s, 4 s … 55 minutes, so that the
-                first ten attempts happen within 15 minutes.
-            retry_on: Exception classes, each with seconds or a function like `backoff`.
-            discard_on: Exception classes that make the delivery dead at once. If several
-                classes fit, here and in `retry_on`, the most specific counts.
-            timeout: Seconds after which the worker is killed and the delivery retried.
-            soft_timeout: Seconds after which the handler is interrupted; less than `timeout`.
-            at_most_once: True allows one attempt only, however it ends.
-            max_crashes: A delivery is dead after it has crashed this many workers; by
-                default 3.
-            concurrency: For a coroutine function, how many deliveries one worker runs at the
-                same time; by default 10.
-            max_leased: How many deliveries run at the same time in all pools together.
-            max_rows: The cap on the queue's deliveries, as in `Store.queue`. At the cap the
-                receiver answers 503 and stores nothing.
-            max_bytes: The cap on the bytes of their bodies, likewise.
-            keep_body_for: Seconds for which a message's body is kept once all its deliveries
-                are done; by default 0. If the source and several handlers set it, the
-                longest counts.
+            settings: When to retry and when to give up, time limits, and caps of the queue; each
+                is described in `Settings`.
 
         Raises:
             InvalidInput: An argument is not usable.

@@ -95,35 +95,34 @@ def backoff(handler: Handler, attempt: int) -> float:
     return chosen_backoff_ms(attempt, first_ms) / 1000
 
 
-def check_backoff(wait: Wait | None) -> Wait | None:
-    """Return what may be the first delay, or a function of the attempt."""
-    if wait is None or callable(wait):
-        return wait
-    if milliseconds(wait, "backoff") > CHOSEN_MOST_MS:
+def check_backoff(wait: Wait, what: str) -> Wait:
+    """Return seconds that may be the first delay, or a function of the attempt."""
+    if not callable(wait) and milliseconds(wait, what) > CHOSEN_MOST_MS:
         raise InvalidInput(
-            f"backoff must be at most {CHOSEN_MOST_MS // 1000} s, not {wait!r}; for longer, give a function"
+            f"{what} must be at most {CHOSEN_MOST_MS // 1000} s, not {wait!r}; for longer, give a function"
         )
-    return wait
+    return _wait(wait, what)
 
 
-def check_rules(
-    discard_on: Iterable[type[BaseException]], retry_on: Mapping[type[BaseException], Wait]
-) -> Rules:
-    """Return one rule for each class; None is a dead letter at once."""
-    if not isinstance(discard_on, Iterable):
-        raise InvalidInput(f"discard_on must be exception classes, not {discard_on!r}")
-    if not isinstance(retry_on, Mapping):
-        raise InvalidInput(f"retry_on must map exception classes to seconds, not {retry_on!r}")
-    rules: dict[type[BaseException], Wait | None] = {
-        _exception(kind, "discard_on"): None for kind in discard_on
+def check_retry_on(value: object, what: str) -> dict[type[BaseException], Wait]:
+    """Return exception classes, each with seconds or a function of the attempt."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{what} must map exception classes to seconds, not {value!r}")
+    return {
+        _exception(kind, what): _wait(wait, f"{what}[{getattr(kind, '__name__', kind)}]")
+        for kind, wait in value.items()
     }
-    for kind, wait in retry_on.items():
-        if _exception(kind, "retry_on") in rules:
-            raise InvalidInput(f"{kind.__name__} is in both discard_on and retry_on")
-        if not callable(wait):
-            milliseconds(wait, f"retry_on[{kind.__name__}]")
-        rules[kind] = wait
-    return rules
+
+
+def check_discard_on(value: object, what: str) -> tuple[type[BaseException], ...]:
+    """Return exception classes."""
+    if not isinstance(value, Iterable):
+        raise InvalidInput(f"{what} must be exception classes, not {value!r}")
+    return tuple(_exception(kind, what) for kind in value)
+
+
+def _wait(wait: Wait, what: str) -> Wait:
+    return wait if callable(wait) else milliseconds(wait, what) / 1000
 
 
 def describe(error: BaseException) -> str:

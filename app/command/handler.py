@@ -18,8 +18,9 @@ from ...store.errors import InvalidInput
 from ...store.types.message import Address
 from ...store.types.validate import milliseconds
 from ..context import Context, Discard, Retry
-from ..handler import Handler, Settings, make_handler
+from ..handler import Handler, make_handler
 from ..hooks import Hooks
+from ..settings import Settings
 from .parent import Ended, Runner
 
 # Source: qmail-command(8), "EXIT CODES": 100 is a permanent error.

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import UNSET
 
 from ...app import App
 from ...app.command.handler import Command
-from ...app.failures import Wait
 from ...app.handler import Handler
 from ...app.on_dead import AsyncCaller, Caller
 from ...app.route import Route
+from ...app.settings import Settings
 from ...app.source import Source
 from ...schemes import key_rule
 from ...store.types.message import DEATHS
-from ...store.types.validate import milliseconds
 
 Declared = dict[str, Any]
 
@@ -67,22 +66,8 @@ def _queue(handler: Handler, routed: bool) -> Declared:
         "kind": "on_dead" if handler.name == DEATHS else "handler" if routed else "task",
         "runs": _runs(function),
         "command": None if command is None else list(command.words),
-        "retry_for": handler.limits.retry_for_ms / 1000,
-        "max_attempts": handler.limits.max_attempts,
-        "backoff": _wait(handler.backoff),
-        "retry_on": {
-            kind.__name__: _wait(wait) for kind, wait in handler.rules.items() if wait is not None
-        },
-        "discard_on": [kind.__name__ for kind, wait in handler.rules.items() if wait is None],
-        "timeout": handler.timeout if command is None else command.timeout,
-        "soft_timeout": handler.soft_timeout,
-        "at_most_once": handler.at_most_once,
-        "max_crashes": handler.limits.max_crashes,
-        "concurrency": handler.concurrency,
-        "max_leased": _set(handler.max_leased),
-        "max_rows": _set(handler.max_rows),
-        "max_bytes": _set(handler.max_bytes),
-        "keep_body_for": _set(handler.keep_body_for),
+        **{name: _shown(getattr(handler, name)) for name in Settings.__annotations__},
+        **({} if command is None else {"timeout": command.timeout}),
     }
 
 
@@ -98,11 +83,12 @@ def _called(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", type(function).__name__).rpartition("<locals>.")[2]
 
 
-def _wait(wait: Wait | None) -> str | float | None:
-    if wait is None:
+def _shown(value: Any) -> Any:
+    """Return the value of a setting as JSON has it."""
+    if isinstance(value, Mapping):
+        return {kind.__name__: _shown(wait) for kind, wait in value.items()}
+    if isinstance(value, tuple):
+        return [kind.__name__ for kind in value]
+    if value is UNSET:
         return None
-    return _called(wait) if callable(wait) else milliseconds(wait, "a wait") / 1000
-
-
-def _set(value: Any) -> Any:
-    return None if value is UNSET else value
+    return _called(value) if callable(value) else value

@@ -102,7 +102,9 @@ HANDLING = {
         lambda n: {"order": f"order-{n}"},
         _shipped,
     ),
-    "discards": Handling("smtp.conf", "shop.db", None, "mail", lambda n: "hello", _all_dead, steps=3),
+    "discards": Handling(
+        "smtp.conf", "shop.db", None, "mail", lambda n: "hello", _all_dead, steps=3
+    ),
     "failures": Handling("class OutOfStock", "hooks.db", None, "orders", lambda n: {}, _all_done),
     "hooks": Handling("async def open_client()", "hooks.db", None, "mail", lambda n: {}, _all_done),
     "command": Handling(

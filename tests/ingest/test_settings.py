@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
+from dataclasses import fields
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fencepost import App, Context, InvalidInput, Message
 from fencepost.app.handler import Handler
+from fencepost.app.settings import CheckedSettings, Settings
+from fencepost.cli.check.declared import queues
 from fencepost.store.types.message import Limits
 
 
@@ -123,3 +130,39 @@ def test_at_most_once_is_one_attempt() -> None:
 def test_at_most_once_needs_a_store_that_keeps_its_claims_over_a_power_loss() -> None:
     with pytest.raises(InvalidInput, match="durability"):
         made(app=App("unused.db", durability="normal"), at_most_once=True)
+
+
+def test_each_setting_is_checked_and_shown_and_has_its_meaning_beside_it() -> None:
+    app = App("unused.db")
+    made(app=app)
+    (shown,) = queues(app)
+    (declared,) = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(declared, ast.ClassDef)
+    explained = {
+        ast.unparse(setting.target)
+        for setting, meaning in zip(declared.body, declared.body[1:], strict=False)
+        if isinstance(setting, ast.AnnAssign) and isinstance(meaning, ast.Expr)
+    }
+
+    names = set(Settings.__annotations__)
+    assert {each.name for each in fields(CheckedSettings)} == names
+    assert explained == names
+    assert names < set(shown)
+
+
+def test_the_page_on_handlers_has_each_setting_with_its_default() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs/handlers.md").read_text()
+    (table,) = re.findall(r"^\| setting \| default \|.*?\n\n", page, re.MULTILINE | re.DOTALL)
+    default = {
+        name: cells[2].strip()
+        for cells in (line.split("|") for line in table.splitlines()[2:] if line)
+        for name in re.findall(r"`(\w+)`", cells[1])
+    }
+    plain, with_loop = made(), made(later)
+
+    of_routes = {"name", "priority", "lane", "lane_policy"}
+    assert set(default) == set(Settings.__annotations__) | of_routes
+    assert default["retry_for"] == f"{plain.retry_for / 86_400:.0f} days"
+    assert default["max_crashes"] == str(plain.max_crashes)
+    assert default["concurrency"] == str(with_loop.concurrency)
+    assert default["at_most_once"] == f"`{plain.at_most_once}`"
