@@ -279,7 +279,7 @@ def test_a_receiver_goes_on_when_its_pool_cannot(folder: Path) -> None:
         port = int(line_of(process).split()[2].rpartition(":")[2])
         assert _status(port) == 200
         said = json.loads(
-            next(line for line in (folder / "stderr").read_text().splitlines() if "again" in line)
+            next(line for line in (folder / "stderr").read_text().splitlines() if "retried" in line)
         )
         assert said["event"] == "a process does not start: it is retried"
         (folder / "go").touch()
