@@ -17,6 +17,9 @@ from pathlib import Path
 from ...linux.memfd import memfd
 from .child import LINE_FD
 
+# It waits for the command in place of a handler's own code, and kills it when interrupted.
+INTERRUPTIBLE = True
+
 _RUNNER = Path(__file__).with_name("child.py")
 _START_SECONDS = 30.0
 _END_SECONDS = 5.0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import pkgutil
 import random
 import signal
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import fencepost.stress
 from fencepost import Cancelled, LeaseLost, SoftTimeout, Store, connect
 from fencepost.workers.worker.interrupt import Interrupts
 
@@ -66,6 +69,62 @@ def test_a_handler_is_interrupted_with_what_was_asked(interrupts: Interrupts) ->
 
     assert not interrupts.pending
     assert interrupts.cancels == 0
+
+
+def _sleep_in(module: str) -> Callable[[], None]:
+    """Return a function that sleeps, as if a module of this name had defined it."""
+    namespace = {"__name__": module, "time": time}
+    exec("def sleep():\n    time.sleep(0.1)", namespace)  # noqa: S102
+    function: Callable[[], None] = namespace["sleep"]  # type: ignore[assignment]
+    return function
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "fencepost.store.store",
+        "fencepost.app.context",
+        "fencepost.app.command.handler",
+        "fencepost.log.log",
+        "fencepost.workers.worker.interrupt",
+        "fencepost.a_name_of_tomorrow",
+    ],
+)
+def test_our_own_code_is_not_interrupted_whatever_its_file_is_called(
+    interrupts: Interrupts, module: str
+) -> None:
+    work = interrupts.begin()
+    interrupts.ask(work, SoftTimeout())
+
+    assert interrupts.call(_sleep_in(module)) is None
+    assert interrupts.pending
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "shop",
+        "fencepost_shop.mails",
+        "fencepost.app.command.parent",
+        "fencepost.stress.pools.app",
+        "fencepost.stress.a_name_of_tomorrow",
+    ],
+)
+def test_code_in_a_handlers_place_is_interrupted(interrupts: Interrupts, module: str) -> None:
+    work = interrupts.begin()
+    interrupts.ask(work, SoftTimeout())
+
+    with pytest.raises(SoftTimeout):
+        interrupts.call(_sleep_in(module))
+
+
+def test_only_these_modules_are_marked_as_interruptible() -> None:
+    names = [each.name for each in pkgutil.walk_packages(fencepost.__path__, "fencepost.")]
+    modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
+
+    marked = [each.__name__ for each in modules if hasattr(each, "INTERRUPTIBLE")]
+
+    assert marked == ["fencepost.app.command.parent", "fencepost.stress"]
 
 
 def test_what_the_interpreter_swallows_is_raised_again(interrupts: Interrupts) -> None:

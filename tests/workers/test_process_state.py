@@ -188,7 +188,7 @@ def test_another_worker_takes_over_where_something_cannot_be_put_back(
 
     assert rude.store.queue("rude").stats().done >= 1
     assert 0 != _pid(rude, "next") != _pid(rude, "rude")
-    assert "the handler changed what belongs to its process" in said
+    assert "the handler changed the state of its process" in said
 
 
 # PROCESS-7

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import signal
 import sys
 import threading
@@ -11,15 +13,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ...app.command import parent
 from ...app.context import Cancelled
 from ...linux import signal_handlers
 from .context_variables import fresh_context
 
-_PARTS = ("store", "workers", "app", "log", "linux")
-_OURS = tuple(f"{__name__.rpartition('.workers.')[0]}.{part}." for part in _PARTS)
-# It waits for a command in place of a handler's own code, and kills it when it is interrupted.
-_COMMAND = parent.__name__
+_PACKAGE = __name__.partition(".")[0]
+# A module of this package, or a package in it, that has this works in a handler's place.
+_MARK = "INTERRUPTIBLE"
 # Ignored by whoever does not know it, and used for nothing else; Go's scheduler has it too.
 _ALARM = signal.SIGURG
 
@@ -148,18 +148,23 @@ class Interrupts:
         call = self._frame
         if call is None or frame is None or frame is call:
             return False
-        if frame.f_code.co_name in _HALF_WAY and _module(frame) == "contextlib":
+        if frame.f_code.co_name in _HALF_WAY and frame.f_globals is vars(contextlib):
             return False
-        ours: bool | None = None
+        protected: bool | None = None
         while frame is not None and frame is not call:
-            module = _module(frame)
+            module = str(frame.f_globals.get("__name__", ""))
             if frame.f_code.co_name == "__del__":
                 return False  # the interpreter would print it and go on
-            if ours is None and module.partition(".")[0] not in sys.stdlib_module_names:
-                ours = module.startswith(_OURS) and module != _COMMAND
+            if protected is None and module.partition(".")[0] not in sys.stdlib_module_names:
+                protected = is_protected(module)
             frame = frame.f_back
-        return frame is call and not ours
+        return frame is call and not protected
 
 
-def _module(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", ""))
+@functools.cache
+def is_protected(module: str) -> bool:
+    """True for a module whose code must not be interrupted: all of this package, unless marked."""
+    parts = module.split(".")
+    names = [".".join(parts[: n + 1]) for n in range(len(parts))]
+    marked = any(hasattr(sys.modules.get(name), _MARK) for name in names)
+    return parts[0] == _PACKAGE and not marked
