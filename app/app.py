@@ -92,7 +92,7 @@ class App(Hooked):
         redelivery: Redelivery = "revive",
         **options: Unpack[Options],
     ) -> None:
-        """Declare a sender, whose webhooks are posted to /in/<source>.
+        """Declare a sender, whose webhooks are posted to `/in/<source>`.
 
         Args:
             source: The source's name.
@@ -298,14 +298,14 @@ class App(Hooked):
     def asgi(self) -> Asgi:
         """Return an ASGI application to mount in your own.
 
-        It answers POST <mount>/in/<source>, GET <mount>/healthz and GET <mount>/readyz.
+        It answers POST `<mount>/in/<source>`, GET `<mount>/healthz` and GET `<mount>/readyz`.
         """
         return self._embedded.asgi()
 
     def wsgi(self) -> Wsgi:
         """Return a WSGI application to mount in your own.
 
-        It answers POST <mount>/in/<source>, GET <mount>/healthz and GET <mount>/readyz.
+        It answers POST `<mount>/in/<source>`, GET `<mount>/healthz` and GET `<mount>/readyz`.
         """
         return self._embedded.wsgi()
 

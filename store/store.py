@@ -155,8 +155,8 @@ class Store(Operators):
         Args:
             lease: Seconds until another caller may claim the key, if this process dies.
                 `Once.renew` extends it.
-            keep_for: Seconds for which the result is kept after completion. It should be at
-                least as long as the other side may repeat its request.
+            keep_for: Seconds for which the result is kept after completion, by default one
+                day. It should be at least as long as the other side may repeat its request.
             payload: The bytes that came with the key; only their SHA-256 is stored.
             aliases: More keys of the same work. They are claimed and completed together
                 with `key`, and only if all of them are free.

@@ -43,10 +43,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class LeaseInfo:
-    """A lease as operators see it; times are Unix seconds on the store's clock.
+    """A named lease in a list; times are Unix seconds on the store's clock.
 
     Attributes:
-        live: False once it has expired; it stays to be seen until another takes the name.
+        live: False once it has expired. It is listed until its name is acquired again.
     """
 
     name: str
