@@ -62,7 +62,7 @@ class Tenure(Protocol):
         ...
 
     def extend(self, ends_ms: int) -> None:
-        """Believe in the lease until then: the store has been asked, and said so."""
+        """Believe in the lease until then, on the stopwatch: the store has said so."""
         ...
 
 
@@ -110,11 +110,11 @@ class Context:
             LeaseLost: Another worker has claimed the delivery; stop working.
         """
         with self._telling():
-            asked_ms = self.store.engine.now_ms()
-            self._claim.renew(lease)
+            asked_ms = self.store.engine.clock.stopwatch_ms()
+            lasts_ms = self._claim.renewed(milliseconds(lease, "lease", least=1))
         # What a transaction of the handler's may still roll back is not believed.
-        if not self.store.engine.in_transaction():
-            self._tenure.extend(asked_ms + milliseconds(lease, "lease"))
+        if not self.store.engine.transactions.is_open():
+            self._tenure.extend(asked_ms + lasts_ms)
         self._check()
 
     @contextmanager
@@ -139,7 +139,8 @@ class Context:
             yield
         except LeaseLost as error:
             # Not of a lease of the handler's own, nor of another store's.
-            if (error.what, error.path) == (self._claim.hold.what, self.store.engine.path):
+            refused = self._claim.hold.what, self.store.engine.identity.store_id
+            if (error.what, error.store_id) == refused:
                 self._tenure.refused = self.told = True
             raise
 

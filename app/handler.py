@@ -143,7 +143,7 @@ def set_caps(store: Store, handlers: Iterable[Handler]) -> None:
     """Record the caps that handlers give their queues, and whether deaths there are told."""
     handlers = list(handlers)
     tells = any(handler.name == DEATHS for handler in handlers)
-    store.engine.tell_deaths({each.name: tells for each in handlers if each.name != DEATHS})
+    store.engine.queue.tell_deaths({each.name: tells for each in handlers if each.name != DEATHS})
     for handler in handlers:
         store.queue(
             handler.name,

@@ -114,7 +114,7 @@ def _call(hook: Hook, worker: WorkerProcess, run: Callable[[Any], object]) -> No
         result = hook(worker) if _takes_one(hook) else hook()
         if inspect.isawaitable(result):
             run(result)
-        if worker.store.engine.in_transaction():
+        if worker.store.engine.transactions.is_open():
             raise InvalidInput(f"{_name(hook)} has left a transaction open")
     finally:
         if os.getpid() != pid:

@@ -62,7 +62,7 @@ def fused(store: Store, size: int = 1) -> None:
     """One transaction for each message, as the workers do it."""
     acks: list[tuple[Hold, str | None]] = []
     for _ in range(MESSAGES // size):
-        leases, refused = store.engine.claim(["q"], limit=size, lease_ms=LEASE_MS, acks=acks)
+        leases, refused = store.engine.queue.claim(["q"], limit=size, lease_ms=LEASE_MS, acks=acks)
         assert not refused
         acks = [(leased.hold, None) for leased in leases]
 

@@ -57,8 +57,8 @@ def main() -> None:
         with connect(path) as store:
             calls: dict[str, Callable[[], object]] = {
                 "stats": store.stats,
-                "next_at_ms": lambda: store.engine.next_at_ms(["queue1"]),
-                "anything_left": lambda: store.engine.anything_left(["queue1"]),
+                "next_at_ms": lambda: store.engine.queue.next_at_ms(["queue1"]),
+                "anything_left": lambda: store.engine.queue.anything_left(["queue1"]),
                 "list": store.deliveries,
                 "list dead": lambda: store.deliveries(state="dead"),
                 "list ready of a queue": lambda: store.deliveries(state="ready", queue="queue1"),
@@ -78,7 +78,7 @@ def main() -> None:
 def fill(path: str, rows: int) -> None:
     """Make a store with so many messages, each with one delivery."""
     with connect(path) as store:
-        now = store.engine.now_ms()
+        now = store.engine.clock.now_ms()
     connection = apsw.Connection(path)
     connection.execute("begin")
     connection.execute(_FILL, {"rows": rows, "now": now, "queues": QUEUES})

@@ -31,7 +31,7 @@ def sql(store: str, statement: str, limit: int, as_json: bool) -> None:
     """
     with connect(store, create=False) as opened:
         try:
-            table = opened.engine.read(statement, (), timeout_ms=_SECONDS * 1000, most=limit)
+            table = opened.table(statement, timeout=_SECONDS, limit=limit)
         except SqlError as error:
             raise click.UsageError(str(error)) from error
     if as_json:

@@ -33,7 +33,7 @@ def list_(store: str, as_json: bool) -> None:
     Example: fencepost workers list --json
     """
     with connect(store, create=False) as opened:
-        found, now = opened.workers(), opened.engine.now_ms() / 1000
+        found, now = opened.workers(), opened.now()
     if as_json:
         print_json([record(worker) for worker in found])
     else:

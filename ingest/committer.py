@@ -53,7 +53,7 @@ class Committer:
             drafts = [draft for draft, _ in batch]
             try:
                 answers = await loop.run_in_executor(
-                    self._thread, self._engine.enqueue_each, drafts
+                    self._thread, self._engine.queue.enqueue_each, drafts
                 )
             except Exception as error:  # noqa: BLE001 - it is raised in the waiting requests
                 if len(batch) > 1 and not isinstance(error, FencepostError):

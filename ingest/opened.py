@@ -77,7 +77,7 @@ class Opened:
     def commit(self, draft: Draft) -> Receipt | FencepostError:
         """Store a message in a transaction of its own; return what became of it."""
         try:
-            (outcome,) = self.store().engine.enqueue_each([draft])
+            (outcome,) = self.store().engine.queue.enqueue_each([draft])
         except FencepostError as error:
             return error
         return outcome
@@ -146,7 +146,7 @@ class Opened:
         options = {**self._app.store_options, "busy_timeout": BUSY_SECONDS}
         store = connect(self._app.store, create=self._create, **options)
         try:
-            store.engine.on_died(delivery_lines.died)
+            store.engine.queue.on_died(delivery_lines.died)
             set_caps(store, self._app.handlers.values())
         except BaseException:
             store.close()

@@ -28,6 +28,8 @@ class Claim:
         attempt: 1 for the first attempt.
         message: The message.
         queue: The queue that it was claimed from.
+        fence: A number greater than that of every earlier claim of this delivery. No other
+            claim or lease of the store has it.
         origin: The queue that it was enqueued in; it differs from `queue` after a move.
         expires_at: When the lease expires, in Unix seconds on the store's clock.
     """
@@ -41,7 +43,7 @@ class Claim:
         self.queue = leased.queue
         self.origin = leased.origin or leased.queue
         self.attempt = leased.attempt
-        self.expires_at = leased.until_ms / 1000
+        self.expires_at = leased.term.until_ms / 1000
 
     def __repr__(self) -> str:
         return f"Claim(id={self.id}, queue={self.queue!r}, fence={self.fence})"
@@ -78,7 +80,7 @@ class Claim:
             LimitExceeded: The result is over 25 MiB; the claim still holds.
             LeaseLost: Another caller has claimed the delivery; drop the result.
         """
-        self._engine.ack(self._hold, encode_result(result))
+        self._engine.queue.ack(self._hold, encode_result(result))
 
     def retry(self, delay: Duration | None = None, error: str | None = None) -> bool:
         """Give the delivery back for another attempt.
@@ -95,7 +97,7 @@ class Claim:
             LeaseLost: Another caller has claimed the delivery; nothing was changed.
         """
         wait = backoff_ms(self.attempt) if delay is None else validate.milliseconds(delay, "delay")
-        return self._engine.retry(
+        return self._engine.queue.retry(
             self._hold, wait, None if error is None else validate.error_text(error)
         )
 
@@ -105,7 +107,7 @@ class Claim:
         Raises:
             LeaseLost: Another caller has claimed the delivery; nothing was changed.
         """
-        self._engine.release(self._hold)
+        self._engine.queue.release(self._hold)
 
     def bury(self, error: str) -> None:
         """Make the delivery a dead letter: no more attempts until an operator replays it.
@@ -113,7 +115,7 @@ class Claim:
         Raises:
             LeaseLost: Another caller has claimed the delivery; nothing was changed.
         """
-        self._engine.bury(self._hold, validate.error_text(error))
+        self._engine.queue.bury(self._hold, validate.error_text(error))
 
     def renew(self, lease: Duration) -> None:
         """Extend the lease to at least `lease` seconds from now; it is never shortened.
@@ -121,8 +123,17 @@ class Claim:
         Raises:
             LeaseLost: Another caller has claimed the delivery.
         """
-        until = self._engine.renew(self._hold, validate.milliseconds(lease, "lease", least=1))
-        self.expires_at = until / 1000
+        self.renewed(validate.milliseconds(lease, "lease", least=1))
+
+    def renewed(self, lease_ms: int) -> int:
+        """Renew it; return how many milliseconds it lasts, from when the store was asked.
+
+        Raises:
+            LeaseLost: Another caller has claimed the delivery.
+        """
+        term = self._engine.queue.renew(self._hold, lease_ms)
+        self.expires_at = term.until_ms / 1000
+        return term.lasts_ms
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a transaction, for a `with` block, that commits together with the ack.
@@ -133,7 +144,7 @@ class Claim:
         Raises:
             LeaseLost: Another caller has claimed the delivery; nothing was written.
         """
-        return self._engine.completion(self._hold)
+        return self._engine.queue.completion(self._hold)
 
 
 def encode_result(result: Any, operation: str = "ack") -> str | None:

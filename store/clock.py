@@ -1,4 +1,4 @@
-"""The clocks a store reads: one that never steps, and the wall's."""
+"""The clocks of this machine: a stopwatch that never steps, and the wall's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Clock(Protocol):
+class HostClock(Protocol):
     """Where time comes from. Tests give their own; production passes nothing."""
 
     def boot_ms(self) -> int:

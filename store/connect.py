@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 
-from . import sqlite
-from .clock import Clock, SystemClock
+from .clock import HostClock, SystemClock
+from .engine.scheme import OpenOptions, Scheme
 from .engine.upkeep import Adopted, Migration, Restored
 from .errors import InvalidInput
 from .naming import address, named, names_errors
@@ -13,7 +14,11 @@ from .store import Store
 from .types import validate
 from .types.validate import Duration
 
-_SQLITE = "sqlite:///"
+# The modules of the engines: each has a SCHEME, and is imported when it is needed first.
+_SCHEMES = {"sqlite": f"{__package__}.sqlite.scheme"}
+# What an address begins with, and the engine is not given.
+_PREFIXES = {"sqlite": "sqlite:///"}
+_PATHS = "sqlite"  # whose an address is that is no URL
 
 
 @names_errors("open")
@@ -24,7 +29,7 @@ def connect(
     durability: str = "full",
     create: bool = True,
     checksums: bool = False,
-    clock: Clock | None = None,
+    clock: HostClock | None = None,
 ) -> Store:
     """Open a store. If there is none at this path, create it.
 
@@ -54,16 +59,17 @@ def connect(
     """
     if durability not in ("full", "normal"):
         raise InvalidInput(f'durability must be "full" or "normal", not {durability!r}')
-    path = _path(target)
-    engine = sqlite.SqliteEngine(
-        path,
+    scheme, where = _engine_of(target)
+    if checksums:
+        scheme.able(scheme.checksums, "checksums")
+    options = OpenOptions(
         clock=clock or SystemClock(),
         busy_seconds=validate.milliseconds(busy_timeout, "busy_timeout") / 1000,
         durability=durability,
         create=create,
         checksums=checksums,
     )
-    return Store(engine)
+    return Store(scheme.open(where, options))
 
 
 @names_errors("make_folder")
@@ -78,7 +84,8 @@ def make_folder(target: str | os.PathLike[str]) -> str:
         InvalidInput: The target is not usable.
         StoreOpenFailed: The folder cannot be created, or something else has its name.
     """
-    return sqlite.make_folder(_path(target))
+    scheme, where = _engine_of(target)
+    return scheme.able(scheme.make_folder, "make_folder")(where)
 
 
 @names_errors("migrate")
@@ -89,7 +96,8 @@ def migrate(target: str | os.PathLike[str], *, dry_run: bool) -> Migration:
         StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy, StoreFull: A step
             failed; the store has the version of the last step that succeeded.
     """
-    return sqlite.migrate(_path(target), dry_run=dry_run)
+    scheme, where = _engine_of(target)
+    return scheme.able(scheme.migrate, "migrate")(where, dry_run)
 
 
 @names_errors("quarantine")
@@ -102,7 +110,8 @@ def quarantine(target: str | os.PathLike[str]) -> str:
         InvalidInput: The store is not damaged; nothing was renamed.
         StoreOpenFailed, StoreBusy: Another process has it open; nothing was renamed.
     """
-    return sqlite.quarantine(_path(target), SystemClock())
+    scheme, where = _engine_of(target)
+    return scheme.able(scheme.set_aside, "quarantine")(where, SystemClock())
 
 
 def restore(backup: str | os.PathLike[str], target: str | os.PathLike[str]) -> Restored:
@@ -119,7 +128,9 @@ def restore(backup: str | os.PathLike[str], target: str | os.PathLike[str]) -> R
             failed; nothing was changed.
     """
     with named("restore", address(target)):
-        return sqlite.restore(validate.path(backup, "backup"), _path(target), SystemClock())
+        source = validate.path(backup, "backup")
+        scheme, where = _engine_of(target)
+        return scheme.able(scheme.restore, "restore")(source, where, SystemClock())
 
 
 @names_errors("adopt")
@@ -135,14 +146,33 @@ def adopt(target: str | os.PathLike[str]) -> Adopted:
         StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: The copy could not
             be changed.
     """
-    return sqlite.adopt(_path(target), SystemClock())
+    scheme, where = _engine_of(target)
+    return scheme.able(scheme.adopt, "adopt")(where, SystemClock())
 
 
-def _path(target: str | os.PathLike[str]) -> str:
+def preload(target: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the modules that opening this store needs, for who imports them beforehand.
+
+    Raises:
+        InvalidInput: There is no engine for it.
+    """
+    name, _ = _split(target)
+    return (_SCHEMES[name],)
+
+
+def _engine_of(target: str | os.PathLike[str]) -> tuple[Scheme, str]:
+    name, where = _split(target)
+    scheme: Scheme = importlib.import_module(_SCHEMES[name]).SCHEME
+    return scheme, where
+
+
+def _split(target: str | os.PathLike[str]) -> tuple[str, str]:
+    """Return the name of a scheme, and what it makes of the rest."""
     given = validate.path(target, "a store's address")
-    path = given.removeprefix(_SQLITE)
-    if path == given and "://" in given:
-        raise InvalidInput(
-            f"no engine for {given.split('://')[0]}://; use a path or sqlite:///path"
-        )
-    return path
+    name, found, _ = given.partition("://")
+    if not found:
+        return _PATHS, given
+    if name not in _SCHEMES or not given.startswith(_PREFIXES[name]):
+        known = ", ".join(f"{_PREFIXES[each]}path" for each in _SCHEMES)
+        raise InvalidInput(f"no engine for {name}://; use a path or {known}")
+    return name, given.removeprefix(_PREFIXES[name])

@@ -31,6 +31,20 @@ class InvalidInput(FencepostError, ValueError):
     code = "invalid_input"
 
 
+class Unsupported(InvalidInput):
+    """The store's database has another way to do this; nothing was begun.
+
+    Attributes:
+        instead: What to use, in one line.
+    """
+
+    code = "unsupported"
+
+    def __init__(self, verb: str, engine: str, *, instead: str, path: str = "") -> None:
+        super().__init__(f"{engine} stores have no {verb}: {instead}", operation=verb, path=path)
+        self.instead = instead
+
+
 class LimitExceeded(FencepostError):
     """Something is larger than its limit; nothing was stored."""
 
@@ -223,11 +237,14 @@ class LeaseLost(FencepostError):
             the delivery, or its last attempt expired and it is dead. "missing": its row was
             deleted. For a named lease also "expired", and "released" by its holder or an
             operator.
+        store_id: Of the store that refused.
     """
 
     code = "lease_lost"
 
-    def __init__(self, what: str, *, cause: str, operation: str = "", path: str = "") -> None:
+    def __init__(
+        self, what: str, *, cause: str, operation: str = "", path: str = "", store_id: str = ""
+    ) -> None:
         super().__init__(
             f"{operation} refused: the lease on {what} is lost ({cause})",
             operation=operation,
@@ -235,6 +252,7 @@ class LeaseLost(FencepostError):
         )
         self.what = what
         self.cause = cause
+        self.store_id = store_id
 
 
 # The same call may succeed later: wait, and call again.

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 from msgspec import UNSET, UnsetType
 
 from .engine import Engine
-from .engine.keyed import Found, Item, Options, Space
+from .engine.keyed import Exchanged, Found, Item, Matches, Options, Space
 from .errors import FencepostError, ImportFailed, InvalidInput, LimitExceeded, StoreCorrupt
 from .naming import verbs
 from .types import json_value, validate
@@ -68,7 +68,6 @@ class Keyed:
         self._space = Space(
             validate.name(owner, "owner"), validate.name(name, "namespace"), options
         )
-        self._tokens = Tokens(engine.path, owner, name)
         if options != Options():
             engine.keyed.open(self._space)
 
@@ -117,7 +116,7 @@ class Keyed:
                 f"stopped after {committed} entries: {error}",
                 committed=committed,
                 operation="register_many",
-                path=self._engine.path,
+                path=self._engine.identity.address,
             ) from error
         return committed
 
@@ -178,14 +177,10 @@ class Keyed:
 
         Keep the predicate fast: other writers wait while it runs.
         """
-        key = _key(key)
-        with self._engine.transaction("delete_if"):
-            found = self._find(key)
-            if found is None:
-                return False
-            if isinstance(found, Entry):
-                return bool(predicate(found.value)) and self._engine.keyed.delete(self._space, key)
-        raise found
+        found = self._engine.keyed.delete_if(
+            self._space, _key(key), lambda entry: bool(predicate(entry.value))
+        )
+        return _sound(found)
 
     def delete_if_equal(self, key: str, value: str | float | bool | None) -> bool:
         """Delete a live entry if its value equals this one in value and type: 1 is not 1.0."""
@@ -208,18 +203,20 @@ class Keyed:
         entry does not change; return `fencepost.NULL` to store JSON null. Keep it fast: other
         writers wait while it runs.
         """
-        key = _key(key)
-        with self._engine.transaction("update"):
-            found = self._find(key)
-            if not isinstance(found, StoreCorrupt):
-                held = default if found is None else found.value
-                changed = change(held)
-                if changed is None:
-                    return held
-                changed = None if changed is NULL else changed
-                self.register(key, changed, ttl)
-                return changed
-        raise found
+        key, ttl_ms = _key(key), _ttl(ttl)
+        held: Any = None
+
+        def apply(entry: Entry | None) -> Item | None:
+            nonlocal held
+            held = default if entry is None else entry.value
+            changed = change(held)
+            if changed is None:
+                return None
+            held = None if changed is NULL else changed
+            return Item(key, json_value.encode(held), ttl_ms)
+
+        _sound(self._engine.keyed.update(self._space, key, apply))
+        return held
 
     def entries(self, *, limit: int | None = None) -> list[Entry]:
         """Return live entries, oldest first; damaged ones are moved to quarantine.
@@ -307,12 +304,9 @@ class Keyed:
             LimitExceeded: As for `register`.
         """
         item = _item(key, value, ttl)
-
-        def apply() -> bool:
-            self._engine.keyed.register(self._space, [item])
-            return True
-
-        return _sound(self._compare("compare_and_set", item.key, token, apply))
+        matches = self._matching(item.key, token)
+        found = _sound(self._engine.keyed.replace(self._space, item, matches))
+        return self._compared(item.key, found)
 
     def compare_and_delete(self, key: str, token: str) -> Compared:
         """Delete a key, if its entry has not changed since it was observed.
@@ -320,7 +314,10 @@ class Keyed:
         Raises:
             InvalidInput: The token belongs to another key, namespace or store.
         """
-        return _sound(self._compare_and_delete(_key(key), token))
+        key = _key(key)
+        matches = self._matching(key, token)
+        (found,) = self._engine.keyed.delete_matching(self._space, [(key, matches)])
+        return self._compared(key, _sound(found))
 
     def delete_observed(self, observed: Sequence[Observed]) -> list[bool]:
         """Delete those of at most 512 entries that have not changed since they were observed.
@@ -333,40 +330,28 @@ class Keyed:
                 raise InvalidInput(f"observed must be what observe() returned, not {one!r}")
         if len(observed) > MOST_OBSERVED:
             raise LimitExceeded(f"{len(observed)} are over the {MOST_OBSERVED} of one call")
-        with self._engine.transaction("delete_observed"):
-            outcomes = [self._compare_and_delete(one.key, one.token) for one in observed]
+        keys = [(one.key, self._matching(one.key, one.token)) for one in observed]
+        outcomes = self._engine.keyed.delete_matching(self._space, keys)
         return [
-            isinstance(outcome, Compared) and outcome.status == "applied" for outcome in outcomes
+            isinstance(outcome, Exchanged) and outcome.status == "applied" for outcome in outcomes
         ]
 
-    def _compare_and_delete(self, key: str, token: str) -> Compared | StoreCorrupt:
-        def apply() -> bool:
-            # Without a live entry there is nothing to delete but what has expired.
-            return self._find(key) is not None and self._engine.keyed.delete(self._space, key)
+    def _matching(self, key: str, token: str) -> Matches:
+        """Return the question whether a key still holds what a token stands for."""
+        tokens = self._tokens
+        tokens.check(key, token)
+        return lambda entry: tokens.observed(key, entry).token == token
 
-        return self._compare("compare_and_delete", key, token, apply)
+    def _compared(self, key: str, found: Exchanged) -> Compared:
+        return Compared(found.status, self._tokens.observed(key, found.entry))
 
-    def _compare(
-        self, operation: str, key: str, token: str, apply: Callable[[], bool]
-    ) -> Compared | StoreCorrupt:
-        self._tokens.check(key, token)
-        with self._engine.transaction(operation):
-            found = self._find(key)
-            if isinstance(found, StoreCorrupt):
-                return found
-            current = self._tokens.observed(key, found)
-            if current.token != token:
-                return Compared("conflict", current)
-            changed = apply()
-            current = self._tokens.observed(key, self._entry(key))
-            return Compared("applied" if changed else "unchanged", current)
-
-    def _find(self, key: str) -> Found | None:
-        (found,) = self._engine.keyed.find(self._space, [key])
-        return found
+    @property
+    def _tokens(self) -> Tokens:
+        return Tokens(self._engine.identity.store_id, self.owner, self.name)
 
     def _entry(self, key: str) -> Entry | None:
-        return _sound(self._find(key))
+        (found,) = self._engine.keyed.find(self._space, [key])
+        return _sound(found)
 
 
 def _whole(found: Iterable[Found]) -> list[Entry]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from .engine import Engine
+from .engine.clock import Term
 from .engine.leases import LeaseInfo, Taken
 from .errors import FencepostError, LeaseHeld, LeaseLost
 from .naming import named, verbs
@@ -61,6 +62,7 @@ class Lease:
             engine,
             self._renew,
             asked_ms=asked_ms,
+            lasts_ms=taken.term.lasts_ms,
             ttl_ms=ttl_ms,
         )
         self.name = hold.name
@@ -68,7 +70,7 @@ class Lease:
         self.token = hold.token
         self.owner = taken.owner
         self.displaced = taken.displaced
-        self.expires_at = taken.until_ms / 1000
+        self.expires_at = taken.term.until_ms / 1000
 
     def __repr__(self) -> str:
         return f"Lease(name={self.name!r}, owner={self.owner!r}, fence={self.fence})"
@@ -78,7 +80,7 @@ class Lease:
         """True once the lease may have ended: stop working.
 
         It becomes true when the store refuses the lease, or when the lease's time is up by
-        the store's clock. That is before another process can acquire the name. A release by
+        this machine's stopwatch. That is before another process can acquire the name. A release by
         an operator is only seen at the next renewal.
         """
         return self._tenure.lost
@@ -135,13 +137,13 @@ class Lease:
                     repr(self.name),
                     cause="expired",
                     operation="release",
-                    path=self._engine.path,
+                    path=self._engine.identity.address,
                 ) from error
 
-    def _renew(self, engine: Engine, ttl_ms: int) -> int:
-        until_ms = engine.leases.renew(self._hold, ttl_ms)
-        self.expires_at = max(self.expires_at, until_ms / 1000)
-        return until_ms
+    def _renew(self, engine: Engine, ttl_ms: int) -> Term:
+        term = engine.leases.renew(self._hold, ttl_ms)
+        self.expires_at = max(self.expires_at, term.until_ms / 1000)
+        return term
 
 
 @verbs
@@ -192,7 +194,7 @@ class Leases:
             LeaseLost: The lease was lost before the end of the block, and the block itself
                 raised nothing.
         """
-        with named("hold", self._engine.path):
+        with named("hold", self._engine.identity.address):
             ttl_ms = validate.milliseconds(ttl, "ttl", least=LEAST_RENEWED_MS)
             lease = self._acquire(name, ttl_ms, owner, wait)
         with lease.kept():
@@ -233,7 +235,7 @@ class Leases:
 
     def _ask(self, name: str, ttl_ms: int, owner: str) -> Lease:
         token = new_token()
-        asked_ms = self._engine.now_ms()
+        asked_ms = self._engine.clock.stopwatch_ms()
         taken = certain(
             lambda: self._engine.leases.acquire(name, owner=owner, token=token, ttl_ms=ttl_ms)
         )

@@ -111,16 +111,25 @@ def _store_of(owner: Any, args: tuple[Any, ...]) -> str:
     store = getattr(owner, "store", None)
     engine = engine or getattr(store, "engine", None)
     for found in (engine, *args[:1]):
-        path = getattr(found, "path", None)
-        if isinstance(path, str):
-            return path
+        where = getattr(getattr(found, "identity", None), "address", None)
+        if isinstance(where, str):
+            return where
     return address(store if store is not None and not callable(store) else next(iter(args), ""))
 
 
 def address(target: object) -> str:
-    """Return a store's address as it was given, also when it is none."""
+    """Return a store's address as it was given, but for secrets; also when it is none."""
     try:
         found = os.fspath(target)  # type: ignore[call-overload]
     except TypeError:
         return repr(target)
-    return found if found and isinstance(found, str) else repr(target)
+    return shown(found) if found and isinstance(found, str) else repr(target)
+
+
+def shown(address: str) -> str:
+    """Return an address without what may be secret in a URL: its user, password and query."""
+    scheme, found, rest = address.partition("://")
+    if not found:
+        return address
+    host, slash, where = rest.partition("?")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{where}"

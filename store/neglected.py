@@ -55,7 +55,7 @@ def _conflicts(store: Store) -> tuple[str, bool]:
     """Name the sources whose key is hardly a key."""
     many = []
     for each in store.conflicts():
-        keys = store.engine.routing.keys_of(each.source)
+        keys = store.keys_of(each.source)
         if each.conflicts >= MANY_CONFLICTS and each.conflicts > MANY_OF_KEYS * keys:
             many.append(f"{each.source} ({each.conflicts}, {keys} keys known, last {each.key!r})")
     if not many:

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from .claim import encode_result
 from .engine import Engine
+from .engine.clock import Term
 from .engine.leases import Displaced
 from .engine.once import Claimed, Completed, InWork, KeyHold
 from .errors import FencepostError, InvalidInput, LeaseHeld, StoreCorrupt
@@ -77,7 +78,10 @@ class Once:
         self._engine = engine
         self._keep_ms = keep_ms
         self._hold: KeyHold | None = None
-        self._tenure = Tenure(engine, self._renew, asked_ms=asked_ms, ttl_ms=lease_ms)
+        lasts_ms = found.term.lasts_ms if isinstance(found, Claimed) else 0
+        self._tenure = Tenure(
+            engine, self._renew, asked_ms=asked_ms, lasts_ms=lasts_ms, ttl_ms=lease_ms
+        )
         self.namespace = namespace
         self.key = key
         self.claimed = isinstance(found, Claimed)
@@ -89,10 +93,10 @@ class Once:
         self.fence: int | None = None
         self.displaced: Displaced | None = None
         match found:
-            case Claimed(hold, until_ms, displaced):
+            case Claimed(hold, term, displaced):
                 self._hold = hold
                 self.fence = hold.fence
-                self.expires_at = until_ms / 1000
+                self.expires_at = term.until_ms / 1000
                 self.displaced = displaced
             case InWork(holder, expires_at_ms, now_ms):
                 self.holder = holder
@@ -105,7 +109,7 @@ class Once:
                     raise StoreCorrupt(
                         f"the result of key {key!r} of {namespace} is damaged: {error}",
                         operation="once",
-                        path=engine.path,
+                        path=engine.identity.address,
                     ) from error
 
     @classmethod
@@ -132,7 +136,7 @@ class Once:
             raise InvalidInput(f"payload must be bytes, not {type(payload).__name__}")
         sha256 = None if payload is None else hashlib.sha256(payload).digest()
         holder, token = new_owner(), new_token()
-        asked_ms = engine.now_ms()
+        asked_ms = engine.clock.stopwatch_ms()
         found = certain(
             lambda: engine.once.claim(
                 namespace,
@@ -208,10 +212,10 @@ class Once:
             raise InvalidInput(f"key {self.key!r} of {self.namespace} is not claimed by this call")
         return self._hold
 
-    def _renew(self, engine: Engine, lease_ms: int) -> int:
-        until_ms = engine.once.renew(self._claim(), lease_ms)
-        self.expires_at = max(self.expires_at, until_ms / 1000)
-        return until_ms
+    def _renew(self, engine: Engine, lease_ms: int) -> Term:
+        term = engine.once.renew(self._claim(), lease_ms)
+        self.expires_at = max(self.expires_at, term.until_ms / 1000)
+        return term
 
 
 def idempotent(
@@ -241,7 +245,7 @@ def idempotent(
             raise InvalidInput(
                 f"{function!r} must be a function that returns when it is done",
                 operation="idempotent",
-                path=engine.path,
+                path=engine.identity.address,
             )
 
         @functools.wraps(function)
@@ -251,10 +255,10 @@ def idempotent(
                 raise InvalidInput(
                     f"a call for {namespace} has no key, and was not run",
                     operation="once",
-                    path=engine.path,
+                    path=engine.identity.address,
                 )
             came = None if payload is None else payload(*args, **kwargs)
-            with named("once", engine.path):
+            with named("once", engine.identity.address):
                 once = Once.claim(
                     engine,
                     namespace,
@@ -274,12 +278,12 @@ def idempotent(
                     expires_at=once.expires_at,
                     retry_after=once.retry_after,
                     operation="once",
-                    path=engine.path,
+                    path=engine.identity.address,
                 )
             with renewing(engine, once.tenure):
                 try:
                     result = function(*args, **kwargs)
-                    with named("complete", engine.path):
+                    with named("complete", engine.identity.address):
                         encoded = encode_result(result, "complete")
                 except BaseException:
                     with suppress(FencepostError):  # its lease ends by itself

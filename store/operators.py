@@ -52,36 +52,36 @@ class Operators:
                 the earliest time of receipt: Unix seconds, a datetime with a time zone, or a
                 timedelta before now. `message` is the id of their message.
         """
-        filter = Filter.checked(now_ms=self.engine.now_ms(), **wanted)
+        filter = Filter.checked(now_ms=self.engine.clock.now_ms(), **wanted)
         if before is not None:
             validate.id(before)
-        return self.engine.deliveries(filter, validate.count(limit, "limit"), before)
+        return self.engine.operators.deliveries(filter, validate.count(limit, "limit"), before)
 
     def each_delivery(self, **wanted: Unpack[Wanted]) -> Iterator[Delivery]:
         """Iterate over all deliveries that meet the conditions of `deliveries`.
 
         They come queue by queue, the newest of each queue first.
         """
-        return self._each(Filter.checked(now_ms=self.engine.now_ms(), **wanted))
+        return self._each(Filter.checked(now_ms=self.engine.clock.now_ms(), **wanted))
 
     def _each(self, wanted: Filter) -> Iterator[Delivery]:
-        for name in [wanted.queue] if wanted.queue else self.engine.stats():
+        for name in [wanted.queue] if wanted.queue else self.engine.operators.stats():
             before = None
-            while found := self.engine.deliveries(wanted.of(name), BATCH, before):
+            while found := self.engine.operators.deliveries(wanted.of(name), BATCH, before):
                 yield from found
                 before = found[-1].id
 
     def message(self, id: int) -> Stored | None:
         """Return the message with this id, None if there is none."""
-        return self.engine.message(validate.id(id))
+        return self.engine.operators.message(validate.id(id))
 
     def delivery(self, id: int) -> Delivery | None:
         """Return the delivery with this id, None if there is none."""
-        return self.engine.delivery(validate.id(id))
+        return self.engine.operators.delivery(validate.id(id))
 
     def content(self, id: int) -> Content | None:
         """Return the headers, body and result of a delivery, None if there is none."""
-        return self.engine.content(validate.id(id))
+        return self.engine.operators.content(validate.id(id))
 
     def replay(self, id: int) -> Outcome:
         """Run a delivery again.
@@ -98,7 +98,7 @@ class Operators:
 
     def replay_many(self, ids: Iterable[int]) -> list[Outcome]:
         """Replay deliveries in one transaction; outcomes in their order."""
-        return self.engine.replay([validate.id(id) for id in validate.each(ids, "ids")])
+        return self.engine.operators.replay([validate.id(id) for id in validate.each(ids, "ids")])
 
     def cancel(self, id: int) -> Outcome:
         """Cancel a delivery that is ready, scheduled or dead.
@@ -110,7 +110,7 @@ class Operators:
 
     def cancel_many(self, ids: Iterable[int]) -> list[Outcome]:
         """Cancel deliveries in one transaction; outcomes in their order."""
-        return self.engine.cancel([validate.id(id) for id in validate.each(ids, "ids")])
+        return self.engine.operators.cancel([validate.id(id) for id in validate.each(ids, "ids")])
 
     def move_many(self, ids: Iterable[int], target_queue: str) -> list[Outcome]:
         """Move ready, scheduled and dead deliveries to another queue; outcomes in their order.
@@ -121,7 +121,9 @@ class Operators:
         The caps of the other queue are not applied.
         """
         queue = validate.name(target_queue, "target_queue")
-        return self.engine.move([validate.id(id) for id in validate.each(ids, "ids")], queue)
+        return self.engine.operators.move(
+            [validate.id(id) for id in validate.each(ids, "ids")], queue
+        )
 
     def move(self, source_queue: str, target_queue: str, **conditions: Unpack[Conditions]) -> Moved:
         """Move the waiting and dead deliveries of a queue to another queue, oldest first.
@@ -132,7 +134,7 @@ class Operators:
         if validate.name(source_queue, "source_queue") == target_queue:
             raise InvalidInput(f"the deliveries of {target_queue} are in {target_queue} already")
         asked = conditions.get("state")
-        now_ms = self.engine.now_ms()
+        now_ms = self.engine.clock.now_ms()
         filters = [
             Filter.checked(now_ms=now_ms, **{**conditions, "state": state, "queue": source_queue})
             for state in (_MOVABLE if asked is None else (asked,))
@@ -162,7 +164,7 @@ class Operators:
             since: Received at this time or later, in Unix seconds on the store's clock.
             before: Only message ids smaller than this one, for the next page.
         """
-        return self.engine.routing.unrouted(
+        return self.engine.operators.routing.unrouted(
             source=source,
             event=event,
             key=key,
@@ -173,7 +175,7 @@ class Operators:
 
     def unrouted_counts(self) -> list[UnroutedCount]:
         """Count the unrouted messages, by source and event."""
-        return self.engine.routing.unrouted_counts()
+        return self.engine.operators.routing.unrouted_counts()
 
     def replay_unrouted(self, ids: Iterable[int]) -> list[Outcome]:
         """Route unrouted messages again; outcomes in the order of the ids.
@@ -182,29 +184,33 @@ class Operators:
         routes them: at once if such a pool is running, otherwise when one starts.
         """
         given = [validate.id(id) for id in validate.each(ids, "ids")]
-        return self.engine.routing.replay_unrouted(given)
+        return self.engine.operators.routing.replay_unrouted(given)
 
     def unserved(self) -> list[Unserved]:
         """List the queues with work that no running pool was started for, by name.
 
         Programs that claim without a pool are not known to the store.
         """
-        return self.engine.routing.unserved()
+        return self.engine.operators.routing.unserved()
 
     def conflicts(self) -> list[Conflicts]:
         """List, by name, the sources that have sent a known key with another body."""
-        return self.engine.routing.conflicts()
+        return self.engine.operators.routing.conflicts()
+
+    def keys_of(self, source: str) -> int:
+        """Count the keys of a source that are kept; slow if there are many."""
+        return self.engine.operators.routing.keys_of(source)
 
     def pause(self, queue: str) -> bool:
         """Stop claiming from a queue until it is resumed; handlers that run finish.
 
         Returns False when the queue did not exist; it is then created as paused.
         """
-        return self.engine.pause(validate.name(queue, "queue"), True)
+        return self.engine.operators.pause(validate.name(queue, "queue"), True)
 
     def resume(self, queue: str) -> bool:
         """Claim from a paused queue again; False when the queue does not exist."""
-        return self.engine.pause(validate.name(queue, "queue"), False)
+        return self.engine.operators.pause(validate.name(queue, "queue"), False)
 
     def limit(self, queue: str, most: int | None) -> bool:
         """Limit how many deliveries of a queue may be leased at the same time.
@@ -214,4 +220,4 @@ class Operators:
         """
         if most is not None:
             validate.cap(most, "most")
-        return self.engine.limit(validate.name(queue, "queue"), most)
+        return self.engine.operators.limit(validate.name(queue, "queue"), most)

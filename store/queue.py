@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from msgspec import UNSET, UnsetType
 
@@ -16,6 +16,7 @@ from .types import validate
 from .types.message import (
     DEFAULT_RETRY_FOR_MS,
     Address,
+    CapChanges,
     Draft,
     LanePolicy,
     QueueStats,
@@ -59,15 +60,9 @@ class Queue:
             if keep_body_for is UNSET
             else validate.milliseconds(keep_body_for, "keep_body_for"),
         }
-        changes: dict[str, Any] = {name: cap for name, cap in given.items() if cap is not UNSET}
-        if not changes:
-            return
-        now = self._engine.caps(self.name)
-        if now._replace(**changes) == now:
-            return
-        with self._engine.transaction("set_caps"):
-            # Somebody else may have changed the others since.
-            self._engine.set_caps(self.name, self._engine.caps(self.name)._replace(**changes))
+        changes = cast(CapChanges, {name: cap for name, cap in given.items() if cap is not UNSET})
+        if changes:
+            self._engine.queue.change_caps(self.name, changes)
 
     def enqueue(
         self,
@@ -125,7 +120,7 @@ class Queue:
             max_attempts=max_attempts,
             retry_for=retry_for,
         )
-        return self._engine.enqueue([draft])[0]
+        return self._engine.queue.enqueue([draft])[0]
 
     def enqueue_many(self, messages: Iterable[Mapping[str, Any]]) -> list[Receipt]:
         """Store many messages in one transaction; return their receipts in the same order.
@@ -154,7 +149,7 @@ class Queue:
             except (InvalidInput, TypeError) as error:
                 why = str(error).removeprefix("Queue._draft() ")
                 raise InvalidInput(f"message {index}: {why}", operation="enqueue") from error
-        return self._engine.enqueue(drafts)
+        return self._engine.queue.enqueue(drafts)
 
     def claim(self, *, limit: int = 1, lease: Duration = DEFAULT_LEASE) -> list[Claim]:
         """Claim at most `limit` deliveries: greatest priority first, then oldest first.
@@ -170,7 +165,7 @@ class Queue:
             OutcomeUnknown: Deliveries may be leased; they can be claimed again when the
                 lease has expired.
         """
-        leases, _ = self._engine.claim(
+        leases, _ = self._engine.queue.claim(
             [self.name],
             limit=validate.count(limit, "limit", most=10_000),
             lease_ms=validate.milliseconds(lease, "lease", least=1),
@@ -191,12 +186,12 @@ class Queue:
         for index, claim in enumerate(given):
             if not isinstance(claim, Claim):
                 raise InvalidInput(f"claim {index} must be a Claim, not {claim!r}", operation="ack")
-        refused = set(self._engine.ack_many([claim.hold for claim in given]))
+        refused = set(self._engine.queue.ack_many([claim.hold for claim in given]))
         return [claim for claim in given if claim.hold in refused]
 
     def stats(self) -> QueueStats:
         """Count this queue's deliveries by state."""
-        return self._engine.stats().get(self.name, QueueStats())
+        return self._engine.operators.stats().get(self.name, QueueStats())
 
     def _draft(
         self,

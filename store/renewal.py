@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from .engine import Engine
+from .engine.clock import Term
 from .errors import PASSING, FencepostError, LeaseLost, OutcomeUnknown
 from .rules.lease_timing import holder_renews_seconds
 
@@ -24,45 +25,50 @@ _T = TypeVar("_T")
 class Tenure:
     """What this process may believe of a lease that it holds.
 
-    The belief ends by the store's clock, counted from before the store was asked, so it
-    ends before the lease does, also while the machine is suspended. It belongs to one
-    process: a forked child has none.
+    The belief is measured on this machine's stopwatch: from before the store was asked, for as
+    long as the store said. So it ends before the lease does, also while the machine is
+    suspended. It belongs to one process: a forked child has none.
 
     Attributes:
-        ask: Called with an engine and milliseconds, it renews the lease and returns the
-            new expiry on the store's clock.
-        ends_ms: When the belief ends, on the store's clock.
+        ask: Called with an engine and milliseconds, it renews the lease.
+        ends_ms: When the belief ends, on the stopwatch.
         refused: The lease is known to be lost.
     """
 
     def __init__(
-        self, engine: Engine, ask: Callable[[Engine, int], int], *, asked_ms: int, ttl_ms: int
+        self,
+        engine: Engine,
+        ask: Callable[[Engine, int], Term],
+        *,
+        asked_ms: int,
+        lasts_ms: int,
+        ttl_ms: int,
     ) -> None:
-        self._engine = engine
+        """`asked_ms` is of the stopwatch; `ttl_ms` is what renewals ask for."""
+        self._stopwatch_ms = engine.clock.stopwatch_ms
         self._ask = ask
         self._pid = os.getpid()
-        self.ends_ms = asked_ms + ttl_ms
+        self.ends_ms = asked_ms + lasts_ms
         self.ttl_ms = ttl_ms
         self.refused = False
 
     @property
     def lost(self) -> bool:
         """True once the store refused, or the time is up; from then on it stays true."""
-        if self._engine.now_ms() >= self.ends_ms or os.getpid() != self._pid:
+        if self._stopwatch_ms() >= self.ends_ms or os.getpid() != self._pid:
             self.refused = True
         return self.refused
 
-    def renew(self, engine: Engine, ttl_ms: int) -> int:
-        """Ask the store for `ttl_ms` more from now; return the new expiry on its clock."""
-        asked_ms = engine.now_ms()
+    def renew(self, engine: Engine, ttl_ms: int) -> None:
+        """Ask the store for `ttl_ms` more from now."""
+        asked_ms = self._stopwatch_ms()
         try:
-            until_ms = self._ask(engine, ttl_ms)
+            term = self._ask(engine, ttl_ms)
         except LeaseLost:
             self.refused = True
             raise
         # Neither the store nor this ever shortens it, so threads may renew in any order.
-        self.ends_ms = max(self.ends_ms, asked_ms + ttl_ms)
-        return until_ms
+        self.ends_ms = max(self.ends_ms, asked_ms + term.lasts_ms)
 
 
 @contextmanager
@@ -140,7 +146,7 @@ class _Twin:
         self._twin: Engine | None = None
 
     def open(self) -> Engine:
-        self._twin = self._twin or self._engine.twin()
+        self._twin = self._twin or self._engine.transactions.twin()
         return self._twin
 
     def close(self) -> None:

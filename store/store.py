@@ -22,8 +22,8 @@ from .rules.retention import DEFAULT_KEEP_RESULT_MS
 from .types import validate
 from .types.entry import Namespace, Overflow, Quarantined
 from .types.message import QueueStats
-from .types.probe import ProbeReport
-from .types.transaction import Parameters, Row, Transaction
+from .types.probe import ProbeReport, ProbeStep
+from .types.transaction import Parameters, Row, Table, Transaction
 from .types.validate import Duration
 from .types.worker import MAX_WORKERS, Event, Pool, Worker
 
@@ -58,7 +58,12 @@ class Store(Operators):
         self.close()
 
     def __repr__(self) -> str:
-        return f"Store({self.engine.path!r})"
+        return f"Store({self.address!r})"
+
+    @property
+    def address(self) -> str:
+        """Where the store is, as it may be shown: without a password."""
+        return self.engine.identity.address
 
     def close(self) -> None:
         """Close the store; closing it again does nothing."""
@@ -219,7 +224,7 @@ class Store(Operators):
             OutcomeUnknown: COMMIT failed, and the changes may be stored or not.
         """
         if fence is None:
-            return self.engine.transaction()
+            return self.engine.transactions.begin()
         if not isinstance(fence, Lease):
             raise InvalidInput(f"fence must be a Lease, not {type(fence).__name__}")
         return fence.fencing(self.engine)
@@ -241,15 +246,41 @@ class Store(Operators):
             InvalidInput: An argument has the wrong type.
             SqlError: The statement failed, would change something, or took too long.
         """
-        return self.engine.read(
+        return self._table(sql, parameters, timeout, None).rows
+
+    def table(
+        self,
+        sql: str,
+        parameters: Parameters = (),
+        *,
+        timeout: Duration = 60,
+        limit: int | None = None,
+    ) -> Table:
+        """Run a statement like `read`; return at most `limit` rows, and the columns' names."""
+        most = None if limit is None else validate.count(limit, "limit")
+        return self._table(sql, parameters, timeout, most)
+
+    def _table(
+        self, sql: str, parameters: Parameters, timeout: Duration, most: int | None
+    ) -> Table:
+        return self.engine.transactions.read(
             validate.statement(sql),
             validate.parameters(parameters),
             timeout_ms=validate.milliseconds(timeout, "timeout", least=1),
-        ).rows
+            most=most,
+        )
+
+    def now(self) -> float:
+        """Return the time on the store's clock, in Unix seconds."""
+        return self.engine.clock.now_ms() / 1000
 
     def stats(self) -> dict[str, QueueStats]:
         """Count deliveries by state, for every queue that has ever had one."""
-        return self.engine.stats()
+        return self.engine.operators.stats()
+
+    def wanted_workers(self) -> int | None:
+        """Return the number that `scale` set; None if each pool has the number it started with."""
+        return self.engine.pools.scale()
 
     def scale(self, workers: int | None) -> None:
         """Set the number of workers of every pool of this store, now and in the future.
@@ -291,7 +322,11 @@ class Store(Operators):
 
         A running pool does this by itself.
         """
-        return sum(self.engine.upkeep.sweep().values())
+        return sum(self.sweep_all().values())
+
+    def sweep_all(self) -> dict[str, int]:
+        """Remove everything that has expired, like `sweep`; return how many rows of each kind."""
+        return self.engine.upkeep.sweep()
 
     def backup(self, dest: str | os.PathLike[str]) -> str:
         """Copy the store to a new file while others use it; return the file's full path.
@@ -312,4 +347,8 @@ class Store(Operators):
 
     def probe(self) -> ProbeReport:
         """Try each thing that a store must be able to do; fast at any size of the store."""
-        return self.engine.probe()
+        return self.engine.upkeep.probe()
+
+    def examine(self) -> list[ProbeStep]:
+        """Read the whole store and check it; slow if the store is large."""
+        return [self.engine.upkeep.integrity(), *self.engine.upkeep.audit()]

@@ -54,9 +54,9 @@ def _call(handler: Handler, claim: Claim, context: WorkerContext, run: Run) -> o
 
 
 def _refuse_open(store: Store, handler: Handler) -> None:
-    if store.engine.in_transaction():
+    if store.engine.transactions.is_open():
         gc.collect()
-    if store.engine.in_transaction():
+    if store.engine.transactions.is_open():
         raise InvalidInput(
             f"handler {handler.name!r} has left a transaction open: its worker would end here",
             operation="deliver",

@@ -73,7 +73,7 @@ def deliver(
 
     def run() -> list[Result]:
         with _opened(app, store, clock) as (target, time):
-            receipt = target.engine.enqueue([draft(app, declared, request, found)])[0]
+            receipt = target.engine.queue.enqueue([draft(app, declared, request, found)])[0]
             return settle(app, target, time, receipt, attempts)
 
     return outside_a_loop(run)

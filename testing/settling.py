@@ -46,7 +46,7 @@ def _call_on_dead(app: App, store: Store, run: Run) -> None:
     """
     if DEATHS not in app.handlers:
         return
-    leases, _ = store.engine.claim([DEATHS], limit=10_000, lease_ms=LEASE_SECONDS * 1000)
+    leases, _ = store.engine.queue.claim([DEATHS], limit=10_000, lease_ms=LEASE_SECONDS * 1000)
     for claim in (Claim(store.engine, leased) for leased in leases):
         raised = attempt(store, app.handlers[DEATHS], claim, run)
         if raised is not None:
@@ -78,14 +78,14 @@ def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
             "several attempts need the store's clock, to move it: give clock=", operation="deliver"
         )
     if delivery.due_at is not None:
-        clock.advance(max(0.0, delivery.due_at - store.engine.now_ms() / 1000))
+        clock.advance(max(0.0, delivery.due_at - store.engine.clock.now_ms() / 1000))
     return True
 
 
 def _claim(app: App, store: Store, delivery: Delivery) -> Claim | None:
     """Claim this delivery alone; None while its lane, a pause or a cap keeps it back."""
     limits = {name: handler.limits for name, handler in app.handlers.items()}
-    leases, _ = store.engine.claim(
+    leases, _ = store.engine.queue.claim(
         [delivery.queue], limit=10_000, lease_ms=LEASE_SECONDS * 1000, limits=limits
     )
     found = None
@@ -101,7 +101,7 @@ def _result(store: Store, delivery: Delivery, raised: BaseException | None) -> R
     content = store.content(delivery.id)
     waits = delivery.state == "ready"
     due = delivery.due_at
-    now = store.engine.now_ms() / 1000
+    now = store.engine.clock.now_ms() / 1000
     return Result(
         queue=delivery.queue,
         state=delivery.state,

@@ -110,7 +110,7 @@ def run_pool(
         with connect(app.store, **app.store_options) as first:
             set_caps(first, app.handlers.values())
             store, renewing = (stack.enter_context(open_store()) for _ in range(2))
-        store.engine.on_died(delivery_lines.died)
+        store.engine.queue.on_died(delivery_lines.died)
         sizing = _sizing(store, options, names)
         pool = None
         if options.workers is not None:
@@ -176,9 +176,9 @@ def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:
 def _is_drained(store: Store, app: Application, names: Sequence[str], damage: Damage) -> bool:
     try:
         # In this order: what is routed between the two questions is found by the second.
-        if store.engine.routing.anything_to_route(app.sources):
+        if store.engine.operators.routing.anything_to_route(app.sources):
             return False
-        return not store.engine.anything_left(names)
+        return not store.engine.queue.anything_left(names)
     except FencepostError as error:
         damage.met(error)
         return False  # asked again soon

@@ -183,7 +183,7 @@ def variables(queue: str, message: Message, ctx: Context) -> dict[str, str]:
     whose name has other characters than letters, digits and hyphens.
     """
     found = {
-        "STORE": ctx.store.engine.path,
+        "STORE": ctx.store.engine.identity.address,
         "QUEUE": queue,
         "MESSAGE_ID": str(message.id),
         "KEY": message.key,

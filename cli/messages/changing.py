@@ -233,7 +233,7 @@ def _change_all(
 def _route_all(store: Store, wanted: dict[str, Any], rate: float | None, yes: bool) -> None:
     if "state" in wanted or "queue" in wanted or "error" in wanted:
         raise click.UsageError("--unrouted goes with --source, --event, --key and --since")
-    now = store.engine.now_ms() / 1000
+    now = store.now()
     found = [each for each in each_unrouted(store, wanted, now) if not each.waiting]
     events = [f"{each.source} {each.event}" for each in found]
     if not bulk.agreed("route", events, yes=yes):

@@ -51,7 +51,7 @@ def list_(
     _check(wanted, unrouted, before)
     start = None if before is None else before.number
     with connect(store, create=False) as opened:
-        now = opened.engine.now_ms() / 1000
+        now = opened.now()
         if unrouted:
             messages = _unrouted(opened, wanted, limit + 1, start, now)
             last = _print_messages(messages[:limit], now, as_json)

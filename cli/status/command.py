@@ -59,7 +59,7 @@ def status(store: str, as_json: bool, checks: bool, max_age: float | None) -> No
         workers, registered = opened.workers(), opened.pools()
         unrouted, unserved = opened.unrouted_counts(), opened.unserved()
         conflicts = opened.conflicts()
-        scale, now = opened.engine.pools.scale(), opened.engine.now_ms() / 1000
+        scale, now = opened.wanted_workers(), opened.now()
     pools = _with_workers(registered, workers)
     if as_json:
         by_name = {name: dataclasses.asdict(stats) for name, stats in queues.items()}

@@ -58,9 +58,8 @@ def _examine(store: str) -> list[ProbeStep]:
     steps: list[ProbeStep] = []
     try:
         with connect(store, create=False) as opened:
-            engine = opened.engine
-            steps.append(ProbeStep("open", True, engine.path))
-            steps += [*opened.probe().steps, engine.integrity(), *engine.upkeep.audit()]
+            steps.append(ProbeStep("open", True, opened.address))
+            steps += [*opened.probe().steps, *opened.examine()]
             steps += neglected(opened)
     except FencepostError as error:
         steps.append(ProbeStep("reading" if steps else "open", False, str(error)))

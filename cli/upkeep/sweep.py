@@ -21,7 +21,7 @@ def sweep(store: str, as_json: bool) -> None:
     Example: fencepost sweep --store hooks.db
     """
     with connect(store, create=False) as opened:
-        removed = opened.engine.upkeep.sweep()
+        removed = opened.sweep_all()
     if as_json:
         print_json({"removed": removed})
     else:

@@ -88,7 +88,7 @@ class Asgi:
     async def _ready(self) -> Answer:
         try:
             # In a thread: while a commit waits for the write lock, a read waits for the commit.
-            await asyncio.to_thread(lambda: self.opened.store().engine.ping())
+            await asyncio.to_thread(lambda: self.opened.store().engine.upkeep.ping())
         except FencepostError as failure:
             return unavailable(failure.code)
         return document(200, {"ok": True})

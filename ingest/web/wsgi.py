@@ -75,7 +75,7 @@ class Wsgi:
 
     def _ready(self) -> Answer:
         try:
-            self._opened.store().engine.ping()
+            self._opened.store().engine.upkeep.ping()
         except FencepostError as failure:
             return unavailable(failure.code)
         return document(200, {"ok": True})

@@ -4,7 +4,7 @@ from . import _interrupt  # noqa: F401 - before what takes its time
 from .ingest import Answer
 from .app import App
 from .store import NULL, Claim, Compared, Entry, Keyed, Lease, Message, Namespace, Observed, Once, Outcome, Quarantined, Queue, QueueStats, Receipt, Store, Transaction, connect
-from .store.errors import FencepostError, ForkedStore, ImportFailed, InvalidInput, KeyConflict, LeaseHeld, LeaseLost, LimitExceeded, OutcomeUnknown, QueueFull, SchemaUnsupported, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull, StoreInUse, StoreOpenFailed
+from .store.errors import FencepostError, ForkedStore, ImportFailed, InvalidInput, KeyConflict, LeaseHeld, LeaseLost, LimitExceeded, OutcomeUnknown, QueueFull, SchemaUnsupported, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull, StoreInUse, StoreOpenFailed, Unsupported
 from .app import Cancelled, Context, Discard, Retry, SoftTimeout
 
 __version__ = "0.1.0"
@@ -52,6 +52,7 @@ __all__ = [
     "StoreInUse",
     "StoreOpenFailed",
     "Transaction",
+    "Unsupported",
     "__version__",
     "connect",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..types.transaction import Transaction
+from .clock import Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Displaced:
     """Whose lease had lapsed, and was not released, when another took its place.
 
     Attributes:
-        expired_at: Unix seconds on the store's clock; 0 when a reboot ended it.
+        expired_at: Unix seconds on the store's clock; 0 when the end of its holder ended it.
     """
 
     owner: str
@@ -37,7 +38,7 @@ class Taken:
 
     hold: NameHold
     owner: str
-    until_ms: int
+    term: Term
     displaced: Displaced | None
 
 
@@ -57,36 +58,85 @@ class LeaseInfo:
     live: bool
 
 
-class NamedLeases(Protocol):
-    """What a database does for named leases."""
+class LeaseVerbs(Protocol):
+    """What a database does for named leases.
+
+    A verb that takes a NameHold raises LeaseLost, and changes nothing, once the lease has
+    expired, was released, or another has the name.
+    """
 
     def acquire(self, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
         """Lease the name to `owner`, with a new fence unless it holds the lease already.
 
-        A second call with the same token is the first one again. Raises LeaseHeld.
+        A second call with the same token is the first one again.
+
+        Joins: no.
+
+        Raises:
+            LeaseHeld: Another owner holds it.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
         """
         ...
 
-    def renew(self, hold: NameHold, ttl_ms: int) -> int:
-        """Return the new expiry in milliseconds: `ttl_ms` from now, or the old one if later."""
+    def renew(self, hold: NameHold, ttl_ms: int) -> Term:
+        """Let the lease end no sooner than `ttl_ms` from now.
+
+        Joins: no.
+
+        Raises:
+            LeaseLost.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def fenced(self, hold: NameHold) -> AbstractContextManager[Transaction]:
-        """Hold a transaction that commits only if the lease has lasted until then."""
+        """Hold a transaction that commits only if the lease has lasted until then.
+
+        Joins: no.
+
+        Raises:
+            LeaseLost: At its beginning or at its end; nothing was written.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def release(self, hold: NameHold) -> None:
-        """Free the name; a second call with the same token changes nothing."""
+        """Free the name; a second call with the same token changes nothing.
+
+        Joins: yes.
+
+        Raises:
+            LeaseLost.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def free(self, name: str) -> bool:
-        """End whoever's lease it is; False when it is not live."""
+        """End the lease of a name, whoever has it; False when it is not live.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def get(self, name: str) -> LeaseInfo | None:
-        """Return the lease, live or expired; None when it was released or never was."""
+        """Return the lease, live or expired; None when it was released or never was.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
         ...
 
     def list(self, limit: int) -> list[LeaseInfo]:
-        """Return at most `limit` leases that were not released, by name."""
+        """Return at most `limit` leases that were not released, by name.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
         ...

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .clock import Term
 from .leases import Displaced
 
 
@@ -24,7 +25,7 @@ class Claimed:
     """The keys are the caller's to work on."""
 
     hold: KeyHold
-    until_ms: int
+    term: Term
     displaced: Displaced | None
 
 
@@ -48,8 +49,12 @@ class Completed:
     result: bytes | None
 
 
-class KeyClaims(Protocol):
-    """What a database does for claims of keys."""
+class OnceVerbs(Protocol):
+    """What a database does for claims of keys.
+
+    A verb that takes a KeyHold raises LeaseLost, and changes nothing, once another has
+    claimed one of the keys. But for `renew`, a claim holds past its expiry until then.
+    """
 
     def claim(
         self,
@@ -63,18 +68,45 @@ class KeyClaims(Protocol):
     ) -> Claimed | InWork | Completed:
         """Claim all the keys, or say why one of them is not free, in one transaction.
 
-        A second call with the same token is the first one again. Raises KeyConflict.
+        A second call with the same token is the first one again.
+
+        Joins: no.
+
+        Raises:
+            KeyConflict: A key is known with another payload.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
         """
         ...
 
-    def renew(self, hold: KeyHold, lease_ms: int) -> int:
-        """Return the new expiry in milliseconds: `lease_ms` from now, or the old one if later."""
+    def renew(self, hold: KeyHold, lease_ms: int) -> Term:
+        """Let the lease end no sooner than `lease_ms` from now.
+
+        Joins: no.
+
+        Raises:
+            LeaseLost: Also when it has expired.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def complete(self, hold: KeyHold, result: str | None, keep_ms: int) -> None:
-        """Remember the keys as done for `keep_ms`; a second call changes nothing."""
+        """Remember the keys as done for `keep_ms`; a second call changes nothing.
+
+        Joins: yes.
+
+        Raises:
+            LeaseLost.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def release(self, hold: KeyHold) -> None:
-        """Forget the claim; a second call changes nothing."""
+        """Forget the claim; a second call changes nothing.
+
+        Joins: yes.
+
+        Raises:
+            LeaseLost.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...

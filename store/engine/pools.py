@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ..types.worker import Event, Pool, Worker
+from .liveness import Liveness
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,52 +26,108 @@ class Report:
     claimed: tuple[int, int] | None = None
 
 
-class Pools(Protocol):
+class PoolVerbs(Protocol):
     """What a database does for pools and their workers."""
+
+    @property
+    def liveness(self) -> Liveness:
+        """Which of them are alive."""
+        ...
 
     def begin(
         self, queues: Sequence[str] | None, size: int, *, patience: float | None = None
     ) -> int:
-        """Return a new pool's id; it lives until this engine closes or the process ends.
+        """Return a new pool's id; it is alive while this engine is open, and beats: see Liveness.
 
         `patience` is how many seconds to wait for the lock in place of busy_timeout.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
         """
         ...
 
     def tell(self, pool: int, *, state: str, size: int, queues: Sequence[str] = ()) -> None:
-        """Say what a pool is at, how many workers it wants now, and other queues if given."""
+        """Say what a pool is at, how many workers it wants now, and other queues if given.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def end(self, pool: int, why: str | None = None) -> None:
-        """Strike a pool off; its workers are retired one by one."""
+        """Strike a pool off; its workers are retired one by one.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def pools(self) -> list[Pool]:
-        """Return all registered pools, oldest first."""
+        """Return all registered pools, oldest first.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
         ...
 
     def scale(self) -> int | None:
-        """Return how many workers each pool is to have; None: as it was started."""
+        """Return how many workers each pool is to have; None: as it was started.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
         ...
 
     def set_scale(self, size: int | None) -> None:
-        """Have each pool of this store, also those to come, have so many workers."""
+        """Have each pool of this store, also those to come, have so many workers.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def register(self, pool: int) -> int:
-        """Return a new worker's id; it is alive until this engine closes or the process ends."""
+        """Return a new worker's id; it is alive as long as its process has this engine open.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def report(self, reports: Mapping[int, Report]) -> None:
-        """Say what workers are at, by their ids, in one transaction."""
+        """Say what workers are at, by their ids, in one transaction.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
         ...
 
     def renew_owned(self, workers: Sequence[int], lease_ms: int) -> dict[int, int]:
         """Renew every lease of these workers that has not expired, in one transaction.
 
-        Each ends `lease_ms` from now, or when it would have if that is later. Returns when
-        the first of a worker's ends, in milliseconds on the store's clock, for those that
-        have one.
+        Each ends `lease_ms` from now, or when it would have if that is later. Returns, for
+        the workers that have one, how long the first of theirs to end lasts from now.
+
+        Joins: no.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
         """
         ...
 
@@ -78,6 +135,11 @@ class Pools(Protocol):
         """Give back what a worker has claimed, except these fences; return how many.
 
         For a worker that was not told what became of a claim: it counts as no attempt.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
         """
         ...
 
@@ -100,15 +162,32 @@ class Pools(Protocol):
             overdue: The delivery that it was killed for. The attempts at others that it
                 held do not count, unless there is to be but one.
             last: What has not been reported of it yet.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
         """
         ...
 
     def workers(self) -> list[Worker]:
-        """Return all registered workers, oldest first."""
+        """Return all registered workers, oldest first.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
         ...
 
     def events(
         self, *, worker: int | None = None, pool: int | None = None, limit: int
     ) -> list[Event]:
-        """Return at most `limit` of what became of a worker, a pool, or all; newest first."""
+        """Return at most `limit` of what became of a worker, a pool, or all; newest first.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
         ...

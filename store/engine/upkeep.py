@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..types.probe import ProbeStep
+from ..types.probe import ProbeReport, ProbeStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +68,73 @@ class Adopted:
     fence: int
 
 
-class Upkeep(Protocol):
+class UpkeepVerbs(Protocol):
     """What a database does about itself."""
 
-    def backup(self, dest: str) -> str:
-        """Copy the store to a new file and return its full path."""
+    def ping(self) -> None:
+        """Read one row.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed: This is what keeps the store from answering.
+        """
         ...
 
-    def sweep(self) -> dict[str, int]:
-        """Remove all that has expired; return how many rows, by kind."""
+    def probe(self) -> ProbeReport:
+        """Try each thing a store must be able to do; quick at any size.
+
+        Joins: yes.
+
+        Raises: nothing: what fails is a step of the report.
+        """
         ...
 
-    def tick(self) -> Tick | None:
-        """Do one bounded round; None when another process is the one that does it."""
+    def integrity(self) -> ProbeStep:
+        """Read the whole store and check it; slow when it is large.
+
+        Joins: reads.
+
+        Raises: nothing: what fails is in the step.
+        """
         ...
 
     def audit(self) -> list[ProbeStep]:
-        """Count again what is counted, and check what refers to what; slow when it is large."""
+        """Count again what is counted, and check what refers to what; slow when it is large.
+
+        Joins: reads.
+
+        Raises: nothing: what fails is in the steps.
+        """
+        ...
+
+    def sweep(self) -> dict[str, int]:
+        """Remove all that has expired; return how many rows, by kind.
+
+        Joins: no; it takes many short transactions.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown: Some may be removed.
+        """
+        ...
+
+    def tick(self) -> Tick | None:
+        """Do one bounded round; None when another process is the one that does it.
+
+        Joins: no.
+
+        Raises: nothing: what fails is in the answer, and tried again with the next.
+        """
+        ...
+
+    def backup(self, dest: str) -> str:
+        """Copy the store to a new file and return its full path.
+
+        Joins: no.
+
+        Raises:
+            Unsupported: The database has a tool of its own for it, which the error names.
+            InvalidInput, StoreOpenFailed: Nothing can be put there, or something is there.
+            StoreFull, StoreFailed: It failed, and left nothing there.
+        """
         ...

@@ -10,7 +10,8 @@ import contextlib
 import os
 from datetime import UTC, datetime
 
-from ..clock import Clock
+from ..clock import HostClock
+from ..engine.scheme import OpenOptions
 from ..errors import InvalidInput, SchemaUnsupported, StoreCorrupt, StoreOpenFailed
 from .engine import SqliteEngine
 from .file import paths, space
@@ -25,7 +26,7 @@ _PATIENCE_SECONDS = 5.0
 _MOVED = ("", "-wal", "-shm", "-journal", "-wakeup", "-alive")
 
 
-def quarantine(path: str, clock: Clock) -> str:
+def quarantine(path: str, clock: HostClock) -> str:
     """Move a store that is damaged or cannot be read to a name of its own; return that.
 
     Raises:
@@ -54,14 +55,12 @@ def quarantine(path: str, clock: Clock) -> str:
     return aside
 
 
-def _is_damaged(path: str, clock: Clock) -> bool:
+def _is_damaged(path: str, clock: HostClock) -> bool:
     try:
-        engine = SqliteEngine(
-            path, clock=clock, busy_seconds=_PATIENCE_SECONDS, durability="full", create=False
-        )
+        engine = SqliteEngine(path, OpenOptions(clock, _PATIENCE_SECONDS, "full", create=False))
     except ForeignDatabase:
         raise
     except (StoreCorrupt, SchemaUnsupported):
         return True
     with contextlib.closing(engine):
-        return not engine.integrity().ok
+        return not engine.upkeep.integrity().ok

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from ..rules.retention import DEFAULT_KEEP_BODY_MS, DEFAULT_KEEP_MS
 from . import payload
@@ -122,6 +122,15 @@ class Caps(NamedTuple):
     max_bytes: int | None = None
     max_leased: int | None = None
     keep_body_ms: int = DEFAULT_KEEP_BODY_MS
+
+
+class CapChanges(TypedDict, total=False):
+    """Caps that are new; see Caps."""
+
+    max_rows: int | None
+    max_bytes: int | None
+    max_leased: int | None
+    keep_body_ms: int
 
 
 @dataclass(frozen=True, slots=True)

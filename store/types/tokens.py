@@ -15,8 +15,8 @@ _NOTHING = "-"
 class Tokens:
     """The tokens of one namespace in one store."""
 
-    def __init__(self, path: str, owner: str, name: str) -> None:
-        self._place = _digest(path, owner, name)
+    def __init__(self, store_id: str, owner: str, name: str) -> None:
+        self._place = _digest(store_id, owner, name)
         self._called = f"{owner}/{name}"
 
     def observed(self, key: str, entry: Entry | None) -> Observed:
@@ -41,5 +41,5 @@ class Tokens:
 
 
 def _digest(*parts: str) -> str:
-    # None of the parts holds a NUL: not a path, a name, a key or JSON text.
+    # None of the parts holds a NUL: not a store id, a name, a key or JSON text.
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...store.sqlite.engine import SqliteEngine
 from ...store.sqlite.keyed import entries
 from ...store.sqlite.keyed.namespaces import Record
 from ...store.sqlite.queue import counters
+from ...store.sqlite.queue_verbs import SqliteQueue
 from ...store.sqlite.session.session import Session
 from ...store.sqlite.session.write import Write
 from ...store.types.message import Draft, Receipt
@@ -27,16 +27,16 @@ class _Reading:
 
 
 def _checked_before() -> None:
-    was, look = SqliteEngine.enqueue, counters.require_room
+    was, look = SqliteQueue.enqueue, counters.require_room
 
-    def enqueue(self: SqliteEngine, drafts: Sequence[Draft]) -> list[Receipt]:
+    def enqueue(self: SqliteQueue, drafts: Sequence[Draft]) -> list[Receipt]:
         for draft in drafts:
             for address in draft.addresses:
                 look(_Reading(self._session), address.queue, len(draft.body))  # type: ignore[arg-type]
         time.sleep(_BETWEEN_SECONDS)
         return was(self, drafts)
 
-    SqliteEngine.enqueue = enqueue  # type: ignore[method-assign]
+    SqliteQueue.enqueue = enqueue  # type: ignore[method-assign]
     counters.require_room = lambda write, queue, bytes: None
 
 

@@ -11,21 +11,21 @@ from typing import Any
 
 from ...store.engine import Hold, Leased
 from ...store.engine.keyed import Item, Space
-from ...store.sqlite.engine import SqliteEngine
 from ...store.sqlite.keyed import entries
 from ...store.sqlite.queue import claim, settle
+from ...store.sqlite.queue_verbs import SqliteQueue
 from ...store.sqlite.session.session import Write
 from ...store.types.message import Draft, Receipt
 from ..harness.canary import Canary
 
 
 def _dedupe_before() -> None:
-    was = SqliteEngine.enqueue
+    was = SqliteQueue.enqueue
 
-    def enqueue(self: SqliteEngine, drafts: Sequence[Draft]) -> list[Receipt]:
+    def enqueue(self: SqliteQueue, drafts: Sequence[Draft]) -> list[Receipt]:
         return [one(self, draft) for draft in drafts]
 
-    def one(self: SqliteEngine, draft: Draft) -> Receipt:
+    def one(self: SqliteQueue, draft: Draft) -> Receipt:
         known = "select id from fp_message where key = :key"
         for (id,) in self._session.read(known, {"key": draft.key}):
             return Receipt("duplicate", id, None, None)
@@ -34,7 +34,7 @@ def _dedupe_before() -> None:
         unseen = replace(draft, scope=f"{draft.scope} {secrets.token_hex(4)}")
         return was(self, [unseen])[0]
 
-    SqliteEngine.enqueue = enqueue  # type: ignore[method-assign]
+    SqliteQueue.enqueue = enqueue  # type: ignore[method-assign]
 
 
 def _overwrites() -> None:
@@ -59,27 +59,27 @@ def _lanes_by_snapshot() -> None:
 
 def _effect_before_ack() -> None:
     @contextmanager
-    def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
+    def completion(self: SqliteQueue, hold: Hold) -> Iterator[Write]:
         with self._session.write("transaction", joins=False, nests=True) as write:
             yield write
         with self._session.write("ack") as write:
             settle.ack(write, hold, None)
 
-    SqliteEngine.completion = completion  # type: ignore[method-assign]
+    SqliteQueue.completion = completion  # type: ignore[method-assign]
 
 
 def _takes_another() -> None:
-    was = SqliteEngine.claim
+    was = SqliteQueue.claim
 
     def claim(
-        self: SqliteEngine, queues: Sequence[str], *, limit: int, **options: Any
+        self: SqliteQueue, queues: Sequence[str], *, limit: int, **options: Any
     ) -> tuple[list[Leased], list[Hold]]:
         leases, refused = was(self, queues, limit=limit + 1, **options)
         if len(leases) > limit:
             self.ack(leases.pop().hold, None)
         return leases, refused
 
-    SqliteEngine.claim = claim  # type: ignore[method-assign]
+    SqliteQueue.claim = claim  # type: ignore[method-assign]
 
 
 CANARIES = (

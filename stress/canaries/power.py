@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...store.engine import Hold
-from ...store.sqlite.engine import SqliteEngine
+from ...store.sqlite.queue_verbs import SqliteQueue
 from ...store.sqlite.session import opening
 from ...store.sqlite.session.write import Write
 from ..harness.canary import Canary
@@ -26,12 +26,12 @@ def _synchronous(level: int) -> None:
 
 def _ack_apart() -> None:
     @contextmanager
-    def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
+    def completion(self: SqliteQueue, hold: Hold) -> Iterator[Write]:
         with self._session.write("transaction", joins=False, nests=True) as write:
             yield write
         self.ack(hold, None)
 
-    SqliteEngine.completion = completion  # type: ignore[method-assign]
+    SqliteQueue.completion = completion  # type: ignore[method-assign]
 
 
 CANARIES = (

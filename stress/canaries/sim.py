@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...store.engine import Hold
-from ...store.sqlite.engine import SqliteEngine
 from ...store.sqlite.file import schema
 from ...store.sqlite.names import leases as named
 from ...store.sqlite.names import once
 from ...store.sqlite.queue import claim, counters, enqueue, settle, transitions
 from ...store.sqlite.queue import holding as lease
+from ...store.sqlite.queue_verbs import SqliteQueue
 from ...store.sqlite.session import opening
 from ...store.sqlite.session.session import Write
 from ...store.types.message import Draft, Receipt
@@ -74,13 +74,13 @@ limit :limit
 
 def _effects_apart() -> None:
     @contextmanager
-    def completion(self: SqliteEngine, hold: Hold) -> Iterator[Write]:
+    def completion(self: SqliteQueue, hold: Hold) -> Iterator[Write]:
         with self._session.write("transaction", joins=False, nests=True) as write:
             lease.require(write, hold, "transaction", done=True)
             yield write
         self.ack(hold, None)
 
-    SqliteEngine.completion = completion  # type: ignore[method-assign]
+    SqliteQueue.completion = completion  # type: ignore[method-assign]
 
 
 def _looks_before() -> None:
@@ -90,10 +90,10 @@ def _looks_before() -> None:
     schema.ddl = lambda: plain
     insert = enqueue.enqueue
 
-    def enqueue_looking_before(self: SqliteEngine, drafts: Sequence[Draft]) -> list[Receipt]:
+    def enqueue_looking_before(self: SqliteQueue, drafts: Sequence[Draft]) -> list[Receipt]:
         known = {}
         for draft in drafts:
-            at = {"scope": draft.scope, "key": draft.key, "now": self.now_ms()}
+            at = {"scope": draft.scope, "key": draft.key, "now": self._session.now_ms()}
             known[draft.key] = bool(self._session.read(enqueue._FIND, at))
         prepared = [enqueue.prepare(draft) for draft in drafts]
         with self._session.write("enqueue", grows=0) as write:
@@ -109,7 +109,7 @@ def _looks_before() -> None:
                 known[each.draft.key] = True
         return receipts
 
-    SqliteEngine.enqueue = enqueue_looking_before  # type: ignore[method-assign]
+    SqliteQueue.enqueue = enqueue_looking_before  # type: ignore[method-assign]
 
 
 def _late_is_lost() -> None:

@@ -179,7 +179,7 @@ def _take_pid(line: Connection, folder: Path, path: str, number: int, kind: str)
         line.recv()
         for hold, key in claims:
             with history.begin("ack", id=hold.id, fence=hold.fence, key=key):
-                store.engine.ack(hold, None)
+                store.engine.queue.ack(hold, None)
         if own is not None:
             pool, worker = own
             store.engine.pools.retire(worker, "it ended")
@@ -202,7 +202,7 @@ def _claim(
     store: Store, history: Recorder, limit: int, registered: Registered
 ) -> list[tuple[Hold, str]]:
     with history.begin("claim", queue="mail") as call:
-        leased, _ = store.engine.claim(
+        leased, _ = store.engine.queue.claim(
             ["mail"], limit=limit, lease_ms=_CLAIM_SECONDS * 1000, owner=registered[1]
         )
         noted = [

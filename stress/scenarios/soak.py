@@ -55,7 +55,7 @@ def run(run: Run) -> None:
         accepted = tally.Tally()
         for child in producers:
             accepted = accepted.plus(child.heard()["accepted"])
-        until(lambda: not store.engine.anything_left([tally.QUEUE]), "all is handled")
+        until(lambda: not store.engine.queue.anything_left([tally.QUEUE]), "all is handled")
         _end(run, pool)
         judge(run, store, accepted)
     use.judge(run)
@@ -98,7 +98,7 @@ def judge(run: Run, store: Store, accepted: tally.Tally) -> None:
     run.checked("effects-once", accepted.messages)
     if handled != accepted:
         run.broken("effects-once", f"accepted were {accepted}, effects are there of {handled}")
-    says = census.integrity(store.engine.path)
+    says = census.integrity(store.engine.identity.address)
     run.check("integrity", says == "ok", says)
 
 

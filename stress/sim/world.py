@@ -112,7 +112,7 @@ class World(Calls):
             actors.drain(self, first)
             self.compare("at the end")
             self.judge.checked["integrity"] += 1
-            for step in (store.engine.integrity(), *store.engine.upkeep.audit()):
+            for step in (store.engine.upkeep.integrity(), *store.engine.upkeep.audit()):
                 if not step.ok:
                     raise Broken("integrity", f"{step.name}: {step.detail}")
 
@@ -170,7 +170,7 @@ class World(Calls):
             if process.store is None:
                 return False
             # Still as this process: one that it overtakes in its transaction read another time.
-            self.offset_ms = process.store.engine.now_ms() - self.machine.boot
+            self.offset_ms = process.store.engine.clock.now_ms() - self.machine.boot
         return True
 
     def _act(self, process: Process, rival: Process | None = None) -> None:

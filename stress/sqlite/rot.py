@@ -115,7 +115,7 @@ def read_all(
     right = [] if kept is None else kept
     try:
         with connect(path, create=False) as store:
-            whole = store.engine.integrity().ok
+            whole = store.engine.upkeep.integrity().ok
             for claim in store.queue("mail").claim(limit=1000):
                 fits = bodies.get(claim.message.key or "") == claim.message.body
                 (right if fits else wrong).append(f"{claim.message.key}")

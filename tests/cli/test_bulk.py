@@ -39,7 +39,7 @@ def test_conditions_say_what_is_changed(store: Store, command: Command) -> None:
     dead(store, "post", 1, "KeyError: 'a'")
     for n in (1, 2):
         draft = Draft("github", "github", f"w{n}", f"push.{n}", {}, b"", [Address("deploy")])
-        store.engine.enqueue([draft])
+        store.engine.queue.enqueue([draft])
 
     replayed = command("messages", "replay", "--all", "--error", "httperror", "--since", "1h")
     cancelled = command("messages", "cancel", "--all", "--source", "github", "--event", "push.2")
@@ -99,7 +99,7 @@ def test_a_lane_is_replayed_in_its_order(store: Store, command: Command) -> None
 def test_messages_without_a_route_are_replayed_in_bulk(store: Store, command: Command) -> None:
     for n in range(3):
         event = f"issues.{n}"
-        store.engine.enqueue([Draft("github", "github", f"w{n}", event, {}, b"{}", [])])
+        store.engine.queue.enqueue([Draft("github", "github", f"w{n}", event, {}, b"{}", [])])
 
     some = command("messages", "replay", "--all", "--unrouted", "--event", "issues.[01]")
 
@@ -187,7 +187,7 @@ def test_ctrl_c_says_how_far_it_came(store: Store, path: Path) -> None:
 # MOVE-8
 def test_a_queue_is_moved_by_command(store: Store, command: Command) -> None:
     draft = Draft("s", "s", "k", "e", {}, b"", [Address("old"), Address("new")])
-    store.engine.enqueue([draft])
+    store.engine.queue.enqueue([draft])
     queue = store.queue("old")
     queue.enqueue_many({"body": b""} for _ in range(3))
     queue.enqueue(b"", delay=60)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.engine.pools import Pools, Report
+from fencepost.store.engine.pools import PoolVerbs, Report
 
 from .command import Command
 from .test_messages import HOSTILE, ISO, times
@@ -23,12 +23,12 @@ def store(path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def pools(store: Store) -> Pools:
+def pools(store: Store) -> PoolVerbs:
     """The part of its engine that the commands speak to."""
     return store.engine.pools
 
 
-def test_a_scale_is_told_to_the_pools_that_run(pools: Pools, command: Command) -> None:
+def test_a_scale_is_told_to_the_pools_that_run(pools: PoolVerbs, command: Command) -> None:
     first = command("scale", "8")
     pools.begin(None, 4)
     one, one_auto = command("scale", "6"), command("scale", "auto")
@@ -45,7 +45,7 @@ def test_a_scale_is_told_to_the_pools_that_run(pools: Pools, command: Command) -
 
 
 # FP-17
-def test_the_scale_is_kept_and_shown(pools: Pools, command: Command) -> None:
+def test_the_scale_is_kept_and_shown(pools: PoolVerbs, command: Command) -> None:
     command("scale", "8")
 
     assert pools.scale() == 8
@@ -107,12 +107,12 @@ def test_a_queue_has_a_limit_until_it_has_none(store: Store, command: Command) -
 
 
 def test_workers_are_listed_with_what_they_are_at(
-    store: Store, pools: Pools, command: Command
+    store: Store, pools: PoolVerbs, command: Command
 ) -> None:
     pool = pools.begin(None, 2)
     busy, idle = pools.register(pool), pools.register(pool)
     store.queue("mail").enqueue(b"")
-    store.engine.claim(["mail"], limit=1, lease_ms=600_000, owner=busy)
+    store.engine.queue.claim(["mail"], limit=1, lease_ms=600_000, owner=busy)
     pools.report({busy: Report("busy", 7, 50 * 1024**2)})
 
     shown = command("workers", "list", "--json").json()
@@ -139,11 +139,11 @@ def test_without_workers_the_list_is_empty(store: Store, command: Command) -> No
 
 # FP-16
 def test_a_worker_is_shown_with_what_happened_to_it_also_after_its_end(
-    store: Store, pools: Pools, command: Command
+    store: Store, pools: PoolVerbs, command: Command
 ) -> None:
     worker = pools.register(3)
     store.queue("mail").enqueue(b"")
-    ((leased,), _) = store.engine.claim(["mail"], limit=1, lease_ms=600_000, owner=worker)
+    ((leased,), _) = store.engine.queue.claim(["mail"], limit=1, lease_ms=600_000, owner=worker)
     pools.report({worker: Report("busy", 0, claimed=(leased.hold.id, leased.hold.fence))})
     alive = command("workers", "show", str(worker), "--json").json()
     pools.retire(worker, f"killed {HOSTILE}", kind="killed")

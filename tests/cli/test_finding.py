@@ -33,7 +33,7 @@ def store(path: Path) -> Iterator[Store]:
 def webhook(store: Store, source: str, event: str, key: str, *queues: str) -> None:
     """Store a message as a receiver does."""
     addresses = [Address(queue) for queue in queues]
-    store.engine.enqueue([Draft(source, source, key, event, {}, b'{"n": 1}', addresses)])
+    store.engine.queue.enqueue([Draft(source, source, key, event, {}, b'{"n": 1}', addresses)])
 
 
 # FIND-3

@@ -222,7 +222,7 @@ def test_cancelling_a_leased_delivery_says_which_process_holds_it(
 ) -> None:
     store.queue("mail").enqueue(b"")
     worker = store.engine.pools.register(1)
-    store.engine.claim(["mail"], limit=1, lease_ms=600_000, owner=worker)
+    store.engine.queue.claim(["mail"], limit=1, lease_ms=600_000, owner=worker)
 
     ended = command("messages", "cancel", "1")
 
@@ -321,7 +321,7 @@ def test_eighty_columns_are_enough_for_a_table(
     queue = store.queue("send_the_newsletter_to_subscribers")
     queue.enqueue_many({"body": b"", "key": f"order-{n:030}"} for n in range(3))
     worker = store.engine.pools.register(store.engine.pools.begin([queue.name], 2))
-    store.engine.claim([queue.name], limit=1, lease_ms=60_000, owner=worker)
+    store.engine.queue.claim([queue.name], limit=1, lease_ms=60_000, owner=worker)
 
     shown = Terminal(*words, "--store", str(path), columns=80).read()
 

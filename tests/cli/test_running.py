@@ -154,7 +154,7 @@ def test_a_drained_pool_has_left_nothing_and_ends_with_0(folder: Path) -> None:
     assert ended.code == 0, ended
     assert results(folder, "mail") == ["sent"] * 30
     with opened(folder) as store:
-        assert not store.engine.anything_left(["mail", "fax", "note"])
+        assert not store.engine.queue.anything_left(["mail", "fax", "note"])
         assert store.workers() == []
 
 

@@ -263,4 +263,4 @@ def _deliver(of: Handling, code: str, store: Path) -> None:
             message = Message(0, of.source, f"kill-{n}", of.event, {}, body, 0.0)
             addresses = app.addresses(message)
             draft = Draft(of.source, of.source, message.key, of.event, {}, body, addresses)
-            opened.engine.enqueue([draft])
+            opened.engine.queue.enqueue([draft])

@@ -60,7 +60,7 @@ class Leases:
                 after = (known.expires - now) / 1000
                 raise Refused(LeaseHeld, **facts, retry_after=after)
             known.expires = max(known.expires, now + ttl)
-            known.holder = Tenant(name, owner, known.expires, now + ttl, ttl)
+            known.holder = Tenant(name, owner, known.expires, known.expires, ttl)
             return known.holder, known.fence_of, None
         displaced = None
         if known is not None and known.holder is not None and known.owner != owner:
@@ -78,8 +78,8 @@ class Leases:
             raise
         ttl = tenant.ttl if ttl is None else ttl
         known.expires = max(known.expires, now + ttl)
-        tenant.believed_until = max(tenant.believed_until, now + ttl)
-        tenant.until = max(tenant.until, known.expires)
+        # The store says how long it lasts, also where that is longer than what was asked.
+        tenant.until = tenant.believed_until = max(tenant.until, known.expires)
         return known.expires
 
     def release(self, tenant: Tenant, now: int) -> None:

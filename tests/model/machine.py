@@ -92,7 +92,11 @@ class StoreMachine(RuleBasedStateMachine):
     @property
     def now(self) -> int:
         """Milliseconds on the store's clock."""
-        return self.stores[0].engine.now_ms()
+        return self.stores[0].engine.clock.now_ms()
+
+    def stopwatch(self, moment: int) -> int:
+        """Return what the stopwatch shows, or showed, at a moment of the store's clock."""
+        return moment - self.now + self.clock.boot
 
     @rule(seconds=st.sampled_from(SECONDS))
     def time_passes(self, seconds: float) -> None:
@@ -116,7 +120,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.stores[which].close()
         self.stores[which] = self._open()
         self.reopened(which)
-        assert [store.engine.now_ms() for store in self.stores] == [before, before]
+        assert [store.engine.clock.now_ms() for store in self.stores] == [before, before]
 
     @rule(seconds=st.sampled_from([-3600, -7, 0, 7, 3600]))
     def the_machine_reboots(self, seconds: int) -> None:
@@ -127,7 +131,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.clock.boot_name += "."
         self.clock.boot = 5_000
         self.stores = [self._open(), self._open()]
-        assert self.now == self.stores[1].engine.now_ms() >= max(wall, self.newest())
+        assert self.now == self.stores[1].engine.clock.now_ms() >= max(wall, self.newest())
         self.rebooted()
         for which in (0, 1):
             self.reopened(which)

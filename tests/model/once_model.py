@@ -111,8 +111,8 @@ class Keys:
         for key in worker.keys:
             record = self.records[key]
             record.expires = max(record.expires, now + lease)
-        worker.believed_until = max(worker.believed_until, now + lease)
-        worker.until = max(worker.until, record.expires)
+        # The store says how long it lasts, also where that is longer than what was asked.
+        worker.until = worker.believed_until = max(worker.until, record.expires)
         return record.expires
 
     def sweep(self, now: int) -> int:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, initialize, invariant, multiple, rule
 
 from fencepost import InvalidInput, Lease
+from fencepost.store.engine.clock import Term
 from fencepost.store.engine.leases import NameHold, Taken
 
 from ..sqlite.inside import ask
@@ -244,8 +245,8 @@ class LeaseMachine(StoreMachine):
             until = round(lease.expires_at * 1000)
             lease = Lease(
                 engine,
-                Taken(hold, lease.owner, until, lease.displaced),
-                asked_ms=tenant.believed_until - tenant.ttl,
+                Taken(hold, lease.owner, Term(until, tenant.ttl), lease.displaced),
+                asked_ms=self.stopwatch(tenant.believed_until - tenant.ttl),
                 ttl_ms=tenant.ttl,
             )
             tenant.refused = False

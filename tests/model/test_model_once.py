@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, initialize, invariant, multiple, rule
 
 from fencepost import InvalidInput, KeyConflict, LeaseHeld, LeaseLost, Once
+from fencepost.store.engine.clock import Term
 from fencepost.store.engine.once import Claimed, KeyHold
 
 from ..sqlite.inside import ask
@@ -265,12 +266,13 @@ class OnceMachine(StoreMachine):
         engine = self.stores[which].engine
         if once._engine is not engine:
             hold: KeyHold = once._hold
+            until = round(once.expires_at * 1000)
             once = Once(
                 engine,
                 once.namespace,
                 once.key,
-                Claimed(hold, round(once.expires_at * 1000), once.displaced),
-                asked_ms=worker.believed_until - worker.lease,
+                Claimed(hold, Term(until, worker.lease), once.displaced),
+                asked_ms=self.stopwatch(worker.believed_until - worker.lease),
                 lease_ms=worker.lease,
                 keep_ms=worker.keep,
             )

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 
 from fencepost import Claim, InvalidInput, LimitExceeded, QueueFull, QueueStats, Receipt, Store
 from fencepost.store.engine import Leased
+from fencepost.store.engine.clock import Term
 from fencepost.store.types.message import Caps, Limits
 
 from ..sqlite import invariants
@@ -193,7 +194,7 @@ class QueueMachine(StoreMachine):
         mine = None if limits is None else {names[0]: limits}
         wanted = self.model.claim(names, limit, lease, self.now, mine)
 
-        leased, refused = engine.claim(
+        leased, refused = engine.queue.claim(
             names,
             limit=limit,
             lease_ms=lease,
@@ -299,7 +300,7 @@ class QueueMachine(StoreMachine):
             again = replace(given, redelivery="revive")
             status, receipts = agree(
                 partial(self.model.redeliver, job, self.now),
-                partial(store.engine.enqueue, [again]),
+                partial(store.engine.queue.enqueue, [again]),
             )
             if status is not None:
                 assert (receipts[0].status, receipts[0].message_id) == (status, job.message_id)
@@ -388,10 +389,10 @@ class QueueMachine(StoreMachine):
         for queue in QUEUES:
             jobs = [job for job in self.model.of(queue) if job.state in LIVE]
             engine = self.stores[0].engine
-            assert engine.anything_left([queue]) is bool(jobs)
+            assert engine.queue.anything_left([queue]) is bool(jobs)
             moments = [job.due or job.until for job in jobs]
             ahead = [moment for moment in moments if moment is not None]
-            at = engine.next_at_ms([queue])
+            at = engine.queue.next_at_ms([queue])
             if self.model.open(queue):
                 ahead.append(self.now)
             elif not any(job.until == 0 for job in self.model.jobs):  # as a reboot ends leases
@@ -455,7 +456,7 @@ class QueueMachine(StoreMachine):
         """Return a claim for the other opening to use, or for one that is new."""
         held, claim = pair
         until = round(claim.expires_at * 1000)
-        leased = Leased(claim.hold, claim.queue, claim.message, claim.attempt, until)
+        leased = Leased(claim.hold, claim.queue, claim.message, claim.attempt, Term(until, 0))
         return held, Claim(self.stores[which].engine, leased)
 
     def _picked(self, back: list[int]) -> list[Job]:

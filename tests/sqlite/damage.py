@@ -216,16 +216,19 @@ def verbs(store: Store, queue: Queue) -> dict[str, Callable[[], object]]:
         "pools": lambda: (pools.pools(), pools.workers(), pools.scale(), pools.events(limit=100)),
         "workers": lambda: [pools.retire(n, "gone", crashed=n == 2) for n in (1, 2, 3)],
         "pool": lambda: pools.end(pools.begin(None, 1)),
-        "next": lambda: (engine.next_at_ms(["plain"]), engine.waiting_since_ms(["plain"])),
-        "anything left": lambda: engine.anything_left(["plain", "laned"]),
+        "next": lambda: (
+            engine.queue.next_at_ms(["plain"]),
+            engine.queue.waiting_since_ms(["plain"]),
+        ),
+        "anything left": lambda: engine.queue.anything_left(["plain", "laned"]),
         "read": lambda: store.read("select count(*) from mine"),
         "probe": store.probe,
-        "integrity": engine.integrity,
+        "integrity": engine.upkeep.integrity,
         "audit": engine.upkeep.audit,
         "tick": engine.upkeep.tick,
         "sweep": store.sweep,
         "clear": keyed.clear,
-        "backup": lambda: store.backup(Path(engine.path).with_name("copy.db")),
+        "backup": lambda: store.backup(Path(engine.identity.address).with_name("copy.db")),
     }
     return found
 

@@ -38,7 +38,7 @@ with connect(path) as store:  # what looks at the file before, does so before an
     queue.ack_many(queue.claim(limit=100))
     other.stats()
     store.probe()
-    store.engine.integrity()
+    store.engine.upkeep.integrity()
     store.engine.upkeep.audit()
     store.engine.upkeep.tick()
     store.sweep()

@@ -115,9 +115,9 @@ def test_who_held_a_claim_has_none_in_the_copy(
     with connect(dest, clock=clock) as copy:
         for old in (late, live):
             for end in (
-                lambda hold=old.hold: copy.engine.ack(hold, None),
-                lambda hold=old.hold: copy.engine.release(hold),
-                lambda hold=old.hold: copy.engine.renew(hold, 30_000),
+                lambda hold=old.hold: copy.engine.queue.ack(hold, None),
+                lambda hold=old.hold: copy.engine.queue.release(hold),
+                lambda hold=old.hold: copy.engine.queue.renew(hold, 30_000),
             ):
                 with pytest.raises(LeaseLost):
                     end()

@@ -30,7 +30,7 @@ def _is_busy(store: Store) -> StoreBusy:
     with pytest.raises(StoreBusy) as caught:
         store.queue("mail").enqueue(b"refused")
     assert PATIENCE * 0.9 <= caught.value.waited <= time.monotonic() - started < PATIENCE * 50
-    assert (caught.value.operation, caught.value.path) == ("enqueue", store.engine.path)
+    assert (caught.value.operation, caught.value.path) == ("enqueue", store.engine.identity.address)
     return caught.value
 
 

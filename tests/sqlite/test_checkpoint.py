@@ -19,7 +19,7 @@ MEGABYTE = 1024 * 1024
 
 
 def _wal_size(store: Store) -> int:
-    return os.stat(f"{store.engine.path}-wal").st_size
+    return os.stat(f"{store.engine.identity.address}-wal").st_size
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def _is_found(path: Path) -> bool:
         with connect(path, create=False) as store:
             for delivery in store.deliveries(limit=1000):
                 store.content(delivery.id)
-            return not store.engine.integrity().ok
+            return not store.engine.upkeep.integrity().ok
     except StoreCorrupt:
         return True
 

@@ -39,7 +39,7 @@ def test_a_closed_store_says_so_to_every_caller(address: str) -> None:
     store.close()
     store.close()
 
-    for call in (store.stats, store.engine.hush, store.transaction().__enter__):
+    for call in (store.stats, store.engine.wakeup.clear, store.transaction().__enter__):
         with pytest.raises(InvalidInput, match="is closed"):
             call()
 

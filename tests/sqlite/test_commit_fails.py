@@ -85,15 +85,15 @@ def test_a_redelivery_of_unknown_outcome_helps_when_it_is_repeated(
     addresses = [Address("deploy"), Address("log")]
     draft = Draft("s", "s", "k", "push", {}, b"body", addresses, redelivery="revive")
     lost = replace(draft, key="unrouted", addresses=())
-    store.engine.enqueue([draft, lost])
+    store.engine.queue.enqueue([draft, lost])
     for queue in ("deploy", "log"):
         store.queue(queue).claim()[0].bury("no")
     for again, deliveries in ((draft, 2), (replace(draft, key="unrouted"), 4)):
         _fail_commit(disk)
         with pytest.raises(OutcomeUnknown):
-            store.engine.enqueue([again])
+            store.engine.queue.enqueue([again])
 
-        (receipt,) = store.engine.enqueue([again])
+        (receipt,) = store.engine.queue.enqueue([again])
 
         assert receipt.state == "ready"
         assert len(store.deliveries(state="ready", limit=9)) == deliveries + 1  # with the first

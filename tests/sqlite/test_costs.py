@@ -19,7 +19,7 @@ def _transactions(statements: list[str]) -> list[str]:
 
 
 def _wal_size(store: Store) -> int:
-    return os.stat(f"{store.engine.path}-wal").st_size
+    return os.stat(f"{store.engine.identity.address}-wal").st_size
 
 
 # CLAIM-14
@@ -28,7 +28,7 @@ def test_ack_and_claim_in_one_call_are_one_transaction(store: Store, queue: Queu
     done = queue.claim(limit=3)
 
     with traced(store) as statements:
-        leases, refused = store.engine.claim(
+        leases, refused = store.engine.queue.claim(
             ["mail"], limit=3, lease_ms=30_000, acks=[(claim.hold, None) for claim in done]
         )
 
@@ -82,7 +82,7 @@ def test_each_commit_is_one_sync(disk: Disk, address: str) -> None:
 
         claims = queue.claim(limit=5)
         queue.ack_many(claims)
-        store.engine.claim(["mail"], limit=5, lease_ms=1_000)
+        store.engine.queue.claim(["mail"], limit=5, lease_ms=1_000)
         queue.claim()
 
         assert disk.done["sync"] == 3
@@ -99,7 +99,7 @@ def test_a_body_is_compressed_from_512_bytes_on_if_that_saves_an_eighth(
     queue.enqueue(dice.randbytes(9_000) + bytes(1_000))
     queue.enqueue(dice.randbytes(8_500) + bytes(1_500))
 
-    rows = ask(store.engine.path, "select compressed, length(body) < 9000 from fp_body")
+    rows = ask(store.engine.identity.address, "select compressed, length(body) < 9000 from fp_body")
 
     assert rows == [(0, 1), (1, 1), (0, 0), (0, 0), (1, 1)]
 
@@ -111,8 +111,8 @@ def test_reading_costs_no_transaction_of_ours(store: Store, queue: Queue) -> Non
     with traced(store) as statements:
         store.stats()
         store.deliveries()
-        store.engine.next_at_ms(["mail"])
-        store.engine.ping()
+        store.engine.queue.next_at_ms(["mail"])
+        store.engine.upkeep.ping()
 
     assert _transactions(statements) == []
 

@@ -13,9 +13,9 @@ from .inside import counted_steps
 
 LOOKS: dict[str, Callable[[Store], object]] = {
     "stats": lambda store: store.stats(),
-    "anything left": lambda store: store.engine.anything_left(["mail", "other"]),
-    "waiting since": lambda store: store.engine.waiting_since_ms(["mail", "other"]),
-    "next": lambda store: store.engine.next_at_ms(["mail", "other"]),
+    "anything left": lambda store: store.engine.queue.anything_left(["mail", "other"]),
+    "waiting since": lambda store: store.engine.queue.waiting_since_ms(["mail", "other"]),
+    "next": lambda store: store.engine.queue.next_at_ms(["mail", "other"]),
 }
 
 

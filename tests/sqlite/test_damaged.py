@@ -61,13 +61,13 @@ def test_a_duplicate_of_a_damaged_message_is_one_and_does_not_mend_it(
 def test_a_redelivery_that_meets_damage_changes_nothing_and_stops_no_other(store: Store) -> None:
     whole, other = Address("mail"), Address("other")
     draft = Draft("s", "s", "k", "", {}, b"work", [whole, other], redelivery="revive")
-    store.engine.enqueue([draft])
+    store.engine.queue.enqueue([draft])
     for queue in ("mail", "other"):
         store.queue(queue).claim()[0].bury("no")
     connection(store).execute("delete from fp_queue where name = 'other'")
 
     new = Draft("s", "s", "new", "", {}, b"work", [whole])
-    damaged, accepted = store.engine.enqueue_each([draft, new])
+    damaged, accepted = store.engine.queue.enqueue_each([draft, new])
 
     assert isinstance(damaged, StoreCorrupt)
     assert isinstance(accepted, Receipt)
@@ -82,11 +82,11 @@ def test_a_redelivery_mends_what_cannot_be_read(store: Store, damage: str) -> No
         Draft("s", "s", f"{n}", "", {}, b"work %d" % n, [Address("mail")], redelivery="revive")
         for n in (1, 2)
     ]
-    store.engine.enqueue(drafts)
+    store.engine.queue.enqueue(drafts)
     connection(store).execute(DAMAGES[damage])
     assert [claim.message.key for claim in store.queue("mail").claim(limit=5)] == ["1"]
 
-    receipt = store.engine.enqueue(drafts)[1]
+    receipt = store.engine.queue.enqueue(drafts)[1]
 
     assert receipt.status == "accepted"
     (mended,) = store.queue("mail").claim(limit=5)
@@ -107,7 +107,7 @@ def test_a_damaged_result_is_told_and_no_other_message_is_kept_from_the_store(
     with pytest.raises(StoreCorrupt):
         store.content(1)
     drafts = [queue._draft(b"work", key=key) for key in ("seen", "new")]
-    first, second = store.engine.enqueue_each(drafts)
+    first, second = store.engine.queue.enqueue_each(drafts)
 
     assert isinstance(first, StoreCorrupt)
     assert isinstance(second, Receipt)

@@ -52,7 +52,7 @@ def test_the_folder_made_in_a_volume_is_private_and_found_from_then_on(
     assert stat.S_IMODE((volume / "fencepost").lstat().st_mode) == 0o700
     assert _mode(volume) == mode
     with connect(volume / "hooks.db") as store:
-        assert store.engine.path == made
+        assert store.engine.identity.address == made
     assert make_folder(volume / "hooks.db") == made  # twice is as good as once
 
 

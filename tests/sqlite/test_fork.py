@@ -43,8 +43,8 @@ child = os.fork()
 if child == 0:
     calls = (
         lambda: queue.enqueue(b"x"), queue.claim, claim.ack, store.stats, store.workers,
-        lambda: store.transaction().__enter__(), store.engine.ping,
-        store.engine.hush, store.engine.fileno,
+        lambda: store.transaction().__enter__(), store.engine.upkeep.ping,
+        store.engine.wakeup.clear, store.engine.wakeup.fileno,
     )
     say(*{refusal(call) for call in calls})
     os._exit(0)

@@ -37,7 +37,7 @@ def test_a_lease_is_forgotten_a_day_after_its_end(store: Store, clock: FakeClock
     clock.advance(10)
     assert _sweep_leases(store) == 1
 
-    assert ask(store.engine.path, "select name from fp_lease") == [("live",)]
+    assert ask(store.engine.identity.address, "select name from fp_lease") == [("live",)]
     for gone in (released, expired):
         with pytest.raises(LeaseLost) as refused:
             gone.renew()
@@ -56,13 +56,15 @@ def test_a_key_is_forgotten_when_its_memory_ends(store: Store, clock: FakeClock)
     assert _sweep_once(store) == 0
     clock.advance(0.001)
     assert _sweep_once(store) == 1
-    assert ask(store.engine.path, "select count(*) from fp_once where key = 'done'") == [(0,)]
+    assert ask(
+        store.engine.identity.address, "select count(*) from fp_once where key = 'done'"
+    ) == [(0,)]
     clock.advance(DAY - 60)
     assert _sweep_once(store) == 1
     clock.advance(60)
     assert _sweep_once(store) == 1
 
-    assert ask(store.engine.path, "select key from fp_once") == [("in work",)]
+    assert ask(store.engine.identity.address, "select key from fp_once") == [("in work",)]
     with pytest.raises(LeaseLost) as refused:
         lapsed.complete()
     assert refused.value.cause == "missing"

@@ -125,7 +125,7 @@ def test_a_folder_reached_by_a_symbolic_link_is_taken_by_its_real_name(tmp_path:
     (tmp_path / "link").symlink_to(tmp_path / "real")
 
     with connect(tmp_path / "link" / "store.db") as store:
-        assert store.engine.path == str(tmp_path / "real" / "store.db")
+        assert store.engine.identity.address == str(tmp_path / "real" / "store.db")
 
 
 # P16, S11

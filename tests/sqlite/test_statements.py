@@ -56,7 +56,7 @@ def test_a_statement_that_makes_no_sense_is_refused_and_the_rest_goes_on(
         tx.execute("update own set a = a || ' and after'")
 
     assert caught.value.code == "sql_error"
-    assert ask(user.engine.path, "select a from own") == [("before and after",)]
+    assert ask(user.engine.identity.address, "select a from own") == [("before and after",)]
 
 
 def test_parameters_are_given_by_place_or_by_name(user: Store) -> None:
@@ -98,4 +98,4 @@ def test_a_transaction_that_has_ended_takes_no_more_statements(user: Store) -> N
     with pytest.raises(SqlError):
         stale.execute("update own set a = 'late'")
 
-    assert ask(user.engine.path, "select a from own") == [("kept",)]
+    assert ask(user.engine.identity.address, "select a from own") == [("kept",)]

@@ -21,10 +21,10 @@ _WAITER = """
 import select, sys
 from fencepost import connect
 store = connect(sys.argv[1])
-store.engine.hush()
+store.engine.wakeup.clear()
 print("waits", flush=True)
-select.select([store.engine], [], [], 600)
-print("woken", store.engine.next_at_ms(["mail"]), flush=True)
+select.select([store.engine.wakeup.fileno()], [], [], 600)
+print("woken", store.engine.queue.next_at_ms(["mail"]), flush=True)
 """
 
 
@@ -41,7 +41,7 @@ def _has_rung(path: str) -> bool:
 def _enqueue_within(store: Store) -> None:
     with store.transaction():
         store.queue("mail").enqueue(b"more")
-        store.engine.hush()  # what was rung before the commit has been slept over again
+        store.engine.wakeup.clear()  # what was rung before the commit has been slept over again
 
 
 # QUEUE-14
@@ -68,7 +68,7 @@ def test_what_may_have_made_work_rings(store: Store, queue: Queue, verb: str) ->
         claim.release()
     if verb == "replay":
         claim.bury("why")
-    store.engine.hush()
+    store.engine.wakeup.clear()
     calls: dict[str, Callable[[], object]] = {
         "enqueue": lambda: queue.enqueue(b"more"),
         "retry": lambda: claim.retry(delay=0),
@@ -81,31 +81,33 @@ def test_what_may_have_made_work_rings(store: Store, queue: Queue, verb: str) ->
 
     calls[verb]()
 
-    assert _has_rung(store.engine.path)
+    assert _has_rung(store.engine.identity.address)
 
 
 def test_a_duplicate_and_an_idle_claim_ring_nothing(store: Store, queue: Queue) -> None:
     queue.enqueue(b"hello", key="k")
     queue.claim(limit=2)
-    store.engine.hush()
+    store.engine.wakeup.clear()
 
     queue.enqueue(b"hello", key="k")
     queue.claim()
     with store.transaction():
         pass
 
-    assert not _has_rung(store.engine.path)
+    assert not _has_rung(store.engine.identity.address)
 
 
 def test_a_full_bell_keeps_nobody_waiting(store: Store, queue: Queue) -> None:
-    fifo = os.open(f"{store.engine.path}-wakeup", os.O_WRONLY)
+    fifo = os.open(f"{store.engine.identity.address}-wakeup", os.O_WRONLY)
     os.write(fifo, bytes(65_536))  # all that a FIFO holds; fifo(7)
     os.close(fifo)
 
     assert queue.enqueue(b"hello").status == "accepted"
-    select.select([store.engine], [], [], LONG)
-    store.engine.hush()
-    assert not _has_rung(store.engine.path)
+    heard = store.engine.wakeup.fileno()
+    assert heard is not None
+    select.select([heard], [], [], LONG)
+    store.engine.wakeup.clear()
+    assert not _has_rung(store.engine.identity.address)
 
 
 # QUEUE-14
@@ -122,7 +124,7 @@ def test_who_waits_for_a_full_queue_is_woken_once_there_is_room(store: Store, ad
     queue = store.queue("mail", max_leased=2)
     queue.enqueue_many({"body": b""} for _ in range(6))
     first, second = queue.claim(limit=2)
-    store.engine.hush()
+    store.engine.wakeup.clear()
 
     first.ack()
     assert _has_rung(address)
@@ -142,9 +144,9 @@ def test_who_acks_and_takes_the_room_again_wakes_nobody(store: Store, address: s
     queue = store.queue("mail", max_leased=2)
     queue.enqueue_many({"body": b""} for _ in range(6))
     held = queue.claim(limit=2)
-    store.engine.hush()
+    store.engine.wakeup.clear()
 
     for claim in held:
-        store.engine.claim(["mail"], limit=1, lease_ms=30_000, acks=[(claim.hold, None)])
+        store.engine.queue.claim(["mail"], limit=1, lease_ms=30_000, acks=[(claim.hold, None)])
 
     assert not _has_rung(address)

@@ -51,7 +51,7 @@ def _bytes(path: Path) -> dict[str, bytes]:
 
 def _count(path: Path) -> int:
     with connect(path) as store:
-        assert store.engine.integrity().ok
+        assert store.engine.upkeep.integrity().ok
         return store.stats()["mail"].ready
 
 

@@ -27,7 +27,7 @@ def test_at_its_cap_a_queue_is_full_and_nothing_is_stored(small: Queue, store: S
 
     assert caught.value.code == "queue_full"
     assert caught.value.retry_after > 0
-    assert caught.value.path == store.engine.path
+    assert caught.value.path == store.engine.identity.address
     assert small.stats().ready == 3
 
 

@@ -81,7 +81,7 @@ def test_who_finds_nothing_is_told_how_long_to_sleep(
     store: Store, queue: Queue, clock: FakeClock
 ) -> None:
     def in_ms() -> int | None:
-        at = store.engine.next_at_ms(["mail"])
+        at = store.engine.queue.next_at_ms(["mail"])
         return at and at - clock.wall
 
     assert in_ms() is None

@@ -92,6 +92,7 @@ STORE: dict[str, Call] = {
     "read parameters": lambda s: s.read("select 1", 5),  # type: ignore[arg-type]
     "read sql": lambda s: s.read("select * from nowhere"),
     "read timeout": lambda s: s.read("select 1", timeout=-1),
+    "table timeout": lambda s: s.table("select 1", timeout=0),
     "scale": lambda s: s.scale(-1),
     "events": lambda s: s.events(worker=-1),
     "backup": lambda s: s.backup(5),  # type: ignore[arg-type]
@@ -203,7 +204,7 @@ OPEN: dict[str, Call] = {
     "enqueue": lambda s: _closed(s).queue("mail").enqueue(b""),
     "transaction": lambda s: _enter(_closed(s).transaction()),
     "close": lambda s: _within(s, s.close),
-    "backup": lambda s: _within(s, lambda: s.backup(f"{s.engine.path}.copy")),
+    "backup": lambda s: _within(s, lambda: s.backup(f"{s.engine.identity.address}.copy")),
     "execute": lambda s: _executing(s, "select * from nowhere"),
     "execute pragma": lambda s: _executing(s, "pragma user_version = 3"),
     "transaction ended": lambda s: _ended(s).execute("select 1"),
@@ -291,6 +292,8 @@ def test_every_public_verb_that_takes_an_argument_is_among_them() -> None:
         "replay_unrouted",
         "kept",
         "fencing",
+        "keys_of",
+        "renewed",
     }
 
     for cls in (Store, Queue, Claim, Keyed, Leases, Lease, Once):

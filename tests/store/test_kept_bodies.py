@@ -57,7 +57,7 @@ def test_of_a_source_and_several_queues_the_longest_time_counts(
     addresses = [Address("first"), Address("second")]
     for key, of_source in (("queues", 10_000), ("source", 120_000)):
         draft = Draft("s", "s", key, "e", {}, b"work", addresses, keep_body_ms=of_source)
-        store.engine.enqueue([draft])
+        store.engine.queue.enqueue([draft])
     for name in ("first", "second"):
         queue = store.queue(name)
         queue.ack_many(queue.claim(limit=2))

@@ -71,7 +71,7 @@ def test_where_overflow_is_reject_a_new_key_is_refused_and_nothing_changes(
         with pytest.raises(LimitExceeded) as refused:
             call("c", 1)
         assert refused.value.operation == call.__name__
-        assert refused.value.path == store.engine.path
+        assert refused.value.path == store.engine.identity.address
     assert keyed.entries() == before
     assert rows(keyed) == 2
 

@@ -171,6 +171,6 @@ def test_the_right_fence_with_another_token_is_refused(queue: Queue, store: Stor
     forged = type(claim.hold)(claim.id, claim.fence, "0" * 32)
 
     with pytest.raises(LeaseLost):
-        store.engine.ack(forged, None)
+        store.engine.queue.ack(forged, None)
 
     assert queue.stats().leased == 1

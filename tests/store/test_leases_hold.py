@@ -10,10 +10,12 @@ from contextlib import contextmanager
 import pytest
 
 from fencepost import InvalidInput, Lease, LeaseHeld, LeaseLost, Store, StoreBusy, connect
+from fencepost.store.engine.clock import Term
 from fencepost.store.engine.leases import NameHold
 from fencepost.store.rules.lease_timing import holder_renews_seconds
 from fencepost.store.sqlite.engine import SqliteEngine
 from fencepost.store.sqlite.names.leases import SqliteLeases
+from fencepost.store.sqlite.transactions import SqliteTransactions
 
 from ..clock import FakeClock
 from ..processes import wait_until
@@ -65,7 +67,7 @@ def test_it_is_renewed_as_long_as_the_block_takes_and_free_after_it(
 def test_short_work_opens_no_second_connection(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(type(store.engine), "twin")
+    monkeypatch.delattr(type(store.engine.transactions), "twin")
 
     with store.leases.hold("deploy", ttl=30) as lease:
         assert not lease.lost
@@ -164,15 +166,15 @@ def test_a_store_that_is_busy_for_a_while_costs_nothing(
 def test_a_second_connection_that_cannot_be_opened_yet_is_opened_later(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twin = SqliteEngine.twin
+    twin = SqliteTransactions.twin
     failures = [OSError("too many open files"), StoreBusy(operation="open", path="", waited=10)]
 
-    def failing(self: SqliteEngine) -> SqliteEngine:
+    def failing(self: SqliteTransactions) -> SqliteEngine:
         if failures:
             raise failures.pop()
         return twin(self)
 
-    monkeypatch.setattr(SqliteEngine, "twin", failing)
+    monkeypatch.setattr(SqliteTransactions, "twin", failing)
     with _held(store, clock):
         assert failures == []
 
@@ -244,7 +246,7 @@ def test_a_store_that_is_busy_for_a_moment_at_the_end_frees_the_name(
 def _note_when_busy(monkeypatch: pytest.MonkeyPatch, refused: threading.Event) -> None:
     renew = SqliteLeases.renew
 
-    def noting(self: SqliteLeases, hold: NameHold, ttl_ms: int) -> int:
+    def noting(self: SqliteLeases, hold: NameHold, ttl_ms: int) -> Term:
         try:
             return renew(self, hold, ttl_ms)
         except StoreBusy:

@@ -182,7 +182,9 @@ def test_a_process_stopped_within_its_transaction_past_its_lease_writes_nothing(
         stalled.send_signal(signal.SIGSTOP)
         lease = store.leases.get("deploy")
         assert lease is not None
-        wait_until(lambda: store.engine.now_ms() / 1000 > lease.expires_at, "the lease to expire")
+        wait_until(
+            lambda: store.engine.clock.now_ms() / 1000 > lease.expires_at, "the lease to expire"
+        )
         stalled.send_signal(signal.SIGCONT)
         tell(stalled, "go on")
 

@@ -29,7 +29,7 @@ def test_a_paused_queue_gives_nothing_until_it_is_resumed(queue: Queue, store: S
     assert queue.claim() == []
     assert queue.stats().paused
     assert not store.stats()["other"].paused
-    assert len(store.engine.claim(["mail", "other"], limit=5, lease_ms=1000)[0]) == 1
+    assert len(store.engine.queue.claim(["mail", "other"], limit=5, lease_ms=1000)[0]) == 1
     held.ack()
     assert queue.enqueue(b"4").status == "accepted"
     assert store.resume("mail")
@@ -83,7 +83,7 @@ def test_a_full_queue_leaves_the_others_alone(full: Queue, store: Store) -> None
     other = store.queue("other")
     other.enqueue_many({"body": b""} for _ in range(3))
 
-    leases, _ = store.engine.claim(["mail", "other"], limit=4, lease_ms=30_000)
+    leases, _ = store.engine.queue.claim(["mail", "other"], limit=4, lease_ms=30_000)
 
     assert [leased.queue for leased in leases] == ["mail", "mail", "other", "other"]
 
@@ -91,7 +91,7 @@ def test_a_full_queue_leaves_the_others_alone(full: Queue, store: Store) -> None
 def test_an_ack_makes_room_for_the_claim_that_comes_with_it(full: Queue, store: Store) -> None:
     held = full.claim(limit=2)
 
-    leases, refused = store.engine.claim(
+    leases, refused = store.engine.queue.claim(
         ["mail"], limit=5, lease_ms=30_000, acks=[(claim.hold, None) for claim in held]
     )
 
@@ -109,7 +109,7 @@ def test_a_limit_may_be_changed_and_lifted(full: Queue, store: Store) -> None:
     assert full.claim() == []
     store.queue("mail", max_leased=None)
     assert len(full.claim(limit=5)) == 3
-    assert store.engine.caps("mail") == (100, None, None, 0)
+    assert store.engine.queue.caps("mail") == (100, None, None, 0)
 
 
 def test_a_limit_of_operators_goes_before_that_of_the_handler(full: Queue, store: Store) -> None:
@@ -143,14 +143,14 @@ def test_a_queue_that_gives_nothing_is_not_waited_for_in_a_loop(
     full: Queue, store: Store, clock: FakeClock
 ) -> None:
     engine = store.engine
-    assert engine.next_at_ms(["mail"]) == 0
+    assert engine.queue.next_at_ms(["mail"]) == 0
     (claim, _) = full.claim(limit=2, lease=30)
-    at = engine.next_at_ms(["mail"])
-    assert at == engine.now_ms() + 30_000
-    assert engine.next_at_ms(["mail", "unheard-of"]) == at
+    at = engine.queue.next_at_ms(["mail"])
+    assert at == engine.clock.now_ms() + 30_000
+    assert engine.queue.next_at_ms(["mail", "unheard-of"]) == at
     claim.ack()
-    assert engine.next_at_ms(["mail"]) == 0
+    assert engine.queue.next_at_ms(["mail"]) == 0
     store.pause("mail")
-    assert engine.next_at_ms(["mail"]) == at
+    assert engine.queue.next_at_ms(["mail"]) == at
     store.queue("other").enqueue(b"")
-    assert engine.next_at_ms(["mail", "other"]) == 0
+    assert engine.queue.next_at_ms(["mail", "other"]) == 0

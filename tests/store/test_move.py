@@ -73,7 +73,7 @@ def test_a_handler_sees_the_same_idempotency_key_after_a_move(store: Store, queu
 # MOVE-3
 def test_a_message_that_has_a_delivery_there_is_left(store: Store) -> None:
     addresses = [Address("first"), Address("second")]
-    store.engine.enqueue([Draft("s", "s", "k", "e", {}, b"work", addresses)])
+    store.engine.queue.enqueue([Draft("s", "s", "k", "e", {}, b"work", addresses)])
 
     assert [outcome.kind for outcome in store.move_many([1], "second")] == ["present"]
     assert (store.queue("first").stats().ready, store.queue("second").stats().ready) == (1, 1)
@@ -156,7 +156,7 @@ def test_one_that_is_parked_is_plainly_dead_where_its_lane_is_at_work(
 # MOVE-7
 def test_all_of_a_queue_that_can_be_is_moved_and_what_is_left_is_counted(store: Store) -> None:
     addresses = [Address("mail"), Address("post")]
-    store.engine.enqueue([Draft("s", "s", "k", "e", {}, b"work", addresses)])
+    store.engine.queue.enqueue([Draft("s", "s", "k", "e", {}, b"work", addresses)])
     mail = store.queue("mail")
     mail.enqueue_many({"body": b"", "lane": f"{n % 7}"} for n in range(1200))
     for claim in mail.claim(limit=5)[1:]:
@@ -173,7 +173,7 @@ def test_all_of_a_queue_that_can_be_is_moved_and_what_is_left_is_counted(store: 
 # MOVE-7
 def test_what_is_moved_can_be_narrowed_down(store: Store, queue: Queue) -> None:
     for key in ("a", "b"):
-        store.engine.enqueue([Draft("s", "s", key, f"e.{key}", {}, b"", [Address("mail")])])
+        store.engine.queue.enqueue([Draft("s", "s", key, f"e.{key}", {}, b"", [Address("mail")])])
 
     assert store.move("mail", "post", event="e.b").moved == 1
     assert [found.key for found in store.deliveries(queue="post")] == ["b"]

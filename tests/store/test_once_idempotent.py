@@ -168,7 +168,10 @@ def test_a_call_in_flight_is_refused_with_its_holder(store: Store) -> None:
                 charge(False)
             assert refused.value.holder == store.once("orders", "1").holder
             assert refused.value.retry_after == 10
-            assert (refused.value.operation, refused.value.path) == ("once", store.engine.path)
+            assert (refused.value.operation, refused.value.path) == (
+                "once",
+                store.engine.identity.address,
+            )
 
     charge(True)
 

@@ -63,7 +63,7 @@ def test_a_list_has_the_newest_first_and_knows_filters(queue: Queue, store: Stor
 
 def webhook(store: Store, source: str, event: str, key: str, *queues: str) -> None:
     addresses = [Address(queue) for queue in queues]
-    store.engine.enqueue([Draft(source, source, key, event, {}, b"work", addresses)])
+    store.engine.queue.enqueue([Draft(source, source, key, event, {}, b"work", addresses)])
 
 
 # FIND-1
@@ -266,7 +266,7 @@ def test_a_dead_workers_claims_are_given_back_at_once(
 ) -> None:
     queue.enqueue_many([{"body": b"1"}, {"body": b"2"}])
     worker = store.engine.pools.register(1)
-    store.engine.claim(["mail"], limit=1, lease_ms=3_600_000, owner=worker)
+    store.engine.queue.claim(["mail"], limit=1, lease_ms=3_600_000, owner=worker)
     queue.claim(lease=3600)
 
     left = store.engine.pools.retire(worker, "worker process 7 was killed by SIGKILL")
@@ -304,7 +304,7 @@ def test_a_probe_tries_each_ability(store: Store) -> None:
         "wal",
         "clock",
     ]
-    assert store.engine.integrity().ok
+    assert store.engine.upkeep.integrity().ok
     assert store.stats() == {}
 
 

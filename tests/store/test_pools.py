@@ -1,4 +1,4 @@
-"""Pools and workers in the store: who is there, what it is at, what became of it."""
+"""PoolVerbs and workers in the store: who is there, what it is at, what became of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
-from fencepost.store.engine.pools import Pools, Report
+from fencepost.store.engine.pools import PoolVerbs, Report
 from fencepost.store.sqlite.pools import events
 from fencepost.store.types.message import Limits
 
@@ -18,13 +18,13 @@ IDLE = Report("idle", 0)
 
 
 @pytest.fixture
-def pools(store: Store) -> Pools:
+def pools(store: Store) -> PoolVerbs:
     """The part of the engine that is tried here."""
     return store.engine.pools
 
 
 def claim_as(store: Store, worker: int, *, limit: int = 1, **limits: Any) -> list[Claim]:
-    leases, _ = store.engine.claim(
+    leases, _ = store.engine.queue.claim(
         ["mail"],
         limit=limit,
         lease_ms=30_000,
@@ -42,7 +42,7 @@ def crash(store: Store, why: str = "worker process 7 was killed by SIGSEGV") -> 
     return claim
 
 
-def test_a_pool_is_there_until_it_ends(pools: Pools, clock: FakeClock) -> None:
+def test_a_pool_is_there_until_it_ends(pools: PoolVerbs, clock: FakeClock) -> None:
     all_queues, some = pools.begin(None, 4), pools.begin(["mail", "fax"], 2)
     clock.advance(5)
     pools.tell(some, state="running", size=3)
@@ -58,7 +58,7 @@ def test_a_pool_is_there_until_it_ends(pools: Pools, clock: FakeClock) -> None:
     assert [pool.id for pool in pools.pools()] == [some]
 
 
-def test_pool_ids_are_never_given_twice(pools: Pools) -> None:
+def test_pool_ids_are_never_given_twice(pools: PoolVerbs) -> None:
     first = pools.begin(None, 1)
     pools.end(first)
 
@@ -66,7 +66,7 @@ def test_pool_ids_are_never_given_twice(pools: Pools) -> None:
 
 
 # FP-17
-def test_the_scale_is_kept(pools: Pools) -> None:
+def test_the_scale_is_kept(pools: PoolVerbs) -> None:
     assert pools.scale() is None
     pools.set_scale(8)
     assert pools.scale() == 8
@@ -76,7 +76,7 @@ def test_the_scale_is_kept(pools: Pools) -> None:
 
 
 def test_a_worker_says_what_it_is_at(
-    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+    store: Store, queue: Queue, pools: PoolVerbs, clock: FakeClock
 ) -> None:
     pool = pools.begin(None, 1)
     worker = pools.register(pool)
@@ -85,7 +85,7 @@ def test_a_worker_says_what_it_is_at(
     assert (found.delivery, found.queue, found.busy_since) == (None, None, None)
 
     queue.enqueue_many({"body": b""} for _ in range(2))
-    began = store.engine.now_ms() / 1000
+    began = store.engine.clock.now_ms() / 1000
     claims = claim_as(store, worker, limit=2)
     clock.advance(3)
     claims[0].renew(60)
@@ -101,7 +101,9 @@ def test_a_worker_says_what_it_is_at(
 
 
 # FP-16
-def test_what_became_of_a_worker_is_written_down(store: Store, queue: Queue, pools: Pools) -> None:
+def test_what_became_of_a_worker_is_written_down(
+    store: Store, queue: Queue, pools: PoolVerbs
+) -> None:
     pool = pools.begin(None, 1)
     worker, other = pools.register(pool), pools.register(pool)
     queue.enqueue(b"")
@@ -134,7 +136,7 @@ def test_what_became_of_a_worker_is_written_down(store: Store, queue: Queue, poo
 
 # FP-16
 def test_of_the_events_the_newest_are_kept(
-    store: Store, pools: Pools, monkeypatch: pytest.MonkeyPatch
+    store: Store, pools: PoolVerbs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "MOST_EVENTS", 10)
     for n in range(25):
@@ -147,7 +149,7 @@ def test_of_the_events_the_newest_are_kept(
 
 # LEASE-13
 def test_a_workers_leases_are_renewed_together(
-    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+    store: Store, queue: Queue, pools: PoolVerbs, clock: FakeClock
 ) -> None:
     queue.enqueue_many({"body": b""} for _ in range(4))
     worker = pools.register(1)
@@ -159,19 +161,20 @@ def test_a_workers_leases_are_renewed_together(
     plain.renew(30)
     clock.advance(10)
 
-    until = pools.renew_owned([worker, 99], 40_000)[worker]
+    lasts = pools.renew_owned([worker, 99], 40_000)[worker]
 
-    assert until == store.engine.now_ms() + 40_000
+    assert lasts == 40_000
+    until = store.engine.clock.now_ms() + lasts
     expiries = {found.id: found.expires_at for found in store.deliveries()}
     assert expiries[plain.id] == until / 1000
     assert (expiries[long.id] or 0) > until / 1000 + 3000
     assert expiries[lapsed.id] == lapsed.expires_at
     assert expiries[others.id] == others.expires_at
-    assert pools.renew_owned([worker], 1) == {worker: until}
+    assert pools.renew_owned([worker], 1) == {worker: lasts}
 
 
 def test_what_a_worker_was_not_told_of_is_given_back_and_was_no_attempt(
-    store: Store, queue: Queue, pools: Pools
+    store: Store, queue: Queue, pools: PoolVerbs
 ) -> None:
     queue.enqueue_many({"body": b""} for _ in range(3))
     worker, other = pools.register(1), pools.register(1)
@@ -218,7 +221,9 @@ def test_a_delivery_that_crashes_its_workers_is_dead_in_the_end(store: Store, qu
     assert (found.state, found.crashes) == ("ready", 0)
 
 
-def test_a_handlers_own_limit_of_crashes_counts(store: Store, queue: Queue, pools: Pools) -> None:
+def test_a_handlers_own_limit_of_crashes_counts(
+    store: Store, queue: Queue, pools: PoolVerbs
+) -> None:
     queue.enqueue(b"poison")
     worker = pools.register(1)
     claim_as(store, worker, max_crashes=1)
@@ -232,7 +237,7 @@ def test_a_handlers_own_limit_of_crashes_counts(store: Store, queue: Queue, pool
 
 # FP-15
 def test_only_what_a_worker_crashed_on_alone_is_to_blame(
-    store: Store, queue: Queue, pools: Pools
+    store: Store, queue: Queue, pools: PoolVerbs
 ) -> None:
     queue.enqueue_many({"body": b""} for _ in range(2))
     for limit, crashed in ((2, True), (1, False)):
@@ -244,7 +249,7 @@ def test_only_what_a_worker_crashed_on_alone_is_to_blame(
 
 
 def test_attempts_that_are_used_up_are_what_is_told(
-    store: Store, queue: Queue, pools: Pools
+    store: Store, queue: Queue, pools: PoolVerbs
 ) -> None:
     queue.enqueue(b"")
     worker = pools.register(1)
@@ -291,7 +296,7 @@ def _claimable(store: Store) -> int:
 
 # FP-15
 def test_those_that_one_crash_has_hit_come_back_one_by_one(
-    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+    store: Store, queue: Queue, pools: PoolVerbs, clock: FakeClock
 ) -> None:
     queue.enqueue_many({"body": b""} for _ in range(4))
     worker = pools.register(1)
@@ -308,7 +313,7 @@ def test_those_that_one_crash_has_hit_come_back_one_by_one(
 
 
 def test_one_of_a_lane_that_lets_others_go_before_comes_back_behind_them(
-    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+    store: Store, queue: Queue, pools: PoolVerbs, clock: FakeClock
 ) -> None:
     queue.enqueue(b"", key="other")
     for key in ("first", "second"):
@@ -324,7 +329,7 @@ def test_one_of_a_lane_that_lets_others_go_before_comes_back_behind_them(
 
 # RETRY-6
 def test_one_that_takes_too_long_again_and_again_waits_longer_each_time(
-    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+    store: Store, queue: Queue, pools: PoolVerbs, clock: FakeClock
 ) -> None:
     """It would keep the workers from everything else for as long as it is tried."""
     queue.enqueue(b"")
@@ -340,7 +345,7 @@ def test_one_that_takes_too_long_again_and_again_waits_longer_each_time(
 
 # RETRY-6
 def test_one_whose_workers_are_killed_comes_back_at_once_three_times_and_then_waits(
-    store: Store, queue: Queue, pools: Pools, clock: FakeClock
+    store: Store, queue: Queue, pools: PoolVerbs, clock: FakeClock
 ) -> None:
     queue.enqueue(b"")
     for wait in (0, 0, 0, 8, 16):
@@ -355,7 +360,7 @@ def test_one_whose_workers_are_killed_comes_back_at_once_three_times_and_then_wa
 
 # FP-15
 def test_attempts_at_what_was_in_work_beside_one_that_took_too_long_do_not_count(
-    store: Store, queue: Queue, pools: Pools
+    store: Store, queue: Queue, pools: PoolVerbs
 ) -> None:
     queue.enqueue_many({"body": b"", "key": key} for key in ("slow", "beside", "once"))
     worker = pools.register(1)

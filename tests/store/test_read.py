@@ -68,7 +68,7 @@ _LOOKS: list[Callable[[Store], object]] = [
     lambda store: store.leases.list(),
     lambda store: store.namespaces(),
     lambda store: store.keyed("a", "n").lookup("key"),
-    lambda store: store.engine.ping(),
+    lambda store: store.engine.upkeep.ping(),
 ]
 
 
@@ -165,7 +165,7 @@ def test_bad_sql_is_an_error_and_the_next_read_is_answered(
     with pytest.raises(SqlError) as caught:
         orders.read(sql, parameters)
 
-    assert caught.value.path == orders.engine.path
+    assert caught.value.path == orders.engine.identity.address
     assert orders.read("select 1") == [(1,)]
 
 

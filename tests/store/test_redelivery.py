@@ -31,12 +31,12 @@ def draft(addresses: Sequence[Address] = DEPLOY, **changes: Any) -> Draft:
 
 
 def deliver(store: Store, addresses: Sequence[Address] = DEPLOY, **changes: Any) -> Receipt:
-    (receipt,) = store.engine.enqueue([draft(addresses, **changes)])
+    (receipt,) = store.engine.queue.enqueue([draft(addresses, **changes)])
     return receipt
 
 
 def claim(store: Store, queue: str = "deploy", **limits: Any) -> Claim:
-    leases, _ = store.engine.claim(
+    leases, _ = store.engine.queue.claim(
         [queue], limit=1, lease_ms=30_000, limits={queue: Limits(**limits)} if limits else None
     )
     return Claim(store.engine, leases[0])
@@ -176,7 +176,7 @@ def test_without_room_nothing_of_it_is_changed(store: Store) -> None:
     for key in ("event-1", "unrouted"):
         with pytest.raises(QueueFull):
             deliver(store, addresses, key=key)
-        (answer,) = store.engine.enqueue_each([draft(addresses, key=key)])
+        (answer,) = store.engine.queue.enqueue_each([draft(addresses, key=key)])
         assert isinstance(answer, QueueFull)
 
     assert [row.state for row in store.deliveries(queue="roomy")] == ["dead"]

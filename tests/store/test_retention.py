@@ -81,11 +81,11 @@ def test_of_several_deliveries_the_last_to_end_decides(store: Store, clock: Fake
         addresses=[Address("first"), Address("second"), Address("third")],
         keep_ms=60_000,
     )
-    store.engine.enqueue([draft])
+    store.engine.queue.enqueue([draft])
     (first,) = store.queue("first").claim()
     first.ack()
     clock.advance(3600)
-    assert store.engine.enqueue([draft])[0].status == "duplicate"
+    assert store.engine.queue.enqueue([draft])[0].status == "duplicate"
     (second,) = store.queue("second").claim()
     (third,) = store.queue("third").claim()
     second.ack()
@@ -93,7 +93,7 @@ def test_of_several_deliveries_the_last_to_end_decides(store: Store, clock: Fake
     third.ack()
     clock.advance(60)
 
-    assert store.engine.enqueue([draft])[0].status == "accepted"
+    assert store.engine.queue.enqueue([draft])[0].status == "accepted"
 
 
 # TRIG-15
@@ -102,11 +102,11 @@ def test_a_message_for_nobody_is_remembered_as_long_as_others(
 ) -> None:
     draft = Draft("github", "github", "k", "ping", {}, b"", [], keep_ms=60_000)
 
-    assert store.engine.enqueue([draft])[0].status == "accepted"
+    assert store.engine.queue.enqueue([draft])[0].status == "accepted"
     clock.advance(59)
-    assert store.engine.enqueue([draft])[0].status == "duplicate"
+    assert store.engine.queue.enqueue([draft])[0].status == "duplicate"
     clock.advance(1)
-    assert store.engine.enqueue([draft])[0].status == "accepted"
+    assert store.engine.queue.enqueue([draft])[0].status == "accepted"
 
 
 # BLOB-1, BLOB-2, BLOB-3

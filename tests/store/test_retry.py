@@ -17,9 +17,9 @@ def fail(queue: Queue, clock: FakeClock) -> list[float]:
         (claim,) = queue.claim(lease=60)
         if not claim.retry(error="the service is down"):
             return waits
-        at = queue._engine.next_at_ms([queue.name])
+        at = queue._engine.queue.next_at_ms([queue.name])
         assert at is not None
-        waits.append(max(0, at - queue._engine.now_ms()) / 1000)
+        waits.append(max(0, at - queue._engine.clock.now_ms()) / 1000)
         clock.advance(waits[-1])
 
 
@@ -126,11 +126,11 @@ def test_an_outage_of_a_day_leaves_no_dead_letter(address: str) -> None:
     clock, down = FakeClock(), 24 * HOUR
     with connect(address, clock=clock, durability="normal") as store:
         drafts = [_draft(n) for n in range(1_000)]
-        assert {receipt.status for receipt in store.engine.enqueue(drafts)} == {"accepted"}
+        assert {receipt.status for receipt in store.engine.queue.enqueue(drafts)} == {"accepted"}
         redeliveries = [0, 10 * MINUTE, 2 * HOUR, 9 * HOUR, 23 * HOUR]
         for passed in range(0, down, MINUTE):
             if passed in redeliveries:
-                receipts = store.engine.enqueue(drafts)
+                receipts = store.engine.queue.enqueue(drafts)
                 assert {receipt.status for receipt in receipts} == {"duplicate"}
             claims = store.queue("deploy").claim(limit=1_000)
             with store.transaction():

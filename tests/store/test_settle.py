@@ -216,7 +216,7 @@ def test_ack_and_claim_in_one_call_settle_first(queue: Queue, store: Store) -> N
     queue.enqueue(b"two", lane="a")
     (first,) = queue.claim()
 
-    leases, refused = store.engine.claim(
+    leases, refused = store.engine.queue.claim(
         ["mail"], limit=1, lease_ms=1000, acks=[(first.hold, '"done"')]
     )
 

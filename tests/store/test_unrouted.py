@@ -14,12 +14,14 @@ from .test_redelivery import claim, deliver, states
 
 
 def route(store: Store, message: Message, *queues: str) -> bool:
-    (done,) = store.engine.routing.route([(message, [Address(queue) for queue in queues])])
+    (done,) = store.engine.operators.routing.route(
+        [(message, [Address(queue) for queue in queues])]
+    )
     return done
 
 
 def to_route(store: Store, *sources: str) -> list[Message]:
-    return store.engine.routing.to_route(sources or ("github",), 10)
+    return store.engine.operators.routing.to_route(sources or ("github",), 10)
 
 
 # UNROUTED-1
@@ -34,8 +36,8 @@ def test_it_keeps_its_body_as_long_as_its_key(store: Store, clock: FakeClock) ->
         source="github",
         key="event-1",
         event="push",
-        received_at=store.engine.now_ms() / 1000,
-        expires_at=store.engine.now_ms() / 1000 + 60,
+        received_at=store.engine.clock.now_ms() / 1000,
+        expires_at=store.engine.clock.now_ms() / 1000 + 60,
         waiting=False,
     )
     clock.advance(59.999)
@@ -49,7 +51,7 @@ def test_it_keeps_its_body_as_long_as_its_key(store: Store, clock: FakeClock) ->
 
 # UNROUTED-2
 def test_they_are_counted_by_source_and_event(store: Store, clock: FakeClock) -> None:
-    since = store.engine.now_ms() / 1000
+    since = store.engine.clock.now_ms() / 1000
     for key, event in (("1", "push"), ("2", "ping"), ("3", "push")):
         deliver(store, (), key=key, event=event)
         clock.advance(1)
@@ -69,7 +71,7 @@ def test_they_are_listed_newest_first_by_what_is_asked(store: Store, clock: Fake
         source = "shop" if n == 5 else "github"
         deliver(store, (), key=f"{n}", event=f"e{n % 2}", source=source, scope=source)
         clock.advance(1)
-    since = store.engine.now_ms() / 1000 - 3
+    since = store.engine.clock.now_ms() / 1000 - 3
 
     def keys(**asked: object) -> str:
         return "".join(each.key or "" for each in store.unrouted(**asked))  # type: ignore[arg-type]
@@ -108,7 +110,7 @@ def test_a_replayed_one_is_routed_by_whoever_has_its_source(store: Store) -> Non
 
     assert store.unrouted()[0].waiting
     assert to_route(store, "shop") == []
-    assert not store.engine.routing.anything_to_route(["shop"])
+    assert not store.engine.operators.routing.anything_to_route(["shop"])
     (message,) = to_route(store)
     assert (message.id, message.event, message.body) == (id, "push", b"the body")
     assert route(store, message, "deploy", "log")
@@ -143,7 +145,7 @@ def test_one_that_still_has_no_route_waits_for_an_operator_as_before(
     assert route(store, message)
 
     (found,) = store.unrouted()
-    assert (found.waiting, found.expires_at) == (False, store.engine.now_ms() / 1000 + 60)
+    assert (found.waiting, found.expires_at) == (False, store.engine.clock.now_ms() / 1000 + 60)
     assert to_route(store) == []
 
 
@@ -222,4 +224,4 @@ def test_conflicts_are_counted_for_each_source(store: Store, clock: FakeClock) -
     (found,) = store.conflicts()
 
     assert (found.source, found.conflicts, found.key) == ("github", 2, "event-1")
-    assert found.last_at == store.engine.now_ms() / 1000
+    assert found.last_at == store.engine.clock.now_ms() / 1000

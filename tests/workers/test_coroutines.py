@@ -68,15 +68,15 @@ async def part_leaving(message, ctx):
 @app.task("unheard", max_attempts=1)
 def unheard(message, ctx):
     """Fails, and the store refuses to hear of it three times."""
-    engine, answers = ctx.store.engine, iter(range(3))
-    retry = engine.retry
+    queue, answers = ctx.store.engine.queue, iter(range(3))
+    retry = queue.retry
 
     def full(*arguments):
         for _ in answers:
-            raise StoreFull("no room", operation="retry", path=engine.path)
+            raise StoreFull("no room", operation="retry", path=ctx.store.address)
         return retry(*arguments)
 
-    engine.retry = full
+    queue.retry = full
     raise RuntimeError("boom")
 
 

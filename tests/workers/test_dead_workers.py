@@ -30,7 +30,7 @@ def _dead(tmp_path: Path) -> Any:
     with connect(tmp_path / "store.db") as own:
         pools = own.engine.pools
         worker = pools.register(pools.begin(["q"], 1))
-        own.engine.claim(["q"], limit=1, lease_ms=30_000, owner=worker)
+        own.engine.queue.claim(["q"], limit=1, lease_ms=30_000, owner=worker)
     # Closed, and so lost.
     return SimpleNamespace(worker=worker, killed_for="", overdue=0)
 

@@ -51,7 +51,7 @@ def member(store: Store) -> Iterator[Member]:
     ) as process:
         found = Member(process.pid)
         hold = Hold(id=1, fence=1, token="")
-        InProgress(store.engine, LEASE, found.page).begin(hold, store.engine.now_ms())
+        InProgress(store.engine, LEASE, found.page).begin(hold, store.engine.clock.stopwatch_ms())
         try:
             yield found
         finally:

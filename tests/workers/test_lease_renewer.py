@@ -45,7 +45,7 @@ def _renewer(store: Store, *members: Member) -> LeaseRenewer:
 
 def _claim(store: Store, member: Member) -> Claim:
     store.queue("mail").enqueue(b"")
-    (leased,), _ = store.engine.claim(
+    (leased,), _ = store.engine.queue.claim(
         ["mail"], limit=1, lease_ms=round(LEASE * 1000), owner=member.worker
     )
     return Claim(store.engine, leased)
@@ -60,7 +60,12 @@ def _kept(store: Store) -> tuple[Member, InProgress, Claim, Tenure]:
     member = _member(store)
     claim = _claim(store, member)
     in_progress = InProgress(store.engine, LEASE, member.page)
-    return member, in_progress, claim, in_progress.begin(claim.hold, store.engine.now_ms())
+    return (
+        member,
+        in_progress,
+        claim,
+        in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms()),
+    )
 
 
 def test_a_lease_is_kept_for_as_long_as_its_handler_works(store: Store, clock: FakeClock) -> None:
@@ -71,12 +76,12 @@ def test_a_lease_is_kept_for_as_long_as_its_handler_works(store: Store, clock: F
         clock.advance(LEASE / 3)
         renewer.round()
         assert not tenure.lost
-        assert tenure.ends_ms == store.engine.now_ms() + LEASE * 1000
+        assert tenure.ends_ms == store.engine.clock.stopwatch_ms() + LEASE * 1000
     in_progress.end(claim.hold)
     clock.advance(LEASE * 2 / 3)
     renewer.round()
 
-    assert tenure.ends_ms == store.engine.now_ms() + LEASE * 1000 / 3
+    assert tenure.ends_ms == store.engine.clock.stopwatch_ms() + LEASE * 1000 / 3
     claim.ack()
 
 
@@ -86,7 +91,7 @@ def test_what_is_not_due_costs_no_transaction(
     member = _member(store)
     in_progress = InProgress(store.engine, LEASE, member.page)
     renewer = _renewer(store, member)
-    in_progress.begin(_claim(store, member).hold, store.engine.now_ms())
+    in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
     renewer.round()
     monkeypatch.setattr(store.engine.pools, "renew_owned", None)
     monkeypatch.setattr(store.engine.pools, "report", None)
@@ -99,9 +104,9 @@ def test_what_is_not_due_costs_no_transaction(
 def test_a_lease_that_has_lapsed_is_never_believed_in_again(store: Store, clock: FakeClock) -> None:
     member = _member(store)
     in_progress = InProgress(store.engine, LEASE, member.page)
-    lapsed = in_progress.begin(_claim(store, member).hold, store.engine.now_ms())
+    lapsed = in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
     clock.advance(LEASE)
-    newer = in_progress.begin(_claim(store, member).hold, store.engine.now_ms())
+    newer = in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
     clock.advance(LEASE / 3)
 
     _renewer(store, member).round()
@@ -127,7 +132,9 @@ def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
     ending, member = _Ending(pools.register(pools.begin(None, 2))), _member(store)
     claims = [_claim(store, each) for each in (ending, member)]
     tenures = [
-        InProgress(store.engine, LEASE, each.page).begin(claim.hold, store.engine.now_ms())
+        InProgress(store.engine, LEASE, each.page).begin(
+            claim.hold, store.engine.clock.stopwatch_ms()
+        )
         for each, claim in zip((ending, member), claims, strict=True)
     ]
     renewer = _renewer(store, ending, member)
@@ -142,9 +149,9 @@ def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
 def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: FakeClock) -> None:
     member, other = _member(store), _member(store)
     in_progress = InProgress(store.engine, LEASE, member.page)
-    tenure = in_progress.begin(_claim(store, member).hold, store.engine.now_ms())
+    tenure = in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
     InProgress(store.engine, LEASE, other.page).begin(
-        _claim(store, other).hold, store.engine.now_ms()
+        _claim(store, other).hold, store.engine.clock.stopwatch_ms()
     )
     member.stopped = True
     renewer = _renewer(store, member, other)
@@ -158,7 +165,7 @@ def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: F
     assert tenure.lost
     states = {found.id: found.expires_at for found in store.deliveries(state="leased")}
     assert states[1] is not None
-    assert states[1] < store.engine.now_ms() / 1000 < (states[2] or 0)
+    assert states[1] < store.engine.clock.now_ms() / 1000 < (states[2] or 0)
 
 
 def test_while_the_store_is_busy_the_next_round_tries_again(
@@ -166,7 +173,7 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
 ) -> None:
     member = _member(store)
     tenure = InProgress(store.engine, LEASE, member.page).begin(
-        _claim(store, member).hold, store.engine.now_ms()
+        _claim(store, member).hold, store.engine.clock.stopwatch_ms()
     )
     clock.advance(LEASE / 2)
     renew, tries = store.engine.pools.renew_owned, []
@@ -180,7 +187,7 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
     monkeypatch.setattr(store.engine.pools, "renew_owned", busy)
     renewer = _renewer(store, member)
     renewer.start()
-    wait_until(lambda: tenure.ends_ms > store.engine.now_ms() + 59_000, "it is renewed")
+    wait_until(lambda: tenure.ends_ms > store.engine.clock.stopwatch_ms() + 59_000, "it is renewed")
     renewer.stop()
 
     assert len(tries) == 3
@@ -196,7 +203,7 @@ def test_the_register_is_told_what_is_new_and_once(
     in_progress.say("idle")
     renewer.round()
     claim = _claim(store, member)
-    in_progress.begin(claim.hold, store.engine.now_ms())
+    in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms())
     renewer.round()
     assert store.workers()[0].state == "busy"
     in_progress.end(claim.hold)
@@ -218,7 +225,7 @@ def test_of_a_worker_that_has_ended_the_rest_is_told(store: Store) -> None:
     in_progress = InProgress(store.engine, LEASE, member.page)
     claim = _claim(store, member)
     in_progress.say("idle")
-    in_progress.begin(claim.hold, store.engine.now_ms())
+    in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms())
     renewer = _renewer(store, member)
     assert member.page.work is not None
     last = renewer.last(cast(ManagedProcess, member), member.page.work)
@@ -229,11 +236,15 @@ def test_of_a_worker_that_has_ended_the_rest_is_told(store: Store) -> None:
     assert renewer.last(cast(ManagedProcess, member), member.page.work) is not None
 
 
-def test_a_tenure_ends_by_the_clock_of_the_store_which_a_suspended_machine_moves_on() -> None:
+def test_a_tenure_ends_by_the_stopwatch_which_a_suspended_machine_moves_on() -> None:
     class Clocked:
         clock_ms = 100_000
 
-        def now_ms(self) -> int:
+        @property
+        def clock(self) -> Clocked:
+            return self
+
+        def stopwatch_ms(self) -> int:
             return self.clock_ms
 
     engine = Clocked()
@@ -258,7 +269,9 @@ def test_a_handler_that_extends_its_lease_is_believed_to_have_it_for_as_long(
     assert not tenure.lost
     work = member.page.work
     assert work is not None
-    assert effective_end(work, member.page.renewal) == store.engine.now_ms() + LEASE * 1000
+    assert (
+        effective_end(work, member.page.renewal) == store.engine.clock.stopwatch_ms() + LEASE * 1000
+    )
     clock.advance(2 * LEASE)
     assert tenure.lost
 

@@ -145,7 +145,7 @@ def test_deaths_from_before_there_was_an_on_dead_are_not_told(tmp_path: Path, st
 
 # HOOK-8
 def test_an_on_dead_that_always_fails_ends_in_a_dead_letter_of_its_own(store: Store) -> None:
-    store.engine.tell_deaths({"q": True})
+    store.engine.queue.tell_deaths({"q": True})
     store.queue("q").enqueue(b"x")
     (claim,) = store.queue("q").claim(lease=30)
     claim.bury("no")
@@ -159,7 +159,7 @@ def test_an_on_dead_that_always_fails_ends_in_a_dead_letter_of_its_own(store: St
     told.bury("on_dead always fails")
 
     assert store.queue("fencepost.on_dead").claim(lease=30) == []
-    store.engine.tell_deaths({"q": False})
+    store.engine.queue.tell_deaths({"q": False})
     store.queue("q").enqueue(b"y")
     (claim,) = store.queue("q").claim(lease=30)
     claim.bury("no")

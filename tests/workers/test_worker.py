@@ -48,14 +48,16 @@ def run(store: Store, page: SharedPage) -> Iterator[Run]:
     numbers = (signal.SIGUSR2, signal.SIGURG)
     before = {number: signal.getsignal(number) for number in numbers}
     hook = sys.unraisablehook
-    app = App(store.engine.path)
+    app = App(store.engine.identity.address)
 
     @app.task("mail")
     def mail(message: Message, ctx: Context) -> None:
         if message.key == "late" and not believed_lost:
             believed_lost.append(True)
             ctx._tenure.refused = True
-            raise LeaseLost("this one", cause="expired", operation="renew", path=store.engine.path)
+            raise LeaseLost(
+                "this one", cause="expired", operation="renew", path=store.engine.identity.address
+            )
 
     believed_lost: list[bool] = []
 
@@ -150,16 +152,16 @@ def test_a_quiet_worker_claims_no_more_until_it_is_told_to(
 def test_a_worker_stays_while_the_store_fails_and_tells_of_it_once(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    claim, failures = store.engine.claim, 0
+    claim, failures = store.engine.queue.claim, 0
 
     def full(*arguments: Any, **options: Any) -> Any:
         nonlocal failures
         failures += 1
         if failures <= 4:
-            raise StoreFull("no room", operation="claim", path=store.engine.path)
+            raise StoreFull("no room", operation="claim", path=store.engine.identity.address)
         return claim(*arguments, **options)
 
-    monkeypatch.setattr(store.engine, "claim", full)
+    monkeypatch.setattr(store.engine.queue, "claim", full)
     _enqueue(store, "a")
 
     run(lambda line: wait_until(_done(store, 1), "the message"))
@@ -172,16 +174,18 @@ def test_a_worker_stays_while_the_store_fails_and_tells_of_it_once(
 def test_acks_whose_outcome_is_unknown_are_told_again(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = store.engine.claim
+    claim = store.engine.queue.claim
     unknown: list[object] = []
 
     def torn(*arguments: Any, **options: Any) -> Any:
         if options["acks"] and not unknown:
             unknown.append(claim(*arguments, **options))  # it is done, and nobody hears
-            raise OutcomeUnknown("COMMIT failed", operation="claim", path=store.engine.path)
+            raise OutcomeUnknown(
+                "COMMIT failed", operation="claim", path=store.engine.identity.address
+            )
         return claim(*arguments, **options)
 
-    monkeypatch.setattr(store.engine, "claim", torn)
+    monkeypatch.setattr(store.engine.queue, "claim", torn)
     _enqueue(store, "a", "b")
 
     run(lambda line: wait_until(_done(store, 2), "both"))
@@ -211,7 +215,7 @@ def test_a_process_may_reach_an_age_a_count_and_a_size() -> None:
 def test_what_is_claimed_while_it_is_told_to_stop_is_not_begun(
     run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, run_worker = store.engine.claim, Worker.run
+    claim, run_worker = store.engine.queue.claim, Worker.run
     workers: list[Worker] = []
 
     def late(*arguments: Any, **options: Any) -> Any:
@@ -225,7 +229,7 @@ def test_what_is_claimed_while_it_is_told_to_stop_is_not_begun(
         run_worker(self)
 
     monkeypatch.setattr(Worker, "run", remembered)
-    monkeypatch.setattr(store.engine, "claim", late)
+    monkeypatch.setattr(store.engine.queue, "claim", late)
     _enqueue(store, "a")
 
     run(lambda line: wait_until(lambda: line.poll() and line.recv_bytes() == b"ended", "its end"))

@@ -22,7 +22,7 @@ _TRIES = 16
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker has in work; times are milliseconds on the store's clock.
+    """What a worker has in work; times are milliseconds on the machine's stopwatch.
 
     Attributes:
         claims: How many deliveries its handlers are at.
@@ -48,7 +48,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """What the supervisor has done for a worker's leases, on the store's clock.
+    """What the supervisor has done for a worker's leases, on the stopwatch.
 
     Every lease whose claim was answered from `since_ms` to `asked_ms` ends at `until_ms`.
     """

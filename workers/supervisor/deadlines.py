@@ -36,7 +36,7 @@ class Deadlines:
             work = each.page.work
             if work is None or not work.claims:
                 continue
-            now_ms = self._engine.now_ms()
+            now_ms = self._engine.clock.stopwatch_ms()
             if work.kill_at_ms and now_ms >= work.kill_at_ms:
                 each.overdue = work.kill_for
                 each.kill("its handler was over its timeout")

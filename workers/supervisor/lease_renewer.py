@@ -32,7 +32,7 @@ _NOTHING: _Said = ("", 0, 0, 0)
 
 
 def effective_end(work: Work, renewal: Renewal | None) -> int:
-    """Return when the first lease of what is in work ends, on the store's clock.
+    """Return when the first lease of what is in work ends, on the stopwatch.
 
     What was renewed ends with that; what is newer began after it, and ends no sooner.
     """
@@ -91,7 +91,7 @@ class LeaseRenewer:
 
     def _renew(self, workers: Sequence[ManagedProcess]) -> None:
         """Renew for all whose leases are due, and for those who will be soon, at once."""
-        asked_ms = self._engine.now_ms()
+        asked_ms = self._engine.clock.stopwatch_ms()
         due_ms, soon_ms = self._timing.renew_left_ms, self._timing.renew_together_left_ms
         left = {
             each: effective_end(work, each.page.renewal) - asked_ms
@@ -110,7 +110,7 @@ class LeaseRenewer:
                 since_ms = (each.page.renewal or Renewal()).since_ms
                 if ms <= 0:  # one has lapsed; those that came later have not
                     since_ms = asked_ms + max(ms, -due_ms)
-                each.page.renewal = Renewal(since_ms, asked_ms, asked_ms + self._timing.ms)
+                each.page.renewal = Renewal(since_ms, asked_ms, asked_ms + renewed[each.worker])
 
     def _report(self, workers: Sequence[ManagedProcess]) -> None:
         """Have the register say what workers are at, for those of whom that is new."""
@@ -148,7 +148,7 @@ class LeaseRenewer:
         if tick is None:
             return
         for alarm in tick.alarms:
-            log.warning(alarm, store=self._engine.path)
+            log.warning(alarm, store=self._engine.identity.address)
         if tick.outcome == "incomplete":
             self._upkeep_at = time.monotonic() + _REPORT_SECONDS
 

@@ -74,6 +74,6 @@ class Sizing:
             return self._start
         # More workers change nothing for what nobody may claim.
         engine = self._store.engine
-        since_ms = engine.waiting_since_ms(self.queues)
-        age = 0.0 if since_ms is None else max(0, engine.now_ms() - since_ms) / 1000
+        since_ms = engine.queue.waiting_since_ms(self.queues)
+        age = 0.0 if since_ms is None else max(0, engine.clock.now_ms() - since_ms) / 1000
         return self._autoscaler.size(time.monotonic(), self.size, age)

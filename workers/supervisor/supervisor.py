@@ -198,9 +198,9 @@ class Supervisor:
     def _listen(self, signals: Signals) -> None:
         """Wait until a process says something or ends, a signal comes, or time is up."""
         sources = {**self._processes.sources(self._hear), **self._stacks.sources(self._processes)}
-        pause, slept_ms = self._pause(), -self._engine.now_ms()
+        pause, slept_ms = self._pause(), -self._engine.clock.stopwatch_ms()
         heard = wait([*sources, signals.fd], pause)
-        slept_ms += self._engine.now_ms()
+        slept_ms += self._engine.clock.stopwatch_ms()
         if slept_ms > (pause + self._slept_seconds) * 1000:
             for each in self._workers:
                 each.asleep_at = time.monotonic()

@@ -17,7 +17,7 @@ _MOST_NAMED = 20
 def name_unserved(engine: Engine, what: str) -> None:
     """Log them with their counts, if there are any."""
     with contextlib.suppress(FencepostError):  # for the eye only
-        if found := engine.routing.unserved():
+        if found := engine.operators.routing.unserved():
             named = [f"{each.queue} ({each.waiting + each.leased})" for each in found]
             more = ["…"] * (len(named) > _MOST_NAMED)
             log.warning(what, queues=", ".join(named[:_MOST_NAMED] + more))

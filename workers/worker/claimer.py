@@ -27,7 +27,6 @@ from .in_progress import InProgress
 from .interrupter import Interrupter
 
 # The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
-_POLL_SECONDS = 1.0
 
 
 class Claimer:
@@ -39,7 +38,7 @@ class Claimer:
     Attributes:
         acks: Those that are done, which the store has not been told.
         pause: Seconds to wait before the store is asked again; 0 when it answered.
-        asked_ms: The store's clock before the newest claims.
+        asked_ms: The stopwatch before the newest claims.
     """
 
     def __init__(
@@ -85,10 +84,10 @@ class Claimer:
         """
         if not self._tell():
             return []
-        self.asked_ms = self._store.engine.now_ms()
+        self.asked_ms = self._store.engine.clock.stopwatch_ms()
         try:
             self._disown()
-            leases, refused = self._store.engine.claim(
+            leases, refused = self._store.engine.queue.claim(
                 jitter.sample(queues, len(queues)),
                 limit=limit,
                 lease_ms=self._lease_ms,
@@ -123,14 +122,14 @@ class Claimer:
         """Return how many seconds there will be nothing to claim, unless the bell rings."""
         engine = self._store.engine
         try:
-            engine.hush()
-            at = engine.next_at_ms(queues)
+            engine.wakeup.clear()
+            at = engine.queue.next_at_ms(queues)
         except FencepostError as error:
             self.pause = self._outage.met(error)
             return self.pause
         self._answered()
-        wait = jitter.uniform(0.75, 1.25) * _POLL_SECONDS
-        return wait if at is None else min(wait, (at - engine.now_ms()) / 1000)
+        wait = jitter.uniform(0.75, 1.25) * engine.wakeup.poll_seconds
+        return wait if at is None else min(wait, (at - engine.clock.now_ms()) / 1000)
 
     def begin(
         self, claim: Claim, interrupt: Callable[[BaseException, Callable[[], bool]], None]
@@ -157,9 +156,9 @@ class Claimer:
         if error is not None:
             _release(error)
         self._tidy(attempt.claim)
-        if self._store.engine.in_transaction():
+        if self._store.engine.transactions.is_open():
             gc.collect()
-            if self._store.engine.in_transaction():
+            if self._store.engine.transactions.is_open():
                 what = delivery_lines.about(attempt.claim)
                 log.error("the handler has left a transaction open: its worker ends", **what)
                 os._exit(1)
@@ -248,7 +247,9 @@ class Claimer:
         return {
             **delivery_lines.about(attempt.claim),
             "duration_ms": round((time.monotonic() - attempt.began) * 1000, 1),
-            "since_received_ms": max(0, self._store.engine.now_ms() - round(received_at * 1000)),
+            "since_received_ms": max(
+                0, self._store.engine.clock.now_ms() - round(received_at * 1000)
+            ),
         }
 
     def _answered(self) -> None:

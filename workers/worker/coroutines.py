@@ -174,7 +174,7 @@ def _guard(engine: Engine, coroutine: Any) -> Generator[Any, Any, Any]:
             waits_for = resume.pop()()  # not kept: an error's traceback has this frame
         except StopIteration as end:
             return end.value
-        if engine.in_transaction():
+        if engine.transactions.is_open():
             wrong = "await within a transaction: compute first, then write"
             resume.append(partial(coroutine.throw, InvalidInput(wrong)))
             continue

@@ -15,7 +15,7 @@ from ..process.shared_page import SharedPage, Work
 class Tenure:
     """What a worker may believe of a lease that its supervisor renews.
 
-    The belief ends by the store's clock, counted from before the store was asked, so it
+    The belief is measured on the machine's stopwatch, from before the store was asked, so it
     ends before the lease does, also while the machine is suspended. It belongs to one
     process: a forked child has none.
 
@@ -42,7 +42,7 @@ class Tenure:
 
     @property
     def ends_ms(self) -> int:
-        """When the belief ends, on the store's clock."""
+        """When the belief ends, on the stopwatch."""
         if (done := self._page.renewal) and done.since_ms <= self._answered_ms <= done.asked_ms:
             self._ends_ms = max(self._ends_ms, done.until_ms)
         return self._ends_ms
@@ -55,7 +55,7 @@ class Tenure:
     @property
     def lost(self) -> bool:
         """True once the store refused, or the time is up; from then on it stays true."""
-        if self._engine.now_ms() >= self.ends_ms or os.getpid() != self._pid:
+        if self._engine.clock.stopwatch_ms() >= self.ends_ms or os.getpid() != self._pid:
             self.refused = True
         return self.refused
 
@@ -79,10 +79,10 @@ class InProgress:
         """Have this lease renewed until `end`.
 
         Args:
-            asked_ms: The store's clock before it was claimed.
+            asked_ms: The stopwatch before it was claimed.
             timeout: Seconds after which the supervisor kills this process, until `end`.
         """
-        now_ms = self._engine.now_ms()
+        now_ms = self._engine.clock.stopwatch_ms()
         ends_ms = asked_ms + self._lease_ms
         kill_at_ms = 0 if timeout is None else now_ms + round(timeout * 1000)
         # By the fence: it may hold one again that it has lost, and not be done with either.

@@ -76,7 +76,9 @@ class Interrupter:
             return attempt.soft_at
         if attempt.tenure.refused:
             return -math.inf
-        left_ms = attempt.tenure.ends_ms - self._timing.stop_left_ms - self._engine.now_ms()
+        left_ms = (
+            attempt.tenure.ends_ms - self._timing.stop_left_ms - self._engine.clock.stopwatch_ms()
+        )
         return min(attempt.soft_at, time.monotonic() + left_ms / 1000)
 
     def _run(self) -> None:
@@ -112,7 +114,7 @@ class Interrupter:
             attempt.interrupt(over, lambda: True)
             return
         attempt.tenure.refused = attempt.warned = True
-        what, path = attempt.claim.hold.what, self._engine.path
+        what, path = attempt.claim.hold.what, self._engine.identity.address
         lost = LeaseLost(what, cause="expired", operation="renew", path=path)
         # What it asks of the store may tell it first: once is enough, while it cleans up.
         attempt.interrupt(lost, lambda: not attempt.context.told)

@@ -73,7 +73,7 @@ def _work(
     waiting = partial(report, line, b"waiting")
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(patiently(open_store, waiting))
-        store.engine.on_died(delivery_lines.died)
+        store.engine.queue.on_died(delivery_lines.died)
         patiently(partial(set_caps, store, handlers.values()), waiting)  # as this code has them
         id = patiently(partial(store.engine.pools.register, pool), waiting)
         worker = Worker(

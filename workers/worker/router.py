@@ -19,7 +19,7 @@ class Router:
     """Gives such messages of an app's sources their deliveries, by the routes it has now."""
 
     def __init__(self, store: Store, app: Application) -> None:
-        self._routing = store.engine.routing
+        self._routing = store.engine.operators.routing
         self._app = app
         self._due = 0.0
 

@@ -151,7 +151,7 @@ class Worker:
         elif queues:
             seconds = claims.idle(queues)
             if not self._router.look(at_once=True):  # the bell may have rung for it
-                self._rest(seconds, self._engine.fileno())
+                self._rest(seconds, self._engine.wakeup.fileno())
         else:
             self._rest(_IDLE_SECONDS)
 
@@ -179,11 +179,11 @@ class Worker:
         coroutines = self._coroutines
         return self._claimer.unsettled or (coroutines is not None and coroutines.in_work)
 
-    def _rest(self, seconds: float, *fds: int) -> None:
+    def _rest(self, seconds: float, wakeup: int | None = None) -> None:
         """Let coroutines go on, or sleep, until something is to be done or time is up."""
-        fds = (*fds, self._signals)
+        fds = [self._signals] if wakeup is None else [self._signals, wakeup]
         if not self._stopping:
-            fds = (*fds, self._line.fileno())
+            fds.append(self._line.fileno())
         if self._coroutines is not None:
             self._coroutines.run(seconds, *fds)
         else:

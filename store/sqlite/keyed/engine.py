@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ...engine.keyed import Found, Item, Space
-from ...errors import OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
+from ...engine.keyed import Exchanged, Found, Item, Matches, Space
+from ...errors import OutcomeUnknown, StoreBusy, StoreCorrupt, StoreFailed, StoreFull
 from ...types.entry import Entry, Namespace, Quarantined
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
-from ..session.damage import tells
+from ..session.damage import calls_back, tells, told
 from ..session.session import Session
 from . import entries, namespaces, quarantine
 from .namespaces import PRUNE
@@ -17,7 +17,7 @@ from .quarantine import Damaged
 
 @tells
 class SqliteKeyed:
-    """See fencepost.store.engine.keyed.KeyedEngine; the methods stand in its order."""
+    """See fencepost.store.engine.keyed.KeyedVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -38,6 +38,31 @@ class SqliteKeyed:
         with self._session.write("register_if_absent", grows=_grows([item])) as write:
             return entries.put(write, space, item, "register_if_absent", replace=False)
 
+    @calls_back
+    def update(
+        self, space: Space, key: str, change: Callable[[Entry | None], Item | None]
+    ) -> StoreCorrupt | None:
+        with self._session.write("update", nests=True):
+            found = self._one(space, key)
+            if isinstance(found, StoreCorrupt):
+                return found
+            item = change(found)
+            if item is not None:
+                self.register(space, [item])
+            return None
+
+    @calls_back
+    def replace(self, space: Space, item: Item, matches: Matches) -> Exchanged | StoreCorrupt:
+        with self._session.write("compare_and_set", nests=True):
+            found = self._one(space, item.key)
+            if isinstance(found, StoreCorrupt):
+                return found
+            if not matches(found):
+                return Exchanged("conflict", found)
+            self.register(space, [item])
+            written = self._one(space, item.key)
+            return written if isinstance(written, StoreCorrupt) else Exchanged("applied", written)
+
     def find(self, space: Space, keys: Sequence[str]) -> list[Found | None]:
         found = entries.find(self._session, space, keys)
         self._set_aside(space, found)
@@ -53,6 +78,36 @@ class SqliteKeyed:
     def delete(self, space: Space, key: str) -> bool:
         with self._session.write("delete") as write:
             return entries.delete(write, space, key)
+
+    @calls_back
+    def delete_if(
+        self, space: Space, key: str, predicate: Callable[[Entry], bool]
+    ) -> bool | StoreCorrupt:
+        with self._session.write("delete_if", nests=True):
+            found = self._one(space, key)
+            if found is None or isinstance(found, StoreCorrupt):
+                return found or False
+            return bool(predicate(found)) and self.delete(space, key)
+
+    @calls_back
+    def delete_matching(
+        self, space: Space, keys: Sequence[tuple[str, Matches]]
+    ) -> list[Exchanged | StoreCorrupt]:
+        with self._session.write("delete_observed", nests=True):
+            return [self._delete_matching(space, key, matches) for key, matches in keys]
+
+    def _delete_matching(
+        self, space: Space, key: str, matches: Matches
+    ) -> Exchanged | StoreCorrupt:
+        found = self._one(space, key)
+        if isinstance(found, StoreCorrupt):
+            return found
+        if not matches(found):
+            return Exchanged("conflict", found)
+        # Without a live entry there is nothing to delete but what has expired.
+        if found is None or not self.delete(space, key):
+            return Exchanged("unchanged", found)
+        return Exchanged("applied", None)
 
     def entries(self, space: Space, limit: int | None) -> list[Found]:
         found = entries.oldest(self._session, space, limit)
@@ -94,6 +149,11 @@ class SqliteKeyed:
 
     def quarantined(self, limit: int) -> list[Quarantined]:
         return quarantine.quarantined(self._session, limit)
+
+    def _one(self, space: Space, key: str) -> Found | None:
+        with told(self._session.path, "lookup"):
+            (found,) = self.find(space, [key])
+        return found
 
     def _set_aside(self, space: Space, found: Sequence[Entry | Damaged | None]) -> None:
         damaged = [one for one in found if isinstance(one, Damaged)]

@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ...engine.clock import Term
 from ...engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ...errors import LeaseHeld, LeaseLost
 from ...rules.retention import KEEP_EXPIRED_MS
@@ -90,7 +91,7 @@ where name in (
 
 @tells
 class SqliteLeases:
-    """See fencepost.store.engine.leases.NamedLeases; the methods stand in its order."""
+    """See fencepost.store.engine.leases.LeaseVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -104,14 +105,13 @@ class SqliteLeases:
             return _acquire(write, name, owner=owner, token=token, ttl_ms=ttl_ms)
 
     @again_when_full
-    def renew(self, hold: NameHold, ttl_ms: int) -> int:
+    def renew(self, hold: NameHold, ttl_ms: int) -> Term:
         # Nobody may believe in an expiry that a surrounding transaction rolls back.
         with self._session.write("renew", joins=False) as write:
             rows = write.run(_RENEW, _bind(hold, write.now_ms, until=write.now_ms + ttl_ms))
             if not rows:
                 raise _lost(write, hold, "renew")
-            until: int = rows[0][0]
-            return until
+            return Term(rows[0][0], rows[0][0] - write.now_ms)
 
     @contextmanager
     def fenced(self, hold: NameHold) -> Iterator[Write]:
@@ -173,13 +173,14 @@ def _acquire(write: Write, name: str, *, owner: str, token: str, ttl_ms: int) ->
                 )
             again = {"name": name, "token": token, "until": until}
             (until,) = write.one(_ENTER_AGAIN, again)
-            return Taken(NameHold(name, fence, token), owner, until, None)
+            term = Term(until, until - now)
+            return Taken(NameHold(name, fence, token), owner, term, None)
         if held is not None and holder != owner:
             displaced = Displaced(holder, fence, expires / 1000)
     (fence,) = next_fences(write)
     hold = NameHold(name, fence, token)
     write.run(_TAKE, _bind(hold, now, owner=owner, until=until))
-    return Taken(hold, owner, until, displaced)
+    return Taken(hold, owner, Term(until, ttl_ms), displaced)
 
 
 def _bind(hold: NameHold, now_ms: int, **others: object) -> dict[str, object]:
@@ -205,4 +206,10 @@ def _lost(write: Write, hold: NameHold, operation: str) -> LeaseLost:
             cause = "expired"
         case _:
             cause = "superseded"
-    return LeaseLost(repr(hold.name), cause=cause, operation=operation, path=write.path)
+    return LeaseLost(
+        repr(hold.name),
+        cause=cause,
+        operation=operation,
+        path=write.path,
+        store_id=write.store_id,
+    )

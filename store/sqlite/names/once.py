@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...engine.clock import Term
 from ...engine.leases import Displaced
 from ...engine.once import Claimed, Completed, InWork, KeyHold
 from ...errors import KeyConflict, LeaseLost
@@ -80,7 +81,7 @@ where id in (
 
 @tells
 class SqliteOnce:
-    """See fencepost.store.engine.once.KeyClaims; the methods stand in its order."""
+    """See fencepost.store.engine.once.OnceVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -106,10 +107,10 @@ class SqliteOnce:
             for key in keys:
                 named = {"holder": holder, "payload": payload_sha256, "until": until}
                 write.run(_CLAIM, _bind(hold, key, now=write.now_ms, **named))
-            return Claimed(hold, until, standing)
+            return Claimed(hold, Term(until, lease_ms), standing)
 
     @again_when_full
-    def renew(self, hold: KeyHold, lease_ms: int) -> int:
+    def renew(self, hold: KeyHold, lease_ms: int) -> Term:
         # Nobody may believe in an expiry that a surrounding transaction rolls back.
         with self._session.write("renew", joins=False) as write:
             until = write.now_ms + lease_ms
@@ -117,8 +118,7 @@ class SqliteOnce:
                 rows = write.run(_RENEW, _bind(hold, key, now=write.now_ms, until=until))
                 if not rows:
                     raise _lost(write, hold, key, "renew")
-            expiry: int = rows[0][0]  # all have the same
-            return expiry
+            return Term(rows[0][0], rows[0][0] - write.now_ms)  # all have the same
 
     @again_when_full
     def complete(self, hold: KeyHold, result: str | None, keep_ms: int) -> None:
@@ -201,4 +201,6 @@ def _lost(write: Write, hold: KeyHold, key: str, operation: str) -> LeaseLost:
         case _:
             cause = "superseded"
     what = f"key {key!r} of {hold.namespace}"
-    return LeaseLost(what, cause=cause, operation=operation, path=write.path)
+    return LeaseLost(
+        what, cause=cause, operation=operation, path=write.path, store_id=write.store_id
+    )

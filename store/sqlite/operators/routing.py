@@ -91,7 +91,7 @@ _HOLDING = "select name, ready, leased from fp_queue where ready + leased > 0 or
 
 @tells
 class SqliteRouting:
-    """See fencepost.store.engine.routing.Routing; the methods stand in its order."""
+    """See fencepost.store.engine.routing.RoutingVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, pools: SqlitePools) -> None:
         self._session = session

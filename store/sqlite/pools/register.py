@@ -15,6 +15,7 @@ from ..queue.reap import disown, reap_worker
 from ..session.damage import tells
 from ..session.session import Session, Write
 from . import events
+from .liveness import SqliteLiveness
 
 _BEGIN = """
 insert into fp_pool (pid, host, state, size, queues, started_at_ms, seen_at_ms)
@@ -78,11 +79,12 @@ order by w.id
 
 @tells
 class SqlitePools:
-    """See fencepost.store.engine.pools.Pools; the methods stand in its order."""
+    """See fencepost.store.engine.pools.PoolVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, alive: Liveness) -> None:
         self._session = session
         self._liveness = alive
+        self.liveness = SqliteLiveness(session, alive)
 
     @again_when_full
     def begin(
@@ -171,7 +173,7 @@ class SqlitePools:
             for worker in workers:
                 asked = {"worker": worker, "now": write.now_ms, "until": write.now_ms + lease_ms}
                 if untils := write.run(_RENEW_OF_WORKER, asked):
-                    renewed[worker] = min(until for (until,) in untils)
+                    renewed[worker] = min(until for (until,) in untils) - write.now_ms
         return renewed
 
     @again_when_full

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ...engine import Hold, Leased
+from ...engine.clock import Term
 from ...errors import StoreCorrupt
 from ...types.message import Limits, Message
 from ..session.fences import next_fences
@@ -81,7 +82,7 @@ def claim(
             break
     if not found:
         return [], more
-    until = write.now_ms + lease_ms
+    term = Term(write.now_ms + lease_ms, lease_ms)
     leases = []
     for fence, (row, message) in zip(next_fences(write, len(found)), found, strict=True):
         hold = Hold(row.id, fence, secrets.token_hex(16))
@@ -91,14 +92,14 @@ def claim(
             "token": hold.token,
             "worker": worker,
             "pid": os.getpid(),
-            "until": until,
+            "until": term.until_ms,
             "now": write.now_ms,
         }
         if (most := limits.get(row.queue)) is None:
             write.must(_LEASE, lease)
         else:
             write.must(_LEASE_WITH_LIMITS, {**lease, **_bound(most)})
-        leases.append(Leased(hold, row.queue, message, row.attempt + 1, until, row.origin))
+        leases.append(Leased(hold, row.queue, message, row.attempt + 1, term, row.origin))
     for queue, count in Counter(row.queue for row, _ in found).items():
         counters.moved(write, queue, "ready", "leased", 0, count)
         write.freed.discard(queue)  # taken again; if that was not all, there is more

@@ -68,4 +68,6 @@ def lost(write: Write, hold: Hold, operation: str) -> LeaseLost:
         cause = "settled"
     else:
         cause = "revoked"
-    return LeaseLost(hold.what, cause=cause, operation=operation, path=write.path)
+    return LeaseLost(
+        hold.what, cause=cause, operation=operation, path=write.path, store_id=write.store_id
+    )

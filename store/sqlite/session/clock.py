@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from ...clock import Clock
+from ...clock import HostClock
 
 if TYPE_CHECKING:
     from .write import Write
@@ -54,7 +54,7 @@ _EXPIRE = (
 class StoreClock:
     """now_ms() on the store's clock."""
 
-    def __init__(self, clock: Clock, offset_ms: int) -> None:
+    def __init__(self, clock: HostClock, offset_ms: int) -> None:
         self._clock = clock
         self._offset_ms = offset_ms
 
@@ -63,7 +63,7 @@ class StoreClock:
         return self._clock.boot_ms() + self._offset_ms
 
 
-def read(connection: apsw.Connection, clock: Clock) -> StoreClock | None:
+def read(connection: apsw.Connection, clock: HostClock) -> StoreClock | None:
     """Return the clock of this boot, None when the file has that of an earlier one."""
     row = connection.execute(_READ).fetchone()
     if row is None or row[0] != clock.boot_id():
@@ -73,7 +73,7 @@ def read(connection: apsw.Connection, clock: Clock) -> StoreClock | None:
     return StoreClock(clock, row[1])
 
 
-def start_boot(connection: apsw.Connection, clock: Clock) -> None:
+def start_boot(connection: apsw.Connection, clock: HostClock) -> None:
     """Set the clock for this boot and end all leases; within a write transaction."""
     if connection.execute(_READ).fetchone() is None and connection.execute(_USED).fetchone():
         # A new row would count the fences from the first again.

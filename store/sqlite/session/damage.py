@@ -17,9 +17,12 @@ from typing import Any, TypeVar
 from ...errors import FencepostError, StoreCorrupt
 
 C = TypeVar("C", bound=type)
+F = TypeVar("F", bound=Callable[..., Any])
 
 # What code of the store runs into that takes a row for what the schema says.
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, AssertionError)
+
+_CALLING_BACK: set[Callable[..., Any]] = set()
 
 _STORE = __name__.rpartition(".sqlite")[0]
 _READERS = ("json", "json.decoder")
@@ -52,13 +55,21 @@ def told(path: str, operation: str) -> Iterator[None]:
 def tells(cls: C) -> C:
     """Have every verb of a part of the engine tell damage as StoreCorrupt.
 
-    Not those in whose middle the caller's code runs: they are context managers.
+    Not those in whose middle the caller's code runs: they are context managers, or marked.
     """
     for name, verb in list(vars(cls).items()):
         inner = inspect.unwrap(verb) if inspect.isfunction(verb) else None
-        if inner and not name.startswith("_") and not inspect.isgeneratorfunction(inner):
+        if inner is None or inner in _CALLING_BACK:
+            continue
+        if not name.startswith("_") and not inspect.isgeneratorfunction(inner):
             setattr(cls, name, _telling(name, verb))
     return cls
+
+
+def calls_back(verb: F) -> F:
+    """Mark a verb that calls a function of the caller's, whose errors are its own."""
+    _CALLING_BACK.add(verb)
+    return verb
 
 
 def _telling(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import apsw
 
-from ...clock import Clock
+from ...clock import HostClock
 from ...errors import StoreFailed, StoreOpenFailed
 from ...rules.jitter import jitter
 from ...types.message import MAX_BODY_BYTES
@@ -64,7 +64,7 @@ def open_database(
     path: str,
     gate: Gate,
     *,
-    clock: Clock,
+    clock: HostClock,
     durability: str,
     patience: float,
     checksums: bool = False,
@@ -139,7 +139,7 @@ def connect(
 
 
 def _open_beside_others(
-    path: str, gate: Gate, clock: Clock, durability: str, deadline: float, *, checksums: bool
+    path: str, gate: Gate, clock: HostClock, durability: str, deadline: float, *, checksums: bool
 ) -> Opened | None:
     """Open a database that others have open and in order; None when it has to be put in order.
 
@@ -286,7 +286,7 @@ def _switch_to_wal(connection: apsw.Connection, path: str, deadline: float) -> N
         return
 
 
-def prepare(connection: apsw.Connection, path: str, clock: Clock) -> StoreClock:
+def prepare(connection: apsw.Connection, path: str, clock: HostClock) -> StoreClock:
     """Bring a connection's database to the newest schema and to this boot; under the gate."""
     if not schema.is_current(connection, path):
         schema.bring_up_to_date(connection, path)

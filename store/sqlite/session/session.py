@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from ...clock import Clock
+from ...clock import HostClock
 from ...errors import (
     InvalidInput,
     OutcomeUnknown,
@@ -69,7 +69,7 @@ class Session:
         self,
         path: str,
         *,
-        clock: Clock,
+        clock: HostClock,
         busy_seconds: float,
         durability: str,
         checksums: bool = False,
@@ -109,6 +109,7 @@ class Session:
         self.has_checksums = page_checksums.has(self._connection)
         self._readers = Readers(path, checksums=self.has_checksums)
         self._closed = False
+        self._store_id = ""
         self.on_wake: Callable[[], None] = lambda: None
         self.on_died: Callable[[list[Death]], None] = lambda _: None
         forks.watch(self)
@@ -225,6 +226,13 @@ class Session:
                 yield authorizer
         except apsw.Error as error:
             raise translate(error, operation, self.path) from error
+
+    @property
+    def store_id(self) -> str:
+        """What tells this store from every other, wherever its file lies."""
+        if not self._store_id:
+            ((self._store_id,),) = self.read("select store_id from fp_store")
+        return self._store_id
 
     def now_ms(self) -> int:
         """Milliseconds on the store's clock, for what needs no lock."""

@@ -98,6 +98,11 @@ class Write:
         """The number of the row inserted last."""
         return self._connection.last_insert_rowid()
 
+    @property
+    def store_id(self) -> str:
+        """What tells this store from every other."""
+        return self._session.store_id
+
     def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """See fencepost.store.types.transaction.Transaction."""
         self.check()

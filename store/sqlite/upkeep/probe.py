@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import apsw
 
-from ...clock import Clock
+from ...clock import HostClock
 from ...errors import FencepostError, StoreBusy
 from ...types.probe import ProbeReport, ProbeStep
 from ..file import paths
@@ -33,7 +33,7 @@ _DELETE = "delete from fp_message where id = :id"
 _WORKERS = "select pid from fp_worker"
 
 
-def probe(session: Session, clock: Clock) -> ProbeReport:
+def probe(session: Session, clock: HostClock) -> ProbeReport:
     """Return one step for each ability; a failed one does not hide the next."""
     held: list[StoreBusy] = []
     steps: list[tuple[str, Callable[[], tuple[str, bool]]]] = [
@@ -146,7 +146,7 @@ def _wal(path: str) -> tuple[str, bool]:
     return f"{size} bytes", False
 
 
-def _clock(session: Session, clock: Clock) -> tuple[str, bool]:
+def _clock(session: Session, clock: HostClock) -> tuple[str, bool]:
     drift = clock.wall_ms() - session.now_ms()
     detail = f"{drift / 1000:+.1f} s from the store's clock to the wall's"
     return detail, abs(drift) > _CLOCK_ALARM_MS

@@ -10,9 +10,10 @@ import contextlib
 import os
 from collections.abc import Callable
 
+from ...clock import HostClock
 from ...engine.upkeep import Tick
 from ...errors import FencepostError, StoreBusy, StoreCorrupt
-from ...types.probe import ProbeStep
+from ...types.probe import ProbeReport, ProbeStep
 from ..file import space
 from ..file.space import again_when_full
 from ..keyed import namespaces
@@ -21,11 +22,11 @@ from ..locks.liveness import Liveness
 from ..names import leases, once
 from ..pools import events
 from ..queue import retention
-from ..session import clock
+from ..session import clock as store_clock
 from ..session.damage import tells
 from ..session.session import Session, Write
 from ..whole_file import backup
-from . import audit
+from . import audit, probe
 
 # Removes at most so many rows that have expired; returns how many.
 Sweeper = Callable[[Write, int], int]
@@ -51,16 +52,26 @@ _WAL_ALARM_BYTES = 16 * 1024 * 1024
 
 @tells
 class SqliteUpkeep:
-    """See fencepost.store.engine.upkeep.Upkeep."""
+    """See fencepost.store.engine.upkeep.UpkeepVerbs; the methods stand in its order."""
 
-    def __init__(self, session: Session, alive: Liveness) -> None:
+    def __init__(self, session: Session, alive: Liveness, clock: HostClock) -> None:
         self._session = session
         self._liveness = alive
+        self._clock = clock
         self._held_back = 0  # ticks in a row
         self._fault = ""
 
-    def backup(self, dest: str) -> str:
-        return backup.backup(self._session, dest)
+    def ping(self) -> None:
+        self._session.read("select one from fp_store")
+
+    def probe(self) -> ProbeReport:
+        return probe.probe(self._session, self._clock)
+
+    def integrity(self) -> ProbeStep:
+        return probe.integrity(self._session)
+
+    def audit(self) -> list[ProbeStep]:
+        return audit.audit(self._session)
 
     def sweep(self) -> dict[str, int]:
         removed = dict.fromkeys(SWEEPERS, 0)
@@ -77,7 +88,7 @@ class SqliteUpkeep:
         removed: dict[str, int] = {}
         try:
             with self._session.write("see", joins=False, patience=_PATIENCE_SECONDS) as write:
-                clock.see(write)
+                store_clock.see(write)
             for kind, sweeper in SWEEPERS.items():
                 removed[kind] = self._batch(sweeper, _PATIENCE_SECONDS)
             alarms = self._check_wal()
@@ -94,8 +105,8 @@ class SqliteUpkeep:
             return Tick("incomplete", removed, alarms)
         return Tick("swept" if any(removed.values()) else "nothing to do", removed, alarms)
 
-    def audit(self) -> list[ProbeStep]:
-        return audit.audit(self._session)
+    def backup(self, dest: str) -> str:
+        return backup.backup(self._session, dest)
 
     @again_when_full
     def _batch(self, sweeper: Sweeper, patience: float | None = None) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import apsw
 
-from ...clock import Clock
+from ...clock import HostClock
 from ...engine.upkeep import Adopted, Restored
 from ...errors import FencepostError, StoreOpenFailed
 from ..file import checksums as page_checksums
@@ -41,7 +41,7 @@ select
 _FENCE = "select last_fence from fp_store"
 
 
-def restore(source: str, path: str, clock: Clock) -> Restored:
+def restore(source: str, path: str, clock: HostClock) -> Restored:
     """Put a copy of the backup in the place of the store, which is kept under another name.
 
     The old files are linked or moved aside before the new database takes their place in one
@@ -76,7 +76,7 @@ def restore(source: str, path: str, clock: Clock) -> Restored:
     return Restored(path, aside if replaced else None, fence)
 
 
-def adopt(path: str, clock: Clock) -> Adopted:
+def adopt(path: str, clock: HostClock) -> Adopted:
     """End all leases of a copy that other tools made, and move its fences on.
 
     Raises:

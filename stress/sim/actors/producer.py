@@ -81,7 +81,7 @@ def _enqueue(queue: Queue, drafts: list[Draft]) -> list[tuple[str, int]]:
         (message,) = messages
         draft = queue._draft(**message)
         redelivery: Redelivery = "revive" if drafts[0].revives else "ignore"
-        receipts = queue._engine.enqueue([replace(draft, redelivery=redelivery)])
+        receipts = queue._engine.queue.enqueue([replace(draft, redelivery=redelivery)])
     else:
         receipts = queue.enqueue_many(messages)
     return [(receipt.status, receipt.message_id) for receipt in receipts]

@@ -151,9 +151,9 @@ class _Copy:
         """Check that nobody who held anything in the store holds it in the copy."""
         engine = restored.engine
         verbs: dict[str, Callable[[Hold], object]] = {
-            "renew": lambda hold: engine.renew(hold, 1000),
-            "ack": lambda hold: engine.ack(hold, None),
-            "release": engine.release,
+            "renew": lambda hold: engine.queue.renew(hold, 1000),
+            "ack": lambda hold: engine.queue.ack(hold, None),
+            "release": engine.queue.release,
         }
         with self._refusing(f"renewal of lease {lease.name}"):
             engine.leases.renew(lease, 1000)

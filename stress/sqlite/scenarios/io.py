@@ -329,7 +329,7 @@ class Work:
         try:
             with self._here.spared(), connect(self._path, clock=clock) as store:
                 self._compare(store, before, after, where)
-                for step in (store.engine.integrity(), *store.engine.upkeep.audit()):
+                for step in (store.engine.upkeep.integrity(), *store.engine.upkeep.audit()):
                     self.checked["integrity"] += 1
                     if not step.ok:
                         self._tell("integrity", f"{where}: {step.name}: {step.detail}")

@@ -205,7 +205,7 @@ class _Work:
                 self._check_fence(claim.fence, fence, may)
         steps = []
         if self._random.random() < _INTEGRITY_SHARE:
-            steps.append(store.engine.integrity())
+            steps.append(store.engine.upkeep.integrity())
         if self._random.random() < _AUDIT_SHARE:
             steps += store.engine.upkeep.audit()
         for step in steps:

@@ -1,0 +1,79 @@
+"""What an engine can do with an address, before a store is open or when none can be.
+
+An engine has a capability, or names in one line what to use in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from ..clock import HostClock
+from ..errors import Unsupported
+from .upkeep import Adopted, Migration, Restored
+
+if TYPE_CHECKING:
+    from . import Engine
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What to use in place of a capability: "use pg_dump"."""
+
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """How a store is opened.
+
+    Attributes:
+        clock: The clocks of this machine.
+        durability: "full" or "normal".
+        create: Make a store where there is none.
+        checksums: A new store has them; only where the scheme has `checksums`.
+    """
+
+    clock: HostClock
+    busy_seconds: float
+    durability: str
+    create: bool
+    checksums: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """An engine as the table of schemes knows it. Addresses are without the scheme's name.
+
+    Attributes:
+        name: As a person reads it, such as "SQLite".
+        open: Open the store at an address.
+        checksums: True when a store may have a checksum on every page.
+        migrate: Bring a store to the newest schema; given True, try that on a copy.
+        make_folder: Make a safe folder for a store where there is none; return the address.
+        set_aside: Rename a damaged store; return the name that it has now.
+        restore: Put a copy of a backup, given first, in the place of a store.
+        adopt: Make a copy by other tools a store of its own.
+    """
+
+    name: str
+    open: Callable[[str, OpenOptions], Engine]
+    checksums: bool | Instead
+    migrate: Callable[[str, bool], Migration] | Instead
+    make_folder: Callable[[str], str] | Instead
+    set_aside: Callable[[str, HostClock], str] | Instead
+    restore: Callable[[str, str, HostClock], Restored] | Instead
+    adopt: Callable[[str, HostClock], Adopted] | Instead
+
+    def able(self, capability: T | Instead, verb: str) -> T:
+        """Return one of these capabilities.
+
+        Raises:
+            Unsupported: The engine has another way, which the error names.
+        """
+        if isinstance(capability, Instead):
+            raise Unsupported(verb, self.name, instead=capability.advice)
+        return capability

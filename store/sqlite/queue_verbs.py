@@ -1,0 +1,160 @@
+"""Queues on SQLite: each verb is one transaction or one read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from ..engine.clock import Term
+from ..engine.queue import Hold, Leased
+from ..errors import LimitExceeded, QueueFull, StoreCorrupt
+from ..rules import caps as rules
+from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
+from .file.space import ROW_BYTES, again_when_full
+from .operators import counts
+from .queue import claim, counters, deaths, enqueue, settle
+from .queue.holding import require
+from .session import damage
+from .session.session import Session, Write
+
+
+@damage.tells
+class SqliteQueue:
+    """See fencepost.store.engine.queue.QueueVerbs; the methods stand in its order."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
+        prepared = [enqueue.prepare(draft) for draft in drafts]
+        with self._session.write("enqueue", grows=_grows(prepared)) as write:
+            return [enqueue.enqueue(write, each) for each in prepared]
+
+    def enqueue_each(
+        self, drafts: Sequence[Draft]
+    ) -> list[Receipt | QueueFull | LimitExceeded | StoreCorrupt]:
+        prepared = [enqueue.prepare(draft) for draft in drafts]
+        answers: list[Receipt | QueueFull | LimitExceeded | StoreCorrupt] = []
+        with self._session.write("enqueue", grows=_grows(prepared)) as write:
+            for each in prepared:
+                try:
+                    answers.append(enqueue.enqueue(write, each))
+                except (QueueFull, LimitExceeded, StoreCorrupt) as error:
+                    answers.append(error)
+        return answers
+
+    def caps(self, queue: str) -> Caps:
+        return counters.caps(self._session, queue)
+
+    def change_caps(self, queue: str, changes: CapChanges) -> None:
+        before = counters.caps(self._session, queue)
+        if rules.changed(before, changes) == before:
+            return
+        with self._session.write("set_caps") as write:
+            # Another may have changed the others since.
+            now = counters.caps(self._session, queue)
+            counters.set_caps(write, queue, rules.changed(now, changes))
+
+    def tell_deaths(self, queues: Mapping[str, bool]) -> None:
+        told = dict(map(tuple, self._session.read(deaths.TOLD)))
+        news = {name: wanted for name, wanted in queues.items() if told.get(name, 0) != wanted}
+        if news:
+            with self._session.write("tell_deaths") as write:
+                for name, wanted in news.items():
+                    deaths.tell(write, name, wanted)
+
+    def on_died(self, call: Callable[[Sequence[Death]], None]) -> None:
+        self._session.on_died = call
+
+    def claim(
+        self,
+        queues: Sequence[str],
+        *,
+        limit: int,
+        lease_ms: int,
+        owner: int | None = None,
+        limits: Mapping[str, Limits] | None = None,
+        acks: Sequence[tuple[Hold, str | None]] = (),
+    ) -> tuple[list[Leased], list[Hold]]:
+        tried: list[Hold] = []
+
+        # A fence must not be known to anybody before the COMMIT that makes it true.
+        @again_when_full
+        def transact() -> tuple[list[Leased], list[Hold], bool]:
+            with self._session.write("claim", joins=False) as write:
+                settle.release_each(write, tried)  # the first COMMIT may be there after all
+                refused = settle.ack_each(write, acks)
+                leases, more = claim.claim(
+                    write,
+                    queues,
+                    limit=limit,
+                    lease_ms=lease_ms,
+                    worker=owner,
+                    limits=limits or {},
+                )
+                tried.extend(each.hold for each in leases)
+                write.wakes |= more  # whoever heard of it first is busy from now on
+            return leases, refused, more and not leases
+
+        refused: list[Hold] = []
+        while True:  # as long as each turn has buried what cannot be read
+            leases, lost, again = transact()
+            refused += lost
+            if not again:
+                return leases, refused
+            acks = ()
+
+    @again_when_full
+    def renew(self, hold: Hold, lease_ms: int) -> Term:
+        with self._session.write("renew") as write:
+            until_ms = settle.renew(write, hold, lease_ms)
+            return Term(until_ms, until_ms - write.now_ms)
+
+    @again_when_full
+    def ack(self, hold: Hold, result: str | None) -> None:
+        with self._session.write("ack") as write:
+            settle.ack(write, hold, result)
+
+    @again_when_full
+    def ack_many(self, holds: Sequence[Hold]) -> list[Hold]:
+        with self._session.write("ack") as write:
+            return settle.ack_each(write, [(hold, None) for hold in holds])
+
+    @contextmanager
+    def completion(self, hold: Hold) -> Iterator[Write]:
+        # Nobody can claim it while this transaction holds the write lock, so what was
+        # true at its beginning is true at its end.
+        with self._session.write("transaction", joins=False, nests=True) as write:
+            with damage.told(self._session.path, "transaction"):
+                require(write, hold, "transaction", done=True)
+            yield write
+            with damage.told(self._session.path, "transaction"):
+                settle.ack(write, hold, None)
+
+    @again_when_full
+    def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:
+        with self._session.write("retry") as write:
+            return settle.retry(write, hold, delay_ms, error)
+
+    @again_when_full
+    def release(self, hold: Hold) -> None:
+        with self._session.write("release") as write:
+            settle.release(write, hold)
+
+    @again_when_full
+    def bury(self, hold: Hold, error: str) -> None:
+        with self._session.write("bury") as write:
+            settle.bury(write, hold, error)
+
+    def next_at_ms(self, queues: Sequence[str]) -> int | None:
+        return counts.next_at_ms(self._session, queues)
+
+    def waiting_since_ms(self, queues: Sequence[str]) -> int | None:
+        return counts.waiting_since_ms(self._session, queues)
+
+    def anything_left(self, queues: Sequence[str]) -> bool:
+        return counts.anything_left(self._session, queues)
+
+
+def _grows(prepared: Sequence[enqueue.Prepared]) -> int:
+    return sum(len(each.body) + ROW_BYTES for each in prepared)

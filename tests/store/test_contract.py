@@ -1,0 +1,75 @@
+"""The contract says of every verb what it raises and what it does within a transaction."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from fencepost.store import engine
+from fencepost.store.engine import (
+    Engine,
+    clock,
+    identity,
+    keyed,
+    leases,
+    liveness,
+    once,
+    operators,
+    pools,
+    queue,
+    routing,
+    transactions,
+    upkeep,
+    wakeup,
+)
+
+PORTS = (clock.StoreClock, identity.Identity, liveness.Liveness, wakeup.Wakeup)
+PARTS = (
+    keyed.KeyedVerbs,
+    leases.LeaseVerbs,
+    once.OnceVerbs,
+    operators.OperatorVerbs,
+    pools.PoolVerbs,
+    queue.QueueVerbs,
+    routing.RoutingVerbs,
+    transactions.TransactionVerbs,
+    upkeep.UpkeepVerbs,
+)
+
+
+def _members(part: type) -> dict[str, object]:
+    return {name: member for name, member in vars(part).items() if not name.startswith("_")}
+
+
+# FP-21
+def test_the_engine_has_at_most_twelve_members_and_a_port_two_to_four() -> None:
+    assert len(_members(Engine)) <= 12
+    assert {port.__name__: len(_members(port)) for port in PORTS if len(_members(port)) > 4} == {}
+    assert all(len(_members(port)) >= 2 for port in PORTS)
+
+
+def test_each_protocol_of_the_contract_is_looked_at() -> None:
+    found = {
+        node.name
+        for path in Path(inspect.getfile(engine)).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id == Protocol.__name__ for base in node.bases)
+    }
+
+    assert found == {each.__name__ for each in (Engine, *PORTS, *PARTS)}
+
+
+# FP-21
+@pytest.mark.parametrize("part", [*PORTS, *PARTS], ids=lambda part: part.__name__)
+def test_each_verb_says_what_it_raises_and_whether_it_joins(part: type) -> None:
+    verbs = {name: verb for name, verb in _members(part).items() if inspect.isfunction(verb)}
+    silent = {name for name, verb in verbs.items() if "Raises:" not in (verb.__doc__ or "")}
+    if part in (*PARTS, liveness.Liveness):
+        silent |= {name for name, verb in verbs.items() if "Joins: " not in (verb.__doc__ or "")}
+
+    assert silent == set()
