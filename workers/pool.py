@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -137,6 +138,7 @@ def run_pool(
             lease=options.lease,
             grace=options.grace,
             start_seconds=options.start_timeout,
+            imports=_imports(),
             is_done=partial(_is_drained, store, app, names, sizing.damage)
             if options.drain
             else None,
@@ -182,6 +184,13 @@ def _is_drained(store: Store, app: Application, names: Sequence[str], damage: Da
     except FencepostError as error:
         damage.met(error)
         return False  # asked again soon
+
+
+def _imports() -> list[str]:
+    """Return the modules that workers need: for their work, and to open a store as here."""
+    package, store = __name__.partition(".")[0], Store.__module__.rpartition(".")[0]
+    opened = [name for name in sys.modules if name.startswith(f"{store}.")]
+    return [package, work.__module__, *sorted(opened)]
 
 
 def _end(store: Store, pool: int | None) -> None:

@@ -26,6 +26,7 @@ from ...linux.memfd import memfd
 from ...linux.memory import resident_bytes
 from ...linux.parentage import die_with_parent
 from ...log.log import configure, log
+from ...store.errors import InvalidInput
 from . import entry_point, fork_requests
 from .forkserver import FORKS, ForkServer
 from .sharing import descriptors, obstacle
@@ -262,8 +263,6 @@ def _report(line: socket.socket, state: str, why: str, handlers: list[str]) -> N
 
 def _check(app: Any, wanted: Wanted) -> None:
     """Refuse an app that this pool cannot run."""
-    from ...store.errors import InvalidInput
-
     if not hasattr(app, "handlers") or not hasattr(app, "store"):
         raise InvalidInput(f"a {type(app).__name__} is not a fencepost.App")
     app.check()

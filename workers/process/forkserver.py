@@ -14,14 +14,13 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Sequence
 
 from ...linux.parentage import die_with_parent
 from ...linux.process_name import show_role
 from ...log.log import log
-from . import fork_requests
+from . import entry_point, fork_requests
 
-_IMPORTS = ("fencepost", "fencepost.store.sqlite.engine", "fencepost.workers.worker.main")
-_CALLS = "fencepost.workers.process.app_process"  # it imports this module
 # Elsewhere nobody adopts orphans; there each process is started anew.
 FORKS = sys.platform == "linux"
 _ANSWER_SECONDS = 5.0
@@ -34,13 +33,17 @@ MAX_FAILURES = 5
 class ForkServer:
     """The supervisor's end of it.
 
+    Args:
+        imports: The modules that it imports, so that no process need do so.
+
     Attributes:
         line: Readable when the forkserver has come up, or is gone; None when there is none.
         pid: The process; it means nothing when there is none.
         failures: How many in a row have not come up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, imports: Sequence[str] = ()) -> None:
+        self._imports = imports
         self.line: socket.socket | None = None
         self.pid = 0
         self.failures = 0
@@ -89,7 +92,7 @@ class ForkServer:
             OSError: There is none: the kernel refuses, or the forkserver has died.
         """
         if not FORKS:
-            return spawn("workers.process.entry_point", "enter", fds)
+            return spawn(entry_point.enter, fds)
         assert self.line is not None
         try:
             return fork_requests.ask(self.line, fds, what)
@@ -116,7 +119,7 @@ class ForkServer:
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with far_end:
-                self.pid = spawn("workers.process.forkserver", "main", [far_end.fileno()])
+                self.pid = spawn(main, [far_end.fileno()], *self._imports)
         except BaseException:
             ours.close()
             raise
@@ -125,8 +128,8 @@ class ForkServer:
         self._give_up_at = time.monotonic() + _START_SECONDS
 
 
-def spawn(module: str, function: str, fds: list[int]) -> int:
-    """Start an interpreter that calls a function with our pid and these descriptors.
+def spawn(function: Callable[..., None], fds: list[int], *arguments: str) -> int:
+    """Start an interpreter that calls function(our pid, these descriptors, *arguments).
 
     All signals are blocked in it: a Ctrl-C must not end it with a traceback while it starts.
     """
@@ -135,7 +138,9 @@ def spawn(module: str, function: str, fds: list[int]) -> int:
         for fd in fds:
             numbers.append(os.dup(fd))
             os.set_inheritable(numbers[-1], True)
-        code = f"from fencepost.{module} import {function}; {function}({os.getpid()}, {numbers})"
+        call = (os.getpid(), numbers, *arguments)
+        name = function.__name__
+        code = f"from {function.__module__} import {name}; {name}(*{call!r})"
         return os.posix_spawn(
             sys.executable,
             # Not with the working folder: what lies there is no part of the standard library.
@@ -148,14 +153,16 @@ def spawn(module: str, function: str, fds: list[int]) -> int:
             os.close(number)
 
 
-def main(parent: int, fds: list[int]) -> None:
+def main(parent: int, fds: list[int], *imports: str) -> None:
     """Be the forkserver until the supervisor is gone."""
     die_with_parent(parent)
     show_role("forkserver")
-    for name in (*_IMPORTS, _CALLS):
+    from .app_process import answer  # which imports this module
+
+    for name in imports:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy what it inherits
     line = socket.socket(fileno=fds[0])
     line.send(b"up")
-    fork_requests.serve(line, functools.partial(importlib.import_module(_CALLS).answer, parent))
+    fork_requests.serve(line, functools.partial(answer, parent))

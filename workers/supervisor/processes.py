@@ -34,9 +34,10 @@ class Processes:
         *,
         size: int,
         start_seconds: float,
+        imports: Sequence[str],
     ) -> None:
-        """`start_seconds` is what a process has to come up in."""
-        self._forkserver = ForkServer()
+        """`start_seconds` is what a process has to come up in, `imports` are the forkserver's."""
+        self._forkserver = ForkServer(imports)
         self.code = AppCode(self._forkserver, wanted)
         group = partial(RoleGroup, code=self.code, start_seconds=start_seconds)
         # A receiver continues when its pool cannot.

@@ -49,6 +49,7 @@ class Plan:
         lease: Of the claims of its workers.
         grace: What handlers have to finish in at the end.
         start_seconds: What a process has to come up in.
+        imports: Modules that all processes need.
         files, is_done, on_ready: As in Running.
     """
 
@@ -59,6 +60,7 @@ class Plan:
     lease: float
     grace: float
     start_seconds: float
+    imports: Sequence[str]
     files: SourceFiles | None
     is_done: Callable[[], bool] | None
     on_ready: Callable[[], None]
@@ -83,6 +85,7 @@ class Supervisor:
             plan.wanted,
             size=sizing.size,
             start_seconds=plan.start_seconds,
+            imports=plan.imports,
         )
         self._workers = self._processes.workers
         self._dead_workers = DeadWorkers(self._engine, plan.pool, self._damage)
