@@ -85,7 +85,7 @@ def _dead(message: Message, ctx: Context) -> tuple[Message, DeadContext]:
     if delivery is None or content is None:
         raise Discard(f"delivery {id} was deleted before on_dead was called")
     if not isinstance(told["queue"], str):
-        raise InvalidInput("this is no message of a death")
+        raise InvalidInput("the body is not a call to on_dead: another program enqueued it")
     dead = Message(
         id=delivery.message_id,
         source=delivery.source,

@@ -31,7 +31,7 @@ def keys() -> None:
 @the_store
 @click.argument("owner", required=False)
 @click.argument("namespace", required=False)
-@click.option("--quarantined", is_flag=True, help="List damaged entries that were set aside.")
+@click.option("--quarantined", is_flag=True, help="List damaged entries, moved to quarantine.")
 @row_limit(50)
 @as_json
 def list_(

@@ -27,7 +27,7 @@ def row_limit(default: int) -> Callable[[C], C]:
         default=default,
         show_default=True,
         type=click.IntRange(1),
-        help="Print at most so many rows.",
+        help="Print at most this many rows.",
     )
 
 

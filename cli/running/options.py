@@ -88,23 +88,23 @@ pool_options = _all(
         default=60.0,
         show_default=True,
         type=click.FloatRange(0.1, 86_400),
-        help="Replace a process that has not started after so many seconds.",
+        help="Replace a process that has not started after this many seconds.",
     ),
     click.option(
         "--max-handled",
         type=click.IntRange(1, 2**31),
-        help="Replace a worker after so many messages, up to a tenth fewer.",
+        help="Replace a worker after this many messages, or up to a tenth fewer.",
     ),
     click.option(
         "--max-memory",
         type=_Bytes(),
         metavar="SIZE",
-        help="Replace a worker that uses so much memory, such as 512M.",
+        help="Replace a worker that uses more memory than this, such as 512M.",
     ),
     click.option(
         "--max-age",
         type=click.FloatRange(0.1, 31_536_000),
-        help="Replace a worker after so many seconds, up to a tenth fewer.",
+        help="Replace a worker after this many seconds, or up to a tenth earlier.",
     ),
 )
 
@@ -119,12 +119,12 @@ exec_options = _all(
     click.option(
         "--timeout",
         type=click.FloatRange(0.001, 86_400),
-        help="With --exec: kill the command after so many seconds, and retry the message.",
+        help="With --exec: kill the command after this many seconds, and retry the message.",
     ),
     click.option(
         "--max-attempts",
         type=click.IntRange(1, 2**31),
-        help="With --exec: give a message up after so many attempts; without it, after 3 days.",
+        help="With --exec: a message is dead after this many attempts; by default after 3 days.",
     ),
 )
 

@@ -209,7 +209,9 @@ def restrict(path: str) -> bool:
         except FileNotFoundError:
             continue  # a sidecar that is gone has no mode
         except PermissionError as error:
-            raise _refuse(path, f"{name} has a mode that is not ours to change") from error
+            raise _refuse(
+                path, f"{name} belongs to another account, so its mode cannot be set to 0600"
+            ) from error
     return bool(lacking) and not withheld(path)
 
 

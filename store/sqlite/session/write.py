@@ -80,14 +80,14 @@ class Write:
         """Run one of the store's own statements that answers with exactly one row."""
         rows = self.run(sql, parameters)
         if len(rows) != 1:
-            raise self.corrupt(f"{len(rows)} rows where one has to be")
+            raise self.corrupt(f"a statement should return one row, and returned {len(rows)}")
         return rows[0]
 
     def must(self, sql: str, parameters: Parameters = (), *, change: int = 1) -> None:
         """Run one of the store's own statements that has to change so many rows."""
         changed = self.change(sql, parameters)
         if changed != change:
-            raise self.corrupt(f"{changed} rows were there to change instead of {change}")
+            raise self.corrupt(f"a statement should change {change} rows, and changed {changed}")
 
     def corrupt(self, what: str) -> StoreCorrupt:
         """Return the error for something in the store that cannot be."""

@@ -87,5 +87,7 @@ def _counters(session: Session) -> tuple[str, bool]:
 def _quarantined(session: Session) -> tuple[str, bool]:
     ((rows,),) = session.read(_QUARANTINED)
     if rows:
-        raise FencepostError(f"{rows} damaged rows were set aside; look at fp_quarantine")
+        raise FencepostError(
+            f"{rows} damaged rows are in quarantine: `fencepost keys list --quarantined` lists them"
+        )
     return "none", False

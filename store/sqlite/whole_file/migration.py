@@ -72,6 +72,8 @@ def _steps(connection: apsw.Connection, path: str, found: int) -> Migration:
         or connection.execute("pragma foreign_key_check").fetchone()
     ):
         raise StoreCorrupt(
-            f"{path}: version {versions[-1]} came out wrong", operation="migrate", path=path
+            f"{path}: the schema after the migration is not that of version {versions[-1]}",
+            operation="migrate",
+            path=path,
         )
     return Migration(path, found, versions[-1], tuple(versions))
