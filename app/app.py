@@ -4,46 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from ..log.log import configure
-from ..schemes import Options, SchemeName, build, key_rule
+from ..schemes import Options, SchemeName
 from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.naming import verbs
-from ..store.types.message import MAX_BODY_BYTES, Address, LanePolicy, Redelivery
-from ..store.types.validate import Duration, count, milliseconds, name
+from ..store.types.message import Address, LanePolicy, Redelivery
+from ..store.types.validate import Duration, count
 from ..store.types.validate import lane_policy as checked_lane_policy
-from ..store.types.validate import redelivery as checked_redelivery
 from .command.handler import command_handler
 from .command.parent import Runner
+from .embedding import Embeddable
 from .handler import Function, Handler, make_handler
 from .hooks import Hooked
 from .route import Lane, Route, check_lane
 from .settings import Settings
-from .source import Source
-
-if TYPE_CHECKING:
-    from ..ingest.answer import Answer
-    from ..ingest.embedding import Bytes
-    from ..ingest.headers import Given
-    from ..ingest.web.asgi import Asgi
-    from ..ingest.web.wsgi import Wsgi
+from .source import DEFAULT_MAX_BODY, Source, make_source
 
 F = TypeVar("F", bound=Function)
 
-DEFAULT_MAX_BODY = 1024 * 1024
-
-NO_KEY = (
-    "scheme {scheme!r} has no dedupe key of its own, so choose one: "
-    'key="header:NAME" if a header has an id that stays the same when the sender retries, '
-    'key="json:/pointer" if the body has such an id, key="body" if the sender repeats the same '
-    "bytes; or require_key=False, and each request is a new message"
-)
-
 
 @verbs
-class App(Hooked):
+class App(Hooked, Embeddable):
     """The sources, routes and handlers of one store.
 
     Args:
@@ -64,6 +48,7 @@ class App(Hooked):
         if not isinstance(store, str | os.PathLike):
             raise InvalidInput(f"a store's address must be a str, not {store!r}")
         Hooked.__init__(self)
+        Embeddable.__init__(self)
         self.store = os.fspath(store)
         self.store_options: dict[str, Any] = {
             "busy_timeout": busy_timeout,
@@ -73,10 +58,6 @@ class App(Hooked):
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []
         self._runner = Runner()
-        # Not at a first `accept`, which may be called in a thread after the main one has ended.
-        from ..ingest.embedding import Embedded
-
-        self._embedded = Embedded(self)
 
     def source(
         self,
@@ -118,31 +99,21 @@ class App(Hooked):
         Raises:
             InvalidInput: An argument is not usable, or nothing says where the key is.
         """
-        name(source, "a source's name")
+        made = make_source(
+            source,
+            scheme,
+            secret,
+            secrets,
+            max_body=max_body,
+            require_key=require_key,
+            keep_for=keep_for,
+            keep_body_for=keep_body_for,
+            redelivery=redelivery,
+            options=options,
+        )
         if source in self.sources:
             raise InvalidInput(f"source {source!r} is declared twice")
-        if secret is not None and secrets:
-            raise InvalidInput("give secret= or secrets=, not both")
-        given = secrets if secret is None else [secret]
-        if secret is None and isinstance(secrets, list | tuple) and not secrets:
-            raise InvalidInput(
-                f"source {source!r}: no secret was given; is its environment variable set?"
-            )
-        try:
-            built = build(scheme, given, **options)
-        except ValueError as error:
-            raise InvalidInput(f"source {source!r}: {error}") from error
-        if require_key and key_rule(built) is None:
-            raise InvalidInput(f"source {source!r}: {NO_KEY.format(scheme=scheme)}")
-        self.sources[source] = Source(
-            name=source,
-            scheme=built,
-            max_body=count(max_body, "max_body", most=MAX_BODY_BYTES),
-            require_key=require_key,
-            keep_ms=built.keep_ms if keep_for is None else milliseconds(keep_for, "keep_for"),
-            keep_body_ms=milliseconds(keep_body_for, "keep_body_for"),
-            redelivery=checked_redelivery(redelivery),
-        )
+        self.sources[source] = made
 
     def on(
         self,
@@ -273,48 +244,6 @@ class App(Hooked):
                 limits = self.handlers[route.queue].limits
                 found[route.queue] = route.address(message, limits)
         return list(found.values())
-
-    def accept(self, source: str, headers: Given, body: Bytes) -> Answer:
-        """Store a webhook and return the answer that the receiver would give it.
-
-        Use it where your own web application receives the request. In a coroutine, await
-        `accept_async` instead, because this call waits for the disk.
-
-        Args:
-            source: The source's name.
-            headers: The request's headers: a mapping, with names in any case, or pairs.
-            body: The bytes as they came, because the signature is over these bytes.
-
-        Raises:
-            InvalidInput: The headers or the body have the wrong type. Every other error, in
-                the request or the store, is an answer with its status.
-        """
-        return self._embedded.accept(source, headers, body)
-
-    async def accept_async(self, source: str, headers: Given, body: Bytes) -> Answer:
-        """Do what `accept` does, in a coroutine; calls at the same time share a commit."""
-        return await self._embedded.accept_async(source, headers, body)
-
-    def asgi(self) -> Asgi:
-        """Return an ASGI application to mount in your own.
-
-        It answers POST `<mount>/in/<source>`, GET `<mount>/healthz` and GET `<mount>/readyz`.
-        """
-        return self._embedded.asgi()
-
-    def wsgi(self) -> Wsgi:
-        """Return a WSGI application to mount in your own.
-
-        It answers POST `<mount>/in/<source>`, GET `<mount>/healthz` and GET `<mount>/readyz`.
-        """
-        return self._embedded.wsgi()
-
-    def close(self) -> None:
-        """Close the store that `accept`, `asgi` or `wsgi` has opened in this process.
-
-        The next request opens it again.
-        """
-        self._embedded.close()
 
     def work(self, *, workers: int = 4, drain: bool = False) -> bool:
         """Run a pool of worker processes in your own program; call it in the main thread.

@@ -36,18 +36,29 @@ class Genuine:
 
 
 def accept(app: Declared, opened: Opened, source: Source, request: Request) -> Answer:
-    """Answer a request, storing what is to be stored in a transaction of its own."""
+    """Answer a request; a message is stored in a transaction of its own."""
     found = read(app, source, request)
-    if not isinstance(found, Answer):
-        found = settle(opened, found, opened.commit(found.draft))
+    if isinstance(found, Genuine):
+        outcome: Receipt | FencepostError
+        try:
+            (outcome,) = opened.store().engine.queue.enqueue_each([found.draft])
+        except FencepostError as error:
+            outcome = error
+        found = settle(opened, found, outcome)
     return refusals.note(source.name, found)
 
 
 async def accept_async(app: Declared, opened: Opened, source: Source, request: Request) -> Answer:
-    """Answer a request, sharing a transaction with the others of this moment."""
+    """Answer a request; messages that arrive together share a transaction."""
     found = read(app, source, request)
-    if not isinstance(found, Answer):
-        found = settle(opened, found, await opened.commit_async(found.draft))
+    if isinstance(found, Genuine):
+        outcome: Receipt | FencepostError
+        try:
+            committer = await opened.committer()
+            outcome = await committer.commit(found.draft)
+        except FencepostError as error:
+            outcome = error
+        found = settle(opened, found, outcome)
     return refusals.note(source.name, found)
 
 

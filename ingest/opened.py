@@ -16,7 +16,6 @@ from ..app.handler import set_caps
 from ..log import delivery_lines
 from ..store import Store, connect
 from ..store.errors import FencepostError
-from ..store.types.message import Draft, Receipt
 from .committer import Committer
 
 # The strictest sender waits 3 s for an answer (docs.slack.dev/apis/events-api), and a request
@@ -73,21 +72,6 @@ class Opened:
                 self._open()
             assert self._store is not None
             return self._store
-
-    def commit(self, draft: Draft) -> Receipt | FencepostError:
-        """Store a message in a transaction of its own; return what became of it."""
-        try:
-            (outcome,) = self.store().engine.queue.enqueue_each([draft])
-        except FencepostError as error:
-            return error
-        return outcome
-
-    async def commit_async(self, draft: Draft) -> Receipt | FencepostError:
-        """Store a message together with the others of this event loop's moment."""
-        try:
-            return await (await self.committer()).commit(draft)
-        except FencepostError as error:
-            return error
 
     async def committer(self) -> Committer:
         """Return the committer of the running event loop.
