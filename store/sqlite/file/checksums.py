@@ -36,7 +36,7 @@ def load(path: str) -> None:
             apsw.sqlite_extra.load(scratch, "cksumvfs")
         except (apsw.Error, LookupError, OSError) as error:
             raise StoreOpenFailed(
-                f"{path} has page checksums, and this apsw was built without them: {error}",
+                f"{path} needs page checksums, and this apsw was built without them: {error}",
                 operation="open",
                 path=path,
             ) from error

@@ -198,9 +198,7 @@ def _connect(
         if page_checksums.has(connection) != checksums:
             if checksums:
                 raise StoreOpenFailed(
-                    f"{path} was created without checksums, and they cannot be added",
-                    operation="open",
-                    path=path,
+                    f"{path} was created without checksums", operation="open", path=path
                 )
             connection.close()
             return again(checksums=True, recovers=recovers)
@@ -298,7 +296,5 @@ def prepare(connection: apsw.Connection, path: str, clock: HostClock) -> StoreCl
             store_clock.start_boot(connection, clock)
         own_clock = store_clock.read(connection, clock)
     if own_clock is None:
-        raise StoreOpenFailed(
-            f"{path}: the id of this boot cannot be read", operation="open", path=path
-        )
+        raise StoreOpenFailed(f"{path}: cannot read the boot's id", operation="open", path=path)
     return own_clock
