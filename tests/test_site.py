@@ -67,3 +67,13 @@ def test_the_tests_that_pages_name_are_there() -> None:
     }
 
     assert {path for path in named if not (ROOT / path).is_file()} == set()
+
+
+def test_the_files_to_which_contributing_sends_a_change_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    table = text.split("## Where a change goes")[1].split("\n## ")[0]
+    named = set(re.findall(r"`([\w.]+(?:/[\w.]+)*/?)`", table))
+    paths = {path for path in named if "/" in path}
+
+    assert len(paths) > 20
+    assert {path for path in paths if not (ROOT / path).exists()} == {"store/postgres/"}
