@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from ..store import Claim, Store, Transaction
 from ..store.errors import LeaseLost
+from ..store.local_lease import LocalLease
 from ..store.naming import verbs
 from ..store.types.validate import Duration, milliseconds
 
@@ -47,25 +47,6 @@ class Cancelled(BaseException):
     """
 
 
-class Tenure(Protocol):
-    """What a process may believe of the lease that its handler works under.
-
-    Attributes:
-        refused: The lease is known to be lost.
-    """
-
-    refused: bool
-
-    @property
-    def lost(self) -> bool:
-        """True once the store refused, or the time is up; from then on it stays true."""
-        ...
-
-    def extend(self, ends_ms: int) -> None:
-        """Believe in the lease until then, on the stopwatch: the store has said so."""
-        ...
-
-
 @verbs
 class Context:
     """One attempt at one delivery: the second argument of a handler.
@@ -82,11 +63,15 @@ class Context:
     """
 
     def __init__(
-        self, claim: Claim, store: Store, tenure: Tenure, check: Callable[[], None] = lambda: None
+        self,
+        claim: Claim,
+        store: Store,
+        lease: LocalLease,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         """`check` raises what the handler is interrupted with."""
         self._claim = claim
-        self._tenure = tenure
+        self._lease = lease
         self._check = check
         self.store = store
         self.attempt = claim.attempt
@@ -98,7 +83,7 @@ class Context:
     @property
     def lost(self) -> bool:
         """True once the lease is lost, or could not be renewed in time: stop working."""
-        return self._tenure.lost
+        return self._lease.lost
 
     def extend(self, lease: Duration) -> None:
         """Extend the lease to at least `lease` seconds from now.
@@ -114,7 +99,7 @@ class Context:
             lasts_ms = self._claim.renewed(milliseconds(lease, "lease", least=1))
         # What a transaction of the handler's may still roll back is not believed.
         if not self.store.engine.transactions.is_open():
-            self._tenure.extend(asked_ms + lasts_ms)
+            self._lease.extend(asked_ms + lasts_ms)
         self._check()
 
     @contextmanager
@@ -141,7 +126,7 @@ class Context:
             # Not of a lease of the handler's own, nor of another store's.
             refused = self._claim.hold.what, self.store.engine.identity.store_id
             if (error.what, error.store_id) == refused:
-                self._tenure.refused = self.told = True
+                self._lease.refused = self.told = True
             raise
 
 

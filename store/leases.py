@@ -11,7 +11,7 @@ from .engine.clock import Term
 from .engine.leases import LeaseInfo, Taken
 from .errors import FencepostError, LeaseHeld, LeaseLost
 from .naming import named, verbs
-from .renewal import Tenure, certain, insist, new_owner, new_token, renewing
+from .renewal import RenewedLease, certain, insist, new_owner, new_token, renewing
 from .rules.jitter import jitter
 from .rules.lease_timing import LEAST_RENEWED_MS
 from .types import validate
@@ -45,7 +45,7 @@ class Lease:
     __slots__ = (
         "_engine",
         "_hold",
-        "_tenure",
+        "_local",
         "displaced",
         "expires_at",
         "fence",
@@ -58,12 +58,8 @@ class Lease:
         hold = taken.hold
         self._engine = engine
         self._hold = hold
-        self._tenure = Tenure(
-            engine,
-            self._renew,
-            asked_ms=asked_ms,
-            lasts_ms=taken.term.lasts_ms,
-            ttl_ms=ttl_ms,
+        self._local = RenewedLease(
+            engine, self._renew, ends_ms=asked_ms + taken.term.lasts_ms, ttl_ms=ttl_ms
         )
         self.name = hold.name
         self.fence = hold.fence
@@ -83,7 +79,7 @@ class Lease:
         this machine's stopwatch. That is before another process can acquire the name. A release by
         an operator is only seen at the next renewal.
         """
-        return self._tenure.lost
+        return self._local.lost
 
     def renew(self, ttl: Duration | None = None) -> None:
         """Extend the lease to at least `ttl` seconds from now; it is never shortened.
@@ -94,8 +90,8 @@ class Lease:
         Raises:
             LeaseLost: The lease has ended; acquire it again.
         """
-        ttl_ms = self._tenure.ttl_ms if ttl is None else validate.milliseconds(ttl, "ttl", least=1)
-        self._tenure.renew(self._engine, ttl_ms)
+        ttl_ms = self._local.ttl_ms if ttl is None else validate.milliseconds(ttl, "ttl", least=1)
+        self._local.renew(self._engine, ttl_ms)
 
     def release(self) -> None:
         """End the lease, so that others can acquire the name. A second call does nothing.
@@ -114,14 +110,14 @@ class Lease:
             with engine.leases.fenced(self._hold) as transaction:
                 yield transaction
         except LeaseLost as error:
-            self._tenure.refused |= error.what == repr(self.name)
+            self._local.refused |= error.what == repr(self.name)
             raise
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Renew it until the block ends, then release it; see Leases.hold."""
         try:
-            with renewing(self._engine, self._tenure):
+            with renewing(self._engine, self._local):
                 yield
         except BaseException:
             with suppress(FencepostError):  # the lease ends by itself

@@ -17,7 +17,7 @@ from .engine.leases import Displaced
 from .engine.once import Claimed, Completed, InWork, KeyHold
 from .errors import FencepostError, InvalidInput, LeaseHeld, StoreCorrupt
 from .naming import named, verbs
-from .renewal import Tenure, certain, insist, new_owner, new_token, renewing
+from .renewal import RenewedLease, certain, insist, new_owner, new_token, renewing
 from .rules.lease_timing import LEAST_RENEWED_MS
 from .types import validate
 from .types.json_value import decode
@@ -51,7 +51,7 @@ class Once:
         "_engine",
         "_hold",
         "_keep_ms",
-        "_tenure",
+        "_local",
         "claimed",
         "displaced",
         "done",
@@ -79,8 +79,8 @@ class Once:
         self._keep_ms = keep_ms
         self._hold: KeyHold | None = None
         lasts_ms = found.term.lasts_ms if isinstance(found, Claimed) else 0
-        self._tenure = Tenure(
-            engine, self._renew, asked_ms=asked_ms, lasts_ms=lasts_ms, ttl_ms=lease_ms
+        self._local = RenewedLease(
+            engine, self._renew, ends_ms=asked_ms + lasts_ms, ttl_ms=lease_ms
         )
         self.namespace = namespace
         self.key = key
@@ -162,14 +162,14 @@ class Once:
         return f"Once({self.namespace!r}, {self.key!r}, {standing})"
 
     @property
-    def tenure(self) -> Tenure:
+    def local_lease(self) -> RenewedLease:
         """What this process may believe of the claim."""
-        return self._tenure
+        return self._local
 
     @property
     def lost(self) -> bool:
         """True once another may have claimed the key."""
-        return not self.claimed or self._tenure.lost
+        return not self.claimed or self._local.lost
 
     def complete(self, result: Any = None) -> None:
         """Record the key as done, with a JSON result. A second call does nothing.
@@ -203,9 +203,9 @@ class Once:
             LeaseLost: The lease has ended.
         """
         lease_ms = (
-            self._tenure.ttl_ms if lease is None else validate.milliseconds(lease, "lease", least=1)
+            self._local.ttl_ms if lease is None else validate.milliseconds(lease, "lease", least=1)
         )
-        self._tenure.renew(self._engine, lease_ms)
+        self._local.renew(self._engine, lease_ms)
 
     def _claim(self) -> KeyHold:
         if self._hold is None:
@@ -280,7 +280,7 @@ def idempotent(
                     operation="once",
                     path=engine.identity.address,
                 )
-            with renewing(engine, once.tenure):
+            with renewing(engine, once.local_lease):
                 try:
                     result = function(*args, **kwargs)
                     with named("complete", engine.identity.address):

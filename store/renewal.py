@@ -14,6 +14,7 @@ from typing import TypeVar
 from .engine import Engine
 from .engine.clock import Term
 from .errors import PASSING, FencepostError, LeaseLost, OutcomeUnknown
+from .local_lease import LocalLease
 from .rules.lease_timing import holder_renews_seconds
 
 _INSIST_SECONDS = 2.0
@@ -22,17 +23,11 @@ _RETRY_SECONDS = 0.1
 _T = TypeVar("_T")
 
 
-class Tenure:
-    """What this process may believe of a lease that it holds.
-
-    The belief is measured on this machine's stopwatch: from before the store was asked, for as
-    long as the store said. So it ends before the lease does, also while the machine is
-    suspended. It belongs to one process: a forked child has none.
+class RenewedLease(LocalLease):
+    """A lease that its holder renews itself.
 
     Attributes:
-        ask: Called with an engine and milliseconds, it renews the lease.
-        ends_ms: When the belief ends, on the stopwatch.
-        refused: The lease is known to be lost.
+        ttl_ms: What renewals ask for.
     """
 
     def __init__(
@@ -40,24 +35,13 @@ class Tenure:
         engine: Engine,
         ask: Callable[[Engine, int], Term],
         *,
-        asked_ms: int,
-        lasts_ms: int,
+        ends_ms: int,
         ttl_ms: int,
     ) -> None:
-        """`asked_ms` is of the stopwatch; `ttl_ms` is what renewals ask for."""
-        self._stopwatch_ms = engine.clock.stopwatch_ms
+        """`ask` is called with an engine and milliseconds, and renews the lease."""
+        super().__init__(engine, ends_ms=ends_ms)
         self._ask = ask
-        self._pid = os.getpid()
-        self.ends_ms = asked_ms + lasts_ms
         self.ttl_ms = ttl_ms
-        self.refused = False
-
-    @property
-    def lost(self) -> bool:
-        """True once the store refused, or the time is up; from then on it stays true."""
-        if self._stopwatch_ms() >= self.ends_ms or os.getpid() != self._pid:
-            self.refused = True
-        return self.refused
 
     def renew(self, engine: Engine, ttl_ms: int) -> None:
         """Ask the store for `ttl_ms` more from now."""
@@ -68,16 +52,16 @@ class Tenure:
             self.refused = True
             raise
         # Neither the store nor this ever shortens it, so threads may renew in any order.
-        self.ends_ms = max(self.ends_ms, asked_ms + term.lasts_ms)
+        self.extend(asked_ms + term.lasts_ms)
 
 
 @contextmanager
-def renewing(engine: Engine, tenure: Tenure) -> Iterator[None]:
+def renewing(engine: Engine, lease: RenewedLease) -> Iterator[None]:
     """Renew a lease until the block ends, in a thread with a connection of its own.
 
     Each third of its length, and while the store cannot be asked, until the time is up.
     """
-    pause = holder_renews_seconds(tenure.ttl_ms)
+    pause = holder_renews_seconds(lease.ttl_ms)
     stopped = threading.Event()
 
     def renew_each(pause: float) -> None:
@@ -86,9 +70,9 @@ def renewing(engine: Engine, tenure: Tenure) -> Iterator[None]:
             return
         with closing(_Twin(engine)) as twin:
             wait = 0.0
-            while not stopped.wait(wait) and not tenure.lost:
+            while not stopped.wait(wait) and not lease.lost:
                 try:
-                    tenure.renew(twin.open(), tenure.ttl_ms)
+                    lease.renew(twin.open(), lease.ttl_ms)
                 except (FencepostError, OSError):
                     wait = _RETRY_SECONDS  # a LeaseLost among them was noted: it is lost
                 else:

@@ -12,8 +12,8 @@ from ..app.failures import describe, verdict
 from ..app.handler import Handler
 from ..store import Claim, Store
 from ..store.errors import InvalidInput, LeaseLost, LimitExceeded
+from .kept_lease import kept
 from .process import Run
-from .tenure import Kept
 
 # What a worker would take for a failure of the handler. Anything else that is no Exception is
 # meant for whoever runs the tests: Ctrl-C, pytest.fail().
@@ -29,7 +29,7 @@ def attempt(store: Store, handler: Handler, claim: Claim, run: Run) -> BaseExcep
     Raises:
         InvalidInput: It has left a transaction open, for which a worker would end.
     """
-    context = WorkerContext(claim, store, Kept(store.engine))
+    context = WorkerContext(claim, store, kept(store.engine))
     try:
         result = _call(handler, claim, context, run)
     except _FAILURES as error:

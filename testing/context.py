@@ -11,7 +11,7 @@ from ..store import Message, Store
 from ..store.types.validate import count
 from . import temporary
 from .clock import Clock
-from .tenure import LEASE_SECONDS, Kept
+from .kept_lease import LEASE_SECONDS, kept
 
 
 class Context(WorkerContext):
@@ -65,7 +65,7 @@ class Context(WorkerContext):
         key = None if message is None else message.key
         self._queue.enqueue(b"" if message is None else message.body, key=key)
         (claim,) = self._queue.claim(lease=LEASE_SECONDS)
-        super().__init__(claim, store, Kept(store.engine))
+        super().__init__(claim, store, kept(store.engine))
         self.attempt = attempt
         if fence is not None:
             self.fence = count(fence, "fence", most=2**63 - 1)
@@ -81,8 +81,8 @@ class Context(WorkerContext):
 
     @lost.setter
     def lost(self, lost: bool) -> None:
-        if lost and not self._tenure.refused:
-            self._tenure.refused = True
+        if lost and not self._lease.refused:
+            self._lease.refused = True
             self._claim.release()
             self._queue.claim(lease=LEASE_SECONDS)
 

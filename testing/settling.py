@@ -10,9 +10,9 @@ from ..store.types.delivery import Delivery
 from ..store.types.message import DEATHS
 from .attempt import attempt
 from .clock import Clock
+from .kept_lease import LEASE_SECONDS
 from .process import Run, process
 from .result import Result
-from .tenure import LEASE_SECONDS
 
 _MOST_ATTEMPTS = 10_000
 _MOST_DELIVERIES = 10_000

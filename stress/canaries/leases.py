@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...store.engine.leases import NameHold, Taken
-from ...store.renewal import Tenure
+from ...store.renewal import RenewedLease
 from ...store.sqlite.names import leases
 from ...store.sqlite.names.leases import SqliteLeases
 from ...store.sqlite.session.write import Write
@@ -49,7 +49,7 @@ def _refused_early() -> None:
 
 
 def _believes() -> None:
-    Tenure.lost = property(lambda self: self.refused)  # type: ignore[method-assign,assignment]
+    RenewedLease.lost = property(lambda self: self.refused)  # type: ignore[method-assign,assignment]
 
 
 CANARIES = (

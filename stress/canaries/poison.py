@@ -10,7 +10,7 @@ from ...workers.process.process import End, ManagedProcess
 from ...workers.process.role_group import RoleGroup
 from ...workers.supervisor.dead_workers import DeadWorkers
 from ...workers.supervisor.lease_renewer import LeaseRenewer
-from ...workers.worker.in_progress import InProgress, Tenure
+from ...workers.worker.in_progress import InProgress, SupervisedLease
 from ..harness.canary import Canary
 
 
@@ -26,7 +26,7 @@ def _timeouts_ignored() -> None:
 
     def begin_for_ever(
         self: InProgress, hold: Hold, asked_ms: int, timeout: float | None = None
-    ) -> Tenure:
+    ) -> SupervisedLease:
         return begin(self, hold, asked_ms)
 
     InProgress.begin = begin_for_ever  # type: ignore[method-assign]

@@ -15,7 +15,7 @@ from fencepost.store.engine import Engine, Hold
 from fencepost.workers.process.process import ManagedProcess
 from fencepost.workers.process.shared_page import SharedPage
 from fencepost.workers.supervisor.lease_renewer import LeaseRenewer, effective_end
-from fencepost.workers.worker.in_progress import InProgress, Tenure
+from fencepost.workers.worker.in_progress import InProgress, SupervisedLease
 
 from ..clock import FakeClock
 from ..processes import wait_until
@@ -55,7 +55,7 @@ def _member(store: Store) -> Member:
     return Member(store.engine.pools.register(store.engine.pools.begin(None, 1)))
 
 
-def _kept(store: Store) -> tuple[Member, InProgress, Claim, Tenure]:
+def _kept(store: Store) -> tuple[Member, InProgress, Claim, SupervisedLease]:
     """Return a worker with a claim that its handler is at."""
     member = _member(store)
     claim = _claim(store, member)
@@ -69,19 +69,19 @@ def _kept(store: Store) -> tuple[Member, InProgress, Claim, Tenure]:
 
 
 def test_a_lease_is_kept_for_as_long_as_its_handler_works(store: Store, clock: FakeClock) -> None:
-    member, in_progress, claim, tenure = _kept(store)
+    member, in_progress, claim, lease = _kept(store)
     renewer = _renewer(store, member)
 
     for _ in range(10):
         clock.advance(LEASE / 3)
         renewer.round()
-        assert not tenure.lost
-        assert tenure.ends_ms == store.engine.clock.stopwatch_ms() + LEASE * 1000
+        assert not lease.lost
+        assert lease.ends_ms == store.engine.clock.stopwatch_ms() + LEASE * 1000
     in_progress.end(claim.hold)
     clock.advance(LEASE * 2 / 3)
     renewer.round()
 
-    assert tenure.ends_ms == store.engine.clock.stopwatch_ms() + LEASE * 1000 / 3
+    assert lease.ends_ms == store.engine.clock.stopwatch_ms() + LEASE * 1000 / 3
     claim.ack()
 
 
@@ -131,7 +131,7 @@ def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
     pools = store.engine.pools
     ending, member = _Ending(pools.register(pools.begin(None, 2))), _member(store)
     claims = [_claim(store, each) for each in (ending, member)]
-    tenures = [
+    leases = [
         InProgress(store.engine, LEASE, each.page).begin(
             claim.hold, store.engine.clock.stopwatch_ms()
         )
@@ -143,13 +143,13 @@ def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
     renewer.round()
     clock.advance(LEASE * 0.9)
 
-    assert not tenures[1].lost
+    assert not leases[1].lost
 
 
 def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: FakeClock) -> None:
     member, other = _member(store), _member(store)
     in_progress = InProgress(store.engine, LEASE, member.page)
-    tenure = in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
+    lease = in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
     InProgress(store.engine, LEASE, other.page).begin(
         _claim(store, other).hold, store.engine.clock.stopwatch_ms()
     )
@@ -162,7 +162,7 @@ def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: F
     member.stopped = False
     renewer.round()
 
-    assert tenure.lost
+    assert lease.lost
     states = {found.id: found.expires_at for found in store.deliveries(state="leased")}
     assert states[1] is not None
     assert states[1] < store.engine.clock.now_ms() / 1000 < (states[2] or 0)
@@ -172,7 +172,7 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = _member(store)
-    tenure = InProgress(store.engine, LEASE, member.page).begin(
+    lease = InProgress(store.engine, LEASE, member.page).begin(
         _claim(store, member).hold, store.engine.clock.stopwatch_ms()
     )
     clock.advance(LEASE / 2)
@@ -187,7 +187,7 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
     monkeypatch.setattr(store.engine.pools, "renew_owned", busy)
     renewer = _renewer(store, member)
     renewer.start()
-    wait_until(lambda: tenure.ends_ms > store.engine.clock.stopwatch_ms() + 59_000, "it is renewed")
+    wait_until(lambda: lease.ends_ms > store.engine.clock.stopwatch_ms() + 59_000, "it is renewed")
     renewer.stop()
 
     assert len(tries) == 3
@@ -236,7 +236,7 @@ def test_of_a_worker_that_has_ended_the_rest_is_told(store: Store) -> None:
     assert renewer.last(cast(ManagedProcess, member), member.page.work) is not None
 
 
-def test_a_tenure_ends_by_the_stopwatch_which_a_suspended_machine_moves_on() -> None:
+def test_a_lease_ends_by_the_stopwatch_which_a_suspended_machine_moves_on() -> None:
     class Clocked:
         clock_ms = 100_000
 
@@ -250,40 +250,40 @@ def test_a_tenure_ends_by_the_stopwatch_which_a_suspended_machine_moves_on() -> 
     engine = Clocked()
     member = Member(1)
     in_progress = InProgress(cast(Engine, engine), LEASE, member.page)
-    tenure = in_progress.begin(Hold(1, 1, "token"), engine.clock_ms)
+    lease = in_progress.begin(Hold(1, 1, "token"), engine.clock_ms)
 
     engine.clock_ms += 59_999
-    assert not tenure.lost
+    assert not lease.lost
     engine.clock_ms += 1
-    assert tenure.lost
+    assert lease.lost
 
 
 def test_a_handler_that_extends_its_lease_is_believed_to_have_it_for_as_long(
     store: Store, clock: FakeClock
 ) -> None:
-    member, _, claim, tenure = _kept(store)
+    member, _, claim, lease = _kept(store)
 
-    Context(claim, store, tenure).extend(10 * LEASE)
+    Context(claim, store, lease).extend(10 * LEASE)
 
     clock.advance(9 * LEASE)
-    assert not tenure.lost
+    assert not lease.lost
     work = member.page.work
     assert work is not None
     assert (
         effective_end(work, member.page.renewal) == store.engine.clock.stopwatch_ms() + LEASE * 1000
     )
     clock.advance(2 * LEASE)
-    assert tenure.lost
+    assert lease.lost
 
 
 def test_an_extension_that_may_be_rolled_back_is_not_believed(
     store: Store, clock: FakeClock
 ) -> None:
-    _, _, claim, tenure = _kept(store)
+    _, _, claim, lease = _kept(store)
 
     with contextlib.suppress(ZeroDivisionError), store.transaction():
-        Context(claim, store, tenure).extend(10 * LEASE)
+        Context(claim, store, lease).extend(10 * LEASE)
         raise ZeroDivisionError
 
     clock.advance(LEASE)
-    assert tenure.lost
+    assert lease.lost

@@ -54,7 +54,7 @@ def run(store: Store, page: SharedPage) -> Iterator[Run]:
     def mail(message: Message, ctx: Context) -> None:
         if message.key == "late" and not believed_lost:
             believed_lost.append(True)
-            ctx._tenure.refused = True
+            ctx._lease.refused = True
             raise LeaseLost(
                 "this one", cause="expired", operation="renew", path=store.engine.identity.address
             )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ...app.context import Context
 from ...app.handler import Handler
 from ...store import Claim
-from .in_progress import Tenure
+from .in_progress import SupervisedLease
 
 
 @dataclass(slots=True, eq=False)
@@ -29,7 +29,7 @@ class Attempt:
     claim: Claim
     handler: Handler
     context: Context
-    tenure: Tenure
+    lease: SupervisedLease
     interrupt: Callable[[BaseException, Callable[[], bool]], None]
     began: float = field(init=False)
     soft_at: float = field(init=False)

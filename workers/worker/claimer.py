@@ -26,8 +26,6 @@ from .attempt import Attempt
 from .in_progress import InProgress
 from .interrupter import Interrupter
 
-# The fallback for a wake-up that was missed; jittered so that a pool does not poll in step.
-
 
 class Claimer:
     """The claims of one worker.
@@ -128,6 +126,7 @@ class Claimer:
             self.pause = self._outage.met(error)
             return self.pause
         self._answered()
+        # For a wake-up that was missed; with jitter, so that a pool does not poll in step.
         wait = jitter.uniform(0.75, 1.25) * engine.wakeup.poll_seconds
         return wait if at is None else min(wait, (at - engine.clock.now_ms()) / 1000)
 
@@ -136,9 +135,9 @@ class Claimer:
     ) -> Attempt:
         """Keep the lease and interrupter the handler, which is called next."""
         handler = self._handlers[claim.queue]
-        tenure = self._in_progress.begin(claim.hold, self.asked_ms, handler.timeout)
-        context = Context(claim, self._store, tenure, self._interrupter.interrupts.check)
-        attempt = Attempt(claim, handler, context, tenure, interrupt)
+        lease = self._in_progress.begin(claim.hold, self.asked_ms, handler.timeout)
+        context = Context(claim, self._store, lease, self._interrupter.interrupts.check)
+        attempt = Attempt(claim, handler, context, lease, interrupt)
         self._about[claim.hold] = delivery_lines.about(claim)
         self._interrupter.begin(attempt)
         return attempt
@@ -197,7 +196,7 @@ class Claimer:
         claim, handler = attempt.claim, attempt.handler
         # What is not given back would be renewed with what else this worker has in work.
         cancelled = any(isinstance(each, Cancelled) for each in leaves(error))
-        if cancelled or attempt.tenure.lost:
+        if cancelled or attempt.lease.lost:
             log.warning("handler interrupted", **self._took(attempt), error=describe(error))
             return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
         found = verdict(handler, error, claim.attempt)

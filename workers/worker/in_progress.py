@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ...store.engine import Engine, Hold
+from ...store.local_lease import LocalLease
 from ..process.shared_page import SharedPage, Work
 
 
-class Tenure:
-    """What a worker may believe of a lease that its supervisor renews.
-
-    The belief is measured on the machine's stopwatch, from before the store was asked, so it
-    ends before the lease does, also while the machine is suspended. It belongs to one
-    process: a forked child has none.
-
-    Attributes:
-        refused: The lease is known to be lost.
-    """
+class SupervisedLease(LocalLease):
+    """The lease of a claim, which the supervisor renews and tells of by the page."""
 
     def __init__(
         self,
@@ -32,32 +24,23 @@ class Tenure:
         ends_ms: int,
         on_extended: Callable[[int], None],
     ) -> None:
-        self._engine = engine
+        """`answered_ms` is when the store had answered the claim, on the stopwatch."""
+        super().__init__(engine, ends_ms=ends_ms)
         self._page = page
-        self._on_extended = on_extended
-        self._pid = os.getpid()
         self._answered_ms = answered_ms
-        self._ends_ms = ends_ms
-        self.refused = False
+        self._on_extended = on_extended
 
     @property
     def ends_ms(self) -> int:
-        """When the belief ends, on the stopwatch."""
+        """When it ends, on the stopwatch."""
         if (done := self._page.renewal) and done.since_ms <= self._answered_ms <= done.asked_ms:
-            self._ends_ms = max(self._ends_ms, done.until_ms)
+            super().extend(done.until_ms)
         return self._ends_ms
 
     def extend(self, ends_ms: int) -> None:
-        """Believe in the lease until then: the store has been asked, and said so."""
-        self._ends_ms = max(self._ends_ms, ends_ms)
+        """Let it end then: the store has said so. The supervisor is told."""
+        super().extend(ends_ms)
         self._on_extended(self._ends_ms)
-
-    @property
-    def lost(self) -> bool:
-        """True once the store refused, or the time is up; from then on it stays true."""
-        if self._engine.clock.stopwatch_ms() >= self.ends_ms or os.getpid() != self._pid:
-            self.refused = True
-        return self.refused
 
 
 class InProgress:
@@ -75,7 +58,7 @@ class InProgress:
         self._claimed: dict[int, tuple[int, int, int]] = {}
         self.ended = 0
 
-    def begin(self, hold: Hold, asked_ms: int, timeout: float | None = None) -> Tenure:
+    def begin(self, hold: Hold, asked_ms: int, timeout: float | None = None) -> SupervisedLease:
         """Have this lease renewed until `end`.
 
         Args:
@@ -88,7 +71,7 @@ class InProgress:
         # By the fence: it may hold one again that it has lost, and not be done with either.
         self._claimed[hold.fence] = hold.id, ends_ms, kill_at_ms
         self._tell(newest=hold.id, fence=hold.fence)
-        return Tenure(
+        return SupervisedLease(
             self._engine,
             self._page,
             answered_ms=now_ms,

@@ -74,10 +74,10 @@ class Interrupter:
         """Return when to interrupt it, on time.monotonic()."""
         if attempt.warned or attempt.context.told:
             return attempt.soft_at
-        if attempt.tenure.refused:
+        if attempt.lease.refused:
             return -math.inf
         left_ms = (
-            attempt.tenure.ends_ms - self._timing.stop_left_ms - self._engine.clock.stopwatch_ms()
+            attempt.lease.ends_ms - self._timing.stop_left_ms - self._engine.clock.stopwatch_ms()
         )
         return min(attempt.soft_at, time.monotonic() + left_ms / 1000)
 
@@ -113,7 +113,7 @@ class Interrupter:
             over = SoftTimeout(f"over its soft timeout of {limit:g} s")
             attempt.interrupt(over, lambda: True)
             return
-        attempt.tenure.refused = attempt.warned = True
+        attempt.lease.refused = attempt.warned = True
         what, path = attempt.claim.hold.what, self._engine.identity.address
         lost = LeaseLost(what, cause="expired", operation="renew", path=path)
         # What it asks of the store may tell it first: once is enough, while it cleans up.

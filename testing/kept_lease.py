@@ -1,0 +1,15 @@
+"""A lease in a test: nobody takes it away, and nobody has to renew it."""
+
+from __future__ import annotations
+
+from ..store.engine import Engine
+from ..store.local_lease import LocalLease
+
+LEASE_SECONDS = 100 * 86_400
+
+_NEVER_MS = 2**62
+
+
+def kept(engine: Engine) -> LocalLease:
+    """Return what a handler would see of a lease that its supervisor always renews."""
+    return LocalLease(engine, ends_ms=_NEVER_MS)
