@@ -3,12 +3,12 @@
 from .app import App
 from .command.handler import Commands
 from .context import Cancelled, Context, Discard, Retry, SoftTimeout
-from .handler import Application, Handler
-from .target import Target
+from .handler import Handler
+from .interfaces import WorkerApp
+from .loading.target import Target
 
 __all__ = [
     "App",
-    "Application",
     "Cancelled",
     "Commands",
     "Context",
@@ -17,4 +17,5 @@ __all__ = [
     "Retry",
     "SoftTimeout",
     "Target",
+    "WorkerApp",
 ]

@@ -9,23 +9,23 @@ from ..store.naming import verbs
 if TYPE_CHECKING:
     from ..ingest.answer import Answer
     from ..ingest.embedding import Bytes
-    from ..ingest.headers import Given
+    from ..ingest.headers import HeadersLike
     from ..ingest.web.asgi import Asgi
     from ..ingest.web.wsgi import Wsgi
-    from .declared import Declared
+    from .interfaces import ReceiverApp
 
 
 @verbs
 class Embeddable:
     """Hands requests over to the receiver, in this process."""
 
-    def __init__(self: Declared) -> None:
+    def __init__(self: ReceiverApp) -> None:
         # Not at a first `accept`, which may be called in a thread after the main one has ended.
         from ..ingest.embedding import Embedded
 
         self._embedded = Embedded(self)
 
-    def accept(self, source: str, headers: Given, body: Bytes) -> Answer:
+    def accept(self, source: str, headers: HeadersLike, body: Bytes) -> Answer:
         """Store a webhook and return the answer that the receiver would give it.
 
         Use it where your own web application receives the request. In a coroutine, await
@@ -42,7 +42,7 @@ class Embeddable:
         """
         return self._embedded.accept(source, headers, body)
 
-    async def accept_async(self, source: str, headers: Given, body: Bytes) -> Answer:
+    async def accept_async(self, source: str, headers: HeadersLike, body: Bytes) -> Answer:
         """Do what `accept` does, in a coroutine; calls at the same time share a commit."""
         return await self._embedded.accept_async(source, headers, body)
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import Any, Unpack
 
 from ..store import Message, Store
 from ..store.errors import InvalidInput
-from ..store.types.message import DEATHS, Address, Limits
+from ..store.types.message import DEATHS, Limits
 from ..store.types.validate import name
 from .context import Context
 from .failures import Rules
 from .settings import CheckedSettings, Settings, check_settings
-
-if TYPE_CHECKING:
-    from .hooks import Hooks
 
 Function = Callable[[Message, Context], Any]
 
@@ -50,43 +47,6 @@ class Handler(CheckedSettings):
     def is_async(self) -> bool:
         """True when a call makes a coroutine."""
         return is_async(self.function)
-
-
-class Application(Protocol):
-    """What a worker process needs of an app."""
-
-    @property
-    def store(self) -> str:
-        """The address of its store."""
-        ...
-
-    @property
-    def store_options(self) -> Mapping[str, Any]:
-        """Further arguments of `connect`."""
-        ...
-
-    @property
-    def handlers(self) -> Mapping[str, Handler]:
-        """Its handlers by name."""
-        ...
-
-    @property
-    def hooks(self) -> Hooks:
-        """What it has called in each worker beside its handlers."""
-        ...
-
-    def check(self) -> None:
-        """Raise InvalidInput when it makes no sense as a whole."""
-        ...
-
-    @property
-    def sources(self) -> Mapping[str, object]:
-        """The sources whose messages it routes, by name."""
-        ...
-
-    def addresses(self, message: Message) -> Sequence[Address]:
-        """Return where a message of one of its sources goes."""
-        ...
 
 
 def make_handler(

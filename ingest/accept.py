@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 
-from ..app.declared import Declared
+from ..app.interfaces import ReceiverApp
 from ..app.source import Source
 from ..log.log import log
 from ..schemes import key_rule
@@ -17,8 +17,8 @@ from ..store import Message
 from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
 from ..store.types.message import Draft, Receipt
 from .answer import Answer, Headers, document, error, unavailable
-from .noted import noted
-from .opened import Opened
+from .lazy_store import LazyStore
+from .message_lines import log_stored
 from .refusals import refusals
 
 # Never kept: they are the sender's credentials, not the message.
@@ -26,7 +26,7 @@ _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 
 
 @dataclass(frozen=True, slots=True)
-class Genuine:
+class Incoming:
     """A request that is a message: what to store of it."""
 
     source: str
@@ -35,30 +35,32 @@ class Genuine:
     began: float = field(default_factory=time.monotonic)
 
 
-def accept(app: Declared, opened: Opened, source: Source, request: Request) -> Answer:
+def accept(app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Request) -> Answer:
     """Answer a request; a message is stored in a transaction of its own."""
     found = read(app, source, request)
-    if isinstance(found, Genuine):
+    if isinstance(found, Incoming):
         outcome: Receipt | FencepostError
         try:
-            (outcome,) = opened.store().engine.queue.enqueue_each([found.draft])
+            (outcome,) = lazy_store.open().engine.queue.enqueue_each([found.draft])
         except FencepostError as error:
             outcome = error
-        found = settle(opened, found, outcome)
+        found = settle(lazy_store, found, outcome)
     return refusals.note(source.name, found)
 
 
-async def accept_async(app: Declared, opened: Opened, source: Source, request: Request) -> Answer:
+async def accept_async(
+    app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Request
+) -> Answer:
     """Answer a request; messages that arrive together share a transaction."""
     found = read(app, source, request)
-    if isinstance(found, Genuine):
+    if isinstance(found, Incoming):
         outcome: Receipt | FencepostError
         try:
-            committer = await opened.committer()
+            committer = await lazy_store.committer()
             outcome = await committer.commit(found.draft)
         except FencepostError as error:
             outcome = error
-        found = settle(opened, found, outcome)
+        found = settle(lazy_store, found, outcome)
     return refusals.note(source.name, found)
 
 
@@ -72,7 +74,7 @@ def too_large(source: Source) -> Answer:
     return error(413, f"the body is over {source.max_body} bytes")
 
 
-def read(app: Declared, source: Source, request: Request) -> Genuine | Answer:
+def read(app: ReceiverApp, source: Source, request: Request) -> Incoming | Answer:
     """Return what to store of a request, or the answer to one that is not stored."""
     if len(request.body) > source.max_body:
         return too_large(source)
@@ -92,10 +94,10 @@ def read(app: Declared, source: Source, request: Request) -> Genuine | Answer:
         return error(
             400, f"no usable key that tells this message from others; it is read at {where}"
         )
-    return Genuine(source.name, draft(app, source, request, event), event.silent)
+    return Incoming(source.name, draft(app, source, request, event), event.silent)
 
 
-def settle(opened: Opened, genuine: Genuine, outcome: Receipt | FencepostError) -> Answer:
+def settle(lazy_store: LazyStore, incoming: Incoming, outcome: Receipt | FencepostError) -> Answer:
     """Return the answer to a message that was stored, or could not be."""
     if isinstance(outcome, StoreBusy):
         return unavailable("the store is busy")
@@ -105,17 +107,17 @@ def settle(opened: Opened, genuine: Genuine, outcome: Receipt | FencepostError) 
         return error(413, str(outcome))
     if isinstance(outcome, FencepostError):
         # With an unknown outcome too: the sender tries again, under the same key.
-        if opened.is_news(outcome):
+        if lazy_store.is_news(outcome):
             log.error(
                 "not stored",
-                source=genuine.source,
-                key=genuine.draft.key,
+                source=incoming.source,
+                key=incoming.draft.key,
                 code=outcome.code,
                 error=str(outcome),
             )
         return unavailable("the store cannot take it")
-    noted(genuine.draft, outcome, genuine.began)
-    if genuine.silent:
+    log_stored(incoming.draft, outcome, incoming.began)
+    if incoming.silent:
         return Answer(200)
     return document(200, {"id": outcome.message_id, "status": outcome.status})
 
@@ -125,7 +127,7 @@ def _handshake(handshake: Handshake) -> Answer:
     return Answer(200, Headers({"content-type": kind} if kind else {}), handshake.body)
 
 
-def draft(app: Declared, source: Source, request: Request, event: Event) -> Draft:
+def draft(app: ReceiverApp, source: Source, request: Request, event: Event) -> Draft:
     """Return what to store of a message, with where it goes."""
     headers = {
         name: value for name, value in request.fields().items() if name not in _SECRET_HEADERS

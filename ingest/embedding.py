@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ..app.declared import Declared
+from ..app.interfaces import ReceiverApp
 from ..app.source import Source
 from ..schemes.request import Request
 from ..store.errors import InvalidInput
 from .accept import accept, accept_async, no_source
 from .answer import Answer
-from .headers import Given, pairs
-from .opened import Opened
+from .headers import HeadersLike, pairs
+from .lazy_store import LazyStore
 from .refusals import refusals
 from .web.asgi import Asgi
 from .web.wsgi import Wsgi
@@ -24,37 +24,39 @@ class Embedded:
     the process exits. A busy store is waited for no longer than senders wait, 1.2 s.
     """
 
-    def __init__(self, app: Declared) -> None:
+    def __init__(self, app: ReceiverApp) -> None:
         self._app = app
-        self._opened = Opened(app)
+        self._lazy_store = LazyStore(app)
 
-    def accept(self, source: str, headers: Given, body: Bytes) -> Answer:
+    def accept(self, source: str, headers: HeadersLike, body: Bytes) -> Answer:
         """Answer a webhook as the receiver would answer it."""
         found = self._found(source, headers, body)
         if isinstance(found, Answer):
             return found
-        return accept(self._app, self._opened, *found)
+        return accept(self._app, self._lazy_store, *found)
 
-    async def accept_async(self, source: str, headers: Given, body: Bytes) -> Answer:
+    async def accept_async(self, source: str, headers: HeadersLike, body: Bytes) -> Answer:
         """Answer as `accept` does; calls of one moment share a transaction."""
         found = self._found(source, headers, body)
         if isinstance(found, Answer):
             return found
-        return await accept_async(self._app, self._opened, *found)
+        return await accept_async(self._app, self._lazy_store, *found)
 
     def asgi(self) -> Asgi:
         """Return an ASGI application to mount."""
-        return Asgi(self._app, self._opened)
+        return Asgi(self._app, self._lazy_store)
 
     def wsgi(self) -> Wsgi:
         """Return a WSGI application to mount."""
-        return Wsgi(self._app, self._opened)
+        return Wsgi(self._app, self._lazy_store)
 
     def close(self) -> None:
         """Close the store, if it is open in this process; the next request opens it anew."""
-        self._opened.close()
+        self._lazy_store.close()
 
-    def _found(self, source: str, headers: Given, body: Bytes) -> tuple[Source, Request] | Answer:
+    def _found(
+        self, source: str, headers: HeadersLike, body: Bytes
+    ) -> tuple[Source, Request] | Answer:
         if not isinstance(body, bytes | bytearray | memoryview):
             raise InvalidInput(
                 f"the body must be bytes as they came, not {type(body).__name__}: "

@@ -8,10 +8,10 @@ from typing import Any
 from ..store.errors import InvalidInput
 
 Text = str | bytes
-Given = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+HeadersLike = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 
 
-def pairs(headers: Given) -> list[tuple[bytes, bytes]]:
+def pairs(headers: HeadersLike) -> list[tuple[bytes, bytes]]:
     """Return headers as pairs with names in lower case.
 
     Args:

@@ -14,7 +14,7 @@ from ..schemes.outgoing import Outgoing, Unsignable, new_id
 from ..schemes.recipe import Header, Pointer
 from ..store.errors import InvalidInput
 from .answer import Headers
-from .headers import Given, pairs
+from .headers import HeadersLike, pairs
 
 Body = bytes | bytearray | memoryview | str | Mapping[str, Any] | Sequence[Any] | None
 
@@ -32,7 +32,7 @@ def signed(
     event: str | None = None,
     key: str | None = None,
     body: Body = None,
-    headers: Given = (),
+    headers: HeadersLike = (),
     at: float | None = None,
 ) -> Signed:
     """Return headers and body of a request as the source's provider would send it.

@@ -11,7 +11,7 @@ from ..app.handler import set_caps
 from ..app.source import Source
 from ..ingest.accept import draft
 from ..ingest.answer import Headers
-from ..ingest.headers import Given, pairs
+from ..ingest.headers import HeadersLike, pairs
 from ..ingest.signing import signed
 from ..schemes.naming import named
 from ..schemes.request import Event, Handshake, Malformed, Request
@@ -32,7 +32,7 @@ def deliver(
     body: Body = None,
     key: str | None = None,
     *,
-    headers: Given = (),
+    headers: HeadersLike = (),
     attempts: int | None = 1,
     store: Store | None = None,
     clock: Clock | None = None,
@@ -130,7 +130,7 @@ def _refuse_unusable(event: object, key: object) -> None:
 
 
 def _read(
-    source: Source, event: str | None, body: Body, key: str | None, headers: Given
+    source: Source, event: str | None, body: Body, key: str | None, headers: HeadersLike
 ) -> tuple[Request, Event]:
     """Return a message as the receiver would have it, but for what was asked for."""
     found = Event(None, "")
@@ -150,7 +150,7 @@ def _read(
 
 
 def _request(
-    source: Source, event: str | None, body: Body, key: str | None, headers: Given
+    source: Source, event: str | None, body: Body, key: str | None, headers: HeadersLike
 ) -> Request:
     """Return what the provider would send; with a body that was given, in its very bytes."""
     given = None if body is None else as_bytes(body)

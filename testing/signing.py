@@ -6,7 +6,7 @@ from typing import overload
 
 from ..app import App
 from ..app.source import Source
-from ..ingest.headers import Given
+from ..ingest.headers import HeadersLike
 from ..ingest.signing import Body, Signed
 from ..ingest.signing import signed as signed_by
 from ..schemes import Options, SchemeName
@@ -23,7 +23,7 @@ def signed(
     body: Body = None,
     key: str | None = None,
     *,
-    headers: Given = (),
+    headers: HeadersLike = (),
     at: float | None = None,
 ) -> Signed: ...
 
@@ -35,7 +35,7 @@ def signed(
     body: Body = None,
     key: str | None = None,
     *,
-    headers: Given = (),
+    headers: HeadersLike = (),
     at: float | None = None,
     secret: str | None = None,
     options: Options | None = None,
@@ -45,7 +45,7 @@ def signed(
 def signed(  # the first argument says which of the two it is
     by: App | Source | str,
     *given: object,
-    headers: Given = (),
+    headers: HeadersLike = (),
     at: float | None = None,
     secret: str | None = None,
     options: Options | None = None,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..app.command.handler import Commands
-from ..app.handler import Application, set_caps
-from ..app.target import Target
+from ..app.handler import set_caps
+from ..app.interfaces import WorkerApp
+from ..app.loading.target import Target
 from ..log import delivery_lines
 from ..log.stderr_lines import captured
 from ..store import Store, connect
@@ -80,7 +81,7 @@ class PoolOptions:
 
 
 def run_pool(
-    app: Application,
+    app: WorkerApp,
     load: Load,
     options: PoolOptions,
     *,
@@ -155,7 +156,7 @@ def run_pool(
             _end(store, pool)
 
 
-def _names(app: Application, options: PoolOptions) -> list[str]:
+def _names(app: WorkerApp, options: PoolOptions) -> list[str]:
     """Return the queues that the pool is for, or refuse what makes no sense."""
     names = list(app.handlers) if options.queues is None else list(options.queues)
     if unknown := [name for name in names if name not in app.handlers]:
@@ -175,7 +176,7 @@ def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:
     return sizing
 
 
-def _is_drained(store: Store, app: Application, names: Sequence[str], damage: Damage) -> bool:
+def _is_drained(store: Store, app: WorkerApp, names: Sequence[str], damage: Damage) -> bool:
     try:
         # In this order: what is routed between the two questions is found by the second.
         if store.engine.operators.routing.anything_to_route(app.sources):
@@ -199,5 +200,5 @@ def _end(store: Store, pool: int | None) -> None:
             store.engine.pools.end(pool)
 
 
-def _known(app: Application) -> str:
+def _known(app: WorkerApp) -> str:
     return ", ".join(app.handlers) or "none"

@@ -34,7 +34,7 @@ def check(target: str, as_json: bool) -> None:
 
     Example: fencepost check hooks.py
     """
-    from . import declared
+    from . import description
     from .findings import findings
 
     try:
@@ -49,7 +49,7 @@ def check(target: str, as_json: bool) -> None:
     found = [*findings(app), *of_store]
     found.sort(key=lambda finding: finding.level)
     failed = any(finding.level == "error" for finding in found)
-    sources, queues = declared.sources(app), declared.queues(app)
+    sources, queues = description.sources(app), description.queues(app)
     if as_json:
         print_json(
             {

@@ -16,7 +16,7 @@ from ...store.types.validate import name
 from ..options import the_store
 from ..output import plain
 from . import bulk, ids
-from .choosing import choosing
+from .conditions import condition_options
 from .ids import Id, any_id
 from .listing import each_unrouted
 
@@ -47,7 +47,7 @@ _WHY = {
 @the_store
 @_IDS
 @_ALL
-@choosing(("dead", "cancelled", "done"))
+@condition_options(("dead", "cancelled", "done"))
 @click.option("--unrouted", is_flag=True, help="With --all: messages that no route has matched.")
 @click.option(
     "--rate",
@@ -92,7 +92,7 @@ def replay(
 @the_store
 @_IDS
 @_ALL
-@choosing(("ready", "scheduled", "dead"))
+@condition_options(("ready", "scheduled", "dead"))
 @_YES
 def cancel(
     store: str, ids: tuple[Id, ...], everything: bool, wanted: dict[str, Any], yes: bool
@@ -117,7 +117,7 @@ def cancel(
 @the_store
 @click.option("--from", "source_queue", metavar="Q", required=True, help="The queue to move from.")
 @click.option("--to", "target_queue", metavar="Q", required=True, help="The queue to move to.")
-@choosing(("ready", "scheduled", "dead"), queue=False)
+@condition_options(("ready", "scheduled", "dead"), queue=False)
 @_YES
 def move(
     store: str, source_queue: str, target_queue: str, wanted: dict[str, Any], yes: bool

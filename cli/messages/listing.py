@@ -17,13 +17,13 @@ from ..options import as_json, row_limit, the_store
 from ..output import age, iso, print_json, record
 from ..table import is_terminal, print_table
 from . import ids
-from .choosing import choosing
+from .conditions import condition_options
 from .ids import Id, any_id
 
 
 @click.command("list")
 @the_store
-@choosing(ASKED_STATES)
+@condition_options(ASKED_STATES)
 @click.option(
     "--unrouted",
     is_flag=True,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from ...app import App, Application, Commands, Target
+from ...app import App, Commands, Target, WorkerApp
 from ...log import foreign_lines, log
 from ...log.stderr_lines import captured
 from ...store.connect import make_folder
@@ -65,7 +65,7 @@ def receive(target: Target, app: App, host: str, port: int, options: PoolOptions
 
 def run(
     load: Target | Commands,
-    app: Application,
+    app: WorkerApp,
     options: PoolOptions,
     *,
     ready: str,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ...app import Application, Commands, Target
+from ...app import Commands, Target, WorkerApp
 from ...store.types.message import DEATHS
 from ...workers import PoolOptions
 from .options import (
@@ -61,7 +61,7 @@ def work(
     choose_number_of_workers(pool)
     if not pool["workers"]:
         raise click.BadParameter("at least one worker is needed", param_hint="--workers")
-    app: Application
+    app: WorkerApp
     loaded: Target | Commands
     if command is None:
         _refuse_without_exec()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from ...app.declared import Declared
+from ...app.interfaces import ReceiverApp
 from ...app.source import Source
 from ...schemes.request import Request
 from ...store.errors import FencepostError, StoreBusy
 from ..accept import accept_async, too_large
 from ..answer import Answer, Headers, document, error, unavailable
-from ..opened import Opened
+from ..lazy_store import LazyStore
 from ..refusals import refusals
 from .paths import READY, route
 from .reading import Receive, Scope, Send, TooLarge, Unfinished, read_body
@@ -26,39 +26,39 @@ class Asgi:
     first request.
     """
 
-    def __init__(self, app: Declared, opened: Opened, *, mounted: bool = True) -> None:
+    def __init__(self, app: ReceiverApp, lazy_store: LazyStore, *, mounted: bool = True) -> None:
         self.app = app
-        self.opened = opened
+        self.lazy_store = lazy_store
         self._mounted = mounted
         self._at_once = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self.live(receive, send)
+            await self.run_lifespan(receive, send)
         elif scope["type"] == "http":
             await _send(scope, send, await self._answer(scope, receive))
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close"})
 
-    async def live(self, receive: Receive, send: Send) -> None:
+    async def run_lifespan(self, receive: Receive, send: Send) -> None:
         """Open the store at the startup, and close it at the shutdown."""
         await receive()
         try:
-            await asyncio.to_thread(self.opened.store)
+            await asyncio.to_thread(self.lazy_store.open)
         except StoreBusy:
             pass  # the first request tries again
         except FencepostError as failure:
             await send({"type": "lifespan.startup.failed", "message": str(failure)})
             return
         await send({"type": "lifespan.startup.complete"})
-        await self.end(receive, send)
+        await self.shut_down(receive, send)
 
-    async def end(self, receive: Receive, send: Send) -> None:
+    async def shut_down(self, receive: Receive, send: Send) -> None:
         """Close the store at the shutdown, once all that waits is in it."""
         await receive()
-        await self.opened.finish()
-        self.opened.close()
+        await self.lazy_store.finish()
+        self.lazy_store.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
@@ -83,12 +83,14 @@ class Asgi:
             return refusals.note(source.name, _closing(scope, too_large(source)))
         except Unfinished as unfinished:
             return refusals.note(source.name, _closing(scope, error(408, str(unfinished))))
-        return await accept_async(self.app, self.opened, source, Request(scope["headers"], body))
+        return await accept_async(
+            self.app, self.lazy_store, source, Request(scope["headers"], body)
+        )
 
     async def _ready(self) -> Answer:
         try:
             # In a thread: while a commit waits for the write lock, a read waits for the commit.
-            await asyncio.to_thread(lambda: self.opened.store().engine.upkeep.ping())
+            await asyncio.to_thread(lambda: self.lazy_store.open().engine.upkeep.ping())
         except FencepostError as failure:
             return unavailable(failure.code)
         return document(200, {"ok": True})

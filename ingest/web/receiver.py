@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from ...app.declared import Declared
+from ...app.interfaces import ReceiverApp
 from ...app.outage import patiently
 from ...store.errors import StoreCorrupt
-from ..opened import Opened
+from ..lazy_store import LazyStore
 from .asgi import Asgi
 from .reading import Receive, Send
 
@@ -24,20 +24,20 @@ class Receiver(Asgi):
 
     def __init__(
         self,
-        app: Declared,
+        app: ReceiverApp,
         *,
         on_ready: Callable[[], None] = lambda: None,
         on_waiting: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(app, Opened(app, create=False), mounted=False)
+        super().__init__(app, LazyStore(app, create=False), mounted=False)
         self._on_ready = on_ready
         self._on_waiting = on_waiting
 
-    async def live(self, receive: Receive, send: Send) -> None:
+    async def run_lifespan(self, receive: Receive, send: Send) -> None:
         """Be ready as soon as the store can be used, however long that takes."""
         await receive()
         with contextlib.suppress(StoreCorrupt):  # each request is told to come back
-            await asyncio.to_thread(patiently, self.opened.store, self._on_waiting)
+            await asyncio.to_thread(patiently, self.lazy_store.open, self._on_waiting)
         await send({"type": "lifespan.startup.complete"})
         self._on_ready()
-        await self.end(receive, send)
+        await self.shut_down(receive, send)

@@ -10,7 +10,7 @@ from types import FrameType
 
 import uvicorn
 
-from ...app.declared import Declared
+from ...app.interfaces import ReceiverApp
 from ...store.errors import InvalidInput
 from .receiver import Receiver
 from .wire import Wire
@@ -57,7 +57,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    app: Declared,
+    app: ReceiverApp,
     listener: int,
     on_ready: Callable[[], None],
     on_waiting: Callable[[], None],

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from ...app.declared import Declared
+from ...app.interfaces import ReceiverApp
 from ...app.source import Source
 from ...schemes.request import Request
 from ...store.errors import FencepostError
 from ..accept import accept, too_large
 from ..answer import Answer, document, error, unavailable
 from ..headers import pairs
-from ..opened import Opened
+from ..lazy_store import LazyStore
 from ..refusals import refusals
 from .paths import READY, route
 from .reading import TooLarge, Unfinished, read_stream
@@ -30,9 +30,9 @@ class Wsgi:
     The store is opened at the first request of each process.
     """
 
-    def __init__(self, app: Declared, opened: Opened) -> None:
+    def __init__(self, app: ReceiverApp, lazy_store: LazyStore) -> None:
         self._app = app
-        self._opened = opened
+        self._lazy_store = lazy_store
 
     def __call__(
         self, environ: Environment, start_response: Callable[..., object]
@@ -71,11 +71,11 @@ class Wsgi:
             return refusals.note(source.name, too_large(source))
         except Unfinished as unfinished:
             return refusals.note(source.name, error(408, str(unfinished)))
-        return accept(self._app, self._opened, source, Request(_headers(environ), body))
+        return accept(self._app, self._lazy_store, source, Request(_headers(environ), body))
 
     def _ready(self) -> Answer:
         try:
-            self._opened.store().engine.upkeep.ping()
+            self._lazy_store.open().engine.upkeep.ping()
         except FencepostError as failure:
             return unavailable(failure.code)
         return document(200, {"ok": True})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.cli.messages.choosing import since
+from fencepost.cli.messages.conditions import since
 from fencepost.store.types.message import Address, Draft
 
 from .command import Command

@@ -155,7 +155,7 @@ def test_a_receiver_waits_for_a_store_that_it_cannot_use_yet_and_says_so(
             raise failures.pop()
         return connect(*arguments, **options)
 
-    monkeypatch.setattr("fencepost.ingest.opened.connect", refuse_at_first)
+    monkeypatch.setattr("fencepost.ingest.lazy_store.connect", refuse_at_first)
     options = {name: partial(said.append, name) for name in ("on_waiting", "on_ready")}
     with Inbox(github_app(path), **options) as inbox:
         assert inbox.post(b"{}", github()).status == 200

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, InvalidInput, connect
-from fencepost.ingest import noted
+from fencepost.ingest import message_lines
 
 from .inbox import SECRET, github, nothing
 
@@ -28,7 +28,7 @@ def made(redelivery: Any = "revive", route: str | None = "push", **settings: Any
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder without a store, and a process that has logged no event's name."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(noted, "_unrouted", set())
+    monkeypatch.setattr(message_lines, "_unrouted", set())
 
 
 def post(app: App, event: str = "push", key: str = "event-1") -> str:

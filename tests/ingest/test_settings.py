@@ -15,7 +15,7 @@ import pytest
 from fencepost import App, Context, InvalidInput, Message
 from fencepost.app.handler import Handler
 from fencepost.app.settings import CheckedSettings, Settings
-from fencepost.cli.check.declared import queues
+from fencepost.cli.check.description import queues
 from fencepost.store.types.message import Limits
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from multiprocess.connection import wait
 
-from fencepost.app.target import Target
+from fencepost.app.loading.target import Target
 from fencepost.linux.parentage import adopting
 from fencepost.workers.process import forkserver
 from fencepost.workers.process.app_process import AppProcess, Wanted

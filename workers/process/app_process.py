@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...app import module_sources as sources
-from ...app.handler import Application
+from ...app.interfaces import WorkerApp
+from ...app.loading import module_sources as sources
 from ...linux.memfd import memfd
 from ...linux.memory import resident_bytes
 from ...linux.parentage import die_with_parent
@@ -194,14 +194,14 @@ class AppProcess:
             os.waitpid(self.pid, 0)
 
 
-_loaded: tuple[Load, Application] | None = None
+_loaded: tuple[Load, WorkerApp] | None = None
 
 
-def app_of(load: Load) -> Application:
+def app_of(load: Load) -> WorkerApp:
     """Return the app: as this process was forked with it, or loaded now."""
     if _loaded is not None and _loaded[0] == load:
         return _loaded[1]
-    app: Application = load()
+    app: WorkerApp = load()
     return app
 
 

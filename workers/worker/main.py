@@ -10,7 +10,8 @@ from functools import partial
 
 from multiprocess.connection import Connection
 
-from ...app.handler import Application, set_caps
+from ...app.handler import set_caps
+from ...app.interfaces import WorkerApp
 from ...app.outage import patiently
 from ...linux import signal_handlers
 from ...log import delivery_lines
@@ -26,7 +27,7 @@ from .recycle import Recycle
 from .router import Router
 from .worker import Worker
 
-Load = Callable[[], Application]
+Load = Callable[[], WorkerApp]
 
 
 def work(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...app.handler import Application
+from ...app.interfaces import WorkerApp
 from ...log.log import log
 from ...store import Message, Store
 from ...store.errors import FencepostError, StoreCorrupt
@@ -18,7 +18,7 @@ _AT_ONCE = 50
 class Router:
     """Gives such messages of an app's sources their deliveries, by the routes it has now."""
 
-    def __init__(self, store: Store, app: Application) -> None:
+    def __init__(self, store: Store, app: WorkerApp) -> None:
         self._routing = store.engine.operators.routing
         self._app = app
         self._due = 0.0

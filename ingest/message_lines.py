@@ -15,7 +15,7 @@ _MOST_LETTERS = 200
 _unrouted: set[tuple[str | None, str]] = set()
 
 
-def noted(draft: Draft, receipt: Receipt, began: float) -> None:
+def log_stored(draft: Draft, receipt: Receipt, began: float) -> None:
     """Log what was stored, and each event that has no route once.
 
     `began`: when the request had been read, on time.monotonic().

@@ -36,7 +36,7 @@ def since(text: str) -> timedelta | datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def choosing(
+def condition_options(
     states: Sequence[str], *, queue: bool = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options, and what was given of them as `wanted`."""

@@ -11,8 +11,8 @@ import time
 import weakref
 from typing import Any
 
-from ..app.declared import Declared
 from ..app.handler import set_caps
+from ..app.interfaces import ReceiverApp
 from ..log import delivery_lines
 from ..store import Store, connect
 from ..store.errors import FencepostError
@@ -28,16 +28,16 @@ _NEWS_SECONDS = 60.0
 # How long a fork waits for an opening that another thread is at.
 _FORK_SECONDS = 10.0
 
-_all: weakref.WeakSet[Opened] = weakref.WeakSet()
+_all: weakref.WeakSet[LazyStore] = weakref.WeakSet()
 
 
-class Opened:
+class LazyStore:
     """A store that opens by itself; threads and event loops share it, processes do not.
 
     A process that was forked opens its own: no connection crosses a fork.
     """
 
-    def __init__(self, app: Declared, create: bool = True) -> None:
+    def __init__(self, app: ReceiverApp, create: bool = True) -> None:
         self._app = app
         self._create = create
         self._store: Store | None = None
@@ -51,14 +51,14 @@ class Opened:
         _all.add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Opened, (self._app, self._create)
+        return LazyStore, (self._app, self._create)
 
     @property
     def is_open(self) -> bool:
         """True when nothing has to be waited for."""
         return self._store is not None and self._pid == os.getpid()
 
-    def store(self) -> Store:
+    def open(self) -> Store:
         """Return the open store; every failure to open it is tried again by the next call.
 
         Raises:
@@ -80,8 +80,8 @@ class Opened:
             FencepostError: The store cannot be opened now.
         """
         if not self.is_open:
-            await asyncio.to_thread(self.store)
-        store, loop = self.store(), asyncio.get_running_loop()
+            await asyncio.to_thread(self.open)
+        store, loop = self.open(), asyncio.get_running_loop()
         committer = self._committers.get(loop)
         if committer is None:
             committer = self._committers[loop] = Committer(store.engine)
@@ -110,16 +110,16 @@ class Opened:
                 if store is not None:
                     store.close()
 
-    def prepare(self) -> None:
+    def before_fork(self) -> None:
         """Let no other thread be in the middle of opening it when this one forks."""
         self._locked = self._lock.acquire(timeout=_FORK_SECONDS)
 
-    def resume(self) -> None:
+    def after_fork(self) -> None:
         """Go on after a fork."""
         if self._locked:
             self._lock.release()
 
-    def abandon(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Let go, in a forked child, of what is the parent's."""
         self._lock = threading.Lock()
         self._store = None
@@ -139,24 +139,24 @@ class Opened:
 
 
 def _prepare() -> None:
-    for opened in list(_all):
-        opened.prepare()
+    for each in list(_all):
+        each.before_fork()
 
 
 def _resume() -> None:
-    for opened in list(_all):
-        opened.resume()
+    for each in list(_all):
+        each.after_fork()
 
 
 def _abandon() -> None:
-    for opened in list(_all):
-        opened.abandon()
+    for each in list(_all):
+        each.after_fork_in_child()
 
 
 def _close_all() -> None:
-    for opened in list(_all):
+    for each in list(_all):
         with contextlib.suppress(FencepostError):
-            opened.close()
+            each.close()
 
 
 os.register_at_fork(before=_prepare, after_in_parent=_resume, after_in_child=_abandon)

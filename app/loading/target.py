@@ -12,16 +12,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..store.errors import InvalidInput
+from ...store.errors import InvalidInput
+from ..app import App
 from . import module_sources
-from .app import App
 
 # Where the code that asks for a line of the user's own is: Python's, and this package's.
 _NOT_THEIRS = (
     "<frozen",
     os.__file__,
     importlib.__file__,
-    f"{Path(__file__).parent.parent}{os.sep}",
+    f"{Path(__file__).parent.parent.parent}{os.sep}",
 )
 _OS = (Path(os.__file__).name, "<frozen os>")
 

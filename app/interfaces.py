@@ -1,0 +1,70 @@
+"""What the receiver and a worker need of an app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ..store import Message
+from ..store.types.message import Address
+from .handler import Handler
+from .hooks import Hooks
+from .source import Source
+
+
+class ReceiverApp(Protocol):
+    """What the receiver needs of an app."""
+
+    store: str
+    store_options: dict[str, Any]
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """Its sources by name."""
+        ...
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """Its handlers by name."""
+        ...
+
+    def addresses(self, message: Message) -> Sequence[Address]:
+        """Return where a message goes."""
+        ...
+
+
+class WorkerApp(Protocol):
+    """What a worker process needs of an app."""
+
+    @property
+    def store(self) -> str:
+        """The address of its store."""
+        ...
+
+    @property
+    def store_options(self) -> Mapping[str, Any]:
+        """Further arguments of `connect`."""
+        ...
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """Its handlers by name."""
+        ...
+
+    @property
+    def hooks(self) -> Hooks:
+        """What it has called in each worker beside its handlers."""
+        ...
+
+    def check(self) -> None:
+        """Raise InvalidInput when it makes no sense as a whole."""
+        ...
+
+    @property
+    def sources(self) -> Mapping[str, object]:
+        """The sources whose messages it routes, by name."""
+        ...
+
+    def addresses(self, message: Message) -> Sequence[Address]:
+        """Return where a message of one of its sources goes."""
+        ...

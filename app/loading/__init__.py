@@ -1,0 +1,1 @@
+"""Loading an app: the TARGET that names it, and the source that its modules had."""
