@@ -30,7 +30,8 @@ def name(value: object, what: str) -> str:
     """Return a source, queue or handler name, or raise InvalidInput."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise InvalidInput(
-            f"{what} must be 1 to 128 of A-Z a-z 0-9 _ . - and begin with no . or -, not {value!r}"
+            f"{what} must be 1 to 128 characters from A-Z a-z 0-9 _ . - and must not begin with"
+            f" . or -, not {value!r}"
         )
     return value
 
