@@ -96,10 +96,10 @@ class Context:
         """
         with self._telling():
             asked_ms = self.store.engine.clock.stopwatch_ms()
-            lasts_ms = self._claim.renewed(milliseconds(lease, "lease", least=1))
+            self._claim.renew(lease)
         # What a transaction of the handler's may still roll back is not believed.
         if not self.store.engine.transactions.is_open():
-            self._lease.extend(asked_ms + lasts_ms)
+            self._lease.extend(asked_ms + self._claim.lasts_ms)
         self._check()
 
     @contextmanager

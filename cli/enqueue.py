@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import BinaryIO
 
 import click
 
 from ..store import connect
+from ..store.connect import exists
+from ..store.naming import shown
 from ..store.types import validate
 from .options import as_json, the_store
 from .output import print_json
@@ -93,11 +94,10 @@ def enqueue(
             validate.key(text, what)
     validate.milliseconds(delay, "delay")
     content = validate.body(body.read())
-    path = store.removeprefix("sqlite:///")
-    is_new = "://" not in path and not os.path.exists(path)
+    is_new = not exists(store)
     with connect(store) as opened:
         if is_new:
-            click.echo(f"created the store {path}", err=True)
+            click.echo(f"created the store {shown(store)}", err=True)
         receipt = opened.queue(queue).enqueue(
             content,
             key=key,

@@ -32,9 +32,19 @@ class Claim:
             claim or lease of the store has it.
         origin: The queue that it was enqueued in; it differs from `queue` after a move.
         expires_at: When the lease expires, in Unix seconds on the store's clock.
+        lasts_ms: How long the lease lasts, counted from before the store was asked for it.
     """
 
-    __slots__ = ("_engine", "_hold", "attempt", "expires_at", "message", "origin", "queue")
+    __slots__ = (
+        "_engine",
+        "_hold",
+        "attempt",
+        "expires_at",
+        "lasts_ms",
+        "message",
+        "origin",
+        "queue",
+    )
 
     def __init__(self, engine: Engine, leased: Leased) -> None:
         self._engine = engine
@@ -44,6 +54,7 @@ class Claim:
         self.origin = leased.origin or leased.queue
         self.attempt = leased.attempt
         self.expires_at = leased.term.until_ms / 1000
+        self.lasts_ms = leased.term.lasts_ms
 
     def __repr__(self) -> str:
         return f"Claim(id={self.id}, queue={self.queue!r}, fence={self.fence})"
@@ -123,17 +134,8 @@ class Claim:
         Raises:
             LeaseLost: Another caller has claimed the delivery.
         """
-        self.renewed(validate.milliseconds(lease, "lease", least=1))
-
-    def renewed(self, lease_ms: int) -> int:
-        """Renew it; return how many milliseconds it lasts, from when the store was asked.
-
-        Raises:
-            LeaseLost: Another caller has claimed the delivery.
-        """
-        term = self._engine.queue.renew(self._hold, lease_ms)
-        self.expires_at = term.until_ms / 1000
-        return term.lasts_ms
+        term = self._engine.queue.renew(self._hold, validate.milliseconds(lease, "lease", least=1))
+        self.expires_at, self.lasts_ms = term.until_ms / 1000, term.lasts_ms
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a transaction, for a `with` block, that commits together with the ack.

@@ -150,12 +150,30 @@ def adopt(target: str | os.PathLike[str]) -> Adopted:
     return scheme.able(scheme.adopt, "adopt")(where, SystemClock())
 
 
-def preload(target: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Return the modules that opening this store needs, for who imports them beforehand.
+@names_errors("open")
+def exists(target: str | os.PathLike[str]) -> bool:
+    """True when a store is there, as far as can be told without opening it.
 
     Raises:
-        InvalidInput: There is no engine for it.
+        InvalidInput: An argument is not usable.
     """
+    scheme, where = _engine_of(target)
+    return scheme.exists(where)
+
+
+@names_errors("open")
+def why_not_made(target: str | os.PathLike[str]) -> str | None:
+    """Return what keeps connect() from making a store there, None for nothing that is known.
+
+    Raises:
+        InvalidInput: An argument is not usable.
+    """
+    scheme, where = _engine_of(target)
+    return scheme.why_not_made(where)
+
+
+def modules_of(target: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the modules that connect() would import, for a process that forks others."""
     name, _ = _split(target)
     return (_SCHEMES[name],)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from ..app.loading.target import Target
 from ..log import delivery_lines
 from ..log.stderr_lines import captured
 from ..store import Store, connect
+from ..store.connect import modules_of
 from ..store.errors import FencepostError, InvalidInput
 from ..store.naming import named
 from ..store.types.message import DEATHS
@@ -139,7 +139,7 @@ def run_pool(
             lease=options.lease,
             grace=options.grace,
             start_seconds=options.start_timeout,
-            imports=_imports(),
+            imports=_imports(app.store),
             is_done=partial(_is_drained, store, app, names, sizing.damage)
             if options.drain
             else None,
@@ -187,11 +187,9 @@ def _is_drained(store: Store, app: WorkerApp, names: Sequence[str], damage: Dama
         return False  # asked again soon
 
 
-def _imports() -> list[str]:
-    """Return the modules that workers need: for their work, and to open a store as here."""
-    package, store = __name__.partition(".")[0], Store.__module__.rpartition(".")[0]
-    opened = [name for name in sys.modules if name.startswith(f"{store}.")]
-    return [package, work.__module__, *sorted(opened)]
+def _imports(store: str) -> list[str]:
+    """Return the modules that workers need: for their work, and to open their store."""
+    return [__name__.partition(".")[0], work.__module__, *modules_of(store)]
 
 
 def _end(store: Store, pool: int | None) -> None:

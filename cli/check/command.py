@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...store import Message, Store, connect
+from ...store.connect import exists, why_not_made
 from ...store.errors import FencepostError, InvalidInput, StoreBusy
+from ...store.naming import shown
 from ..options import as_json
 from ..output import plain, print_json
 
@@ -103,15 +105,15 @@ def _look(app: App) -> tuple[dict[str, Any], list[Finding]]:
     """Return what the app's store has for it to do, and what is wrong there."""
     from .findings import Finding
 
-    path = app.store.removeprefix("sqlite:///")
-    seen: dict[str, Any] = {"path": app.store, "exists": os.path.exists(path)}
-    if not seen["exists"] and "://" not in path:
-        folder = os.path.dirname(os.path.abspath(path))
-        if os.path.isdir(folder):
-            return seen, []
-        sentence = f"the store {path} cannot be made: the folder {folder} does not exist"
-        return seen, [Finding("error", "store", sentence, "create it, or choose another path")]
+    path = shown(app.store)
+    seen: dict[str, Any] = {"path": path, "exists": False}
     try:
+        seen["exists"] = exists(app.store)
+        if not seen["exists"] and (why := why_not_made(app.store)):
+            sentence = f"the store {path} cannot be made: {why}"
+            return seen, [Finding("error", "store", sentence, "create it, or choose another path")]
+        if not seen["exists"]:
+            return seen, []
         with connect(app.store, create=False, **app.store_options) as store:
             return seen, list(_waiting(app, store, seen))
     except StoreBusy as error:

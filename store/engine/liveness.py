@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -31,8 +31,8 @@ class Liveness(Protocol):
         """How often `beat` has to be called; None where the kernel knows without it."""
         ...
 
-    def beat(self) -> None:
-        """Say that the pool that was begun through this engine, and its workers, are alive.
+    def beat(self, pool: int, workers: Sequence[int]) -> None:
+        """Say that a pool and these workers of its are alive, from the process that knows.
 
         Joins: no.
 

@@ -51,6 +51,8 @@ class Scheme:
     Attributes:
         name: As a person reads it, such as "SQLite".
         open: Open the store at an address.
+        exists: A store is there, as far as can be told without opening it.
+        why_not_made: What keeps a store from being made there, None for nothing known.
         checksums: True when a store may have a checksum on every page.
         migrate: Bring a store to the newest schema; given True, try that on a copy.
         make_folder: Make a safe folder for a store where there is none; return the address.
@@ -61,6 +63,8 @@ class Scheme:
 
     name: str
     open: Callable[[str, OpenOptions], Engine]
+    exists: Callable[[str], bool]
+    why_not_made: Callable[[str], str | None]
     checksums: bool | Instead
     migrate: Callable[[str, bool], Migration] | Instead
     make_folder: Callable[[str], str] | Instead

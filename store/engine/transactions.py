@@ -15,7 +15,8 @@ class TransactionVerbs(Protocol):
     """What a database does for a caller who reads and writes tables of its own.
 
     In all SQL of a caller, placeholders are `?`, with a sequence, and `:name`, with a mapping.
-    No engine takes another kind, whatever its database would; see rules/placeholders.py.
+    Every engine refuses other kinds with SqlError, whatever its database takes: it asks
+    rules/placeholders.py.
     """
 
     def begin(self, operation: str = "transaction") -> AbstractContextManager[Transaction]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..engine.scheme import Scheme
 from .engine import SqliteEngine
 from .file.paths import make_folder
@@ -9,9 +11,17 @@ from .set_aside import quarantine
 from .whole_file.migration import migrate
 from .whole_file.restore import adopt, restore
 
+
+def _why_not_made(path: str) -> str | None:
+    folder = os.path.dirname(os.path.abspath(path))
+    return None if os.path.isdir(folder) else f"the folder {folder} does not exist"
+
+
 SCHEME = Scheme(
     name="SQLite",
     open=SqliteEngine,
+    exists=os.path.exists,
+    why_not_made=_why_not_made,
     checksums=True,
     migrate=lambda path, dry_run: migrate(path, dry_run=dry_run),
     make_folder=make_folder,

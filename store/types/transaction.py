@@ -32,7 +32,8 @@ class Transaction(Protocol):
         """Run one or more SQL statements and return all rows that they produce.
 
         Args:
-            parameters: A sequence for `?`, a mapping for `:name`.
+            parameters: A sequence for `?`, a mapping for `:name`. SQL with other
+                placeholders, such as `?1`, `$1` or `@name`, is refused on every database.
 
         Raises:
             SqlError: The statement failed or is not allowed. If you catch it, the

@@ -25,9 +25,9 @@ def _timeouts_ignored() -> None:
     begin = InProgress.begin
 
     def begin_for_ever(
-        self: InProgress, hold: Hold, asked_ms: int, timeout: float | None = None
+        self: InProgress, hold: Hold, ends_ms: int, timeout: float | None = None
     ) -> SupervisedLease:
-        return begin(self, hold, asked_ms)
+        return begin(self, hold, ends_ms)
 
     InProgress.begin = begin_for_ever  # type: ignore[method-assign]
 

@@ -27,6 +27,8 @@ from fencepost.store.engine import (
     wakeup,
 )
 
+ROOT = Path(__file__).parents[2]
+
 PORTS = (clock.StoreClock, identity.Identity, liveness.Liveness, wakeup.Wakeup)
 PARTS = (
     keyed.KeyedVerbs,
@@ -73,3 +75,33 @@ def test_each_verb_says_what_it_raises_and_whether_it_joins(part: type) -> None:
         silent |= {name for name, verb in verbs.items() if "Joins: " not in (verb.__doc__ or "")}
 
     assert silent == set()
+
+
+# FP-22
+def test_only_the_table_of_schemes_names_an_engine() -> None:
+    folders = ("store/engine", "store/rules", "store/types", "workers", "ingest", "app", "cli")
+    paths = [*(ROOT / "store").glob("*.py"), *(ROOT / "log").rglob("*.py")]
+    paths += [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    code = {path: _said_to_python(path.read_text()) for path in paths}
+
+    naming = {path.relative_to(ROOT).as_posix() for path, said in code.items() if "sqlite" in said}
+
+    assert naming == {"store/connect.py"}
+
+
+def _said_to_python(source: str) -> str:
+    """Return what names modules and addresses: not what people read."""
+    tree = ast.parse(source)
+    names = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    ]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " not in node.value
+    ]
+    return "\n".join((*names, *texts)).lower()

@@ -293,7 +293,6 @@ def test_every_public_verb_that_takes_an_argument_is_among_them() -> None:
         "kept",
         "fencing",
         "keys_of",
-        "renewed",
     }
 
     for cls in (Store, Queue, Claim, Keyed, Leases, Lease, Once):

@@ -51,7 +51,9 @@ def member(store: Store) -> Iterator[Member]:
     ) as process:
         found = Member(process.pid)
         hold = Hold(id=1, fence=1, token="")
-        InProgress(store.engine, LEASE, found.page).begin(hold, store.engine.clock.stopwatch_ms())
+        InProgress(store.engine, found.page).begin(
+            hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)
+        )
         try:
             yield found
         finally:

@@ -57,7 +57,7 @@ class Bench:
             self.app.handlers,
             worker=pools.register(pools.begin(None, 1)),
             lease=LEASE,
-            in_progress=InProgress(self.store.engine, LEASE, SharedPage()),
+            in_progress=InProgress(self.store.engine, SharedPage()),
             interrupter=self.interrupter,
             tidy=lambda _: None,
         )

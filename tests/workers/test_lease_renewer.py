@@ -59,12 +59,12 @@ def _kept(store: Store) -> tuple[Member, InProgress, Claim, SupervisedLease]:
     """Return a worker with a claim that its handler is at."""
     member = _member(store)
     claim = _claim(store, member)
-    in_progress = InProgress(store.engine, LEASE, member.page)
+    in_progress = InProgress(store.engine, member.page)
     return (
         member,
         in_progress,
         claim,
-        in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms()),
+        in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)),
     )
 
 
@@ -89,9 +89,11 @@ def test_what_is_not_due_costs_no_transaction(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = _member(store)
-    in_progress = InProgress(store.engine, LEASE, member.page)
+    in_progress = InProgress(store.engine, member.page)
     renewer = _renewer(store, member)
-    in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
+    in_progress.begin(
+        _claim(store, member).hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)
+    )
     renewer.round()
     monkeypatch.setattr(store.engine.pools, "renew_owned", None)
     monkeypatch.setattr(store.engine.pools, "report", None)
@@ -103,10 +105,14 @@ def test_what_is_not_due_costs_no_transaction(
 # LEASE-18
 def test_a_lease_that_has_lapsed_is_never_believed_in_again(store: Store, clock: FakeClock) -> None:
     member = _member(store)
-    in_progress = InProgress(store.engine, LEASE, member.page)
-    lapsed = in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
+    in_progress = InProgress(store.engine, member.page)
+    lapsed = in_progress.begin(
+        _claim(store, member).hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)
+    )
     clock.advance(LEASE)
-    newer = in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
+    newer = in_progress.begin(
+        _claim(store, member).hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)
+    )
     clock.advance(LEASE / 3)
 
     _renewer(store, member).round()
@@ -114,6 +120,38 @@ def test_a_lease_that_has_lapsed_is_never_believed_in_again(store: Store, clock:
 
     assert lapsed.lost
     assert not newer.lost
+
+
+class _Far:
+    """Liveness of a database that the kernel tells nothing of."""
+
+    beat_seconds = 3600.0
+
+    def __init__(self) -> None:
+        self.beats: list[tuple[int, list[int]]] = []
+
+    def beat(self, pool: int, workers: list[int]) -> None:
+        self.beats.append((pool, workers))
+
+
+# FP-23
+def test_a_store_that_cannot_know_who_lives_is_told_when_it_wants_to_hear_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members, far = [_member(store), _member(store)], _Far()
+    monkeypatch.setattr(store.engine.pools, "liveness", far)
+    found = [cast(ManagedProcess, each) for each in members]
+    renewer = LeaseRenewer(store.engine, LEASE, lambda: found, pool=7)
+
+    renewer.round()
+    renewer.round()
+    assert far.beats == [(7, [each.worker for each in members])]
+
+    far.beat_seconds = 0.0
+    renewer._beat_at = 0.0
+    renewer.round()
+    renewer.round()
+    assert len(far.beats) == 3
 
 
 class _Ending(Member):
@@ -132,8 +170,8 @@ def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
     ending, member = _Ending(pools.register(pools.begin(None, 2))), _member(store)
     claims = [_claim(store, each) for each in (ending, member)]
     leases = [
-        InProgress(store.engine, LEASE, each.page).begin(
-            claim.hold, store.engine.clock.stopwatch_ms()
+        InProgress(store.engine, each.page).begin(
+            claim.hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)
         )
         for each, claim in zip((ending, member), claims, strict=True)
     ]
@@ -148,10 +186,12 @@ def test_a_worker_that_ends_in_the_midst_of_a_round_takes_no_other_with_it(
 
 def test_who_is_stopped_is_not_kept_and_loses_what_it_had(store: Store, clock: FakeClock) -> None:
     member, other = _member(store), _member(store)
-    in_progress = InProgress(store.engine, LEASE, member.page)
-    lease = in_progress.begin(_claim(store, member).hold, store.engine.clock.stopwatch_ms())
-    InProgress(store.engine, LEASE, other.page).begin(
-        _claim(store, other).hold, store.engine.clock.stopwatch_ms()
+    in_progress = InProgress(store.engine, member.page)
+    lease = in_progress.begin(
+        _claim(store, member).hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)
+    )
+    InProgress(store.engine, other.page).begin(
+        _claim(store, other).hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)
     )
     member.stopped = True
     renewer = _renewer(store, member, other)
@@ -172,8 +212,8 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = _member(store)
-    lease = InProgress(store.engine, LEASE, member.page).begin(
-        _claim(store, member).hold, store.engine.clock.stopwatch_ms()
+    lease = InProgress(store.engine, member.page).begin(
+        _claim(store, member).hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000)
     )
     clock.advance(LEASE / 2)
     renew, tries = store.engine.pools.renew_owned, []
@@ -198,12 +238,12 @@ def test_the_register_is_told_what_is_new_and_once(
 ) -> None:
     monkeypatch.setattr("fencepost.workers.supervisor.lease_renewer._REPORT_SECONDS", 0.0)
     member = _member(store)
-    in_progress = InProgress(store.engine, LEASE, member.page)
+    in_progress = InProgress(store.engine, member.page)
     renewer = _renewer(store, member)
     in_progress.say("idle")
     renewer.round()
     claim = _claim(store, member)
-    in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms())
+    in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000))
     renewer.round()
     assert store.workers()[0].state == "busy"
     in_progress.end(claim.hold)
@@ -222,10 +262,10 @@ def test_the_register_is_told_what_is_new_and_once(
 
 def test_of_a_worker_that_has_ended_the_rest_is_told(store: Store) -> None:
     member = _member(store)
-    in_progress = InProgress(store.engine, LEASE, member.page)
+    in_progress = InProgress(store.engine, member.page)
     claim = _claim(store, member)
     in_progress.say("idle")
-    in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms())
+    in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000))
     renewer = _renewer(store, member)
     assert member.page.work is not None
     last = renewer.last(cast(ManagedProcess, member), member.page.work)
@@ -249,8 +289,8 @@ def test_a_lease_ends_by_the_stopwatch_which_a_suspended_machine_moves_on() -> N
 
     engine = Clocked()
     member = Member(1)
-    in_progress = InProgress(cast(Engine, engine), LEASE, member.page)
-    lease = in_progress.begin(Hold(1, 1, "token"), engine.clock_ms)
+    in_progress = InProgress(cast(Engine, engine), member.page)
+    lease = in_progress.begin(Hold(1, 1, "token"), engine.clock_ms + round(LEASE * 1000))
 
     engine.clock_ms += 59_999
     assert not lease.lost
@@ -269,8 +309,8 @@ def test_a_handler_that_extends_its_lease_is_believed_to_have_it_for_as_long(
     assert not lease.lost
     work = member.page.work
     assert work is not None
-    assert (
-        effective_end(work, member.page.renewal) == store.engine.clock.stopwatch_ms() + LEASE * 1000
+    assert effective_end(work, member.page.renewal) == store.engine.clock.stopwatch_ms() + round(
+        LEASE * 1000
     )
     clock.advance(2 * LEASE)
     assert lease.lost

@@ -80,7 +80,7 @@ def run(store: Store, page: SharedPage) -> Iterator[Run]:
             app.handlers,
             id=id,
             lease=30.0,
-            in_progress=InProgress(store.engine, 30.0, page),
+            in_progress=InProgress(store.engine, page),
             line=line,
             signals=signals,
             recycle=recycle,

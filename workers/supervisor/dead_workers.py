@@ -62,20 +62,21 @@ class DeadWorkers:
             self._damage.met(error)  # anything else is tried again in five seconds
 
     def _look(self, known: Collection[int]) -> None:
+        gone = self._engine.pools.liveness.gone()
         pools = self._engine.pools.pools()
         # How the worker of another pool ended that pool's supervisor knows best.
-        others = {each.id for each in pools if each.state != "lost"} - {self._pool}
+        others = {each.id for each in pools} - gone.pools.keys() - {self._pool}
         workers = self._engine.pools.workers()
         for gone_before in self._untold.keys() - {each.id for each in workers}:
             del self._untold[gone_before]
         for worker in workers:
-            if worker.state == "lost" and worker.pool not in others and worker.id not in known:
-                gone = _Ending(f"worker process {worker.pid} is gone", "killed")
-                ending = self._untold.pop(worker.id, gone)
+            if worker.id in gone.workers and worker.pool not in others and worker.id not in known:
+                unseen = _Ending(f"worker process {worker.pid} is gone", "killed")
+                ending = self._untold.pop(worker.id, unseen)
                 if not self._retire(worker.id, ending):
                     return
         for pool in pools:
-            if pool.state == "lost":
+            if pool.id in gone.pools:
                 self._engine.pools.end(pool.id, f"supervisor process {pool.pid} is gone")
 
     def together(self, ends: Sequence[End]) -> None:

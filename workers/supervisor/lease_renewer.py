@@ -52,12 +52,16 @@ class LeaseRenewer:
         lease: float,
         workers: Callable[[], Sequence[ManagedProcess]],
         damage: Damage | None = None,
+        pool: int | None = None,
     ) -> None:
+        """`pool` is the id of that of the workers, None when it has none."""
         self._engine = engine
+        self._pool = pool
         self._timing = LeaseTiming(lease)
         self._workers = workers
         self._damage = damage or Damage()
         self._said: dict[int, _Said] = {}
+        self._beat_at = 0.0
         self._report_at = 0.0
         self._upkeep_at = 0.0
         self._stopped = threading.Event()
@@ -77,6 +81,7 @@ class LeaseRenewer:
         try:
             workers = [each for each in self._workers() if each.worker]
             self._renew(workers)
+            self._beat(workers)
             self._report(workers)
             self._keep_up()
         except FencepostError as error:
@@ -111,6 +116,15 @@ class LeaseRenewer:
                 if ms <= 0:  # one has lapsed; those that came later have not
                     since_ms = asked_ms + max(ms, -due_ms)
                 each.page.renewal = Renewal(since_ms, asked_ms, asked_ms + renewed[each.worker])
+
+    def _beat(self, workers: Sequence[ManagedProcess]) -> None:
+        """Say who is alive, to a store that cannot know it from the kernel."""
+        liveness = self._engine.pools.liveness
+        if self._pool is None or (seconds := liveness.beat_seconds) is None:
+            return
+        if time.monotonic() >= self._beat_at:
+            liveness.beat(self._pool, [each.worker for each in workers if each.worker])
+            self._beat_at = time.monotonic() + seconds
 
     def _report(self, workers: Sequence[ManagedProcess]) -> None:
         """Have the register say what workers are at, for those of whom that is new."""

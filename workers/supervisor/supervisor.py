@@ -91,7 +91,7 @@ class Supervisor:
         self._dead_workers = DeadWorkers(self._engine, plan.pool, self._damage)
         self._deadlines = Deadlines(self._engine, plan.lease)
         self._renewer = LeaseRenewer(
-            renewing.engine, plan.lease, lambda: list(self._workers), self._damage
+            renewing.engine, plan.lease, lambda: list(self._workers), self._damage, plan.pool
         )
         self._slept_seconds = LeaseTiming(plan.lease).slept_seconds
         self._registration = Registration(self._engine, plan.pool, self._damage)

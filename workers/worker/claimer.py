@@ -135,7 +135,8 @@ class Claimer:
     ) -> Attempt:
         """Keep the lease and interrupter the handler, which is called next."""
         handler = self._handlers[claim.queue]
-        lease = self._in_progress.begin(claim.hold, self.asked_ms, handler.timeout)
+        ends_ms = self.asked_ms + claim.lasts_ms
+        lease = self._in_progress.begin(claim.hold, ends_ms, handler.timeout)
         context = Context(claim, self._store, lease, self._interrupter.interrupts.check)
         attempt = Attempt(claim, handler, context, lease, interrupt)
         self._about[claim.hold] = delivery_lines.about(claim)

@@ -50,23 +50,21 @@ class InProgress:
         ended: Attempts at deliveries that have come to their end.
     """
 
-    def __init__(self, engine: Engine, lease: float, page: SharedPage) -> None:
+    def __init__(self, engine: Engine, page: SharedPage) -> None:
         self._engine = engine
-        self._lease_ms = round(lease * 1000)
         self._page = page
         self._work = Work()
         self._claimed: dict[int, tuple[int, int, int]] = {}
         self.ended = 0
 
-    def begin(self, hold: Hold, asked_ms: int, timeout: float | None = None) -> SupervisedLease:
+    def begin(self, hold: Hold, ends_ms: int, timeout: float | None = None) -> SupervisedLease:
         """Have this lease renewed until `end`.
 
         Args:
-            asked_ms: The stopwatch before it was claimed.
+            ends_ms: Until when the lease may be believed in, on the stopwatch.
             timeout: Seconds after which the supervisor kills this process, until `end`.
         """
         now_ms = self._engine.clock.stopwatch_ms()
-        ends_ms = asked_ms + self._lease_ms
         kill_at_ms = 0 if timeout is None else now_ms + round(timeout * 1000)
         # By the fence: it may hold one again that it has lost, and not be done with either.
         self._claimed[hold.fence] = hold.id, ends_ms, kill_at_ms

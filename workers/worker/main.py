@@ -82,7 +82,7 @@ def _work(
             handlers,
             id=id,
             lease=lease,
-            in_progress=InProgress(store.engine, lease, page),
+            in_progress=InProgress(store.engine, page),
             line=line,
             signals=signals,
             recycle=recycle,

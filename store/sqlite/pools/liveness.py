@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.liveness import Gone
 from ..locks.liveness import Liveness
 from ..session.damage import tells
@@ -24,7 +26,7 @@ class SqliteLiveness:
         self._session = session
         self._alive = alive
 
-    def beat(self) -> None:
+    def beat(self, pool: int, workers: Sequence[int]) -> None:
         pass
 
     def gone(self) -> Gone:

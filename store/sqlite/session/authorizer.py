@@ -8,6 +8,7 @@ from itertools import islice
 import apsw
 
 from ...errors import SqlError
+from ...rules import placeholders
 from ...types.transaction import Parameters, Row, Table
 from ..locks.foreign_sqlite import Ticket
 from .faults import translate
@@ -89,6 +90,7 @@ class Authorizer:
         Raises:
             SqlError: It failed, or is not allowed; the transaction goes on.
         """
+        _check(sql, parameters, "execute", path)
         self._guarding, self._refused, self._dropping = True, "", False
         try:
             return self.connection.execute(sql, parameters, can_cache=False).fetchall()
@@ -113,6 +115,7 @@ class Authorizer:
         Raises:
             SqlError: It failed, would change something, or took longer than `seconds`.
         """
+        _check(sql, parameters, "read", path)
         ends_at = time.monotonic() + seconds
         columns: list[str] = []
 
@@ -207,6 +210,12 @@ class Authorizer:
         elif action in _TABLE_WRITES and table == "sqlite_sequence":
             return not self._dropping
         return False
+
+
+def _check(sql: str, parameters: Parameters, operation: str, path: str) -> None:
+    """Refuse placeholders that another engine would not take."""
+    if what := placeholders.wrong(sql, parameters):
+        raise SqlError(what, operation=operation, path=path)
 
 
 def _unbound(error: Exception) -> str:
