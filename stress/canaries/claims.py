@@ -55,6 +55,7 @@ def _lanes_by_snapshot() -> None:
         " other.queue = :queue and other.lane = fp_delivery.lane and other.state = 'ready'))"
     )
     claim._PICK = claim._PICK.replace("and behind = 0", first)
+    claim._LEASE = claim._LEASE.replace("and behind = 0", "")
 
 
 def _effect_before_ack() -> None:

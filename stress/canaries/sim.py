@@ -17,16 +17,13 @@ from ...store.sqlite.session import opening
 from ...store.sqlite.session.session import Write
 from ...store.types.message import Draft, Receipt
 from ..harness.canary import Canary
+from .zombie import claim_held
 
 _COLUMNS = transitions.COLUMNS
 
 
 def _any_holder() -> None:
-    by_state = (
-        f"select {_COLUMNS} from fp_delivery"  # noqa: S608 - a constant
-        " where id = :id and state = 'leased' and :fence = :fence and :token = :token"
-    )
-    lease._HOLDING = lease._HOLDING_OR_DEAD = by_state
+    claim_held("state = 'leased'")
 
 
 def _durability_normal() -> None:
@@ -59,6 +56,7 @@ def _fences_reused() -> None:
 
 def _lane_at_a_glance() -> None:
     # What stands behind another one is not asked, only whether that one is claimed as well.
+    claim._LEASE = claim._LEASE.replace("and behind = 0", "")
     claim._PICK = f"""
 select {_COLUMNS}
 from fp_delivery as d

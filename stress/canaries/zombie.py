@@ -7,22 +7,29 @@ from ...store.sqlite.locks import gate
 from ...store.sqlite.locks.gate import Gate
 from ...store.sqlite.names import leases
 from ...store.sqlite.names.leases import SqliteLeases
-from ...store.sqlite.queue import holding
+from ...store.sqlite.queue import holding, settle
 from ..harness.canary import Canary
 
+_FENCED = {
+    holding: ("_HOLDING", "_HOLDING_OR_DEAD"),
+    settle: ("_ACK", "_RETRY", "_RELEASE", "_BURY", "_RENEW"),
+}
 
-def _claim_held(predicate: str) -> None:
-    fence = "fence = :fence and token = :token"
-    holding._HOLDING = holding._HOLDING.replace(fence, predicate)
-    holding._HOLDING_OR_DEAD = holding._HOLDING_OR_DEAD.replace(fence, predicate)
+
+def claim_held(predicate: str) -> None:
+    """Have every statement that looks at a claim, or ends it, ask for this in place of its proof."""
+    for module, names in _FENCED.items():
+        for name in names:
+            sql = vars(module)[name]
+            vars(module)[name] = sql.replace("fence = :fence and token = :token", predicate)
 
 
 def _id_and_state() -> None:
-    _claim_held("true")
+    claim_held("true")
 
 
 def _refuses_expired() -> None:
-    _claim_held("fence = :fence and token = :token and lease_until_ms > :now")
+    claim_held("fence = :fence and token = :token and lease_until_ms > :now")
 
 
 def _by_owner() -> None:

@@ -1,4 +1,4 @@
-"""Named leases: one row for each name, one predicate for whoever says it is theirs."""
+"""Named leases: one row for each name, and one condition that says whether a lease holds."""
 
 from __future__ import annotations
 
@@ -27,32 +27,33 @@ values (:name, :owner, :fence, :token, :now, :until)
 on conflict (name) do update
 set owner = excluded.owner, fence = excluded.fence, token = excluded.token,
     acquired_at_ms = excluded.acquired_at_ms, expires_at_ms = excluded.expires_at_ms
+where token is null or expires_at_ms <= :now
 """
 
 _ENTER_AGAIN = """
 update fp_lease
 set token = :token, expires_at_ms = max(expires_at_ms, :until)
-where name = :name
+where name = :name and fence = :fence and token = :was and expires_at_ms > :now
 returning expires_at_ms
 """
 
-HELD = "name = :name and fence = :fence and token = :token and expires_at_ms > :now"
+HOLDING = "name = :name and fence = :fence and token = :token and expires_at_ms > :now"
 
 _RENEW = f"""
 update fp_lease
 set expires_at_ms = max(expires_at_ms, :until)
-where {HELD}
+where {HOLDING}
 returning expires_at_ms
-"""  # noqa: S608 - HELD is a constant
+"""
 
-_REQUIRE = f"select 1 from fp_lease where {HELD}"  # noqa: S608 - HELD is a constant
+_REQUIRE = f"select 1 from fp_lease where {HOLDING}"
 
 _RELEASE = f"""
 update fp_lease
 set token = null, settled_token = :token, expires_at_ms = :now
-where {HELD}
+where {HOLDING}
 returning 1
-"""  # noqa: S608 - HELD is a constant
+"""
 
 _LOOK = "select fence, token, settled_token from fp_lease where name = :name"
 
@@ -160,8 +161,8 @@ def sweep(write: Write, limit: int) -> int:
 def _acquire(write: Write, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
     now, until = write.now_ms, write.now_ms + ttl_ms
     displaced = None
-    for holder, fence, held, expires in write.run(_FIND, {"name": name}):
-        if held is not None and expires > now:
+    for holder, fence, was, expires in write.run(_FIND, {"name": name}):
+        if was is not None and expires > now:
             if holder != owner:
                 raise LeaseHeld(
                     repr(name),
@@ -171,15 +172,14 @@ def _acquire(write: Write, name: str, *, owner: str, token: str, ttl_ms: int) ->
                     operation="acquire",
                     path=write.path,
                 )
-            again = {"name": name, "token": token, "until": until}
-            (until,) = write.one(_ENTER_AGAIN, again)
-            term = Term(until, until - now)
-            return Taken(NameHold(name, fence, token), owner, term, None)
-        if held is not None and holder != owner:
+            hold = NameHold(name, fence, token)
+            (until,) = write.one(_ENTER_AGAIN, _bind(hold, now, was=was, until=until))
+            return Taken(hold, owner, Term(until, until - now), None)
+        if was is not None and holder != owner:
             displaced = Displaced(holder, fence, expires / 1000)
     (fence,) = next_fences(write)
     hold = NameHold(name, fence, token)
-    write.run(_TAKE, _bind(hold, now, owner=owner, until=until))
+    write.must(_TAKE, _bind(hold, now, owner=owner, until=until))
     return Taken(hold, owner, Term(until, ttl_ms), displaced)
 
 

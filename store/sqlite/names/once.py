@@ -35,31 +35,32 @@ set state = excluded.state, holder = excluded.holder, fence = excluded.fence,
     token = excluded.token, payload_sha256 = excluded.payload_sha256, result = null,
     claimed_at_ms = excluded.claimed_at_ms, expires_at_ms = excluded.expires_at_ms,
     settled_token = case state when 'done' then null else settled_token end
+where expires_at_ms <= :now or state = 'released' or token = :token
 """
 
-HELD = "namespace = :namespace and key = :key and fence = :fence and token = :token"
+HOLDING = "namespace = :namespace and key = :key and fence = :fence and token = :token"
 
 _RENEW = f"""
 update fp_once
 set expires_at_ms = max(expires_at_ms, :until)
-where {HELD} and expires_at_ms > :now
+where {HOLDING} and expires_at_ms > :now
 returning expires_at_ms
-"""  # noqa: S608 - HELD is a constant
+"""
 
 _COMPLETE = f"""
 update fp_once
 set state = 'done', token = null, settled_token = :token, result = :result,
     expires_at_ms = :until
-where {HELD}
+where {HOLDING}
 returning 1
-"""  # noqa: S608 - HELD is a constant
+"""
 
 _RELEASE = f"""
 update fp_once
 set state = 'released', token = null, settled_token = :token, expires_at_ms = :now
-where {HELD}
+where {HOLDING}
 returning 1
-"""  # noqa: S608 - HELD is a constant
+"""
 
 _LOOK = """
 select state, fence, token, settled_token
@@ -106,7 +107,7 @@ class SqliteOnce:
             until = write.now_ms + lease_ms
             for key in keys:
                 named = {"holder": holder, "payload": payload_sha256, "until": until}
-                write.run(_CLAIM, _bind(hold, key, now=write.now_ms, **named))
+                write.must(_CLAIM, _bind(hold, key, now=write.now_ms, **named))
             return Claimed(hold, Term(until, lease_ms), standing)
 
     @again_when_full
@@ -151,11 +152,11 @@ def _standing(
     """Return what keeps the keys from being claimed, or else whose lapsed claim they were."""
     completed = in_work = displaced = None
     for key in keys:
-        for state, holder, fence, held, sha256, result, expires in write.run(
+        for state, holder, fence, known, sha256, result, expires in write.run(
             _FIND, {"namespace": namespace, "key": key}
         ):
             # What was released is free, also when a reboot has set the clock back.
-            if expires > write.now_ms and held != token and state != "released":
+            if expires > write.now_ms and known != token and state != "released":
                 if None not in (payload, sha256) and payload != sha256:
                     raise KeyConflict(
                         f"key {key!r} of {namespace} was claimed with another payload",
@@ -166,7 +167,7 @@ def _standing(
                     completed = completed or Completed(result)
                 else:
                     in_work = in_work or InWork(holder, expires, write.now_ms)
-            elif state == "claimed" and held != token:
+            elif state == "claimed" and known != token:
                 displaced = displaced or Displaced(holder, fence, expires / 1000)
     return completed or in_work or displaced
 

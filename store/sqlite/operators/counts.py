@@ -1,32 +1,34 @@
-"""How much of what there is."""
+"""Counts of deliveries by queue and state, and when the next can be claimed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ...types.message import QueueStats
+from ..queue.claimable import CLAIMABLE, DUE, READY, ROOM, SCHEDULED
 from ..session.session import Session
 
-# Those whose time has come, and that no claim has taken note of yet, are counted among the ready.
-_STATS = """
+# A delivery that is due and that no claim has promoted yet counts as ready.
+_STATS = f"""
 select
   name, ready, scheduled, leased, done, dead, cancelled, paused, max_leased, (
     select count(*)
     from fp_delivery indexed by fp_delivery_scheduled
-    where queue = name and state = 'ready' and due_at_ms <= :now
+    where queue = name and {DUE}
   ), (
     select min(due_at_ms)
     from fp_delivery indexed by fp_delivery_scheduled
-    where queue = name and state = 'ready' and due_at_ms <= :now
+    where queue = name and {DUE}
   ), (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = name and behind = 0 and state = 'ready' and due_at_ms is null
+    where queue = name and {CLAIMABLE}
   ), (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = name and behind = 1 and state = 'ready' and due_at_ms is null
+    where queue = name and behind = 1 and {READY}
   )
 from fp_queue
 order by name
@@ -41,13 +43,12 @@ select exists (
 )
 """
 
-# "cross" keeps SQLite from trading the two sides for a scan when somebody has run ANALYZE.
-# The queues that give something now. what is behind another waits for another of its lane.
-_GIVING = """
+# "cross join" fixes the order: after ANALYZE, SQLite could trade the two sides for a scan.
+_GIVING = f"""
   select name
   from json_each(:queues) as asked
   cross join fp_queue on name = asked.value
-  where not paused and (max_leased is null or leased < max_leased)
+  where {ROOM} > 0
 """
 
 _WAITING = f"""
@@ -56,39 +57,38 @@ from (
   select (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = giving.name and behind = 0 and state = 'ready' and due_at_ms is null
+    where queue = giving.name and {CLAIMABLE}
   ) as since
   from ({_GIVING}) as giving
   union all
   select (
     select due_at_ms
     from fp_delivery indexed by fp_delivery_scheduled
-    where queue = giving.name and state = 'ready' and due_at_ms <= :now
+    where queue = giving.name and {DUE}
       and (behind = 0 or lane_policy = 'skip')
     order by due_at_ms
     limit 1
   ) as since
   from ({_GIVING}) as giving
 )
-"""  # noqa: S608 - a constant
+"""
 
-# 0 when something is claimable, else the moment when something will be, else null.
-_NEXT = """
+# 0 when something can be claimed now, else the next moment at which something may be, else null.
+_NEXT = f"""
 select case
   when exists (
     select 1
     from json_each(:queues) as asked
     cross join fp_queue on name = asked.value
     cross join fp_delivery indexed by fp_delivery_ready on queue = name
-    where state = 'ready' and due_at_ms is null and behind = 0
-      and not paused and (max_leased is null or leased < max_leased)
+    where {CLAIMABLE} and {ROOM} > 0
   ) then 0
   else (
     select min(at)
     from (
       select min(due_at_ms) as at
       from fp_delivery
-      where state = 'ready' and due_at_ms is not null
+      where {SCHEDULED}
       union all
       select min(lease_until_ms)
       from fp_delivery
@@ -99,36 +99,33 @@ end
 """
 
 
+class _Counted(NamedTuple):
+    """A row of `_STATS`, whose columns stand in this order.
+
+    Attributes:
+        due: Of the scheduled ones, those whose time has come.
+        due_since: When the first of them came due; the next two: since when the oldest waits.
+    """
+
+    name: str
+    ready: int
+    scheduled: int
+    leased: int
+    done: int
+    dead: int
+    cancelled: int
+    paused: int
+    max_leased: int | None
+    due: int
+    due_since: int | None
+    claimable_since: int | None
+    behind_since: int | None
+
+
 def stats(session: Session) -> dict[str, QueueStats]:
     """Return the counts of every queue that has had a delivery, by name."""
     now = session.now_ms()
-    found = {}
-    for (
-        name,
-        ready,
-        waiting,
-        leased,
-        done,
-        dead,
-        cancelled,
-        paused,
-        most,
-        due,
-        *since,
-    ) in session.read(_STATS, {"now": now}):
-        oldest = min((at for at in since if at is not None), default=now)
-        found[name] = QueueStats(
-            ready=ready - waiting + due,
-            scheduled=waiting - due,
-            leased=leased,
-            done=done,
-            dead=dead,
-            cancelled=cancelled,
-            oldest_ready_age=max(0, now - oldest) / 1000,
-            paused=bool(paused),
-            max_leased=most,
-        )
-    return found
+    return {row[0]: _stats(_Counted(*row), now) for row in session.read(_STATS, {"now": now})}
 
 
 def anything_left(session: Session, queues: Sequence[str]) -> bool:
@@ -147,3 +144,19 @@ def next_at_ms(session: Session, queues: Sequence[str]) -> int | None:
     """Return when something may be claimable: 0 for now, None when nothing is waiting."""
     at: int | None = session.read(_NEXT, {"queues": json.dumps(list(queues))})[0][0]
     return at
+
+
+def _stats(counted: _Counted, now: int) -> QueueStats:
+    since = (counted.due_since, counted.claimable_since, counted.behind_since)
+    oldest = min((at for at in since if at is not None), default=now)
+    return QueueStats(
+        ready=counted.ready - counted.scheduled + counted.due,
+        scheduled=counted.scheduled - counted.due,
+        leased=counted.leased,
+        done=counted.done,
+        dead=counted.dead,
+        cancelled=counted.cancelled,
+        oldest_ready_age=max(0, now - oldest) / 1000,
+        paused=bool(counted.paused),
+        max_leased=counted.max_leased,
+    )

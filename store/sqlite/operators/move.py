@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...types.delivery import Outcome
 from ...types.message import queue_scope
 from ..queue import counters, lanes, retention
-from ..queue.transitions import Standing, end_message
+from ..queue.transitions import AS_SEEN, Standing, end_message
 from ..session.session import Write
 from . import operate
 
@@ -28,10 +28,10 @@ set behind = 1
 where queue = :queue and lane = :lane and behind = 0 and state = 'ready' and id > :id
 """
 
-_MOVE = """
+_MOVE = f"""
 update fp_delivery
 set queue = :queue, origin = coalesce(origin, queue), behind = :behind, parked = :parked
-where id = :id
+where {AS_SEEN}
 """
 
 
@@ -53,7 +53,7 @@ def move(write: Write, id: int, queue: str) -> Outcome:
     if not _has_room_for(write, was, queue):
         return Outcome("present")
     behind, parked = _place(write, was, queue)
-    place = {"id": id, "queue": queue, "behind": int(behind), "parked": int(parked)}
+    place = {**was.seen, "queue": queue, "behind": int(behind), "parked": int(parked)}
     write.must(_MOVE, place)
     live = was.bytes if was.state == "ready" else 0
     counters.left(write, was.queue, was.state, 1, bytes=live, due=was.scheduled)

@@ -6,20 +6,20 @@ from ...types.delivery import Outcome
 from ..queue import counters
 from ..queue.counters import LIVE
 from ..queue.lanes import is_behind
-from ..queue.transitions import COLUMNS, Standing, moved, standings
+from ..queue.transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 from ..session.session import Write
 
-_FIND = f"select {COLUMNS} from fp_delivery where id = :id"  # noqa: S608 - COLUMNS is a constant
+_FIND = f"select {COLUMNS} from fp_delivery where id = :id"
 
 _HOLDER = "select holder_pid from fp_delivery where id = :id"
 
 _HAS_BODY = "select 1 from fp_body where message_id = :id"
 
-_REPLAY = """
+_REPLAY = f"""
 update fp_delivery
 set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, settled_token = null,
     parked = 0, behind = :behind, changed_at_ms = :now
-where id = :id
+where {AS_SEEN}
 """
 
 # Its scope is a new one's alone, so that the key stays with the original; until its id is
@@ -56,11 +56,11 @@ where id = :id
 """
 
 # A lease that is over counts as none, though nobody may be there to take it back.
-_CANCEL = """
+_CANCEL = f"""
 update fp_delivery
 set state = 'cancelled', parked = 0, due_at_ms = null, lease_until_ms = null, token = null,
     settled_token = null, changed_at_ms = :now
-where id = :id
+where {AS_SEEN}
 """
 
 
@@ -80,7 +80,7 @@ def replay(write: Write, id: int) -> Outcome:
         return _copy(write, was)
     # One that is parked is still the head of its lane.
     behind = not was.parked and is_behind(write, was.queue, was.lane, stands_aside=False)
-    write.must(_REPLAY, {"id": id, "behind": int(behind), "now": write.now_ms})
+    write.must(_REPLAY, {**was.seen, "behind": int(behind), "now": write.now_ms})
     moved(write, was, "ready")
     return Outcome("replayed")
 
@@ -96,7 +96,7 @@ def cancel(write: Write, id: int) -> Outcome:
         return Outcome("completed")
     if was.state == "cancelled":
         return Outcome("already_cancelled")
-    write.must(_CANCEL, {"id": id, "now": write.now_ms})
+    write.must(_CANCEL, {**was.seen, "now": write.now_ms})
     moved(write, was, "cancelled")
     return Outcome("cancelled")
 

@@ -61,7 +61,7 @@ select unrouted, {_COLUMNS}
 from fp_message
 left join fp_body on message_id = id
 where id = :id
-"""  # noqa: S608 - a constant
+"""
 
 # It must not be forgotten while it waits for a worker.
 _ASK = "update fp_message set unrouted = 2, expires_at_ms = null where id = :id"
@@ -73,7 +73,7 @@ left join fp_body on message_id = id
 where unrouted = 2 and source in (select value from json_each(:sources))
 order by id
 limit :limit
-"""  # noqa: S608 - a constant
+"""
 
 _ANYTHING = """
 select 1

@@ -14,7 +14,7 @@ from ...types.message import Limits, Message
 from ..session.fences import next_fences
 from ..session.session import Write
 from . import bodies, counters, stored
-from .counters import ROOM
+from .claimable import CLAIMABLE, ROOM
 from .reap import promote_due, reap_expired
 from .settle import bury_damaged
 from .transitions import COLUMNS, Standing, standings
@@ -24,20 +24,20 @@ from .transitions import COLUMNS, Standing, standings
 _PICK = f"""
 select {COLUMNS}
 from fp_delivery
-where queue = :queue and state = 'ready' and due_at_ms is null and behind = 0
+where queue = :queue and {CLAIMABLE}
 order by priority desc, id
 limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0))
-"""  # noqa: S608 - two constants
+"""
 
 # The next claim goes on from there, and others come in between.
 _MOST_BURIED = 500
 
-_LEASE = """
+_LEASE = f"""
 update fp_delivery
 set state = 'leased', fence = :fence, token = :token, settled_token = null, worker = :worker,
     holder_pid = :pid, attempt = attempt + 1, lease_until_ms = :until, changed_at_ms = :now,
     tried_since_ms = case attempt when 0 then :now else tried_since_ms end
-where id = :id
+where id = :id and {CLAIMABLE}
 """
 
 _LEASE_WITH_LIMITS = _LEASE.replace(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...errors import LimitExceeded, QueueFull
 from ...types.message import Caps
 from ..session.session import Session, Write
+from .claimable import FREED
 
 _CAPS = """
 select max_rows, max_bytes, own_max_leased, keep_body_ms, ready + leased, bytes
@@ -37,26 +38,13 @@ on conflict do update set told_max_leased = :most
 
 _RESUME = "update fp_queue set paused = 0 where name = :queue"
 
-# How many more of a queue may be leased.
-ROOM = """
-  case
-    when paused then 0
-    when max_leased is null then 9223372036854775807
-    else max(0, max_leased - leased)
-  end
-"""
-
 LIVE = ("ready", "leased")
-
-# Is there work that can be claimed now because these are leased no more?
-_FREED = " returning ready and leased + :count >= max_leased"
-_NOT_FREED = " returning 0"
 
 # One statement for each state that a delivery may leave and enter, with constant text.
 _MOVE = {
     (old, new): (
-        f"update fp_queue set {old} = {old} - :count, {new} = {new} + :count,"  # noqa: S608
-        " bytes = bytes + :bytes where name = :queue" + (_FREED if old == "leased" else _NOT_FREED)
+        f"update fp_queue set {old} = {old} - :count, {new} = {new} + :count,"
+        f" bytes = bytes + :bytes where name = :queue returning {FREED if old == 'leased' else '0'}"
     )
     for old in ("ready", "leased", "done", "dead", "cancelled")
     for new in ("ready", "leased", "done", "dead", "cancelled")
@@ -65,7 +53,7 @@ _MOVE = {
 
 _ARRIVE = {
     state: (
-        f"update fp_queue set {state} = {state} + 1, scheduled = scheduled + :due,"  # noqa: S608
+        f"update fp_queue set {state} = {state} + 1, scheduled = scheduled + :due,"
         " bytes = bytes + :bytes where name = :queue returning 1"
     )
     for state in ("ready", "dead")
@@ -75,7 +63,7 @@ _SCHEDULED = "update fp_queue set scheduled = scheduled + :more where name = :qu
 
 _LEAVE = {
     state: (
-        f"update fp_queue set {state} = {state} - :count, scheduled = scheduled - :due,"  # noqa: S608
+        f"update fp_queue set {state} = {state} - :count, scheduled = scheduled - :due,"
         " bytes = bytes - :bytes where name = :queue"
     )
     for state in ("ready", "done", "dead", "cancelled")

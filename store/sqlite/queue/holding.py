@@ -1,4 +1,7 @@
-"""The one predicate that says whether a claim still holds, and what a stale one is told.
+"""Whether a claim is still valid: the one condition, and the error for one that is not.
+
+Every statement that ends or renews a claim has this condition in its own WHERE, and its
+caller checks that it changed one row: it is right whatever happened since the row was read.
 
 A claim holds while nobody has claimed its delivery since and nobody has settled it:
 also past its expiry, when it went back among the ready, because then no other worker
@@ -13,18 +16,24 @@ from ...errors import LeaseLost
 from ..session.session import Write
 from .transitions import COLUMNS, Standing, standings
 
+_PROOF = "id = :id and fence = :fence and token = :token"
+
+HOLDING = f"{_PROOF} and state in ('leased', 'ready')"
+
+# A dead letter has a token when the expiry of its last attempt made it one.
+HOLDING_OR_DEAD = f"{_PROOF} and state in ('leased', 'ready', 'dead')"
+
 _HOLDING = f"""
 select {COLUMNS}
 from fp_delivery
-where id = :id and fence = :fence and token = :token and state in ('leased', 'ready')
-"""  # noqa: S608 - COLUMNS is a constant
+where {HOLDING}
+"""
 
-# A dead letter has a token when the expiry of its last attempt made it one.
 _HOLDING_OR_DEAD = f"""
 select {COLUMNS}
 from fp_delivery
-where id = :id and fence = :fence and token = :token and state in ('leased', 'ready', 'dead')
-"""  # noqa: S608 - COLUMNS is a constant
+where {HOLDING_OR_DEAD}
+"""
 
 _LOOK = "select fence, state, settled_token from fp_delivery where id = :id"
 

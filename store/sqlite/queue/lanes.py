@@ -32,7 +32,7 @@ where id = (
   limit 1
 ) and not exists ({HAS_HEAD})
 returning 1
-"""  # noqa: S608 - HAS_HEAD is a constant
+"""
 
 
 def is_behind(write: Write, queue: str, lane: str | None, *, stands_aside: bool) -> bool:

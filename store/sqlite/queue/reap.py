@@ -11,7 +11,8 @@ from ...rules.blame import Consequence, consequence
 from ...types.validate import error_text
 from ..session.session import Write
 from . import counters, lanes
-from .transitions import COLUMNS, Standing, moved, standings
+from .claimable import DUE
+from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 
 # The most rows that one claim takes back for everybody; the rest is the next claim's.
 _BATCH = 100
@@ -21,53 +22,53 @@ select {COLUMNS}
 from fp_delivery
 where state = 'leased' and lease_until_ms <= :now
 limit :batch
-"""  # noqa: S608 - COLUMNS is a constant
+"""
 
 _OF_WORKER = f"""
-select {COLUMNS}, fence, crashes + 1, max_crashes, error, changed_at_ms
+select {COLUMNS}, crashes + 1, max_crashes, error, changed_at_ms
 from fp_delivery
 where state = 'leased' and worker = :worker
 order by id
-"""  # noqa: S608 - COLUMNS is a constant
+"""
 
-_CRASH = "update fp_delivery set crashes = :crashes where id = :id"
+_CRASH = f"update fp_delivery set crashes = crashes + 1 where {AS_SEEN}"
 
 # The token stays, here and below: the late ack of a holder that only stalled is still good
 # until somebody else has claimed the delivery.
-_RETURN = """
+_RETURN = f"""
 update fp_delivery
 set state = 'ready', lease_until_ms = null, due_at_ms = :due, behind = :behind, error = :why,
     changed_at_ms = :now
-where id = :id
+where {AS_SEEN}
 """
 
 # What nobody has heard of, or another has ended, was no attempt.
-_UNDO = """
+_UNDO = f"""
 update fp_delivery
 set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null,
     lease_until_ms = null, changed_at_ms = :now
-where id = :id
+where {AS_SEEN}
 """
 
-_EXHAUST = """
+_EXHAUST = f"""
 update fp_delivery
 set state = 'dead', parked = lane is not null and lane_policy = 'park', lease_until_ms = null,
     due_at_ms = null, error = :why, changed_at_ms = :now
-where id = :id
+where {AS_SEEN}
 """
 
-_DUE = """
+_DUE = f"""
 select id
 from fp_delivery
-where state = 'ready' and due_at_ms <= :now
+where {DUE}
 order by due_at_ms
 limit :batch
 """
 
-_PROMOTE = """
+_PROMOTE = f"""
 update fp_delivery
 set changed_at_ms = due_at_ms, due_at_ms = null
-where id = :id and state = 'ready' and due_at_ms is not null
+where id = :id and {DUE}
 returning queue, lane, behind
 """
 
@@ -101,12 +102,12 @@ def reap_worker(
     """
     rows = write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms})
     losses = []
-    for place, (*columns, fence, crashes, most, error, since) in enumerate(rows):
+    for place, (*columns, crashes, most, error, since) in enumerate(rows):
         (was,) = standings(write, [tuple(columns)], "leased")
         said, fatal, due = why, False, None
         match consequence(was.id, crashed=crashed, overdue=overdue, claims=len(rows)):
             case Consequence.CRASHED:
-                write.must(_CRASH, {"id": was.id, "crashes": crashes})
+                write.must(_CRASH, was.seen)
                 if fatal := crashes >= most and not was.exhausted:
                     said = _blame(crashes, why, error)
             case Consequence.SUSPECTED:
@@ -115,12 +116,12 @@ def reap_worker(
                 due = write.now_ms + backoff_ms(was.attempt)  # what it waited for may be down
             case Consequence.UNCOUNTED if not (was.exhausted and was.attempt == 1):
                 _undo(write, was)
-                losses.append(Loss(was.id, fence, "ready"))
+                losses.append(Loss(was.id, was.fence, "ready"))
                 continue
             case _:  # an only attempt that has begun is over, whoever ended it
                 due = _apart(write, was, since)
         state = _take_back(write, was, said, fatal=fatal, due=due)
-        losses.append(Loss(was.id, fence, state))
+        losses.append(Loss(was.id, was.fence, state))
     return losses
 
 
@@ -140,7 +141,7 @@ def promote_due(write: Write) -> None:
     """Let deliveries be claimed whose time has come, in the place their age gives them."""
     promoted: Counter[str] = Counter()
     for (id,) in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
-        queue, lane, behind = write.one(_PROMOTE, {"id": id})
+        queue, lane, behind = write.one(_PROMOTE, {"id": id, "now": write.now_ms})
         promoted[queue] += 1
         if behind:
             lanes.advance(write, queue, lane)
@@ -151,7 +152,7 @@ def promote_due(write: Write) -> None:
 def _take_back(
     write: Write, was: Standing, why: str, *, fatal: bool = False, due: int | None = None
 ) -> str:
-    told = {"id": was.id, "why": why, "now": write.now_ms}
+    told = {**was.seen, "why": why, "now": write.now_ms}
     if was.exhausted or fatal:
         write.must(_EXHAUST, told)
         moved(write, was, "dead")
@@ -169,7 +170,7 @@ def _apart(write: Write, was: Standing, since: int) -> int | None:
 
 
 def _undo(write: Write, was: Standing) -> None:
-    write.must(_UNDO, {"id": was.id, "now": write.now_ms})
+    write.must(_UNDO, {**was.seen, "now": write.now_ms})
     moved(write, was, "ready")
 
 

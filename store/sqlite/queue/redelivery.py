@@ -14,7 +14,7 @@ from ..pools import events
 from ..session.session import Write
 from . import addressing, bodies, counters, stored
 from .lanes import is_behind
-from .transitions import COLUMNS, Standing, moved, standings
+from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 
 _IS_UNROUTED = "select unrouted > 0 from fp_message where id = :message"
 
@@ -24,13 +24,13 @@ select {COLUMNS}
 from fp_delivery
 where message_id = :message and state = 'dead' and at_most_once = 0
 order by queue
-"""  # noqa: S608 - COLUMNS is a constant
+"""
 
-_REVIVE = """
+_REVIVE = f"""
 update fp_delivery
 set state = 'ready', attempt = 0, crashes = 0, due_at_ms = null, token = null, settled_token = null,
     parked = 0, behind = :behind, lane = :lane, changed_at_ms = :now
-where id = :id
+where {AS_SEEN}
 """
 
 _RESTORE_BODY = """
@@ -114,7 +114,8 @@ def _revivals(write: Write, message: int, draft: Draft) -> list[tuple[Standing, 
 def _revive(write: Write, was: Standing, lane: str | None) -> None:
     # One that is parked is still the head of its lane.
     behind = not was.parked and is_behind(write, was.queue, lane, stands_aside=False)
-    write.must(_REVIVE, {"id": was.id, "behind": int(behind), "lane": lane, "now": write.now_ms})
+    given = {"behind": int(behind), "lane": lane, "now": write.now_ms}
+    write.must(_REVIVE, {**was.seen, **given})
     moved(write, was, "ready")
     events.note(write, "revived", delivery=was.id, detail="the sender delivered it again")
 

@@ -1,4 +1,4 @@
-"""Ending a claim: one statement for each outcome, all under the one predicate."""
+"""Ending or renewing a claim: one statement for each outcome, each fenced by itself."""
 
 from __future__ import annotations
 
@@ -8,44 +8,52 @@ from collections.abc import Iterable
 from ...engine import Hold
 from ...errors import LeaseLost
 from ..session.session import Write
-from .holding import holding, lost, require, settled_already
+from .holding import HOLDING, HOLDING_OR_DEAD, holding, lost, require, settled_already
 from .lanes import stands_aside
-from .transitions import Standing, moved
+from .transitions import AS_SEEN, Standing, moved
 
-_ACK = """
+_ACK = f"""
 update fp_delivery
 set state = 'done', parked = 0, result = :result, error = null, token = null, settled_token = :token,
     lease_until_ms = null, changed_at_ms = :now
-where id = :id
+where {HOLDING_OR_DEAD}
 """
 
-_RETRY = """
+_RETRY = f"""
 update fp_delivery
 set state = 'ready', due_at_ms = :due, behind = :behind, error = :error, token = null,
     settled_token = :token, lease_until_ms = null, changed_at_ms = :now
-where id = :id
+where {HOLDING}
 """
 
-_RELEASE = """
+_RELEASE = f"""
 update fp_delivery
 set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null,
     settled_token = :token, lease_until_ms = null, changed_at_ms = :now
-where id = :id
+where {HOLDING}
 """
 
-_BURY = """
+_BURY = f"""
 update fp_delivery
 set state = 'dead', parked = lane is not null and lane_policy = 'park', error = :error,
     token = null, settled_token = :token, lease_until_ms = null, due_at_ms = null,
     changed_at_ms = :now
-where id = :id
+where {HOLDING}
 """
 
-_RENEW = """
+_GIVE_UP = f"""
+update fp_delivery
+set state = 'dead', parked = lane is not null and lane_policy = 'park', error = :error,
+    token = null, settled_token = null, lease_until_ms = null, due_at_ms = null,
+    changed_at_ms = :now
+where {AS_SEEN}
+"""
+
+_RENEW = f"""
 update fp_delivery
 set state = 'leased', due_at_ms = null,
     lease_until_ms = max(coalesce(lease_until_ms, 0), :until)
-where id = :id
+where {HOLDING}
 returning lease_until_ms
 """
 
@@ -122,14 +130,14 @@ def bury(write: Write, hold: Hold, error: str) -> None:
 def renew(write: Write, hold: Hold, lease_ms: int) -> int:
     """Return the new expiry: `lease_ms` from now, or the old one when that is later."""
     was = require(write, hold, "renew")
-    (until,) = write.one(_RENEW, {"id": hold.id, "until": write.now_ms + lease_ms})
+    (until,) = write.one(_RENEW, _bind(write, hold, until=write.now_ms + lease_ms))
     moved(write, was, "leased")
     return int(until)
 
 
 def bury_damaged(write: Write, was: Standing, error: str) -> None:
     """Make a delivery that nobody has claimed a dead letter, because nobody can."""
-    write.must(_BURY, {"id": was.id, "error": error, "token": None, "now": write.now_ms})
+    write.must(_GIVE_UP, {**was.seen, "error": error, "now": write.now_ms})
     moved(write, was, "dead")
 
 
@@ -139,4 +147,5 @@ def _bury(write: Write, hold: Hold, was: Standing, error: str | None) -> None:
 
 
 def _bind(write: Write, hold: Hold, **others: object) -> dict[str, object]:
-    return {"id": hold.id, "token": hold.token, "now": write.now_ms, **others}
+    proof = {"id": hold.id, "fence": hold.fence, "token": hold.token}
+    return {**proof, "now": write.now_ms, **others}

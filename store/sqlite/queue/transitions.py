@@ -12,16 +12,21 @@ from typing import NamedTuple
 from ...types.transaction import Row
 from ..session.session import Write
 from . import counters, lanes
+from .claimable import SCHEDULED
 from .counters import LIVE
 
 # A lease that a reboot or a restore has ended (lease_until_ms = 0) is no failure, and the
 # time that the machine was off is none in which the delivery was tried.
-COLUMNS = """
+COLUMNS = f"""
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
   coalesce(attempt >= max_attempts, 0)
     or (:now >= tried_since_ms + retry_for_ms and lease_until_ms is not 0),
-  coalesce(lease_until_ms <= :now, 0), state = 'ready' and due_at_ms is not null, origin
+  coalesce(lease_until_ms <= :now, 0), {SCHEDULED}, origin, fence,
+  lease_until_ms
 """
+
+# A row that nobody has changed since it was read: no claim, no end of one, no renewal.
+AS_SEEN = "id = :id and fence = :fence and state = :was and lease_until_ms is :until"
 
 
 class Standing(NamedTuple):
@@ -32,6 +37,7 @@ class Standing(NamedTuple):
         lapsed: Its lease is over, though nobody may be there to take it back.
         scheduled: It is ready, and waits for its time.
         origin: The queue that it was first put in, should it have been moved.
+        until: When its lease ends, or has ended.
     """
 
     id: int
@@ -47,6 +53,13 @@ class Standing(NamedTuple):
     lapsed: int
     scheduled: int
     origin: str | None
+    fence: int
+    until: int | None
+
+    @property
+    def seen(self) -> dict[str, object]:
+        """What AS_SEEN asks for."""
+        return {"id": self.id, "fence": self.fence, "was": self.state, "until": self.until}
 
 
 _STATES = ("ready", "leased", "done", "dead", "cancelled")

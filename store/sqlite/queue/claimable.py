@@ -1,0 +1,24 @@
+"""What can be claimed now, as the conditions that every statement about it is built from.
+
+A delivery can be claimed while it is READY, no older one of its lane is before it, and its
+queue has ROOM. One that is DUE is counted as ready: the next claim makes it so. The partial
+indexes in schema.sql repeat these conditions; tests look at the plans of the statements.
+"""
+
+from __future__ import annotations
+
+# Of fp_delivery.
+READY = "state = 'ready' and due_at_ms is null"
+CLAIMABLE = f"{READY} and behind = 0"
+SCHEDULED = "state = 'ready' and due_at_ms is not null"
+DUE = "state = 'ready' and due_at_ms <= :now"
+
+# Of fp_queue: how many more of its deliveries may be leased.
+ROOM = """case
+    when paused then 0
+    when max_leased is null then 9223372036854775807
+    else max(0, max_leased - leased)
+  end"""
+
+# Of fp_queue, in an update that counts some as leased no more: it had no room, and has work.
+FREED = "ready and leased + :count >= max_leased"
