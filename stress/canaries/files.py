@@ -7,7 +7,7 @@ from typing import Any
 
 from ...store.errors import OutcomeUnknown
 from ...store.sqlite.session import opening
-from ...store.sqlite.session.session import Session
+from ...store.sqlite.session.transactions import Transactions
 from ..harness.canary import Canary
 
 
@@ -21,13 +21,13 @@ def _no_checksums() -> None:
 
 
 def _takes_failure_for_success() -> None:
-    was = Session._commit
+    was = Transactions._commit
 
-    def commit(self: Session, operation: str) -> None:
+    def commit(self: Transactions, operation: str) -> None:
         with suppress(OutcomeUnknown):
             was(self, operation)
 
-    Session._commit = commit  # type: ignore[method-assign]
+    Transactions._commit = commit  # type: ignore[method-assign]
 
 
 CANARIES = (

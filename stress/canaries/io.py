@@ -7,31 +7,31 @@ from typing import Any
 
 from ...store.errors import OutcomeUnknown, StoreFailed
 from ...store.sqlite.queue import counters, settle
-from ...store.sqlite.session import session
-from ...store.sqlite.session.session import Session
+from ...store.sqlite.session import faults
+from ...store.sqlite.session.transactions import Transactions
 from ..harness.canary import Canary
 
 
 def _commit_failed() -> None:
-    was = Session._commit
+    was = Transactions._commit
 
-    def _commit(self: Session, operation: str) -> None:
+    def _commit(self: Transactions, operation: str) -> None:
         try:
             was(self, operation)
         except OutcomeUnknown as error:
             raise StoreFailed(str(error)) from error
 
-    Session._commit = _commit  # type: ignore[method-assign]
+    Transactions._commit = _commit  # type: ignore[method-assign]
 
 
 def _commit_ignored() -> None:
-    was = Session._commit
+    was = Transactions._commit
 
-    def _commit(self: Session, operation: str) -> None:
+    def _commit(self: Transactions, operation: str) -> None:
         with suppress(OutcomeUnknown):
             was(self, operation)
 
-    Session._commit = _commit  # type: ignore[method-assign]
+    Transactions._commit = _commit  # type: ignore[method-assign]
 
 
 def _never_settled_already() -> None:
@@ -45,7 +45,7 @@ def _untyped() -> None:
     def translate(error: Exception, *args: Any) -> Exception:
         return error
 
-    vars(session)["translate"] = translate
+    vars(faults)["translate"] = translate
 
 
 def _uncounted() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...store.errors import FencepostError
-from ...store.sqlite.session import session
+from ...store.sqlite.session import faults
 from ..harness.canary import Canary
 
 
@@ -11,7 +11,7 @@ def _untranslated() -> None:
     def translate(error: Exception, operation: str, path: str, waited: float = 0) -> FencepostError:
         raise error
 
-    vars(session)["translate"] = translate
+    vars(faults)["translate"] = translate
 
 
 CANARIES = (

@@ -13,9 +13,12 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
+
+from ...store.sqlite.locks import signal_safe
 
 FIRST_WALL_MS = 1_800_000_000_000
 # So small that the ballast is, and that checkpoints come often.
@@ -110,6 +113,8 @@ class Machine:
             ),
             (fcntl, "flock", self._flock),
             (fcntl, "fcntl", self._fcntl),
+            (signal_safe, "unlock_file", self._unlock_file),
+            (signal_safe, "unlock_byte", self._unlock_byte),
         ]
         was = [(module, name, getattr(module, name)) for module, name, _ in places]
         self._real = {name: function for _, name, function in was}
@@ -152,6 +157,13 @@ class Machine:
             self.before_lock()
         self._real["flock"](fd, operation)
         self.holder = self.pid
+
+    def _unlock_file(self, fd: int) -> Callable[[], object]:
+        return partial(self._flock, fd, fcntl.LOCK_UN)
+
+    def _unlock_byte(self, fd: int, byte: int) -> Callable[[], object]:
+        request = signal_safe.FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, byte, 1, 0)
+        return partial(self._fcntl, fd, fcntl.F_OFD_SETLK, request)
 
     def _fcntl(self, fd: int, command: int, argument: Any = 0) -> Any:
         """The line before the gate: who is in it cannot be overtaken."""

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from fencepost import App, Context, Message
-from fencepost.store.sqlite.session.session import Session
+from fencepost.store.sqlite.session.transactions import Transactions
 
 _KEY = re.compile(r"kill-([0-9]+)")
 
@@ -92,13 +92,13 @@ async def _call_async(steps: _Steps, function: Any, message: Message, ctx: Conte
 
 
 def _count_commits(steps: _Steps) -> None:
-    commit = Session._commit
+    commit = Transactions._commit
 
-    def counted(session: Session, operation: str) -> None:
+    def counted(transactions: Transactions, operation: str) -> None:
         if operation in ("transaction", "claim"):
             steps.step()
-        commit(session, operation)
+        commit(transactions, operation)
         if operation in ("transaction", "claim"):
             steps.step()
 
-    Session._commit = counted  # type: ignore[method-assign,assignment]
+    Transactions._commit = counted  # type: ignore[method-assign,assignment]

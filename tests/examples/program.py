@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 import fencepost  # noqa: F401 - before the first fork, so that no child has to
-from fencepost.store.sqlite.session.session import Session
+from fencepost.store.sqlite.session.transactions import Transactions
 
 _PATIENCE_SECONDS = 60.0
 
@@ -75,14 +75,14 @@ def _kill_at(left: int, example: str) -> None:
             step()
         return trace
 
-    commit = Session._commit
+    commit = Transactions._commit
 
-    def counted(session: Session, operation: str) -> None:
+    def counted(transactions: Transactions, operation: str) -> None:
         step()
-        commit(session, operation)
+        commit(transactions, operation)
         step()
 
-    Session._commit = counted  # type: ignore[method-assign,assignment]
+    Transactions._commit = counted  # type: ignore[method-assign,assignment]
     sys.settrace(trace)
 
 

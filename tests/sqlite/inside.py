@@ -22,12 +22,12 @@ def session(store: Store) -> Session:
 
 def connection(store: Store) -> apsw.Connection:
     """Return the connection that an open store writes with."""
-    return session(store)._connection
+    return session(store)._database.connection
 
 
 def is_in_use(store: Store) -> bool:
     """True while a thread is inside the session, or waits there for the gate."""
-    mutex = session(store)._mutex
+    mutex = session(store)._database.mutex
     if not mutex.acquire(blocking=False):
         return True
     mutex.release()

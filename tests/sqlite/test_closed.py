@@ -19,13 +19,10 @@ def test_a_thread_that_waited_while_the_store_was_closed_is_told(address: str) -
 
     def is_waiting() -> bool:
         stacks = [traceback.extract_stack(frame) for frame in sys._current_frames().values()]
-        return any(
-            (stack[-1].line or "").startswith("held.extend(map(self._mutex.acquire")
-            for stack in stacks
-        )
+        return any((stack[-1].line or "").startswith("results.extend(map(call") for stack in stacks)
 
     with ThreadPoolExecutor(1) as pool:
-        with session(store)._mutex:
+        with session(store)._database.mutex:
             waiting = pool.submit(store.queue("mail").enqueue, b"late")
             wait_until(is_waiting, "the thread waits for its turn")
             store.close()

@@ -108,7 +108,7 @@ def test_a_live_lease_is_not_taken_by_the_statement_alone(store: Store) -> None:
     lease = store.leases.acquire("deploy", ttl=30)
     given: dict[str, object] = {"name": "deploy", "owner": "me", "fence": 9, "token": "t"}
 
-    taken = {**given, "now": store.engine.now_ms(), "until": store.engine.now_ms() + 1}
+    taken = {**given, "now": store.engine.clock.now_ms(), "until": store.engine.clock.now_ms() + 1}
     assert _changed(store, leases, "_TAKE", taken) == 0
     again = {**taken, "fence": lease.fence, "was": lease.token}
     assert _changed(store, leases, "_ENTER_AGAIN", again) == 1
@@ -122,7 +122,7 @@ def test_a_live_lease_is_not_taken_by_the_statement_alone(store: Store) -> None:
 def test_a_key_in_work_is_not_claimed_by_the_statement_alone(store: Store) -> None:
     work = store.once("stripe", "evt_1", lease=30)
     given: dict[str, object] = {"namespace": "stripe", "key": "evt_1", "holder": "me", "fence": 9}
-    taken = {**given, "token": "t", "payload": None, "now": store.engine.now_ms(), "until": 1}
+    taken = {**given, "token": "t", "payload": None, "now": store.engine.clock.now_ms(), "until": 1}
 
     assert _changed(store, once, "_CLAIM", taken) == 0
     work.release()

@@ -87,7 +87,7 @@ PARAMETERS = {
     **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
     "queues": json.dumps(["q1", "q2"]),
     **dict.fromkeys(("before", "floor", "since", "due_after"), 1),
-    **dict.fromkeys(("state", "source", "event"), "x"),
+    **dict.fromkeys(("state", "source", "event", "was"), "x"),
 }
 
 

@@ -8,9 +8,7 @@ the first in the line asks whether the gate is free, and asks again a moment lat
 the turn may be between two commits. The others sleep, and the kernel lets in first who has
 waited longest: each waits for the one before it (fs/locks.c). Measured with bench/gate.py.
 
-What a signal's handler raises can end a function of Python's anywhere but within a call of
-a function written in C. So what takes a lock stands in a `try`, and what frees it is the
-first call behind, and one into C.
+A signal's handler may raise anywhere in here; signal_safe.py says how no lock is left behind.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from __future__ import annotations
 import _thread
 import contextlib
 import fcntl
-import functools
 import itertools
 import os
 import queue
@@ -27,7 +24,7 @@ import time
 from collections.abc import Callable
 
 from ..file import paths
-from . import byte_locks
+from . import byte_locks, signal_safe
 from .openings import Openings
 
 # How long one may come back before it has to get in line: some twenty commits on a fast
@@ -70,7 +67,7 @@ class Gate:
             self._fd = os.open(path, _FLAGS)
             self._made = False
         paths.give_to_owner(self._fd, path.removesuffix("-gate"))
-        self.leave: Callable[[], object] = functools.partial(fcntl.flock, self._fd, fcntl.LOCK_UN)
+        self.leave: Callable[[], object] = signal_safe.unlock_file(self._fd)
         try:
             self._line = _Line(path, self._fd)
         except BaseException:
@@ -98,11 +95,7 @@ class Gate:
                 self._turn_until = time.monotonic() + _TURN_SECONDS
             return entered
         except BaseException:
-            try:
-                self.leave()
-            except BaseException:  # our audit hook is Python's, and lets a signal's handler in
-                self.leave()
-                raise
+            self.leave()
             raise
 
     def note(self) -> bytes:
@@ -178,8 +171,8 @@ class _Line:
         """`fd` is the gate's opening of the file, `path` is for the thread's."""
         self._near = fd
         self._far = os.open(path, _FLAGS)
-        self._give_near = byte_locks.giving(self._near, 0)
-        self._give_far = byte_locks.giving(self._far, 0)
+        self._give_near = signal_safe.unlock_byte(self._near, 0)
+        self._give_far = signal_safe.unlock_byte(self._far, 0)
         self._numbers = itertools.count()
         self._wanted: list[int] = []  # who takes a number out has the lock, or needs none
         self._asks: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -199,11 +192,7 @@ class _Line:
             if byte_locks.take(self._near, 0):
                 return at_once()
         finally:
-            try:
-                self._give_near()
-            except BaseException:  # our audit hook is Python's, and lets a signal's handler in
-                self._give_near()
-                raise
+            self._give_near()
         number = next(self._numbers)
         try:
             self._wanted.append(number)
@@ -212,11 +201,7 @@ class _Line:
             try:
                 self._wanted.remove(number)
             except ValueError:  # the thread has the lock for it
-                try:
-                    self._give_far()
-                except BaseException:  # our audit hook is Python's, and lets a signal's handler in
-                    self._give_far()
-                    raise
+                self._give_far()
 
     def end(self) -> None:
         """Let the thread end, at the latest at the head of the line."""
@@ -248,8 +233,8 @@ class _Line:
         """Have a thread to wait in, which there is none of at the interpreter's end."""
         if not self._threads:
             with contextlib.suppress(RuntimeError):
-                # In one call: a thread that is not known of would be followed by another.
-                self._threads.extend(map(_thread.start_new_thread, [self._run], [()]))
+                # A thread that is not known of would be followed by another.
+                signal_safe.record(self._threads, _thread.start_new_thread, self._run, ())
         return bool(self._threads)
 
     def _run(self) -> None:

@@ -20,8 +20,8 @@ import struct
 import sys
 from collections.abc import Callable
 
-# struct flock: l_type, l_whence, l_start, l_len, l_pid; fcntl(2).
-_FLOCK = struct.Struct("hhqqi")
+from .signal_safe import FLOCK
+
 _UNLOCKED = struct.pack("h", fcntl.F_UNLCK)
 
 # Beyond all bytes that SQLite locks (0x40000000 and the 510 behind it, and 120 to 128 of the
@@ -30,7 +30,7 @@ _FIRST, _LAST = 2**40, 2**62
 
 # Of the -shm: the byte that a writer locks, and the counter of commits in the header;
 # sqlite.org/walformat.html 2.3 and 2.1.
-_ASK_WRITE = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 120, 1, 0)
+_ASK_WRITE = FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 120, 1, 0)
 _COUNTER_AT, _COUNTER_BYTES = 8, 4
 
 _WATCHED = ("", "-shm") if sys.platform == "linux" else ()
@@ -41,7 +41,7 @@ class LockSentinel:
 
     def __init__(self, path: str) -> None:
         byte = random.randrange(_FIRST, _LAST)
-        self._request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+        self._request = FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
         self._files: dict[int, tuple[int, int]] = {}
         for suffix in _WATCHED:
             with contextlib.suppress(FileNotFoundError):
@@ -67,7 +67,7 @@ class LockSentinel:
     def is_written_here(self) -> bool:
         """True while some connection of this very process holds SQLite's write lock."""
         answer = self._of_shm(lambda fd: fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _ASK_WRITE))
-        kind, *_, pid = _FLOCK.unpack(answer) if answer else (fcntl.F_UNLCK, 0)
+        kind, *_, pid = FLOCK.unpack(answer) if answer else (fcntl.F_UNLCK, 0)
         return bool(kind != fcntl.F_UNLCK and pid == os.getpid())
 
     def commits(self) -> bytes:

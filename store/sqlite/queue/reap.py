@@ -128,11 +128,10 @@ def reap_worker(
 def disown(write: Write, worker: int, keep: Collection[int]) -> int:
     """Put among the ready what a worker holds without having been told; return how many."""
     left = 0
-    for *columns, fence, _, _, _, _ in write.run(
-        _OF_WORKER, {"worker": worker, "now": write.now_ms}
-    ):
-        if fence not in keep:
-            _undo(write, *standings(write, [tuple(columns)], "leased"))
+    for *columns, _, _, _, _ in write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms}):
+        (was,) = standings(write, [tuple(columns)], "leased")
+        if was.fence not in keep:
+            _undo(write, was)
             left += 1
     return left
 

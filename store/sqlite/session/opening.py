@@ -113,11 +113,7 @@ def open_database(
             failure = StoreOpenFailed(str(failure), operation="open", path=path)
         raise failure from error
     finally:
-        try:
-            gate.leave()
-        except BaseException:  # our audit hook is Python's, and lets a signal's handler in
-            gate.leave()
-            raise
+        gate.leave()
 
 
 def connect(

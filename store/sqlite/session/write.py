@@ -1,4 +1,4 @@
-"""An open write transaction, as the session gives it out."""
+"""An open write transaction, as the verbs of the store see it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ import apsw
 from ...errors import SqlError, StoreCorrupt
 from ...types.message import Death
 from ...types.transaction import Parameters, Row
-from .authorizer import Authorizer
 from .damage import corrupt
 
 if TYPE_CHECKING:
-    from .session import Session
+    from .database import Database
+
+STORE_ID = "select store_id from fp_store"
 
 
 class Write:
@@ -36,7 +37,7 @@ class Write:
     __slots__ = (
         "_authorizer",
         "_connection",
-        "_session",
+        "_database",
         "died",
         "freed",
         "now_ms",
@@ -46,19 +47,12 @@ class Write:
         "wakes",
     )
 
-    def __init__(
-        self,
-        session: Session,
-        connection: apsw.Connection,
-        authorizer: Authorizer,
-        now_ms: int,
-        operation: str,
-    ) -> None:
-        self._session = session
-        self._connection = connection
-        self._authorizer = authorizer
-        self.now_ms = now_ms
-        self.path = session.path
+    def __init__(self, database: Database, operation: str) -> None:
+        self._database = database
+        self._connection = database.connection
+        self._authorizer = database.authorizer
+        self.now_ms = database.clock.now_ms()
+        self.path = database.path
         self.operation = operation
         self.thread = threading.get_ident()
         self.wakes = False
@@ -101,7 +95,9 @@ class Write:
     @property
     def store_id(self) -> str:
         """What tells this store from every other."""
-        return self._session.store_id
+        if not self._database.store_id:
+            (self._database.store_id,) = self.one(STORE_ID)
+        return self._database.store_id
 
     def execute(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """See fencepost.store.types.transaction.Transaction."""
@@ -115,7 +111,7 @@ class Write:
         try:
             yield self
         except BaseException:
-            if self._session.writing is self and self._connection.in_transaction:
+            if self._database.writing is self and self._connection.in_transaction:
                 self._end("rollback to fp_inner")
                 self._end("release fp_inner")
             raise
@@ -130,8 +126,8 @@ class Write:
 
     def check(self) -> None:
         """Refuse to go on once the transaction is gone, or after a fork."""
-        self._session.check(self.operation)
-        if self._session.writing is not self:
+        self._database.check(self.operation)
+        if self._database.writing is not self:
             raise SqlError(
                 "the transaction has ended; nothing was changed",
                 operation=self.operation,
@@ -156,7 +152,7 @@ class Block:
         frame: Of the function that the block stands in.
     """
 
-    steps: Generator[Write, None, None]
+    steps: Generator[Write, None, Write]
     frame: FrameType
 
 
