@@ -35,7 +35,7 @@ HOT = {
 
 PARAMETERS = {
     **dict.fromkeys(("now", "until", "before", "fence", "limit"), 1),
-    **dict.fromkeys(("name", "token", "namespace", "key", "result"), "x"),
+    **dict.fromkeys(("name", "token", "was", "namespace", "key", "result"), "x"),
 }
 
 
