@@ -69,9 +69,9 @@ def stress(
 ) -> None:
     """Run many processes against one store, under faults, and check what they saw.
 
-    All scenarios when none is named. Each also runs with faults planted in the product, its
-    canaries, which it has to catch. Exit 0 only when every invariant held and every canary
-    was caught, of those that this machine can run.
+    All scenarios run when none is named. Each scenario also runs with planted faults, its
+    canaries, and must detect them. The exit code is 0 only if every check passed and every
+    canary that this machine can run was caught.
 
     Example: fencepost stress busy caps --seconds 30 --report report
     """

@@ -177,7 +177,7 @@ def _fill(run: Run, path: str) -> None:
 
 SCENARIO = Scenario(
     "caps",
-    "many processes at the caps of namespaces, owners and queues, snapshots beside them",
+    "many processes fill namespaces, owners and queues to their caps; no count exceeds a cap",
     run,
     sizes={
         "canary": {"processes": 4, "seconds": 1.5},

@@ -247,7 +247,7 @@ def _number(key: str) -> int:
 
 SCENARIO = Scenario(
     "claims",
-    "the same keys wanted by all, then handled in lanes, with kill -9 throughout",
+    "all processes enqueue the same keys and handle them in lanes, under kill -9",
     run,
     sizes={
         "canary": {"processes": 3, "keys": 100, "kills": 1, "late_each": 40, "rounds": 1},

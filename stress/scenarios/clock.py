@@ -271,7 +271,7 @@ def _work(me: Me, path: str, fakes_wall: bool) -> None:
 
 SCENARIO = Scenario(
     "clock",
-    "wall clocks that step and slew, suspends, reboots, 2038: nothing ends early or late",
+    "wall clock steps and slews, suspends, reboots, 2038; nothing expires early or late",
     run,
     sizes={
         "canary": {"random": 0, "processes": 2, "steps": 3, "boots": 1},

@@ -215,7 +215,7 @@ class _Pools:
 
 SCENARIO = Scenario(
     "drain",
-    "pools of fencepost work that are told to stop under load, and in handlers of many leases",
+    "pools are stopped under load, and in handlers that last several leases",
     run,
     sizes={
         "canary": {"shutdowns": 1, "workers": 2, "grace": 3, "lease": 1, "long_seconds": 3},

@@ -178,7 +178,7 @@ def _ledger(run: Run, path: str) -> int:
 
 SCENARIO = Scenario(
     "leases",
-    "a few names that many acquire, keep, lose and write under, with kills and pauses",
+    "many processes acquire, renew, lose and write under a few names, with kills and pauses",
     run,
     sizes={
         "canary": {"processes": 3, "names": 2, "seconds": 1.5, "killed": 0},

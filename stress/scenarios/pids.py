@@ -254,7 +254,7 @@ class _Process:
 
 SCENARIO = Scenario(
     "pids",
-    "dead workers' pids given to other processes",
+    "pids of dead workers are reused by other processes",
     run,
     sizes={
         "canary": {"reuses": 3},

@@ -288,7 +288,7 @@ def _burn(me: Me) -> None:
 
 SCENARIO = Scenario(
     "poison",
-    "messages that end or hang their workers, and others beside them",
+    "messages that crash or hang their workers, beside harmless ones",
     run,
     sizes={
         "canary": {

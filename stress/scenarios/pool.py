@@ -321,7 +321,7 @@ def _plan(chance: random.Random, kills: int) -> list[str]:
 
 SCENARIO = Scenario(
     "pool",
-    "pools of fencepost work whose processes are killed at random, while producers enqueue",
+    "processes of pools are killed at random while producers enqueue",
     run,
     sizes={
         "canary": {

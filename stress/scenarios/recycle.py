@@ -189,7 +189,7 @@ class _Pool:
 
 SCENARIO = Scenario(
     "recycle",
-    "pools whose handlers leak, and that replace their workers for it",
+    "pools replace workers whose handlers leak memory",
     run,
     sizes={
         "canary": {"recycles": 24},

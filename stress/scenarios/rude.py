@@ -128,7 +128,7 @@ def _work(me: Me, folder: Path, workers: int, canary: str | None) -> None:
 
 SCENARIO = Scenario(
     "rude",
-    "handlers that do as they like with their process",
+    "handlers that change and kill what is not theirs",
     run,
     sizes={
         "canary": {"workers": 2, "seconds": 4, "patience": 20},

@@ -211,7 +211,7 @@ class _Scaled:
 
 SCENARIO = Scenario(
     "scale",
-    "a pool under load that is made large and small again; paused queues and limits",
+    "a pool is scaled up and down under load; queues are paused and limited",
     run,
     sizes={
         "canary": {"rounds": 1, "few": 1, "many": 8},

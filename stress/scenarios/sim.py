@@ -118,7 +118,7 @@ _CORES = len(os.sched_getaffinity(0))
 
 SCENARIO = Scenario(
     "sim",
-    "simulated lives of a store, with crashes, power losses and I/O errors by seed",
+    "a simulation of a store with crashes, power losses and I/O errors, by seed",
     run,
     sizes={
         "canary": {"lives": 10, "processes": 1, "steps": 170, "seconds": 0},

@@ -145,7 +145,7 @@ def _operate(me: Me, path: Path) -> None:
 
 SCENARIO = Scenario(
     "soak",
-    "mixed work with kills, for long: memory, descriptors, WAL and rows stay bounded",
+    "mixed work with kills for a long time; memory, descriptors, WAL and rows stay bounded",
     run,
     sizes={
         "canary": {"processes": 6, "seconds": 4},

@@ -229,7 +229,7 @@ def _place(fate: str, stop: int) -> str:
 
 SCENARIO = Scenario(
     "zombie",
-    "holders and writers stopped past all expiry, and continued: who is refused, who waits",
+    "holders and writers are stopped until their leases expire, and continued",
     run,
     sizes={
         "canary": {"stops": 1, "writers": 3},

@@ -258,7 +258,7 @@ def _settle(me: Me, claim: Claim) -> None:
 
 SCENARIO = Scenario(
     "backup",
-    "backups under writers: restored, compared with what was acknowledged, and drained",
+    "backups under writers are restored, compared with what was acknowledged, and drained",
     run,
     sizes={
         "canary": {"stores": 1, "backups": 1, "processes": 2},

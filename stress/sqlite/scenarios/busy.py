@@ -173,7 +173,7 @@ def _show(run: Run, name: str, figures: dict[str, float]) -> None:
 
 SCENARIO = Scenario(
     "busy",
-    "writers against the gate and busy_timeout: waits, shares, throughput",
+    "waits, shares and throughput of many writers, with the gate and with busy_timeout",
     run,
     sizes={
         "canary": {"processes": 8, "seconds": 1.5, "rounds": 1, "baseline": 0},

@@ -213,7 +213,7 @@ def _shown(claim: Claim) -> dict[str, Any]:
 
 SCENARIO = Scenario(
     "disk",
-    "small disks filled to the last byte, then worked off",
+    "small disks are filled to the last byte, then all work is finished",
     run,
     sizes={
         "canary": {"processes": 1, "disks": 2, "most_mb": 2.5, "least_body": 3000},

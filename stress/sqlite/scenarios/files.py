@@ -50,7 +50,7 @@ def _listen(run: Run, entry: Callable[..., None], *arguments: Any) -> list[dict[
 
 SCENARIO = Scenario(
     "files",
-    "file systems made read-only under a live store, bits flipped in a database and its WAL",
+    "file systems become read-only under an open store; bits flip in the database and its WAL",
     run,
     sizes={
         "canary": {"remounts": 2, "rots": 12, "wal_rots": 0},

@@ -129,7 +129,7 @@ def _interrupt(*_: object) -> None:
 
 SCENARIO = Scenario(
     "interrupt",
-    "exceptions that a signal's handler raises, at any time within calls",
+    "a signal handler raises exceptions at any point of calls",
     run,
     sizes={
         "canary": {"processes": 1, "interrupts": 10},

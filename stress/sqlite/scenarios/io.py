@@ -362,7 +362,7 @@ def _loosely(state: State) -> State:
 
 SCENARIO = Scenario(
     "io",
-    "each operation of the disk fails, and the process is killed at each",
+    "each disk operation fails once, and the process is killed at each",
     run,
     sizes={
         "canary": {"processes": 1, "workloads": 1, "steps": 11, "every": 9, "kills": 0},

@@ -38,7 +38,7 @@ def _work(me: Me, path: str, times: float) -> None:
 
 SCENARIO = Scenario(
     "memory",
-    "memory that runs out in the midst of calls",
+    "memory runs out in the middle of calls",
     run,
     sizes={
         "canary": {"processes": 1, "starved": 20},

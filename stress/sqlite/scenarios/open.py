@@ -196,7 +196,7 @@ def _tell(run: Run, took: dict[str, list[float]]) -> None:
 
 SCENARIO = Scenario(
     "open",
-    "many processes open a new, a half made or a crashed store at once",
+    "many processes open a new, a half-created or a crashed store at the same time",
     run,
     sizes={
         "canary": {"processes": 6, "rounds": 4, "recoveries": 0, "kills": 12, "wal_mb": 0},

@@ -243,7 +243,7 @@ def _expect(marks: list[tuple[int, Step]]) -> Iterator[_Expected]:
 
 SCENARIO = Scenario(
     "power",
-    "power lost at every write and sync, and once more in recovery",
+    "power is lost at every write and sync, and again during recovery",
     run,
     sizes={
         "canary": {"processes": 1, "images": 1000, "second": 0, "images_a_point": 1},

@@ -230,7 +230,7 @@ def _migrate_at_once(run: Run, openers: list[Child], number: int) -> None:
 
 SCENARIO = Scenario(
     "upgrade",
-    "migrations killed at each write, taken by many at once; stores of a newer version",
+    "migrations are killed at each write, and started by many processes at the same time",
     run,
     sizes={
         "canary": {"processes": 2, "rounds": 1, "kills": 24},

@@ -195,7 +195,7 @@ def _wal(path: Path) -> int:
 
 SCENARIO = Scenario(
     "wal",
-    "a writer beside readers that overlap, and beside one that never ends",
+    "size of the WAL beside readers that overlap, and beside one that never ends",
     run,
     sizes={
         "canary": {"rounds": 1, "writes": 1_500, "large_writes": 400},
