@@ -12,10 +12,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from ..stress.canaries import CANARIES
+from ..stress.catalog import SCENARIOS
 from ..stress.harness.runner import run_all
 from ..stress.harness.scenario import PROFILES
-from ..stress.scenarios import SCENARIOS
 from ..stress.views import terminal
 from .options import as_json
 from .output import print_json
@@ -81,7 +80,7 @@ def stress(
     given = {"processes": processes, "seconds": seconds}
     instead = {size: value for size, value in given.items() if value is not None}
     for size in instead:
-        if not any(size in SCENARIOS[name].sizes[profile] for name in names):
+        if not any(size in SCENARIOS[name].size(profile) for name in names):
             click.echo(f"--{size} changes nothing here: {', '.join(names)}", err=True)
     if report is not None:
         _make(report)
@@ -92,7 +91,6 @@ def stress(
         with terminal.live(f"seed {seed}, profile {profile}") as watch:
             found = run_all(
                 [SCENARIOS[name] for name in names],
-                list(CANARIES.values()),
                 seed=seed,
                 profile=profile,
                 folder=work,

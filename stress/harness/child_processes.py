@@ -14,8 +14,8 @@ from typing import Any
 from multiprocess import Pipe
 from multiprocess.connection import Connection
 
-from .. import canaries
 from ..records.history import Recorder
+from .faults import plant
 from .forkserver import Forkserver
 from .waiting import PATIENCE_SECONDS
 
@@ -163,5 +163,5 @@ def _main(
     os.dup2(fd, 2)
     os.close(fd)
     if canary is not None:
-        canaries.plant(canary)
+        plant(canary)
     entry(Me(name, folder, seed, Connection(line)), *arguments)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from multiprocess.connection import Connection
 
-from .. import canaries
+from ..records.invariants import INVARIANTS
 from ..records.report import Result
 from .child_processes import Child
+from .faults import plant
 from .forkserver import Forkserver
 from .run import Run
 from .scenario import Scenario
@@ -48,8 +49,16 @@ def drive(
     began = time.monotonic()
     with Forkserver.fork() as forkserver:
         if canary is not None:
-            canaries.plant(canary)
-        run = Run(result, folder, size, forkserver=forkserver, canary=canary, on_progress=tell)
+            plant(canary)
+        run = Run(
+            result,
+            folder,
+            size,
+            forkserver=forkserver,
+            invariants={**INVARIANTS, **scenario.invariants},
+            canary=canary,
+            on_progress=tell,
+        )
         perform(scenario, run)
     result.seconds = time.monotonic() - began
     if result.ok or canary is not None:

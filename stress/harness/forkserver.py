@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from multiprocess.reduction import ForkingPickler
@@ -25,7 +25,7 @@ from ...workers.process import fork_requests
 from .forked import exit_after
 
 _ANSWER_SECONDS = 60.0
-_IMPORTS = ("fencepost.stress.harness.driver", "fencepost.stress.scenarios")
+_DRIVER = f"{__package__}.driver"
 
 
 class Forkserver:
@@ -44,15 +44,15 @@ class Forkserver:
         self._process.kill()
 
     @classmethod
-    def begin(cls) -> Self:
-        """Begin one in a new interpreter: whatever this process has open, it has not."""
+    def begin(cls, modules: Iterable[str] = ()) -> Self:
+        """Begin one in a new interpreter, with nothing open and these modules imported."""
         line, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with far_end:
             os.set_inheritable(far_end.fileno(), True)
             code = (
                 f"import sys; sys.path[:] = {sys.path!r};"
                 "from fencepost.stress.harness.forkserver import serve;"
-                f"serve({os.getpid()}, {far_end.fileno()})"
+                f"serve({os.getpid()}, {far_end.fileno()}, {[_DRIVER, *modules]!r})"
             )
             pid = os.posix_spawn(sys.executable, [sys.executable, "-P", "-c", code], os.environ)
         return cls(line, pid)
@@ -113,14 +113,14 @@ class Process:
         return True
 
 
-def serve(parent: int, line: int) -> None:
+def serve(parent: int, line: int, modules: Sequence[str]) -> None:
     """Be a forkserver, in an interpreter of its own, until the parent is gone."""
-    exit_after(_serve, parent, socket.socket(fileno=line))
+    exit_after(_serve, parent, socket.socket(fileno=line), modules)
 
 
-def _serve(parent: int, line: socket.socket) -> None:
+def _serve(parent: int, line: socket.socket, modules: Sequence[str] = ()) -> None:
     die_with_parent(parent)
-    for name in _IMPORTS:
+    for name in modules:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy what it inherits

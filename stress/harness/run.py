@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ class Run:
         folder: Its own and empty. It is kept when an invariant did not hold.
         seed: Of all that is random, `random` of this process and Me.random of children.
         size: The counts and seconds of its profile, by name.
-        canary: The fault that is planted, which its children plant by themselves.
+        canary: The name of the fault that is planted, which its children plant by themselves.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Run:
         size: Mapping[str, float],
         *,
         forkserver: Forkserver,
+        invariants: Collection[str] = INVARIANTS.keys(),
         canary: str | None = None,
         on_progress: Callable[[float, str], None] = lambda done, words: None,
     ) -> None:
@@ -43,6 +44,7 @@ class Run:
         self.children: list[Child] = []
         self._forkserver = forkserver
         self._result = result
+        self._invariants = invariants
         self._on_progress = on_progress
 
     def start(self, name: str, entry: Callable[..., None], *arguments: Any) -> Child:
@@ -65,12 +67,12 @@ class Run:
 
     def checked(self, invariant: str, times: int = 1) -> None:
         """Count that an invariant was looked at."""
-        assert invariant in INVARIANTS, invariant
+        assert invariant in self._invariants, invariant
         self._result.checked[invariant] = self._result.checked.get(invariant, 0) + times
 
     def broken(self, invariant: str, what: str) -> None:
         """Report that an invariant does not hold; of each, only the first few are kept."""
-        assert invariant in INVARIANTS, invariant
+        assert invariant in self._invariants, invariant
         findings = self._result.findings
         if sum(found.invariant == invariant for found in findings) < _MOST_FINDINGS_OF_EACH:
             findings.append(Finding(invariant, what))

@@ -14,11 +14,11 @@ from multiprocess import Pipe
 from multiprocess.connection import Connection, wait
 
 from ..machine.trials import machine
+from ..records.invariants import INVARIANTS
 from ..records.report import CanaryResult, Finding, Report, Result
-from .canary import Canary
 from .driver import drive
 from .forkserver import Forkserver, Process
-from .scenario import Scenario
+from .scenario import Canary, Scenario, canaries
 
 _REFRESH_SECONDS = 0.2
 # Most of the time a scenario waits, for processes to start and leases to end.
@@ -71,9 +71,9 @@ class Job:
 
     @property
     def caught(self) -> bool:
-        """True when the canary's own invariant did not hold."""
+        """True when none of the canary's invariants held."""
         found = {finding.invariant for finding in self.result.findings}
-        return self.canary is not None and self.canary.trips in found
+        return self.canary is not None and found.issuperset(self.canary.trips)
 
     @property
     def verdict(self) -> str:
@@ -91,9 +91,9 @@ class Job:
                 drive,
                 self.scenario,
                 self.result,
-                folder / self.name.replace(" ", f"-{self._chances}-"),
+                folder / self.name.replace("canary ", f"canary-{self._chances}-").replace("/", "-"),
                 self._size,
-                None if self.canary is None else self.canary.name,
+                None if self.canary is None else self.canary.fault.name,
                 fds=(far_end.fileno(),),
             )
             self.state = "running"
@@ -142,7 +142,6 @@ def _undisturbed() -> Iterator[None]:
 
 def run_all(
     scenarios: Sequence[Scenario],
-    canaries: Sequence[Canary],
     *,
     seed: int,
     profile: str,
@@ -150,7 +149,7 @@ def run_all(
     instead: Mapping[str, float],
     watch: Callable[[Sequence[Job]], None],
 ) -> Report:
-    """Run scenarios, and the canaries that belong to them.
+    """Run scenarios, and their canaries.
 
     Args:
         folder: Where the stores are made; the disk that is put to the test. What a scenario
@@ -165,16 +164,13 @@ def run_all(
     replay = {each.name: f"fencepost stress {each.name}{options}" for each in scenarios}
     jobs = []
     for scenario in scenarios:
-        size = {key: instead.get(key, value) for key, value in scenario.sizes[profile].items()}
+        size = {key: instead.get(key, value) for key, value in scenario.size(profile).items()}
         result = Result(scenario.name, seed, replay=replay[scenario.name])
         jobs.append(Job(scenario, size, result, None))
-    of = {scenario.name: scenario for scenario in scenarios}
-    for canary in canaries:
-        if canary.scenario in of:
-            scenario = of[canary.scenario]
-            result = Result(scenario.name, seed)
-            jobs.append(Job(scenario, scenario.sizes["canary"], result, canary))
-    with Forkserver.begin() as forkserver:
+    for canary in (each for scenario in scenarios for each in canaries(scenario)):
+        result = Result(canary.scenario.name, seed)
+        jobs.append(Job(canary.scenario, canary.scenario.size("canary"), result, canary))
+    with Forkserver.begin({each.run.__module__ for each in scenarios}) as forkserver:
         _run(jobs, folder, forkserver, watch)
     return Report(
         seed=seed,
@@ -182,6 +178,7 @@ def run_all(
         started_at=started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         seconds=round(time.monotonic() - began, 1),
         machine=where,
+        invariants=INVARIANTS | {n: s for each in scenarios for n, s in each.invariants.items()},
         results=[job.result for job in jobs if job.canary is None],
         canaries=[
             _canary_result(job, job.canary, replay[job.scenario.name])
@@ -222,9 +219,9 @@ def _run(
 def _canary_result(job: Job, canary: Canary, replay: str) -> CanaryResult:
     return CanaryResult(
         name=canary.name,
-        about=canary.about,
-        scenario=canary.scenario,
-        invariant=canary.trips,
+        about=canary.fault.about,
+        scenario=canary.scenario.name,
+        invariant=", ".join(canary.trips),
         caught=job.caught,
         seconds=round(job.result.seconds, 1),
         seed=job.result.seed,

@@ -16,9 +16,9 @@ def environment(lease: float, canary: str | None) -> dict[str, str]:
 def plant_canary() -> None:
     """Plant the pool's canary in this process, its supervisor or a worker, if it has one."""
     if name := os.environ.get(_CANARY):
-        from .. import canaries  # only then: a worker's start is to be as in production
+        from ..harness.faults import plant  # only then: a worker starts as in production
 
-        canaries.plant(name)
+        plant(name)
 
 
 def worker_lease() -> float:

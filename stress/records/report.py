@@ -99,7 +99,11 @@ class Machine(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """A whole run."""
+    """A whole run.
+
+    Attributes:
+        invariants: All that may be looked at, by name, in words.
+    """
 
     seed: int
     profile: str
@@ -108,6 +112,7 @@ class Report(msgspec.Struct):
     machine: Machine
     results: list[Result]
     canaries: list[CanaryResult]
+    invariants: dict[str, str] = {}
 
     @property
     def ok(self) -> bool:

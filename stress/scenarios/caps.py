@@ -183,6 +183,11 @@ SCENARIO = Scenario(
         "canary": {"processes": 4, "seconds": 1.5},
         "ci": {"processes": 8, "seconds": 10},
         "nightly": {"processes": 8, "seconds": 600},
-        "release": {"processes": 8, "seconds": 3600},
     },
+    canaries={
+        "cap-checked-before": "caps-hold",
+        "no-eviction": "caps-hold",
+        "eviction-uncounted": "integrity",
+    },
+    grows=("seconds",),
 )

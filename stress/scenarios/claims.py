@@ -253,6 +253,13 @@ SCENARIO = Scenario(
         "canary": {"processes": 3, "keys": 100, "kills": 1, "late_each": 40, "rounds": 1},
         "ci": {"processes": 8, "keys": 2_000, "kills": 8, "late_each": 300, "rounds": 1},
         "nightly": {"processes": 8, "keys": 10_000, "kills": 60, "late_each": 300, "rounds": 10},
-        "release": {"processes": 8, "keys": 20_000, "kills": 100, "late_each": 300, "rounds": 50},
     },
+    canaries={
+        "dedupe-before": "accepted-once",
+        "register-overwrites": "won-once",
+        "lanes-by-snapshot": "lane-order",
+        "effect-before-ack": "effects-once",
+        "done-by-nobody": "nothing-lost",
+    },
+    grows=("rounds",),
 )

@@ -277,6 +277,10 @@ SCENARIO = Scenario(
         "canary": {"random": 0, "processes": 2, "steps": 3, "boots": 1},
         "ci": {"random": 12, "processes": 3, "steps": 8, "boots": 2},
         "nightly": {"random": 200, "processes": 6, "steps": 80, "boots": 10},
-        "release": {"random": 2_000, "processes": 8, "steps": 160, "boots": 50},
     },
+    canaries={
+        "leases-by-the-wall": "one-holder",
+        "leases-outlive-reboot": "handled-again-in-time",
+    },
+    grows=("random", "boots"),
 )

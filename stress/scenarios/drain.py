@@ -221,6 +221,11 @@ SCENARIO = Scenario(
         "canary": {"shutdowns": 1, "workers": 2, "grace": 3, "lease": 1, "long_seconds": 3},
         "ci": {"shutdowns": 6, "workers": 8, "grace": 20, "lease": 1, "long_seconds": 4},
         "nightly": {"shutdowns": 100, "workers": 8, "grace": 20, "lease": 5, "long_seconds": 120},
-        "release": {"shutdowns": 1000, "workers": 8, "grace": 20, "lease": 5, "long_seconds": 120},
     },
+    canaries={
+        "silent-at-the-end": "not-handled-twice",
+        "claims-on": "ends-in-grace",
+        "killed-at-once": "not-handled-twice",
+    },
+    grows=("shutdowns",),
 )

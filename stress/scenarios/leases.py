@@ -184,6 +184,14 @@ SCENARIO = Scenario(
         "canary": {"processes": 3, "names": 2, "seconds": 1.5, "killed": 0},
         "ci": {"processes": 6, "names": 4, "seconds": 7, "killed": 0.3},
         "nightly": {"processes": 8, "names": 4, "seconds": 900, "killed": 0.3},
-        "release": {"processes": 8, "names": 4, "seconds": 3600, "killed": 0.3},
     },
+    canaries={
+        "lease-taken-live": "one-holder",
+        "lost-unnoticed": "one-holder",
+        "fences-restart": "fences-rise",
+        "lease-outlives": "holder-knows",
+        "transaction-unfenced": "stale-refused",
+        "renewal-refused-early": "holder-not-refused",
+    },
+    grows=("seconds",),
 )

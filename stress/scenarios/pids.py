@@ -260,6 +260,12 @@ SCENARIO = Scenario(
         "canary": {"reuses": 3},
         "ci": {"reuses": 5},
         "nightly": {"reuses": 50},
-        "release": {"reuses": 200},
     },
+    canaries={
+        "believes-pids": "dead-is-dead",
+    },
+    invariants={
+        "dead-is-dead": "a dead worker is recognised, whichever process has its pid now",
+    },
+    grows=("reuses",),
 )

@@ -74,7 +74,7 @@ class _Site:
     def compare(self) -> None:
         """Hold what others get done beside a message that hangs against what they do without.
 
-        What falls short is measured again, up to three times as often; see scenarios/busy.py.
+        What falls short is measured again, up to three times as often; see sqlite/scenarios/busy.py.
         """
         run = self._run
         burner = run.start("burner", _burn)
@@ -321,15 +321,18 @@ SCENARIO = Scenario(
             "kept": 0.95,
             "patience": 60,
         },
-        "release": {
-            "burials": 300,
-            "workers": 8,
-            "lease": 3,
-            "leases": 4,
-            "kills": 3000,
-            "pairs": 200,
-            "kept": 0.95,
-            "patience": 60,
-        },
     },
+    canaries={
+        "crashes-never-counted": "poison-is-buried",
+        "timeouts-ignored": "poison-is-buried",
+        "nobody-renews": "not-handled-twice",
+        "every-death-counts": "innocents-spared",
+        "takes-all-down": "others-go-on",
+    },
+    invariants={
+        "poison-is-buried": "a message that crashes or hangs its workers soon becomes a dead letter that says how",
+        "innocents-spared": "a message whose workers were killed from outside does not become a dead letter",
+        "others-go-on": "a message that crashes or hangs its worker hardly slows other messages down",
+    },
+    grows=("burials", "kills", "pairs"),
 )

@@ -354,15 +354,14 @@ SCENARIO = Scenario(
             "seconds": 600,
             "again": 20,
         },
-        "release": {
-            "rounds": 40,
-            "kills": 500,
-            "pools": 2,
-            "workers": 4,
-            "producers": 8,
-            "deployments": 3,
-            "seconds": 7200,
-            "again": 20,
-        },
     },
+    canaries={
+        "effect-before-ack": "effects-once",
+        "nothing-given-back": "handled-again-in-time",
+        "template-unburied": "reaped",
+    },
+    invariants={
+        "reaped": "no process that has ended stays a zombie",
+    },
+    grows=("rounds", "seconds"),
 )

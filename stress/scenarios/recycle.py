@@ -195,6 +195,14 @@ SCENARIO = Scenario(
         "canary": {"recycles": 24},
         "ci": {"recycles": 24},
         "nightly": {"recycles": 1_002},
-        "release": {"recycles": 10_000},
     },
+    canaries={
+        "descriptor-each": "stays-flat",
+        "leaves-first": "never-short",
+    },
+    invariants={
+        "never-short": "a worker that is replaced keeps working until its successor does",
+        "stays-flat": "replaced processes leave no memory and no descriptor behind",
+    },
+    grows=("recycles",),
 )

@@ -134,6 +134,15 @@ SCENARIO = Scenario(
         "canary": {"workers": 2, "seconds": 4, "patience": 20},
         "ci": {"workers": 3, "seconds": 5, "patience": 90},
         "nightly": {"workers": 8, "seconds": 600, "patience": 120},
-        "release": {"workers": 8, "seconds": 3600, "patience": 120},
     },
+    canaries={
+        "children-left": "one-holder",
+        "state-not-put-back": "process-as-it-was",
+        "stderr-not-wrapped": "log-is-json",
+    },
+    invariants={
+        "process-as-it-was": "each handler finds its process in the same state as the one before",
+        "log-is-json": "each line on the stderr of a pool is a JSON object",
+    },
+    grows=("seconds",),
 )

@@ -217,7 +217,15 @@ SCENARIO = Scenario(
         "canary": {"rounds": 1, "few": 1, "many": 8},
         "ci": {"rounds": 2, "few": 2, "many": 16},
         "nightly": {"rounds": 50, "few": 2, "many": 16},
-        "release": {"rounds": 500, "few": 2, "many": 16},
     },
+    canaries={
+        "never-follows": "scales-in-time",
+        "killed-when-too-many": "not-handled-twice",
+        "one-beyond": "caps-hold",
+    },
+    invariants={
+        "scales-in-time": "a pool soon has as many workers as it was told to have",
+    },
+    grows=("rounds",),
     alone=True,
 )

@@ -124,6 +124,19 @@ SCENARIO = Scenario(
         "canary": {"lives": 10, "processes": 1, "steps": 170, "seconds": 0},
         "ci": {"lives": 500, "processes": 2, "steps": 90, "seconds": 0},
         "nightly": {"lives": 50_000, "processes": _CORES, "steps": 170, "seconds": 0},
-        "release": {"lives": 1_000_000, "processes": _CORES, "steps": 170, "seconds": 0},
     },
+    canaries={
+        "held-by-id-and-state": "stale-refused",
+        "commits-not-synced": "nothing-lost",
+        "no-cap": "caps-hold",
+        "fences-reused": "fences-rise",
+        "lanes-by-snapshot": "lane-order",
+        "effect-before-ack": "effects-once",
+        "dedupe-before": "accepted-once",
+        "expired-refused": "holder-not-refused",
+    },
+    invariants={
+        "reproducible": "the same seed gives the same faults",
+    },
+    grows=("lives",),
 )

@@ -151,6 +151,12 @@ SCENARIO = Scenario(
         "canary": {"processes": 6, "seconds": 4},
         "ci": {"processes": 8, "seconds": 8},
         "nightly": {"processes": 8, "seconds": 3600},
-        "release": {"processes": 8, "seconds": 86_400},
     },
+    canaries={
+        "connection-each": "bounded",
+    },
+    invariants={
+        "bounded": "memory, descriptors and rows stay below their bounds",
+    },
+    grows=("seconds",),
 )

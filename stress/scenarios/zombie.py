@@ -235,6 +235,13 @@ SCENARIO = Scenario(
         "canary": {"stops": 1, "writers": 3},
         "ci": {"stops": 6, "writers": 20},
         "nightly": {"stops": 120, "writers": 200},
-        "release": {"stops": 1200, "writers": 1000},
     },
+    canaries={
+        "held-by-id-and-state": "stale-refused",
+        "lease-by-owner": "stale-refused",
+        "expired-refused": "holder-not-refused",
+        "busy-late": "busy-in-time",
+        "line-stuck": "waits-bounded",
+    },
+    grows=("stops", "writers"),
 )

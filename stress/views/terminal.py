@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ..harness.runner import Job
-from ..records.invariants import INVARIANTS
 from ..records.report import Finding, Report
 
 _VERDICTS = {
@@ -42,7 +41,7 @@ def live(title: str) -> Iterator[Callable[[Sequence[Job]], None]]:
         for job in jobs:
             if job.state == "ended" and job.name not in told:
                 told.add(job.name)
-                words = job.result.says if job.canary is None else job.canary.about
+                words = job.result.says if job.canary is None else job.canary.fault.about
                 line = f"{job.name}: {_VERDICTS[job.verdict]} {job.result.seconds:.1f} s {words}"
                 console.print(line.rstrip())
 
@@ -165,7 +164,7 @@ def summary(report: Report) -> dict[str, Any]:
         },
         "invariants": {
             name: {"ok": not broken[name], "checked": checked[name], "says": says}
-            for name, says in INVARIANTS.items()
+            for name, says in report.invariants.items()
             if checked[name] or broken[name]
         },
         "canaries": {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fencepost.stress.harness.canary import Canary
 from fencepost.stress.harness.run import Run
 from fencepost.stress.harness.scenario import Scenario
 
@@ -64,7 +64,7 @@ def test_json_is_one_object_with_all_that_was_found(command: Command) -> None:
     assert found["invariants"]["nothing-lost"] == {
         "ok": True,
         "checked": 1,
-        "says": "what was acknowledged is there, and comes to its end",
+        "says": "what was acknowledged is stored, and is finished in the end",
     }
 
 
@@ -84,22 +84,23 @@ def test_a_finding_is_exit_1_with_what_it_is_and_how_to_see_it_again(
 def test_a_missed_canary_is_said_with_what_was_found_instead_and_how_to_see_it_again(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A name that exists, because each process plants it by its name; here it does no harm.
-    canary = Canary("gives-up-early", "of no matter", "lost", "fences-rise", lambda: None)
-    monkeypatch.setattr(importlib.import_module("fencepost.cli.stress"), "CANARIES", {"": canary})
+    # A fault that exists, because each process plants it by its name; here it does no harm.
+    module = importlib.import_module("fencepost.cli.stress")
+    planted = replace(module.SCENARIOS["lost"], canaries={"gives-up-early": "fences-rise"})
+    monkeypatch.setitem(module.SCENARIOS, "lost", planted)
 
     told = command("stress", "lost", "--seed", "5")
     found = json.loads(command("stress", "lost", "--seed", "5", "--json").out)["canaries"]
 
-    seed = found["gives-up-early"]["seed"]
-    assert f"canary gives-up-early: fences-rise missed it, seed {seed}" in told.out
+    seed = found["lost/gives-up-early"]["seed"]
+    assert f"canary lost/gives-up-early: fences-rise missed it, seed {seed}" in told.out
     assert "  instead: nothing-lost: one is [red]gone[/red]" in told.out
     assert told.out.count("again: fencepost stress lost --seed 5 --profile ci\n") == 2
-    assert not found["gives-up-early"]["caught"]
-    assert found["gives-up-early"]["instead"] == [
+    assert not found["lost/gives-up-early"]["caught"]
+    assert found["lost/gives-up-early"]["instead"] == [
         {"invariant": "nothing-lost", "what": "one is [red]gone[/red]"}
     ]
-    assert found["gives-up-early"]["replay"] == "fencepost stress lost --seed 5 --profile ci"
+    assert found["lost/gives-up-early"]["replay"] == "fencepost stress lost --seed 5 --profile ci"
 
 
 def test_a_run_without_a_seed_takes_one_and_says_it(command: Command, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from fencepost.stress.harness.canary import Canary
 from fencepost.stress.harness.child_processes import Me
 from fencepost.stress.harness.forkserver import Forkserver
 from fencepost.stress.harness.run import Run
@@ -64,23 +63,18 @@ def _dies(run: Run) -> None:
 
 
 def _report(
-    folder: Path, run: Callable[[Run], None], canaries: Sequence[Canary] = ()
+    folder: Path, run: Callable[[Run], None], trips: str | tuple[str, ...] = ()
 ) -> tuple[Report, list[str]]:
-    scenario = Scenario("any", "anything", run, {"canary": {}, "ci": {"seconds": 1}})
+    # A fault that exists, because each process plants it by its name; here it does no harm.
+    canaries = {"gives-up-early": trips} if trips else {}
+    scenario = Scenario("any", "anything", run, {"canary": {}, "ci": {"seconds": 1}}, canaries)
     seen: list[str] = []
 
     def watch(jobs: Sequence[Job]) -> None:
         seen.extend(f"{job.name} {job.state}" for job in jobs)
 
-    report = run_all(
-        [scenario], canaries, seed=3, profile="ci", folder=folder, instead={}, watch=watch
-    )
+    report = run_all([scenario], seed=3, profile="ci", folder=folder, instead={}, watch=watch)
     return report, seen
-
-
-def _canary(trips: str) -> Canary:
-    # A name that exists, because each process plants it by its name; here it does no harm.
-    return Canary("gives-up-early", "of no matter", "any", trips, lambda: None)
 
 
 def test_the_same_seed_makes_the_same_choices_in_every_process(
@@ -145,12 +139,17 @@ def test_a_scenario_that_breaks_is_no_success(
 
 @pytest.mark.parametrize(
     ("run", "trips", "caught"),
-    [(_lost, "nothing-lost", True), (_lost, "fences-rise", False), (_fine, "nothing-lost", False)],
+    [
+        (_lost, "nothing-lost", True),
+        (_lost, "fences-rise", False),
+        (_lost, ("nothing-lost", "fences-rise"), False),
+        (_fine, "nothing-lost", False),
+    ],
 )
 def test_a_canary_is_caught_by_its_own_invariant_or_the_run_fails(
-    tmp_path: Path, run: Callable[[Run], None], trips: str, caught: bool
+    tmp_path: Path, run: Callable[[Run], None], trips: str | tuple[str, ...], caught: bool
 ) -> None:
-    report, _ = _report(tmp_path, run, [_canary(trips)])
+    report, _ = _report(tmp_path, run, trips)
 
     (canary,) = report.canaries
     assert canary.caught == caught
@@ -160,7 +159,7 @@ def test_a_canary_is_caught_by_its_own_invariant_or_the_run_fails(
 def test_a_canary_that_is_missed_says_what_was_found_its_seed_and_its_replay(
     tmp_path: Path,
 ) -> None:
-    report, _ = _report(tmp_path, _lost, [_canary("fences-rise")])
+    report, _ = _report(tmp_path, _lost, "fences-rise")
 
     (canary,) = report.canaries
     assert [found.what for found in canary.instead] == ["one is gone"]
@@ -186,7 +185,7 @@ def test_findings_are_kept_of_each_invariant_in_the_order_of_their_occurrence(ti
 def test_what_a_machine_cannot_run_is_no_failure_unless_nothing_else_runs(
     tmp_path: Path,
 ) -> None:
-    report, _ = _report(tmp_path, _cannot, [_canary("nothing-lost")])
+    report, _ = _report(tmp_path, _cannot, "nothing-lost")
 
     assert not report.ok
     assert replace(report, results=[*report.results, Result("other", 1)]).ok

@@ -35,7 +35,10 @@ def _report() -> Report:
         instead=[Finding("waits-bounded", "it waited")],
         replay="fencepost stress busy --seed 5 --profile ci",
     )
-    return Report(5, "ci", "2026-01-02T03:04:05Z", 60.0, machine, [result], [canary])
+    return Report(
+        *(5, "ci", "2026-01-02T03:04:05Z", 60.0, machine, [result], [canary]),
+        invariants={"nothing-lost": "nothing is lost"},
+    )
 
 
 def _printed(report: Report) -> str:

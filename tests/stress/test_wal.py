@@ -23,7 +23,7 @@ def test_a_write_is_held_to_what_the_disk_does_without_readers_but_not_without_e
     assert wal.bound_ms(0.1, 0) == wal.BOUND_MS
     assert wal.bound_ms(0.1, 100) == wal.BOUND_MS + 300
     assert wal.bound_ms(20, 0) == 40 * wal.BOUND_MS
-    # Below the stall that canaries/wal.py plants.
+    # Below the stall that the fault too-patient plants.
     assert wal.bound_ms(5, 60_000) < 1600
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from fencepost.stress.catalog import INVARIANTS
 from fencepost.stress.harness.driver import perform
 from fencepost.stress.harness.forkserver import Forkserver
 from fencepost.stress.harness.run import Run
@@ -35,4 +36,11 @@ class Tiny:
         self, result: Result, size: Mapping[str, float] | None = None, *, canary: str | None = None
     ) -> Run:
         """Return a run that reports to `result`."""
-        return Run(result, self._folder, size or {}, forkserver=self._forkserver, canary=canary)
+        return Run(
+            result,
+            self._folder,
+            size or {},
+            forkserver=self._forkserver,
+            invariants=INVARIANTS,
+            canary=canary,
+        )

@@ -264,6 +264,15 @@ SCENARIO = Scenario(
         "canary": {"stores": 1, "backups": 1, "processes": 2},
         "ci": {"stores": 1, "backups": 3, "processes": 4},
         "nightly": {"stores": 5, "backups": 10, "processes": 4},
-        "release": {"stores": 50, "backups": 10, "processes": 4},
     },
+    canaries={
+        "main-file-alone": "nothing-lost",
+        "fences-go-on": "fences-rise",
+        "leases-go-on": "stale-refused",
+        "for-all-to-read": "private",
+    },
+    invariants={
+        "private": "what the store writes can be read by its owner only",
+    },
+    grows=("stores",),
 )

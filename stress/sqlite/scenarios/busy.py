@@ -179,7 +179,16 @@ SCENARIO = Scenario(
         "canary": {"processes": 8, "seconds": 1.5, "rounds": 1, "baseline": 0},
         "ci": {"processes": 16, "seconds": 1.2, "rounds": 3, "baseline": 1},
         "nightly": {"processes": 32, "seconds": 20, "rounds": 3, "baseline": 1},
-        "release": {"processes": 32, "seconds": 300, "rounds": 6, "baseline": 1},
     },
+    canaries={
+        "no-gate": "shares-fair",
+        "gives-up-early": "busy-in-time",
+        "slow-to-hand-on": "throughput-kept",
+    },
+    invariants={
+        "shares-fair": "no writer gets a much smaller share than another",
+        "throughput-kept": "many writers together reach most of one writer's throughput",
+    },
+    grows=("seconds",),
     alone=True,
 )

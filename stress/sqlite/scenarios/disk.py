@@ -219,6 +219,9 @@ SCENARIO = Scenario(
         "canary": {"processes": 1, "disks": 2, "most_mb": 2.5, "least_body": 3000},
         "ci": {"processes": 2, "disks": 3, "most_mb": 4, "least_body": 300},
         "nightly": {"processes": 2, "disks": 50, "most_mb": 8, "least_body": 0},
-        "release": {"processes": 2, "disks": 200, "most_mb": 8, "least_body": 0},
     },
+    canaries={
+        "keeps-no-room": "never-stuck",
+    },
+    grows=("disks",),
 )

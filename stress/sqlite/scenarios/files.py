@@ -56,6 +56,10 @@ SCENARIO = Scenario(
         "canary": {"remounts": 2, "rots": 12, "wal_rots": 0},
         "ci": {"remounts": 10, "rots": 200, "wal_rots": 10},
         "nightly": {"remounts": 100, "rots": 2000, "wal_rots": 200},
-        "release": {"remounts": 500, "rots": 20_000, "wal_rots": 2000},
     },
+    canaries={
+        "without-checksums": "integrity",
+        "commit-ignored": "nothing-lost",
+    },
+    grows=("remounts", "rots", "wal_rots"),
 )

@@ -135,6 +135,9 @@ SCENARIO = Scenario(
         "canary": {"processes": 1, "interrupts": 10},
         "ci": {"processes": 3, "interrupts": 200},
         "nightly": {"processes": 3, "interrupts": 5_000},
-        "release": {"processes": 3, "interrupts": 50_000},
     },
+    canaries={
+        "gate-kept": "never-stuck",
+    },
+    grows=("interrupts",),
 )

@@ -368,6 +368,13 @@ SCENARIO = Scenario(
         "canary": {"processes": 1, "workloads": 1, "steps": 11, "every": 9, "kills": 0},
         "ci": {"processes": 2, "workloads": 1, "steps": 8, "every": 1, "kills": 1},
         "nightly": {"processes": 2, "workloads": 5, "steps": 40, "every": 1, "kills": 10},
-        "release": {"processes": 2, "workloads": 20, "steps": 40, "every": 1, "kills": 50},
     },
+    canaries={
+        "commit-plain": "nothing-unexpected",
+        "commit-ignored": "nothing-lost",
+        "repeat-refused": "same-answer",
+        "untyped": "typed-errors",
+        "uncounted": "integrity",
+    },
+    grows=("workloads", "kills"),
 )

@@ -44,6 +44,9 @@ SCENARIO = Scenario(
         "canary": {"processes": 1, "starved": 20},
         "ci": {"processes": 2, "starved": 100},
         "nightly": {"processes": 2, "starved": 5_000},
-        "release": {"processes": 2, "starved": 50_000},
     },
+    canaries={
+        "untyped": "typed-errors",
+    },
+    grows=("starved",),
 )

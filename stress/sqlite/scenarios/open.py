@@ -202,6 +202,10 @@ SCENARIO = Scenario(
         "canary": {"processes": 6, "rounds": 4, "recoveries": 0, "kills": 12, "wal_mb": 0},
         "ci": {"processes": 16, "rounds": 5, "recoveries": 1, "kills": 12, "wal_mb": 80},
         "nightly": {"processes": 16, "rounds": 30, "recoveries": 20, "kills": 0, "wal_mb": 80},
-        "release": {"processes": 16, "rounds": 300, "recoveries": 100, "kills": 0, "wal_mb": 80},
     },
+    canaries={
+        "opens-without-patience": "all-open",
+        "schema-in-pieces": "all-open",
+    },
+    grows=("rounds", "recoveries"),
 )

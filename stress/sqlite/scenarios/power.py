@@ -249,6 +249,11 @@ SCENARIO = Scenario(
         "canary": {"processes": 1, "images": 1000, "second": 0, "images_a_point": 1},
         "ci": {"processes": 2, "images": 10_000, "second": 200, "images_a_point": 3},
         "nightly": {"processes": 2, "images": 250_000, "second": 5_000, "images_a_point": 3},
-        "release": {"processes": 2, "images": 2_000_000, "second": 50_000, "images_a_point": 3},
     },
+    canaries={
+        "commits-not-synced": ("nothing-lost", "fences-rise"),
+        "nothing-synced": "integrity",
+        "effect-before-ack": "effects-once",
+    },
+    grows=("images", "second"),
 )

@@ -236,6 +236,15 @@ SCENARIO = Scenario(
         "canary": {"processes": 2, "rounds": 1, "kills": 24},
         "ci": {"processes": 16, "rounds": 2, "kills": 40},
         "nightly": {"processes": 16, "rounds": 20, "kills": 0},
-        "release": {"processes": 16, "rounds": 200, "kills": 0},
     },
+    canaries={
+        "schema-in-pieces": "integrity",
+        "takes-newer": "left-as-it-was",
+        "dry-run-migrates": "left-as-it-was",
+        "migration-forgets": "nothing-lost",
+    },
+    invariants={
+        "left-as-it-was": "a refused call or a dry run changes no file",
+    },
+    grows=("rounds",),
 )

@@ -201,7 +201,15 @@ SCENARIO = Scenario(
         "canary": {"rounds": 1, "writes": 1_500, "large_writes": 400},
         "ci": {"rounds": 3, "writes": 1_500, "large_writes": 150},
         "nightly": {"rounds": 5, "writes": 20_000, "large_writes": 1_000},
-        "release": {"rounds": 150, "writes": 20_000, "large_writes": 1_000},
     },
+    canaries={
+        "no-checkpoints": "wal-bounded",
+        "alarm-silenced": "alarm-raised",
+        "too-patient": "waits-bounded",
+    },
+    invariants={
+        "alarm-raised": "what only an operator can repair is reported",
+    },
+    grows=("rounds",),
     alone=True,
 )

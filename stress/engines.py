@@ -1,0 +1,38 @@
+"""The engines that stress knows, each with a folder for what is its own.
+
+This table is the only place that names them. Scenarios, faults and the census that only one
+engine has are found through it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import Protocol, TypeVar
+
+# By the scheme of a store's URL.
+_FOLDERS = {"sqlite": "sqlite"}
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_T = TypeVar("_T", bound=_Named)
+
+
+def found(folder: str, kind: type[_T]) -> dict[str, _T]:
+    """Return what the modules of a folder hold of a kind, by name, every engine's own included.
+
+    Raises:
+        ValueError: Two have the same name.
+    """
+    by_name: dict[str, _T] = {}
+    for home in (folder, *(f"{engine}.{folder}" for engine in _FOLDERS.values())):
+        package = importlib.import_module(f"{__package__}.{home}")
+        for _, module, _ in pkgutil.iter_modules(package.__path__):
+            for each in vars(importlib.import_module(f"{package.__name__}.{module}")).values():
+                if isinstance(each, kind) and by_name.setdefault(each.name, each) is not each:
+                    raise ValueError(f"{each.name!r} stands twice in {folder}")
+    return by_name

@@ -1,0 +1,74 @@
+"""Faults in what is on the disk when a call returns, and in what is said of errors."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from ....store.errors import OutcomeUnknown, StoreFailed
+from ....store.sqlite.session import faults, opening
+from ....store.sqlite.session.transactions import Transactions
+from ...harness.faults import fault
+
+
+def _synchronous(level: int) -> None:
+    was = opening.connect
+
+    def connect(*args: Any, **options: Any) -> Any:
+        connection = was(*args, **options)
+        connection.pragma("synchronous", level)
+        return connection
+
+    opening.connect = connect
+
+
+@fault("commits are not synced")
+def commits_not_synced() -> None:
+    _synchronous(1)
+
+
+@fault("neither commits nor checkpoints are synced")
+def nothing_synced() -> None:
+    _synchronous(0)
+
+
+@fault("a COMMIT that raised is reported as one that changed nothing")
+def commit_plain() -> None:
+    was = Transactions._commit
+
+    def _commit(self: Transactions, operation: str) -> None:
+        try:
+            was(self, operation)
+        except OutcomeUnknown as error:
+            raise StoreFailed(str(error)) from error
+
+    Transactions._commit = _commit  # type: ignore[method-assign]
+
+
+@fault("a COMMIT that raised is reported as done")
+def commit_ignored() -> None:
+    was = Transactions._commit
+
+    def _commit(self: Transactions, operation: str) -> None:
+        with suppress(OutcomeUnknown):
+            was(self, operation)
+
+    Transactions._commit = _commit  # type: ignore[method-assign]
+
+
+@fault("SQLite's own errors reach the caller untranslated")
+def untyped() -> None:
+    def translate(error: Exception, *args: Any) -> Exception:
+        return error
+
+    vars(faults)["translate"] = translate
+
+
+@fault("a store with checksums writes pages without")
+def without_checksums() -> None:
+    was = opening.open_database
+
+    def open_database(*args: Any, checksums: bool, **options: Any) -> opening.Opened:
+        return was(*args, **options)
+
+    opening.open_database = open_database  # type: ignore[assignment]
