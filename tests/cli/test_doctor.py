@@ -172,7 +172,7 @@ def test_rows_that_do_not_add_up_are_a_finding(
 def test_files_of_another_account_are_a_finding(
     filled: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fencepost.store.sqlite.file.paths.foreign", lambda path: (path,))
+    monkeypatch.setattr("fencepost.store.sqlite.file.permissions.foreign", lambda path: (path,))
 
     assert failed(command) == ["permissions"]
 

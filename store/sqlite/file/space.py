@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 import apsw
 
 from ...errors import OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
-from . import checkpoint, paths
+from . import checkpoint, permissions
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,7 +74,7 @@ def load_ballast(path: str) -> bool:
     except OSError:
         return False
     try:
-        paths.give_to_owner(fd, path)
+        permissions.give_to_owner(fd, path)
         os.posix_fallocate(fd, 0, wanted)
     except OSError:  # full after all, or a file system that cannot
         drop_ballast(path)

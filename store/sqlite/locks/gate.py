@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..file import paths
+from ..file import permissions
 from . import byte_locks, signal_safe
 from .openings import Openings
 
@@ -66,7 +66,7 @@ class Gate:
         except FileExistsError:
             self._fd = os.open(path, _FLAGS)
             self._made = False
-        paths.give_to_owner(self._fd, path.removesuffix("-gate"))
+        permissions.give_to_owner(self._fd, path.removesuffix("-gate"))
         self.leave: Callable[[], object] = signal_safe.unlock_file(self._fd)
         try:
             self._line = _Line(path, self._fd)

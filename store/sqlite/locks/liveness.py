@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from ...errors import StoreFailed
-from ..file import paths
+from ..file import permissions
 from . import byte_locks
 
 _LEADER = 0  # no worker's: their ids begin at 1
@@ -22,7 +22,7 @@ class Liveness:
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        paths.give_to_owner(self._fd, path.removesuffix("-alive"))
+        permissions.give_to_owner(self._fd, path.removesuffix("-alive"))
         self._own: set[int] = set()
 
     def hold(self, worker: int) -> None:

@@ -15,7 +15,7 @@ from ...errors import StoreFailed, StoreOpenFailed
 from ...rules.jitter import jitter
 from ...types.message import MAX_BODY_BYTES
 from ..file import checksums as page_checksums
-from ..file import paths, schema, space
+from ..file import paths, permissions, schema, space
 from ..locks.gate import Gate
 from . import clock as store_clock
 from . import faults, recovery, wal_owner
@@ -92,7 +92,7 @@ def open_database(
             raise faults.busy("open", path, started)
         made = paths.create(path)
         found = wal_owner.look(path, gate)
-        exposed = paths.exposed(path)
+        exposed = permissions.exposed(path)
         space.drop_ballast_when_exhausted(path)  # the shared memory of a WAL takes room too
         connection = connect(
             path, durability=durability, deadline=deadline, checksums=checksums, gate=gate
@@ -143,7 +143,7 @@ def _open_beside_others(
     """
     if not gate.openings.arrive():
         return None
-    exposed = paths.exposed(path)
+    exposed = permissions.exposed(path)
     joined = False
     try:
         connection = _connect(path, durability, deadline, checksums=checksums, recovers=False)
@@ -199,14 +199,14 @@ def _connect(
             connection.close()
             return again(checksums=True, recovers=recovers)
         schema.is_current(connection, path)
-        if recovers and recovery.is_due(path) and not paths.withheld(path):
+        if recovers and recovery.is_due(path) and not permissions.withheld(path):
             connection.close()
             recovery.make_durable(path)
             connection = again(checksums=checksums, recovers=False)
             _sync_recovered(connection)
             return connection
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-        if paths.restrict(path):
+        if permissions.restrict(path):
             connection.close()
             return again(checksums=checksums, recovers=recovers)
         if mode != "wal":
@@ -218,7 +218,7 @@ def _connect(
         # A claim's sub-select spills to a file otherwise, at 120 microseconds each.
         connection.pragma("temp_store", 2)
         connection.pragma("cell_size_check", 1)
-        paths.require_writable(path)
+        permissions.require_writable(path)
     except BaseException:
         connection.close()
         raise

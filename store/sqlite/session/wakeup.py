@@ -10,7 +10,7 @@ import os
 import stat
 
 from ...errors import StoreOpenFailed
-from ..file import paths
+from ..file import permissions
 
 
 class Wakeup:
@@ -24,7 +24,7 @@ class Wakeup:
         if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
             os.close(self._fd)
             raise StoreOpenFailed(f"{path} is not a FIFO", operation="open", path=path)
-        paths.give_to_owner(self._fd, path.removesuffix("-wakeup"))
+        permissions.give_to_owner(self._fd, path.removesuffix("-wakeup"))
 
     def wake(self) -> None:
         """Wake the workers that wait. A full FIFO has woken them; an error costs them one poll."""

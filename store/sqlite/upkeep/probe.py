@@ -12,7 +12,7 @@ import apsw
 from ...clock import HostClock
 from ...errors import FencepostError, StoreBusy
 from ...types.probe import ProbeReport, ProbeStep
-from ..file import paths
+from ..file import permissions
 from ..locks import lock_holders
 from ..session.session import Session
 
@@ -77,12 +77,12 @@ def _permissions(session: Session) -> tuple[str, bool]:
     if session.exposed:
         names = ", ".join(session.exposed)
         raise FencepostError(f"other accounts had access to {names} until now and may have read it")
-    if names := ", ".join(paths.exposed(session.path)):
+    if names := ", ".join(permissions.exposed(session.path)):
         raise FencepostError(f"other accounts have access to {names}; run chmod 600 on it")
-    if names := ", ".join(paths.foreign(session.path)):
+    if names := ", ".join(permissions.foreign(session.path)):
         raise FencepostError(f"{names} belongs to another account; run chown on it")
     remarks = {
-        ", in a folder in which others may write": paths.shared_folder(session.path),
+        ", in a folder in which others may write": permissions.shared_folder(session.path),
         "; running as root, a separate account would be safer": os.geteuid() == 0,
     }
     said = "".join(remark for remark, applies in remarks.items() if applies)

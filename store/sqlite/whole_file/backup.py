@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ...errors import StoreOpenFailed
-from ..file import paths
+from ..file import paths, permissions
 from ..session import wal_owner
 from ..session.copying import private_copy
 from ..session.session import Session
@@ -25,7 +25,7 @@ def backup(session: Session, dest: str) -> str:
         StoreCorrupt: The copy fails its check; nothing is left at `dest`.
     """
     real = paths.locate(dest, follow=False)
-    for name in (real, *(real + suffix for suffix in (*paths.SIDECARS, "-journal"))):
+    for name in (real, *(real + suffix for suffix in (*permissions.SIDECARS, "-journal"))):
         if os.path.lexists(name):
             raise StoreOpenFailed(
                 f"{name} exists; a backup never overwrites", operation="backup", path=real
