@@ -26,9 +26,9 @@ _UPKEEP_AGAIN_SECONDS = 1.0
 
 
 def effective_end(work: Work, renewal: Renewal | None) -> int:
-    """Return when the first lease of what is in work ends, on the stopwatch.
+    """Return when the first lease of a worker ends, on the stopwatch.
 
-    What was renewed ends with that; what is newer began after it, and ends no sooner.
+    Renewed leases end with the renewal. Newer ones began after it and end no sooner.
     """
     return max(work.ends_ms, 0 if renewal is None else renewal.until_ms)
 
@@ -73,7 +73,7 @@ class LeaseRenewer:
         self._thread.join()
 
     def round(self) -> None:
-        """Do what is due."""
+        """Renew, report and do upkeep, as far as each is due."""
         try:
             workers = [each for each in self._workers() if each.worker]
             self._renew(workers)
@@ -83,7 +83,7 @@ class LeaseRenewer:
         except FencepostError as error:
             if not self._damage.met(error):
                 log.warning("cannot renew leases", error=str(error))
-        except Exception:  # noqa: BLE001 - all leases hang on the next round
+        except Exception:  # noqa: BLE001 - all leases depend on the next round
             log.exception("cannot renew leases")
 
     def _run(self) -> None:
@@ -91,7 +91,7 @@ class LeaseRenewer:
             self.round()
 
     def _renew(self, workers: Sequence[ManagedProcess]) -> None:
-        """Renew for all whose leases are due, and for those who will be soon, at once."""
+        """Renew the leases that are due, and those due soon, in one transaction."""
         asked_ms = self._engine.clock.stopwatch_ms()
         due_ms, soon_ms = self._timing.renew_left_ms, self._timing.renew_together_left_ms
         left = {
@@ -101,7 +101,7 @@ class LeaseRenewer:
         }
         if not any(ms <= due_ms for ms in left.values()):
             return
-        # Who was stopped would only go on later with what is by then another's.
+        # A stopped worker would continue later with what another worker has claimed by then.
         due = {each: ms for each, ms in left.items() if ms <= soon_ms and not each.is_stopped()}
         renewed = self._engine.pools.renew_owned(
             [each.worker for each in due if each.worker], self._timing.ms
@@ -109,7 +109,7 @@ class LeaseRenewer:
         for each, ms in due.items():
             if each.worker in renewed:
                 since_ms = (each.page.renewal or Renewal()).since_ms
-                if ms <= 0:  # one has lapsed; those that came later have not
+                if ms <= 0:  # one has expired; newer ones have not
                     since_ms = asked_ms + max(ms, -due_ms)
                 each.page.renewal = Renewal(since_ms, asked_ms, asked_ms + renewed[each.worker])
 
@@ -123,7 +123,7 @@ class LeaseRenewer:
             self._beat_at = time.monotonic() + seconds
 
     def _keep_up(self) -> None:
-        """Do one round of the store's upkeep, unless another process does it."""
+        """Do one round of the store's upkeep, unless another process is doing it."""
         if time.monotonic() < self._upkeep_at:
             return
         self._upkeep_at = time.monotonic() + _UPKEEP_SECONDS
