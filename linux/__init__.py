@@ -1,1 +1,1 @@
-"""What the kernel offers and Python does not: memfd, parent death signals, sd_notify."""
+"""Linux system calls that Python lacks: memfd, parent death signals, sd_notify."""

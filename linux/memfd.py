@@ -1,4 +1,4 @@
-"""Anonymous in-memory files (memfd): they can be passed to a process like a pipe."""
+"""Anonymous in-memory files (memfd)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The resident memory of a process."""
+"""Memory use of processes."""
 
 from __future__ import annotations
 

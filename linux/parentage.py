@@ -1,4 +1,4 @@
-"""Parents and children: dying with the parent (PDEATHSIG), and inheriting orphans (subreaper)."""
+"""Parent death signals and the subreaper (prctl)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process of the pool is called in `ps -o comm`, `top` and `pgrep`."""
+"""Process names for `ps -o comm`, `top` and `pgrep` (PR_SET_NAME)."""
 
 from __future__ import annotations
 

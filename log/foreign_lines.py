@@ -1,4 +1,4 @@
-"""Log lines of other origin: servers, Python warnings, and uncaught exceptions."""
+"""Log lines from servers, Python warnings, other loggers and uncaught errors."""
 
 from __future__ import annotations
 

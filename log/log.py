@@ -1,4 +1,4 @@
-"""The log: one line on stderr for each event, as text on a terminal, else as JSON.
+"""The log's format: text on a terminal, JSON elsewhere.
 
 It is independent of the app: what the app does to structlog, logging or sys.stderr does not
 change it, and it changes nothing of theirs. Errors in it are never raised.

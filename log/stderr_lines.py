@@ -1,4 +1,4 @@
-"""Everything that processes of a pool write to stderr, as lines of the log."""
+"""Text that processes of a pool write to stderr, wrapped as log lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output of handlers: written if possible, and never a reason for a handler to fail."""
+"""Standard output of handlers: written line by line, dropped if nobody reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the lines of the log go: to stderr as it was when the log was configured."""
+"""The stream that the log writes to: stderr as it was when the log was configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keyed state: JSON values under keys, with a cap and a time to live."""
+"""Keyed state: JSON values under keys, with a cap and a ttl."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators see of deliveries, and change by hand."""
+"""The store's methods for operators: list, replay, cancel, move, pause, limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deliveries of a message, each tried as often as asked for."""
+"""Attempts at the deliveries of a message, as many as asked for."""
 
 from __future__ import annotations
 

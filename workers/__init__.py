@@ -1,4 +1,4 @@
-"""The pool: worker processes that handle the deliveries of a store."""
+"""The pool: a supervisor and its worker processes."""
 
 from .pool import PoolOptions, run_pool
 from .process.process import Role

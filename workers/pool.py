@@ -1,4 +1,4 @@
-"""A pool: worker processes for an app, under a supervisor."""
+"""A pool: its options, and running it."""
 
 from __future__ import annotations
 

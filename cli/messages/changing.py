@@ -1,4 +1,4 @@
-"""fencepost messages replay, cancel, move: what operators change by hand."""
+"""fencepost messages replay, cancel and move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic of a queue's caps: what they are after a change, and whether there is room."""
+"""Caps of a queue: changing them, and whether there is room."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens that stand for what a key held: bound to store, namespace, key, value and times."""
+"""Tokens for compare_and_set and compare_and_delete."""
 
 from __future__ import annotations
 

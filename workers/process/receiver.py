@@ -1,4 +1,4 @@
-"""The receiver as a process of a pool: it is loaded, supervised and replaced like a worker."""
+"""The receiver as a process of a pool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reload: new code is tried beside the old, and replaces it once its processes are up."""
+"""Reload: starting new code beside the old, and switching when it is up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python files of an app, checked twice a second for changes during development."""
+"""Watching an app's files for `up --reload`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The supervisor: it starts and ends processes, renews their leases, and scales the pool."""
+"""The supervisor: starts, sizes, renews and stops."""

@@ -1,4 +1,4 @@
-"""How many workers a pool should have, by how long the oldest ready delivery has waited."""
+"""Autoscaling: the number of workers by the wait of the oldest message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pool while it runs: as many processes as are wanted, all with the newest code."""
+"""A running pool: keeps the wanted number of processes."""
 
 from __future__ import annotations
 

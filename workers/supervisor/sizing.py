@@ -1,4 +1,4 @@
-"""How many workers a pool should have: as scaled through the store, or as it was started."""
+"""The wanted number of workers: from the store, the autoscaler or the options."""
 
 from __future__ import annotations
 

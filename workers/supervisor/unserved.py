@@ -1,4 +1,4 @@
-"""Unserved queues: they hold work, and no running pool serves them."""
+"""Log lines about queues that no running pool works on."""
 
 from __future__ import annotations
 

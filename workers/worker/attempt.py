@@ -1,4 +1,4 @@
-"""One attempt at a delivery, while its handler runs."""
+"""One attempt at a delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims deliveries for a worker, and tells the store how each attempt ended."""
+"""Claiming and settling, for the queues of a worker's handlers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The context variables that a handler starts with: the app's, without other handlers' changes."""
+"""Context variables of handlers, separate for each message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thread that interrupts handlers over their soft timeout, or whose lease is lost."""
+"""The interrupter: a thread that interrupts handlers in time."""
 
 from __future__ import annotations
 

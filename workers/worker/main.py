@@ -1,4 +1,4 @@
-"""Entry point of a worker process: it opens the store, registers, works, and ends."""
+"""The worker's main function: setup and exit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of the process, which is restored if a handler has changed it.
+"""Process state that handlers may change, and resetting it.
 
 The next handler should find the same state as this one did, and the worker itself depends on
 its signals. State inside modules is not restored: `sys.modules`, `sys.path`, loggers, the seed

@@ -1,4 +1,4 @@
-"""When a worker process asks for a successor: it has done, held or lived enough."""
+"""Recycling: replacing a worker by handled messages, memory or age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routing messages again that no route had matched, when an operator asks for it."""
+"""Routing unrouted messages that an operator has replayed."""
 
 from __future__ import annotations
 

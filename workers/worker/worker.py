@@ -1,4 +1,4 @@
-"""The loop of a worker process: claim, handle, settle."""
+"""The worker's loop: claim, run the handler, settle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a database may lie: checked before SQLite touches anything.
+"""Where a database may be: checks before SQLite opens anything.
 
 Nothing here opens the database or its sidecars once they exist: close() on any
 descriptor of a file drops every lock that the process holds on it (fcntl(2)), and

@@ -1,4 +1,4 @@
-"""Named leases: one row for each name, and one condition that says whether a lease holds."""
+"""Named leases: one row per name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two-phase claims of keys: in work under a lease, then done with a result.
+"""Claims of keys: held under a lease, then done with a result.
 
 A claim holds until somebody else has claimed the key, also past its expiry: work that
 took too long and was not repeated yet is done all the same.

@@ -1,4 +1,4 @@
-"""Lists of deliveries, newest first, and one of them by its id.
+"""Lists of deliveries, newest first, and single deliveries by id.
 
 What is asked for most selectively says which index is gone through. The other conditions are
 tried on each row that it gives, so a list whose conditions few rows meet may look at many.

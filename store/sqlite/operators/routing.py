@@ -1,4 +1,4 @@
-"""Messages that no route matched: kept with their bodies, found, and routed again.
+"""Unrouted messages: listed, counted, and routed again.
 
 Of `unrouted` in fp_message: 0 once it has a delivery, 1 while no route has matched it, 2 when
 an operator wants it to be routed again. Then a worker of an app with its source does that.

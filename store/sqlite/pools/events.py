@@ -1,4 +1,4 @@
-"""What became of pools and workers: a list of bounded length, for the eye only."""
+"""The event log of pools and workers, of limited length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The register of pools and worker processes, and taking back what a dead one held."""
+"""The register of pools and workers, and giving back the claims of dead ones."""
 
 from __future__ import annotations
 

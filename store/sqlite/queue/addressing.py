@@ -1,4 +1,4 @@
-"""The deliveries of a message: one for each handler that it goes to."""
+"""The deliveries of a new message: one per handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies as they are stored: compressed when that pays, believed when their hash is right."""
+"""Bodies as stored: compressed if that saves space, checked by their hash."""
 
 from __future__ import annotations
 

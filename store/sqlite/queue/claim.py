@@ -1,4 +1,4 @@
-"""Leasing ready deliveries: oldest first within a priority, fenced, in one transaction."""
+"""Claiming ready deliveries: by priority, then oldest first, in one transaction."""
 
 from __future__ import annotations
 

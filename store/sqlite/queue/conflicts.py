@@ -1,4 +1,4 @@
-"""How often each source has sent a key that was known, with another body."""
+"""Counters of conflicts: known keys that came with another body."""
 
 from __future__ import annotations
 

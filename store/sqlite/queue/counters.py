@@ -1,4 +1,4 @@
-"""Queues: their caps, and how many deliveries they have in each state.
+"""Queues: caps, and counters of deliveries by state.
 
 The numbers are kept, not counted: a cap that is asked about at each enqueue must cost
 the same however long the queue is.

@@ -1,4 +1,4 @@
-"""Letting messages in: the dedupe key and the work are one transaction."""
+"""Enqueueing: the dedupe key and the work in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a claim is still valid: the one condition, and the error for one that is not.
+"""Whether a claim is valid: the condition, and the error when it is not.
 
 Every statement that ends or renews a claim has this condition in its own WHERE, and its
 caller checks that it changed one row: it is right whatever happened since the row was read.

@@ -1,4 +1,4 @@
-"""Lanes: of one lane at most one delivery can be claimed, the others wait behind it.
+"""Lanes: one delivery at a time, the others wait behind it.
 
 The one in front is the head: it is ready, leased, or dead and parked. A unique index
 allows no second one. What becomes of a lane whose head cannot run is the policy:

@@ -1,4 +1,4 @@
-"""Taking back what its holder no longer works on, in bounded steps."""
+"""Taking back expired leases and the claims of dead workers, in bounded steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message that the sender delivers once more: its dead deliveries are tried again."""
+"""Redeliveries: a message that comes again revives its dead deliveries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ending or renewing a claim: one statement for each outcome, each fenced by itself."""
+"""Settling a claim: ack, retry, release, bury, renew; one fenced statement each."""
 
 from __future__ import annotations
 

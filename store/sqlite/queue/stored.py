@@ -1,4 +1,4 @@
-"""JSON as the store keeps it beside its rows: read back whole, or told to be damaged."""
+"""JSON columns, and the error when one is damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows when a delivery goes from one state to another: counts, lane, retention.
+"""State transitions of a delivery: counters, lanes, retention.
 
 Each verb writes the row with a statement of its own and then says so here, in the same
 transaction, so that no change of state can leave its traces undone.

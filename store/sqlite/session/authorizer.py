@@ -1,4 +1,4 @@
-"""What a user's statements may do, inside a write transaction and when they only read."""
+"""The authorizer: what users' statements may do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping a store in order: what has expired goes, and what is wrong is said.
+"""A round of upkeep: expired rows, checkpoints, warnings.
 
 The keeper of a pool calls tick() every few seconds. Of all processes one does it: whoever
 holds a certain byte of the -alive file, which the kernel frees when that one ends.
