@@ -1,1 +1,1 @@
-"""Linux system calls that Python lacks: memfd, parent death signals, sd_notify."""
+"""What the kernel offers and Python does not: memfd, parent death signals, sd_notify."""

@@ -1,4 +1,4 @@
-"""Anonymous in-memory files (memfd)."""
+"""Anonymous in-memory files (memfd): they can be passed to a process like a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory use of processes."""
+"""The resident memory of a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Process names for `ps -o comm`, `top` and `pgrep` (PR_SET_NAME)."""
+"""What a process of the pool is called in `ps -o comm`, `top` and `pgrep`."""
 
 from __future__ import annotations
 

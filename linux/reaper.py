@@ -1,4 +1,4 @@
-"""Reaping orphans that became children of the supervisor."""
+"""Reaping orphans: processes that handlers have left behind, now children of the supervisor."""
 
 from __future__ import annotations
 

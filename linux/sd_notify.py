@@ -1,4 +1,4 @@
-"""sd_notify(3): status messages to systemd."""
+"""sd_notify(3) messages to systemd: datagrams to the socket in $NOTIFY_SOCKET."""
 
 from __future__ import annotations
 

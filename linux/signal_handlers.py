@@ -1,4 +1,4 @@
-"""Fencepost's signal handlers, which forked children of handlers must not inherit."""
+"""The worker's signal handlers, which processes that a handler forks must not inherit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals through a pipe (set_wakeup_fd), read at a safe moment."""
+"""Signals as bytes in a pipe: a real signal handler could run in the middle of anything."""
 
 from __future__ import annotations
 

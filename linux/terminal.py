@@ -1,4 +1,4 @@
-"""The controlling terminal, and whether it has been closed."""
+"""The terminal that a pool was started on, and whether it has been closed."""
 
 from __future__ import annotations
 

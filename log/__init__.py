@@ -1,1 +1,1 @@
-"""The log: one line per event on stderr."""
+"""The log: one line on stderr for each event, from Fencepost and from the app."""

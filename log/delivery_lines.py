@@ -1,4 +1,4 @@
-"""Log lines about deliveries, with the same field names everywhere."""
+"""Log lines about deliveries, all with the same field names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines from servers, Python warnings, other loggers and uncaught errors."""
+"""Log lines of other origin: servers, Python warnings, and uncaught exceptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log's format: text on a terminal, JSON elsewhere.
+"""The log: one line on stderr for each event, as text on a terminal, else as JSON.
 
 It is independent of the app: what the app does to structlog, logging or sys.stderr does not
 change it, and it changes nothing of theirs. Errors in it are never raised.

@@ -1,4 +1,4 @@
-"""Standard input, output and error of a process: opened if closed, restored if changed."""
+"""Standard input, output and error of a process, restored if a handler changes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that processes of a pool write to stderr, wrapped as log lines."""
+"""Everything that processes of a pool write to stderr, as lines of the log."""
 
 from __future__ import annotations
 

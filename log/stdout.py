@@ -1,4 +1,4 @@
-"""Standard output of handlers: written line by line, dropped if nobody reads it."""
+"""Output of handlers: written if possible, and never a reason for a handler to fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stream that the log writes to: stderr as it was when the log was configured."""
+"""Where the lines of the log go: to stderr as it was when the log was configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pool: a supervisor and its worker processes."""
+"""The pool: worker processes that handle the deliveries of a store."""
 
 from .pool import PoolOptions, run_pool
 from .process.process import Role

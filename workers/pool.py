@@ -1,4 +1,4 @@
-"""A pool: its options, and running it."""
+"""A pool: worker processes for an app, under a supervisor."""
 
 from __future__ import annotations
 

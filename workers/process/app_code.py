@@ -1,4 +1,4 @@
-"""The code that processes run: the one that was loaded last, and a new one during a reload."""
+"""The app's code: the version that processes run, and during a reload the next one."""
 
 from __future__ import annotations
 

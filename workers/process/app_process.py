@@ -1,4 +1,4 @@
-"""The app process: it has imported the app, and workers are forked from it.
+"""The app process: it has imported the app, and workers and receivers are forked from it.
 
 They run what it has imported until the next reload, even if the files change meanwhile. An app
 that starts threads or opens connections during its import cannot be shared by fork. Then each

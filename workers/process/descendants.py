@@ -1,4 +1,4 @@
-"""Killing what a dead worker has started.
+"""Killing the processes that a dead worker had started, before its deliveries are retried.
 
 A process may leave its parent, its group and its session, but by accident it does not change a
 resource limit that it inherits. So each process of a pool stores its pid in a limit that the

@@ -1,4 +1,4 @@
-"""Entry point of a pool process."""
+"""Entry point of a pool process: it reads what to run from a pickle, and runs it."""
 
 from __future__ import annotations
 

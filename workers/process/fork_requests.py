@@ -1,4 +1,4 @@
-"""Fork requests from the supervisor to the forkserver or the app process.
+"""Fork requests: a process that has opened nothing forks children for another one.
 
 The child belongs to the process that asked, as if that had forked it: a process in between
 exits, and the process that asked is a subreaper, so it inherits the orphan (see

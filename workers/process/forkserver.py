@@ -1,4 +1,4 @@
-"""The forkserver: it has imported everything and opened nothing.
+"""The forkserver: a process that has imported everything and opened nothing.
 
 Starting Python takes a third of a second of a core, and a fork takes a hundredth of that. The
 forkserver has one thread and no open store, so that a fork is safe.

@@ -1,4 +1,4 @@
-"""Reload: starting new code beside the old, and switching when it is up."""
+"""A reload: new code is tried beside the old, and replaces it once its processes are up."""
 
 from __future__ import annotations
 

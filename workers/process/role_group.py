@@ -1,4 +1,4 @@
-"""The processes of one role: how many, and with which code."""
+"""The processes of one role: as many as are wanted, all with the newest code."""
 
 from __future__ import annotations
 

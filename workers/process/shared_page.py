@@ -1,4 +1,4 @@
-"""Shared memory between a worker and its supervisor.
+"""A page of memory in which a worker and its supervisor tell each other what they do.
 
 It is written at each message, so it must cost next to nothing. The supervisor can read it
 while the worker cannot answer, because its handler holds the interpreter or it is stopped.

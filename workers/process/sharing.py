@@ -1,4 +1,4 @@
-"""Whether an imported app can be shared by fork."""
+"""Whether an imported app can be shared by fork: it has no threads, children or connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watching an app's files for `up --reload`."""
+"""The Python files of an app, checked twice a second for changes during development."""
 
 from __future__ import annotations
 

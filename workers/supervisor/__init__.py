@@ -1,1 +1,1 @@
-"""The supervisor: starts, sizes, renews and stops."""
+"""The supervisor: it starts and ends processes, renews their leases, and scales the pool."""

@@ -1,4 +1,4 @@
-"""Autoscaling: the number of workers by the wait of the oldest message."""
+"""How many workers a pool should have, by how long the oldest ready delivery has waited."""
 
 from __future__ import annotations
 

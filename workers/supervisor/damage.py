@@ -1,4 +1,4 @@
-"""A pool with a damaged store: it ends with one line.
+"""A damaged store: the pool ends, and says so in one line.
 
 If it continued, it would read the same damaged row again and again. Nothing is lost by ending:
 claims are released or expire, and what has not been handled is still in the store.

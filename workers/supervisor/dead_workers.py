@@ -1,4 +1,4 @@
-"""Dead workers: giving back their claims at once."""
+"""Dead workers: their claims are released at once, and the register is told how they ended."""
 
 from __future__ import annotations
 

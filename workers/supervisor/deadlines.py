@@ -1,4 +1,4 @@
-"""Deadlines: killing workers whose handlers exceed their timeout or lose their lease.
+"""Deadlines of handlers: their timeout, and the end of their lease.
 
 A worker interrupts its own handlers, as long as they release the interpreter. The supervisor
 kills the workers whose handlers do not.

@@ -1,4 +1,4 @@
-"""Renewing the leases of a pool's workers, from the supervisor.
+"""A thread of the supervisor that renews the leases of all workers.
 
 A handler may hold the interpreter of its process in a loop in C, and then all threads of the
 process stop. One that renewed leases would renew no more, and one in the middle of a

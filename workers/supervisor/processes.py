@@ -1,4 +1,4 @@
-"""All processes of a pool: forkserver, app process, and one group per role."""
+"""All processes of a pool: the forkserver, the app process, and a group for each role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pool's row in the register: state, size and queues."""
+"""The pool's row in the store's register: its state, its size and its queues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running pool: keeps the wanted number of processes."""
+"""A pool while it runs: as many processes as are wanted, all with the newest code."""
 
 from __future__ import annotations
 

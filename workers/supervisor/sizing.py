@@ -1,4 +1,4 @@
-"""The wanted number of workers: from the store, the autoscaler or the options."""
+"""How many workers a pool should have: as scaled through the store, or as it was started."""
 
 from __future__ import annotations
 

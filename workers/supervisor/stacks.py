@@ -1,4 +1,4 @@
-"""Stack dumps of all processes at SIGUSR1."""
+"""Stack dumps: what each process of the pool is doing, written to the log at SIGUSR1."""
 
 from __future__ import annotations
 

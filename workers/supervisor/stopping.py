@@ -1,4 +1,4 @@
-"""A stopping pool: handlers finish, are cancelled after the grace time, or are killed."""
+"""A pool while it stops: handlers finish, are cancelled after the grace time, or are killed."""
 
 from __future__ import annotations
 

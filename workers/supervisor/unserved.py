@@ -1,4 +1,4 @@
-"""Log lines about queues that no running pool works on."""
+"""Unserved queues: they hold work, and no running pool serves them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One attempt at a delivery."""
+"""One attempt at a delivery, while its handler runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claiming and settling, for the queues of a worker's handlers."""
+"""Claims deliveries for a worker, and tells the store how each attempt ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Context variables of handlers, separate for each message."""
+"""The context variables that a handler starts with: the app's, without other handlers' changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coroutine handlers: several at a time on one event loop."""
+"""Async handlers of one worker: several at a time, on one event loop."""
 
 from __future__ import annotations
 

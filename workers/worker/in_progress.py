@@ -1,4 +1,4 @@
-"""Deliveries in progress, as the supervisor sees them, and how long their leases can be trusted."""
+"""The deliveries that a worker is running, as it tells its supervisor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interrupting a handler in the main thread by a signal."""
+"""Interrupting a handler in the main thread: a signal handler raises an error in it."""
 
 from __future__ import annotations
 

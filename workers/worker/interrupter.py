@@ -1,4 +1,4 @@
-"""The interrupter: a thread that interrupts handlers in time."""
+"""A thread that interrupts handlers over their soft timeout, or whose lease is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker's main function: setup and exit."""
+"""Entry point of a worker process: it opens the store, registers, works, and ends."""
 
 from __future__ import annotations
 

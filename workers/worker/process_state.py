@@ -1,4 +1,4 @@
-"""Process state that handlers may change, and resetting it.
+"""The state of the process, which is restored if a handler has changed it.
 
 The next handler should find the same state as this one did, and the worker itself depends on
 its signals. State inside modules is not restored: `sys.modules`, `sys.path`, loggers, the seed

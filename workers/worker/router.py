@@ -1,4 +1,4 @@
-"""Routing unrouted messages that an operator has replayed."""
+"""Routing messages again that no route had matched, when an operator asks for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker's loop: claim, run the handler, settle."""
+"""The loop of a worker process: claim, handle, settle."""
 
 from __future__ import annotations
 
