@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from ...engine import Hold
 from ...errors import LeaseLost
+from ...rules import lost as rules
 from ..session.session import Write
 from .transitions import COLUMNS, Standing, standings
 
@@ -68,15 +69,8 @@ def settled_already(write: Write, hold: Hold, state: str) -> bool:
 
 def lost(write: Write, hold: Hold, operation: str) -> LeaseLost:
     """Return the error for a claim that does not hold, with its cause."""
-    rows = write.run(_LOOK, {"id": hold.id})
-    if not rows:
-        cause = "missing"
-    elif rows[0][0] != hold.fence:
-        cause = "superseded"
-    elif rows[0][2] == hold.token:
-        cause = "settled"
-    else:
-        cause = "revoked"
+    rows = [(fence, settled) for fence, _, settled in write.run(_LOOK, {"id": hold.id})]
+    cause = rules.claim(fence=hold.fence, token=hold.token, found=next(iter(rows), None))
     return LeaseLost(
         hold.what, cause=cause, operation=operation, path=write.path, store_id=write.store_id
     )

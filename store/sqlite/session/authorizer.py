@@ -214,7 +214,7 @@ class Authorizer:
 
 def _check(sql: str, parameters: Parameters, operation: str, path: str) -> None:
     """Refuse placeholders that another engine would not take."""
-    if what := placeholders.wrong(sql, parameters):
+    if isinstance(sql, str) and (what := placeholders.wrong(sql, parameters)):
         raise SqlError(what, operation=operation, path=path)
 
 
