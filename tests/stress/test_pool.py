@@ -46,7 +46,7 @@ def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
         "app process killed": 1,
         "pool stopped": 1,
         "supervisor killed": 1,
-        "template killed": 1,
+        "forkserver killed": 1,
     }
 
 
