@@ -16,7 +16,7 @@ from ...types.message import Address, Message
 from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from ..file.space import again_when_full, again_when_refused
 from ..pools.register import SqlitePools
-from ..queue import bodies, conflicts, redelivery, stored
+from ..queue import conflicts, payload, redelivery
 from ..session.damage import corrupt, tells
 from ..session.session import Session, Write
 
@@ -215,7 +215,7 @@ def _message(row: Sequence[Any], path: str) -> Message:
         source=source,
         key=key,
         event=event,
-        headers=stored.headers(headers, operation="route", path=path),
-        body=bodies.unpack(body, compressed, sha256),
+        headers=payload.headers(headers, operation="route", path=path),
+        body=payload.unpack(body, compressed, sha256),
         received_at=received / 1000,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...types.message import Draft, Receipt, State, Status
 from ..session.session import Write
-from . import addressing, bodies, conflicts, redelivery, retention, stored
+from . import addressing, conflicts, payload, redelivery, retention
 
 _FIND = """
 select id, coalesce(plain_sha256, body_sha256), coalesce(expires_at_ms <= :now, 0)
@@ -57,7 +57,7 @@ class Prepared:
 
 def prepare(draft: Draft) -> Prepared:
     """Do the part of an enqueue that needs no transaction."""
-    body, compressed = bodies.pack(draft.body)
+    body, compressed = payload.pack(draft.body)
     return Prepared(
         draft=draft,
         headers=json.dumps(dict(draft.headers)),
@@ -126,4 +126,4 @@ def _standing(write: Write, message: int) -> tuple[State | None, Any]:
     if not rows:
         return None, None
     state, result = rows[0]
-    return state, stored.result(result, operation="enqueue", path=write.path)
+    return state, payload.result(result, operation="enqueue", path=write.path)
