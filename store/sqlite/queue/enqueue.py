@@ -9,7 +9,7 @@ from typing import Any
 
 from ...types.message import Draft, Receipt, State, Status
 from ..session.session import Write
-from . import addressing, conflicts, payload, redelivery, retention
+from . import addressing, payload, redelivery, retention
 
 _FIND = """
 select id, coalesce(plain_sha256, body_sha256), coalesce(expires_at_ms <= :now, 0)
@@ -40,6 +40,12 @@ from fp_delivery
 where message_id = :message
 order by instr('ready leased dead cancelled done', state)
 limit 1
+"""
+
+_COUNT_CONFLICT = """
+insert into fp_conflict (source, conflicts, key, last_at_ms)
+values (:source, 1, :key, :now)
+on conflict do update set conflicts = conflicts + 1, key = :key, last_at_ms = :now
 """
 
 
@@ -113,12 +119,19 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
 def _seen_before(write: Write, prepared: Prepared, message: int, *, same: bool) -> Receipt:
     helped, draft = None, prepared.draft
     if not same:
-        conflicts.count(write, draft)
+        _count_conflict(write, draft)
     elif draft.redelivery == "revive":
         helped = redelivery.redeliver(write, message, draft)
     status: Status = "conflict" if not same else "duplicate" if helped is None else "accepted"
     state, result = _standing(write, message)
     return Receipt(status, message, state, result, helped)
+
+
+def _count_conflict(write: Write, draft: Draft) -> None:
+    """Count a known key with another body. A queue's own caller is told, and not counted."""
+    if draft.source is not None:
+        conflict = {"source": draft.source, "key": draft.key, "now": write.now_ms}
+        write.run(_COUNT_CONFLICT, conflict)
 
 
 def _standing(write: Write, message: int) -> tuple[State | None, Any]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ...errors import StoreCorrupt
 from ...types.message import Address, Draft
-from ..pools import events
+from .. import events
 from ..session.session import Write
 from . import addressing, counters, payload
 from .lanes import is_behind

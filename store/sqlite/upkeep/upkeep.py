@@ -14,13 +14,13 @@ from ...clock import HostClock
 from ...engine.upkeep import Tick
 from ...errors import FencepostError, StoreBusy, StoreCorrupt
 from ...types.probe import ProbeReport, ProbeStep
+from .. import events
 from ..file import space
 from ..file.space import again_when_full
 from ..keyed import namespaces
 from ..locks import lock_holders
 from ..locks.liveness import Liveness
 from ..names import leases, once
-from ..pools import events
 from ..queue import retention
 from ..session import clock as store_clock
 from ..session.damage import tells
