@@ -132,7 +132,7 @@ class Operators:
         `move_many` says what is moved with a delivery, `deliveries` what the conditions mean.
         """
         if validate.name(source_queue, "source_queue") == target_queue:
-            raise InvalidInput(f"the deliveries of {target_queue} are in {target_queue} already")
+            raise InvalidInput(f"both queues are {target_queue}: name another target_queue")
         asked = conditions.get("state")
         now_ms = self.engine.clock.now_ms()
         filters = [
