@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..harness.run import Run
+from ..machine.processes import app_of, children, forkserver_of, kill, name_of, workers_of
 from . import app
 from .command import is_up, work
-from .processes import app_of, children, forkserver_of, kill, name_of, workers_of
 
 
 class Pool:

@@ -21,15 +21,15 @@ from ..harness.child_processes import Child
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS, until
+from ..machine.processes import children, kill, name_of, zombies
 from ..pools.app import EFFECTS, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
 from ..pools.pool import Pool
-from ..pools.processes import children, kill, name_of, zombies
 from ..pools.producer import produce
 from ..pools.tries import Repeat, repeats, tries
+from ..records.census import census, note_end
 from ..records.history import Recorder, now_ns, read
 from ..records.percentiles import quantiles
-from ..sqlite.census import Census
 
 _MOST_WAITING = 200
 _KILL_PAUSE_SECONDS = 0.12
@@ -193,13 +193,8 @@ class _Site:
     def judge(self) -> tuple[int, list[float]]:
         """Check all that was noted; return how many tries there were, and after how many
         seconds each message was tried again whose worker was killed."""
-        census = Census(self.folder / "store.db")
-        for queue, key, id, state in census.deliveries():
-            self._history.seen("final", queue=queue, key=key, id=id, state=state)
-        for key, count in census.rows("select key, count(*) from effects group by key"):
-            self._history.seen("effect", key=key, count=count)
-        self._history.seen("integrity", says=census.verdict())
-        census.close()
+        with census(self.folder / "store.db") as seen:
+            note_end(self._history, seen)
         calls = read(self.folder / "history")
         self._run.add(*check(calls))
         for line in complaints(self.folder):

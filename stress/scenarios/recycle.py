@@ -17,10 +17,10 @@ from ..harness.child_processes import Child
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import until
+from ..machine.processes import forkserver_of, resident, workers_of
 from ..pools import leaking
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
-from ..pools.processes import forkserver_of, resident, workers_of
-from ..sqlite import census
+from ..records.census import integrity
 
 _WORKERS = 2
 _MIB = 2**20
@@ -116,7 +116,7 @@ class _Pool:
             times = handled[str(number)]
             run.check("nothing-lost", times > 0, f"{number} was not handled")
             run.check("not-handled-twice", times < 2, f"{number} was handled {times} times")
-        says = census.integrity(self._folder / "store.db")
+        says = integrity(self._folder / "store.db")
         run.check("integrity", says == "ok", says)
         self._judge_growth()
         self._store.close()

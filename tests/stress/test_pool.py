@@ -14,7 +14,7 @@ import pytest
 
 from fencepost import connect
 from fencepost.stress.harness.waiting import PATIENCE_SECONDS
-from fencepost.stress.pools.processes import children, kill, name_of
+from fencepost.stress.machine.processes import children, kill, name_of
 from fencepost.stress.pools.tries import repeats
 from fencepost.stress.records.history import Call
 from fencepost.stress.records.report import Result
