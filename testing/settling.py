@@ -75,7 +75,7 @@ def _delivery(store: Store, id: int) -> Delivery:
 def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
     if clock is None:
         raise InvalidInput(
-            "several attempts need the store's clock, which is moved: pass clock=",
+            "several attempts need the store's clock, which is moved: give clock=",
             operation="deliver",
         )
     if delivery.due_at is not None:
