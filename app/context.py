@@ -1,4 +1,4 @@
-"""The second argument of a handler, and the exceptions that it may raise or get."""
+"""What a handler is given beside the message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A handler: the function that works on one queue, and its settings."""
+"""A handler: the function that does the work of one queue, and how its failures are met."""
 
 from __future__ import annotations
 

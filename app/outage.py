@@ -1,4 +1,4 @@
-"""Back-off while the store cannot be used: retry less and less often, log it once."""
+"""A store that cannot be used for a while: it is asked less and less often, and told of once."""
 
 from __future__ import annotations
 

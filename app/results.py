@@ -1,4 +1,4 @@
-"""Handler results as JSON, of limited size."""
+"""What of a handler's return value can be kept: JSON of a sensible size."""
 
 from __future__ import annotations
 

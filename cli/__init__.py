@@ -1,4 +1,4 @@
-"""The command line: the table of commands, exit codes and errors."""
+"""The command line: fencepost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost enqueue: put a message in a queue."""
+"""fencepost enqueue: put a message in a queue by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost leases: list named leases and release them."""
+"""fencepost leases: who holds which name, and ending a lease for its holder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output: JSON for programs, text for people, without terminal control characters."""
+"""Printing: JSON for programs, tables for people, nothing that a terminal would obey."""
 
 from __future__ import annotations
 

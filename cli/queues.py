@@ -1,4 +1,4 @@
-"""fencepost pause, resume and limit."""
+"""fencepost pause, resume, limit: which queues running pools claim from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost sql: run one read-only statement."""
+"""fencepost sql: ask the store's tables, without a way to change them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Environment variables FENCEPOST_...: one for each option."""
+"""FENCEPOST_... variables: every option can be given by one."""
 
 from __future__ import annotations
 

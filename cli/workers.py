@@ -1,4 +1,4 @@
-"""fencepost workers: list worker processes, and show one with its events."""
+"""fencepost workers: who works, and what became of whom."""
 
 from __future__ import annotations
 

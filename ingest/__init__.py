@@ -1,4 +1,4 @@
-"""The receiver: checks signed webhooks and stores each once."""
+"""The receiver: lets signed webhooks in, once each."""
 
 from .answer import Answer
 

@@ -1,4 +1,4 @@
-"""The HTTP answer to a request."""
+"""What a request is answered, whichever way it came in."""
 
 from __future__ import annotations
 

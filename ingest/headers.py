@@ -1,4 +1,4 @@
-"""Request headers of any framework, as the pairs that a scheme reads."""
+"""Headers as a program has them, turned into the pairs that a scheme reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store that is opened at the first request and closed at exit."""
+"""The app's own store in this process: opened at the first request, closed at the exit."""
 
 from __future__ import annotations
 

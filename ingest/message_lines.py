@@ -1,4 +1,4 @@
-"""Log lines about messages that were stored."""
+"""What the log is told of a message that was stored, beyond that it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines about refused requests: one per kind and minute, with a count."""
+"""Requests that were refused, in the log: each kind once a minute, with how many there were."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The resident memory of a process."""
+"""How much memory processes have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def resident_bytes(pid: int) -> int | None:
-    """Return the resident bytes of a process; without /proc, this one's maximum so far."""
+    """Return what a process has resident now; where there is no /proc, our own most so far."""
     if sys.platform == "linux":
         try:
             with open(f"/proc/{pid}/statm", "rb") as file:

@@ -1,4 +1,4 @@
-"""The worker's signal handlers, which processes that a handler forks must not inherit."""
+"""Signal handlers of our own, which the children that a handler forks must not inherit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 Handler = Callable[[int, FrameType | None], object]
 
-# Python's own defaults, where they differ from the kernel's.
+# As Python itself has them, which is not the kernel's default.
 _DEFAULT: dict[int, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGPIPE: signal.SIG_IGN,
@@ -22,20 +22,19 @@ _installed: dict[int, Handler] = {}
 
 
 def install(number: int, handler: Handler) -> None:
-    """Handle a signal in this process, and not in processes that app handlers fork."""
+    """Answer a signal in this process, but not in the children that it forks by itself."""
     signal.signal(number, handler)
     _installed[number] = handler
 
 
 def default_in_forks() -> None:
-    """Give forked children the default signal handlers.
+    """Have a forked child answer signals as a program of its own does.
 
-    Otherwise SIGTERM would not end a process that a handler has forked, for example with
-    multiprocessing, because it would be handled as in the worker. Handlers that the app has
-    installed stay.
+    Otherwise no SIGTERM would end a process that a handler has forked, such as one of
+    multiprocessing, because that signal is for the worker. What the app has installed stays.
     """
-    # A signal right after the fork is blocked until the child has its handlers: Python would
-    # otherwise note it for the worker's handler, and lose it.
+    # A signal that arrives right after the fork waits until the child answers it: Python
+    # would take it for the worker's, and forget it.
     masks = threading.local()
 
     def hold() -> None:

@@ -1,4 +1,4 @@
-"""Reading single values from a request's body."""
+"""Pick the few values of a genuine body that a scheme needs."""
 
 from __future__ import annotations
 

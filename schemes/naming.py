@@ -1,4 +1,4 @@
-"""Rules for keys and event names."""
+"""What may be stored as a key or as the name of an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking the options of a source."""
+"""Check what a source is configured with: a mistake is a ValueError before any request."""
 
 from __future__ import annotations
 

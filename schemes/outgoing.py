@@ -1,4 +1,4 @@
-"""Building a request as a sender would send it, and signing it."""
+"""A request in the making: what a sender would send, before and after it is signed."""
 
 from __future__ import annotations
 

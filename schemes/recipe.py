@@ -1,4 +1,4 @@
-"""Where a request has its key and event: a header, or a JSON pointer."""
+"""Recipes: where in a request the key and the event stand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of schemes."""
+"""The schemes by name: one module in providers/ for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request as a scheme sees it, and what a scheme returns."""
+"""What a scheme sees of a request, and what it may answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of a signature scheme."""
+"""What a signature scheme is: who sent a request, and which message it is."""
 
 from __future__ import annotations
 

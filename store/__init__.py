@@ -1,4 +1,4 @@
-"""The store: queues, claims, keyed state, leases, and claims of keys."""
+"""The store: keeps messages, leases them, and lets each be finished once."""
 
 from .claim import Claim
 from .connect import connect

@@ -1,4 +1,4 @@
-"""The table of URL schemes: opening, migrating, restoring a store by its address."""
+"""From an address to an open store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local view of a lease: how long a process may trust it without asking the store."""
+"""What a process may believe of a lease that it holds, without asking the store."""
 
 from __future__ import annotations
 

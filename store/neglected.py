@@ -1,4 +1,4 @@
-"""Probe steps about unrouted messages, unserved queues and conflicts."""
+"""What an operator should know of messages that nobody handles, as steps of a probe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims of keys: work done once per key, with a stored result."""
+"""Two-phase claims of keys: done once, its result for all who ask again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renewing a lease in the background."""
+"""Keeping a lease while the work under it goes on, and knowing when it was not kept."""
 
 from __future__ import annotations
 

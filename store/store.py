@@ -1,4 +1,4 @@
-"""The Store: the public object behind connect()."""
+"""The store: the front of whatever database keeps the messages."""
 
 from __future__ import annotations
 

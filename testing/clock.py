@@ -1,4 +1,4 @@
-"""A clock for tests."""
+"""A clock that moves when it is told to."""
 
 from __future__ import annotations
 

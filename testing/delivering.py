@@ -1,4 +1,4 @@
-"""deliver and enqueue: a message and its handlers in the test's process."""
+"""A message and all its handlers, in this process."""
 
 from __future__ import annotations
 

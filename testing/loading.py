@@ -1,4 +1,4 @@
-"""Loading the project's app for the pytest fixtures."""
+"""The app of a project, for its tests: loaded once, on a store of theirs."""
 
 from __future__ import annotations
 

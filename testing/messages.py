@@ -1,4 +1,4 @@
-"""Messages for handlers that a test calls itself."""
+"""A message to hand to a handler that a test calls itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The surroundings of a handler in a worker: an event loop and worker hooks."""
+"""What a worker process has around its handlers: an event loop, and what its hooks open."""
 
 from __future__ import annotations
 

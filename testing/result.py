@@ -1,4 +1,4 @@
-"""The result of a delivery."""
+"""What came of a delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed requests for tests."""
+"""Signed requests, by app and source or by scheme and secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temporary stores."""
+"""A store that is gone after use."""
 
 from __future__ import annotations
 

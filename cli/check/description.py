@@ -1,4 +1,4 @@
-"""An app's declarations as JSON values."""
+"""An app as it is declared, in values that JSON has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors and warnings about an app's declarations, without its store."""
+"""What is wrong, or likely to be, with an app as it is declared; its store is not looked at."""
 
 from __future__ import annotations
 

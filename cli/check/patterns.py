@@ -1,4 +1,4 @@
-"""Event patterns that no event of their provider can match."""
+"""Which event patterns can match nothing that a provider sends."""
 
 from __future__ import annotations
 

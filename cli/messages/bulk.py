@@ -1,4 +1,4 @@
-"""Bulk operations on deliveries: batches, rate, progress, Ctrl-C."""
+"""Doing the same to many deliveries: in batches, at a pace, until Ctrl-C."""
 
 from __future__ import annotations
 

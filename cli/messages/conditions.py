@@ -1,4 +1,4 @@
-"""Options that select deliveries: --state, --queue, --since and others."""
+"""Options that say which deliveries are meant."""
 
 from __future__ import annotations
 

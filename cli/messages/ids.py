@@ -1,4 +1,4 @@
-"""Ids on the command line: d7 for a delivery, m7 for a message, or a receiver's answer."""
+"""Ids as people meet them: d7 is a delivery, m7 a message, and a receiver's answer names one."""
 
 from __future__ import annotations
 

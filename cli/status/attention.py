@@ -1,4 +1,4 @@
-"""fencepost status --check: what needs an operator's attention."""
+"""fencepost status --check: what needs an operator's attention, for cron and monitors."""
 
 from __future__ import annotations
 

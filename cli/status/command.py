@@ -1,4 +1,4 @@
-"""fencepost status: queues, pools and workers."""
+"""fencepost status: what waits, and who works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost backup: copy a store while processes use it."""
+"""fencepost backup: copy a live store."""
 
 from __future__ import annotations
 

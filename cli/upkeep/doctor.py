@@ -1,4 +1,4 @@
-"""fencepost doctor: check a store, and quarantine a damaged one."""
+"""fencepost doctor: is this store well?"""
 
 from __future__ import annotations
 

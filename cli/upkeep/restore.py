@@ -1,4 +1,4 @@
-"""fencepost restore and adopt: use a backup or a copy as the store."""
+"""fencepost restore, adopt: a backup or a copy becomes the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost sweep: delete expired rows."""
+"""fencepost sweep: remove what has expired."""
 
 from __future__ import annotations
 

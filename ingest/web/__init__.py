@@ -1,1 +1,1 @@
-"""HTTP: ASGI and WSGI applications, and the receiver's own server."""
+"""HTTP around the app: requests as ASGI and WSGI have them, and a server of its own."""

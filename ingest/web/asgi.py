@@ -1,4 +1,4 @@
-"""The ASGI application, mounted or run by the receiver."""
+"""The app as an ASGI application, to be mounted or to be run by itself."""
 
 from __future__ import annotations
 

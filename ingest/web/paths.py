@@ -1,4 +1,4 @@
-"""From method and path to the kind of request."""
+"""Which request is meant by a method and a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a request's body, with a cap and a time limit."""
+"""Reading a request's body: capped while it streams, and never for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receiver process: uvicorn on the supervisor's socket."""
+"""The receiver as a process: uvicorn on a socket that the supervisor keeps."""
 
 from __future__ import annotations
 

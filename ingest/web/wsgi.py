@@ -1,4 +1,4 @@
-"""The WSGI application, mounted or run as the root."""
+"""The app as a WSGI application, to be mounted or to be run by itself."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The signature schemes, one file per provider."""
+"""One file for each sender whose signatures are known."""

@@ -1,4 +1,4 @@
-"""Port: the store's id, and its address without secrets."""
+"""Port: which store it is, and where."""
 
 from __future__ import annotations
 

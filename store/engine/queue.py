@@ -1,4 +1,4 @@
-"""The contract for queues: enqueue, claim, settle."""
+"""The contract for queues: a message's life, in its order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract for unrouted messages, unserved queues and conflicts."""
+"""The contract for what nobody handles: messages without a route, queues without a pool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract for users' transactions and reads."""
+"""The contract for transactions of the caller's own."""
 
 from __future__ import annotations
 

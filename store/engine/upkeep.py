@@ -1,4 +1,4 @@
-"""The contract for upkeep: sweep, audit, probe, backup."""
+"""The part of the contract that keeps a store in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retry delays and their caps."""
+"""How long a delivery waits for its next attempt, and the longest that it ever does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random jitter, independent of the `random` module's state."""
+"""Random waits, which do not depend on what others do with `random`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retention: how long rows are kept. Each default is defined here."""
+"""How long rows are kept that nobody waits for any more. Each default stands here alone."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The SQLite engine."""
+"""The store on SQLite: the only folder that knows it."""

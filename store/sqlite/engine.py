@@ -1,4 +1,4 @@
-"""The engine: its parts and ports."""
+"""The store's contract on one SQLite file in WAL mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operators' part of the contract on SQLite: one transaction or one read per verb."""
+"""What operators see and change, on SQLite: each verb is one transaction or one read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ports on SQLite: the machine's clock, a FIFO for wake-ups, the store's id."""
+"""What SQLite has for free: the machine's clock, a FIFO beside the file, the file's own id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queues' part of the contract on SQLite: one transaction or one read per verb."""
+"""Queues on SQLite: each verb is one transaction or one read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Users' transactions and reads on SQLite."""
+"""Transactions of the caller's own on SQLite."""
 
 from __future__ import annotations
 

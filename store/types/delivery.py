@@ -1,4 +1,4 @@
-"""Deliveries and messages as operators see them, and outcomes of replay, cancel and move."""
+"""What operators see of deliveries, and what becomes of what they change."""
 
 from __future__ import annotations
 

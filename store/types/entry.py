@@ -1,4 +1,4 @@
-"""Values of keyed state: entries, observations, namespaces."""
+"""Keyed state as it crosses the store's edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conditions of a list or a bulk operation."""
+"""Which deliveries are meant: what narrows down lists, and what is done to many at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decompressing a body: gzip and deflate, with a size limit."""
+"""Content-Encoding undone: gzip and deflate, and never more bytes than asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON values: checked, encoded and decoded."""
+"""JSON values: what may be one, as text, and back."""
 
 from __future__ import annotations
 

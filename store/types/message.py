@@ -1,4 +1,4 @@
-"""Messages, receipts, limits and states."""
+"""Messages and what is said of them: the values that cross the store's edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a probe."""
+"""What a look at a store's health found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's transaction."""
+"""The write transaction as its users see it."""
 
 from __future__ import annotations
 

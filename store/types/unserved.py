@@ -1,4 +1,4 @@
-"""Unrouted messages, unserved queues and conflicts."""
+"""What nobody takes care of: messages without a route, queues without a pool, conflicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of arguments: names, keys, durations, counts."""
+"""What may be a name, a key, a duration: checked at the edge, before any transaction."""
 
 from __future__ import annotations
 

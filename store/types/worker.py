@@ -1,4 +1,4 @@
-"""Pools, workers and their events."""
+"""Pools and their worker processes as the store knows them."""
 
 from __future__ import annotations
 

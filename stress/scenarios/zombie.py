@@ -18,8 +18,8 @@ from ..harness.child_processes import Child, Me
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS
-from ..records.census import census
 from ..records.history import Recorder, read
+from ..sqlite import census, stopped_writers
 from ..workloads import grants
 from ..workloads.grants import VERBS, Holding
 
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 
 def run(run: Run) -> None:
-    """Stop a holder in the middle of its renewals, again and again."""
+    """Stop a holder in the middle of its renewals, again and again; then stop writers."""
     stops = int(run.size["stops"])
     path = str(run.folder / "store.db")
     with connect(path, busy_timeout=_BUSY_SECONDS) as store:
@@ -52,14 +52,17 @@ def run(run: Run) -> None:
         holder.heard()  # it has opened the store, and keeps nobody out
         rival = _Rival(run, store, holder)
         for stop in range(stops):
-            run.progress(stop / stops, f"stop {stop + 1} of {stops}")
+            run.progress(0.6 * stop / stops, f"stop {stop + 1} of {stops}")
             rival.meet(stop)
         rival.part(path)
     run.add(*check(read(run.folder / "history")))
     run.figure("stops", stops)
     run.figure("trials", rival.trials)
     run.figure("refused_as_stale", rival.refused)
-    run.says(f"{rival.trials} trials in {stops} stops, {rival.refused} refused")
+    if run.canary and run.has_findings:
+        return
+    halted = stopped_writers.run(run, int(run.size["writers"]))
+    run.says(f"{rival.trials} trials in {stops} stops, {rival.refused} refused; {halted}")
 
 
 class _Rival:
@@ -93,8 +96,7 @@ class _Rival:
     def part(self, path: str) -> None:
         """Let the holder end; look at what it has written."""
         self._holder.join()
-        with census(path) as seen:
-            rows = dict(seen.rows("select what, count(*) from ledger group by what"))
+        rows = dict(census.ask(path, "select what, count(*) from ledger group by what"))
         for name, expected in self._writes.items():
             invariant = "effects-once" if expected else "stale-refused"
             there = rows.get(name, 0)
@@ -227,17 +229,19 @@ def _place(fate: str, stop: int) -> str:
 
 SCENARIO = Scenario(
     "zombie",
-    "holders are stopped until their leases expire, and continued",
+    "holders and writers are stopped until their leases expire, and continued",
     run,
     sizes={
-        "canary": {"stops": 1},
-        "ci": {"stops": 6},
-        "nightly": {"stops": 120},
+        "canary": {"stops": 1, "writers": 3},
+        "ci": {"stops": 6, "writers": 20},
+        "nightly": {"stops": 120, "writers": 200},
     },
     canaries={
         "held-by-id-and-state": "stale-refused",
         "lease-by-owner": "stale-refused",
         "expired-refused": "holder-not-refused",
+        "busy-late": "busy-in-time",
+        "line-stuck": "waits-bounded",
     },
-    grows=("stops",),
+    grows=("stops", "writers"),
 )

@@ -13,16 +13,16 @@ from . import effects
 from .config import Config
 from .judge import RULES, Judge
 from .machine import Machine
-from .model import Model
-from .model.verdict import Broken, Refused
 from .process import Call, Process
+from .reference import Reference
+from .verdict import Broken
 
 _T = TypeVar("_T")
 
 # Refused because of what befell the machine, with nothing changed.
 PASSING = frozenset({"store_busy", "store_full", "store_failed", "store_open_failed", "sql_error"})
 # A call of which each part is a commit of its own, and no part is missed.
-UPKEEP = Call("", "upkeep", ())
+UPKEEP = Call("upkeep", ())
 
 
 class Calls:
@@ -41,7 +41,7 @@ class Calls:
         self.path = path
         self.disk = disk
         self.machine = Machine(self.random, path)
-        self.judge = Judge(Model(), path, effects.TABLE)
+        self.judge = Judge(path, effects.TABLE)
         self.faults: Counter[str] = Counter()
         self.steps = 0
         self.trace: list[tuple[object, ...]] = []
@@ -49,7 +49,7 @@ class Calls:
         self.offset_ms = 0
 
     @property
-    def model(self) -> Model:
+    def model(self) -> Reference:
         """The store as it has to be."""
         return self.judge.model
 
@@ -61,7 +61,6 @@ class Calls:
     def call(
         self,
         process: Process,
-        part: str,
         verb: str,
         *arguments: Any,
         ask: Callable[[], _T],
@@ -69,12 +68,12 @@ class Calls:
         """Call the store; return what it answered, or None when it did not.
 
         Args:
-            part, verb, arguments: The same call of the model.
+            verb, arguments: The same call of the reference.
         """
-        answer = self._ask(process, Call(part, verb, arguments), ask)
+        answer = self._ask(process, Call(verb, arguments), ask)
         if isinstance(answer, OutcomeUnknown) and self.random.random() < 0.8:
             self.disk.heal()
-            answer = self._ask(process, Call(part, verb, arguments), ask)
+            answer = self._ask(process, Call(verb, arguments), ask)
         return None if isinstance(answer, FencepostError) else answer
 
     def keep_up(self, process: Process, ask: Callable[[], object]) -> None:
@@ -117,7 +116,7 @@ class Calls:
             self.judge.answered(call, at, answer)
             self.judge.went_on()
         elif answer.code in RULES:
-            self.judge.answered(call, at, Refused(answer.code))
+            self.judge.answered(call, at, answer)
         else:
             self._failed(call, answer, met)
         return answer

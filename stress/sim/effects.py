@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from .model.queues import Job
-
 TABLE = "sim_effects"
 CREATE = "create table sim_effects (name text)"
 INSERT = "insert into sim_effects values (?)"
 
 
-def of_job(job: Job) -> str:
-    """Return the name under which a job's effects are written."""
-    return f"message {job.message}"
+def of_message(message: int) -> str:
+    """Return the name under which the effects of a message are written."""
+    return f"message {message}"

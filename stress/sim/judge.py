@@ -7,16 +7,16 @@ the WAL: its pages are in the file, and only its sync has failed.
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+from ...store.errors import FencepostError
 from ..sqlite.look import Look, Seen, Unreadable
-from .compare import adopt, differences, forget_swept
-from .model import Model
-from .model.verdict import Broken, Refused
+from .compare import differences, forget_swept
 from .process import Call
+from .reference import Reference
+from .verdict import Broken
 
 _WRONGLY_DONE = {
     "lease_lost": "stale-refused",
@@ -40,22 +40,25 @@ _WRONG_ANSWER = {
     "register_if_absent": "won-once",
     "acquire": "holder-knows",
     "renew": "holder-knows",
+    "keep": "holder-knows",
+    "hold_on": "holder-knows",
 }
 
 _OF_EACH_LOOK = ("nothing-lost", "nothing-unexpected", "effects-once", "caps-hold")
 
 
 class Judge:
-    """Holds the store against the model.
+    """Holds the store against the reference.
 
     Attributes:
+        model: The reference, as far as it is known what was done.
         checked: How often each invariant was looked at.
         now: The store's clock, kept up to date by the world. Right after a reboot, the time
             before it, if that was later: until then it was swept.
     """
 
-    def __init__(self, model: Model, path: str, effects: str) -> None:
-        self.model = model
+    def __init__(self, path: str, effects: str) -> None:
+        self.model = Reference()
         self.checked: Counter[str] = Counter()
         self.now = 0
         self._path = path
@@ -83,28 +86,25 @@ class Judge:
             self._unsure.clear()
 
     def answered(self, call: Call, at: int, got: object) -> None:
-        """Judge an answer; Refused is one.
+        """Judge an answer, which is an error when the call was refused.
 
         Raises:
             Broken: It is wrong.
         """
         self.checked[_WRONG_ANSWER.get(call.verb, "same-answer")] += 1
-        known = None if isinstance(got, Refused) else got
         wanted: object
         try:
-            wanted = self._do(self.model, call, at, known)
-        except Refused as refused:
-            self.checked[_WRONGLY_DONE[refused.code]] += 1
-            wanted = refused
-        said = f"{call.verb}{call.arguments} at {at}"
-        if isinstance(wanted, Refused):
-            if not isinstance(got, Refused) or got.code != wanted.code:
-                raise Broken(_WRONGLY_DONE[wanted.code], f"{said}: {got!r}, not {wanted!r}")
-        elif isinstance(got, Refused):
-            raise Broken(_WRONGLY_REFUSED[got.code], f"{said}: {got!r}, not {wanted!r}")
-        elif wanted != got:
-            invariant = _WRONG_ANSWER.get(call.verb, "same-answer")
-            raise Broken(invariant, f"{said}: {got!r}, not {wanted!r}")
+            wanted = self._do(self.model, call, at, None if _code(got) else got)
+        except FencepostError as error:
+            wanted = error
+            self.checked[_WRONGLY_DONE[error.code]] += 1
+        said = f"{call.verb}{call.arguments} at {at}: {got!r}, not {wanted!r}"
+        if (code := _code(wanted)) is not None and code != _code(got):
+            raise Broken(_WRONGLY_DONE[code], said)
+        if (code := _code(got)) is not None and code != _code(wanted):
+            raise Broken(_WRONGLY_REFUSED[code], said)
+        if code is None and wanted != got:
+            raise Broken(_WRONG_ANSWER.get(call.verb, "same-answer"), said)
 
     def unanswered(self, call: Call, at: int) -> None:
         """Find out whether a call was done."""
@@ -112,7 +112,7 @@ class Judge:
         if not differences(self.model, seen):
             self._unsure.append((call, at))
             self._left = self._wal()
-        elif self._try(self.model, call, at):
+        elif self._try(call, at):
             self._unsure.clear()
         else:
             self._report(f"after {call.verb}{call.arguments}, done or not")
@@ -123,12 +123,10 @@ class Judge:
         maybe = [*calls, *self._unsure]
         self._unsure = []
         for call, at in maybe:
-            model, again = copy.deepcopy((self.model, call))
-            if self._try(model, again, at, rebooted=rebooted):
-                self.model = model
+            if self._try(call, at, rebooted=rebooted):
                 return
         if rebooted:
-            self.model.reboot()
+            self._reboot(self.model)
         self.compare("after all had ended")
 
     def compare(self, when: str) -> None:
@@ -160,22 +158,45 @@ class Judge:
         except Unreadable as error:
             raise Broken("nothing-lost", f"the store cannot be read: {error}") from error
 
-    def _do(self, model: Model, call: Call, at: int, got: object) -> object:
-        verb = getattr(getattr(model, call.part), call.verb)
-        answer: object = verb(*call.arguments, now=at, got=got)
+    def _do(self, model: Reference, call: Call, at: int, got: object) -> object:
+        model.clock.now = at
+        if got is not None:
+            model.numbers.forget()
+            if call.verb == "enqueue":
+                assert isinstance(got, list)
+                assert self._look is not None
+                answered = dict.fromkeys(message for _, message in got)
+                new = [message for message in answered if message not in model.tables.messages]
+                model.numbers.made(new, map(self._look.delivery_of, new))
+        answer: object = getattr(model, call.verb)(*call.arguments, got=got)
         return answer
 
-    def _try(self, model: Model, call: Call, at: int, *, rebooted: bool = False) -> bool:
-        """Do a call in the model; True when the file is then as it has to be."""
-        with suppress(Refused):  # what it found expired was taken back all the same
-            self._do(model, call, at, None)
-        if rebooted:
-            model.reboot()
-        seen = self._at()
+    def _try(self, call: Call, at: int, *, rebooted: bool = False) -> bool:
+        """Do a call in the reference, and leave it so if the file is then as it has to be."""
+        model, seen = self.model.fork(), self._at()
         forget_swept(model, seen, self.now)
-        adopt(model, seen)
-        return not differences(model, seen)
+        model.numbers.seen(model.tables, seen)
+        try:
+            with suppress(FencepostError):  # what it found expired was taken back all the same
+                self._do(model, call, at, None)
+        except Broken:  # the file has no new fence for it
+            return False
+        if rebooted:
+            self._reboot(model)
+        forget_swept(model, seen, self.now)
+        if differences(model, seen):
+            return False
+        self.model = model
+        return True
+
+    def _reboot(self, model: Reference) -> None:
+        model.clock.now = self.now
+        model.reboot()
 
     def _report(self, when: str) -> None:
         (invariant, what), *others = differences(self.model, self._at())
         raise Broken(invariant, f"{what} {when}", others)
+
+
+def _code(answer: object) -> str | None:
+    return answer.code if isinstance(answer, FencepostError) else None

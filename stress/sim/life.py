@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from ..sqlite.disk import disk
-from .model.verdict import Broken
+from .verdict import Broken
 from .world import World
 
 # Files in memory where there is a place for them: what a disk would lose is worked out.

@@ -8,15 +8,11 @@ from ...store import Store
 from ...store.claim import Claim
 from ...store.leases import Lease
 from ...store.once import Once
-from .model.leases import Tenancy
-from .model.once import Turn
-from .model.queues import Held
 
 
 class Call(NamedTuple):
-    """A call as the model makes it: `verb` of its part, with these arguments."""
+    """A call as the reference makes it."""
 
-    part: str
     verb: str
     arguments: tuple[Any, ...]
 
@@ -37,9 +33,9 @@ class Process:
         self.store: Store | None = None
         self.awake_at = 0
         self.call: Call | None = None
-        self.claims: list[tuple[Held, Claim]] = []
-        self.leases: list[tuple[Tenancy, Lease]] = []
-        self.turns: list[tuple[Turn, Once]] = []
+        self.claims: list[Claim] = []
+        self.leases: list[Lease] = []
+        self.turns: list[tuple[Once, int]] = []  # with how long to keep the result, in ms
 
     def __repr__(self) -> str:
         return f"process {self.number}"

@@ -16,8 +16,8 @@ from ...store.errors import FencepostError
 from ..sqlite.disk import ERRORS, KINDS, Disk
 from . import actors, effects
 from .calls import PASSING, UPKEEP, Calls
-from .model.verdict import Broken
 from .process import Call, Process
+from .verdict import Broken
 
 _COMPARE_EVERY = 10
 _MOST_AT_ONCE = 3

@@ -13,6 +13,8 @@ from fp_delivery as d
 join fp_message as m on m.id = d.message_id
 """
 
+_FIRST = "select min(id) from fp_delivery where message_id = ?"
+
 _LEASES = "select name, owner, fence, token, settled_token, expires_at_ms from fp_lease"
 
 _ONCE = "select key, state, fence, token, settled_token, expires_at_ms, result from fp_once"
@@ -93,6 +95,11 @@ class Look:
             entries={row[:2]: row[2:] for row in run(_ENTRIES)},
             effects=dict(run(self._effects)),
         )
+
+    def delivery_of(self, message: int) -> int:
+        """Return the first delivery of a message, 0 when it has none."""
+        found: int = self._connection.execute(_FIRST, (message,)).get or 0
+        return found
 
     def close(self) -> None:
         """Close the connection."""

@@ -8,7 +8,7 @@ import pytest
 
 from fencepost import InvalidInput, LimitExceeded, Queue, QueueFull, Store, connect
 
-from ..clock import FakeClock
+from ..kits import Kit
 from ..processes import PATIENCE_SECONDS, running
 
 
@@ -94,11 +94,9 @@ def test_replaying_and_retrying_are_never_refused(small: Queue, store: Store) ->
         small.enqueue(b"")
 
 
-def test_a_cap_counts_for_everybody_until_it_is_changed(
-    store: Store, address: str, clock: FakeClock
-) -> None:
+def test_a_cap_counts_for_everybody_until_it_is_changed(store: Store, kit: Kit) -> None:
     store.queue("mail", max_rows=1).enqueue(b"")
-    with connect(address, clock=clock) as other:
+    with kit.open() as other:
         with pytest.raises(QueueFull):
             other.queue("mail").enqueue(b"")
         other.queue("mail", max_bytes=100)  # leaves the other cap as it is
@@ -143,8 +141,9 @@ print(accepted, flush=True)
 
 
 # FP-10
-def test_writers_at_once_never_pass_the_cap(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+@pytest.mark.processes
+def test_writers_at_once_never_pass_the_cap(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     with connect(path) as store:
         queue = store.queue("mail", max_rows=150)
         writers = [running(["-c", _WRITER, str(path)], cwd=tmp_path) for _ in range(4)]

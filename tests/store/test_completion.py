@@ -2,83 +2,79 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from fencepost import Claim, InvalidInput, LeaseLost, Queue, SqlError, Store, connect
+from fencepost import Claim, InvalidInput, LeaseLost, Queue, SqlError, Store
 
 from ..clock import FakeClock
+from ..kits import Effects, Kit
 
 
 @pytest.fixture
-def claim(store: Store, queue: Queue) -> Claim:
-    """A claim, beside a table for its effects."""
-    with store.transaction() as tx:
-        tx.execute("create table effects (n integer primary key)")
+def claim(queue: Queue) -> Claim:
+    """A claim of ten seconds."""
     queue.enqueue(b"work", key="k")
     (claimed,) = queue.claim(lease=10)
     return claimed
 
 
-def _effects(store: Store) -> list[tuple[int, ...]]:
-    with store.transaction() as tx:
-        return tx.execute("select n from effects order by n")
-
-
 # COMMIT-1, PLEASE-7, FP-7
-def test_writes_and_ack_commit_together(store: Store, queue: Queue, claim: Claim) -> None:
+def test_writes_and_ack_commit_together(queue: Queue, claim: Claim, effects: Effects) -> None:
     with claim.transaction() as tx:
-        tx.execute("insert into effects values (?)", (1,))
+        effects.write(tx, 1)
 
-    assert _effects(store) == [(1,)]
+    assert effects.seen() == [1]
     assert queue.stats().done == 1
 
 
 # COMMIT-1
-def test_an_error_takes_back_both(store: Store, queue: Queue, claim: Claim) -> None:
+def test_an_error_takes_back_both(queue: Queue, claim: Claim, effects: Effects) -> None:
     with pytest.raises(RuntimeError), claim.transaction() as tx:
-        tx.execute("insert into effects values (1)")
+        effects.write(tx, 1)
         raise RuntimeError
 
-    assert _effects(store) == []
+    assert effects.seen() == []
     assert queue.stats().leased == 1
     claim.ack()
 
 
+@pytest.mark.sql
 def test_a_failed_statement_can_be_met_within_the_transaction(store: Store, claim: Claim) -> None:
+    with store.transaction() as tx:
+        tx.execute("create table effects (n integer primary key)")
     with claim.transaction() as tx:
         tx.execute("insert into effects values (1)")
         with pytest.raises(SqlError, match="UNIQUE"):
             tx.execute("insert into effects values (1)")
         tx.execute("insert into effects values (2)")
 
-    assert _effects(store) == [(1,), (2,)]
+    with store.transaction() as tx:
+        assert tx.execute("select n from effects order by n") == [(1,), (2,)]
 
 
 def test_nobody_can_take_the_delivery_during_the_transaction(
-    address: str, store: Store, queue: Queue, claim: Claim, clock: FakeClock
+    kit: Kit, queue: Queue, claim: Claim, effects: Effects, clock: FakeClock
 ) -> None:
-    with connect(address, clock=clock, busy_timeout=0.05) as other, claim.transaction() as tx:
+    with kit.open(busy_timeout=0.05) as other, claim.transaction() as tx:
         clock.advance(60)
         with pytest.raises(Exception, match="busy"):
             other.queue("mail").claim()
-        tx.execute("insert into effects values (1)")
+        effects.write(tx, 1)
 
-    assert _effects(store) == [(1,)]
+    assert effects.seen() == [1]
     assert queue.stats().done == 1
 
 
 # COMMIT-3
-def test_the_second_transaction_of_a_claim_is_refused(store: Store, claim: Claim) -> None:
+def test_the_second_transaction_of_a_claim_is_refused(claim: Claim, effects: Effects) -> None:
     with claim.transaction() as tx:
-        tx.execute("insert into effects values (1)")
+        effects.write(tx, 1)
 
     with pytest.raises(LeaseLost) as refused, claim.transaction() as tx:
-        tx.execute("insert into effects values (2)")
+        effects.write(tx, 2)
 
     assert refused.value.cause == "settled"
-    assert _effects(store) == [(1,)]
+    assert effects.seen() == [1]
 
 
 # WAKE-1, FP-7
@@ -104,20 +100,20 @@ def test_a_claim_within_a_transaction_is_refused(store: Store, queue: Queue) -> 
 
 
 def test_other_claims_within_a_transaction_keep_to_themselves(
-    store: Store, queue: Queue, claim: Claim, clock: FakeClock
+    queue: Queue, claim: Claim, effects: Effects
 ) -> None:
     queue.enqueue(b"other")
     (other,) = queue.claim()
 
     with claim.transaction() as tx:
         other.ack()
-        tx.execute("insert into effects values (1)")
+        effects.write(tx, 1)
 
     assert queue.stats().done == 2
 
 
 def test_a_stale_ack_within_a_transaction_leaves_the_rest_of_it_alone(
-    store: Store, queue: Queue, claim: Claim, clock: FakeClock
+    queue: Queue, claim: Claim, effects: Effects, clock: FakeClock
 ) -> None:
     clock.advance(10)
     (taken,) = queue.claim()
@@ -125,14 +121,14 @@ def test_a_stale_ack_within_a_transaction_leaves_the_rest_of_it_alone(
     with taken.transaction() as tx:
         with pytest.raises(LeaseLost):
             claim.ack()
-        tx.execute("insert into effects values (1)")
+        effects.write(tx, 1)
 
-    assert _effects(store) == [(1,)]
+    assert effects.seen() == [1]
     assert queue.stats().done == 1
 
 
-def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    store = connect(tmp_path / "closed.db")
+def test_a_closed_store_says_so(kit: Kit) -> None:
+    store = kit.open()
     store.close()
     store.close()
 

@@ -10,6 +10,7 @@ import pytest
 from fencepost import FencepostError, InvalidInput, LimitExceeded, Queue, Store
 
 from ..clock import FakeClock
+from ..kits import Effects
 
 
 # QUEUE-1, QUEUE-12
@@ -221,18 +222,18 @@ def test_a_queue_needs_a_proper_name(store: Store, name: object) -> None:
 
 
 # SCHEMA-6
-def test_enqueue_and_a_row_of_ones_own_commit_together(store: Store, queue: Queue) -> None:
-    with store.transaction() as tx:
-        tx.execute("create table orders (id text)")
-
+def test_enqueue_and_a_row_of_ones_own_commit_together(
+    store: Store, queue: Queue, effects: Effects
+) -> None:
     with pytest.raises(RuntimeError), store.transaction() as tx:
-        tx.execute("insert into orders values ('order-7')")
+        effects.write(tx, "order-7")
         queue.enqueue(b"confirm", key="order-7")
         raise RuntimeError
 
     assert queue.stats().ready == 0
+    assert effects.seen() == []
     with store.transaction() as tx:
-        assert tx.execute("select * from orders") == []
-        tx.execute("insert into orders values ('order-7')")
+        effects.write(tx, "order-7")
         queue.enqueue(b"confirm", key="order-7")
     assert queue.stats().ready == 1
+    assert effects.seen() == ["order-7"]

@@ -33,7 +33,7 @@ from fencepost.store.connect import adopt, make_folder, migrate, quarantine, res
 from fencepost.store.leases import Leases
 from fencepost.workers import PoolOptions, run_pool
 
-from ..clock import FakeClock
+from ..kits import Kit
 
 SURROGATE = "\ud800"
 Call = Callable[[Store], object]
@@ -267,15 +267,12 @@ def _freed(store: Store) -> Any:
 
 # ERROR-1
 @pytest.mark.parametrize("verb", VERBS)
-def test_an_error_names_the_verb_that_failed_and_its_store(
-    tmp_path: Path, clock: FakeClock, verb: str
-) -> None:
+def test_an_error_names_the_verb_that_failed_and_its_store(kit: Kit, verb: str) -> None:
     operation, call = VERBS[verb]
-    path = str(tmp_path / "store.db")
-    with connect(path, clock=clock) as store, pytest.raises(FencepostError) as told:
+    with kit.open() as store, pytest.raises(FencepostError) as told:
         call(store)
 
-    assert told.value.path == path
+    assert told.value.path == store.engine.identity.address
     assert told.value.operation == operation
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from fencepost import InvalidInput, Keyed, LimitExceeded, Namespace, Store, connect
+from fencepost import InvalidInput, Keyed, LimitExceeded, Namespace, Store
 
 from ..clock import FakeClock
+from ..kits import Kit
 
 
 def keys(keyed: Keyed) -> list[str]:
@@ -98,6 +99,7 @@ def test_what_has_expired_goes_before_anything_live(store: Store, clock: FakeClo
 
 
 # KV-35
+@pytest.mark.sqlite("the bound is its own")
 def test_a_write_frees_a_bounded_number_of_expired_rows_oldest_first(
     store: Store, clock: FakeClock
 ) -> None:
@@ -210,9 +212,9 @@ def test_other_options_than_recorded_are_refused_with_both_named(
 
 
 # KV-33
-def test_what_is_left_out_is_as_recorded(store: Store, address: str, clock: FakeClock) -> None:
+def test_what_is_left_out_is_as_recorded(store: Store, kit: Kit, clock: FakeClock) -> None:
     store.keyed("a", "x", max_entries=1, ttl=60).register("k", 1)
-    with connect(address, clock=clock) as other:
+    with kit.open() as other:
         given: list[dict[str, Any]] = [{}, {"ttl": 60.0}, {"max_entries": 1}]
         for options in given:
             other.keyed("a", "x", **options).register("other", 1)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from fencepost import InvalidInput, Keyed, LimitExceeded, Store, connect
+from fencepost import InvalidInput, Keyed, LimitExceeded, Store
 
 from ..clock import FakeClock
+from ..kits import Kit
 
 
 @pytest.fixture
@@ -73,11 +73,9 @@ def test_any_change_since_is_a_conflict_that_tells_what_is_there(
 
 
 # KV-24
-def test_a_token_of_elsewhere_is_refused(
-    store: Store, keyed: Keyed, tmp_path: Path, clock: FakeClock
-) -> None:
+def test_a_token_of_elsewhere_is_refused(store: Store, keyed: Keyed, kit: Kit) -> None:
     keyed.register("k", 1)
-    with connect(tmp_path / "other.db", clock=clock) as elsewhere:
+    with kit.elsewhere().open() as elsewhere:
         foreign = elsewhere.keyed("slack", "threads").observe("k").token
     strangers = [
         foreign,

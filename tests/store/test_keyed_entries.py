@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from fencepost import Entry, InvalidInput, Keyed, LimitExceeded, Store, connect
+from fencepost import Entry, InvalidInput, Keyed, LimitExceeded, Store
 
 from ..clock import FakeClock
+from ..kits import Kit
 
 
 @pytest.fixture
@@ -171,6 +172,7 @@ def test_a_live_key_cannot_be_claimed_again_and_is_untouched(
 
 
 # CLAIMKEY-1, KV-35
+@pytest.mark.sqlite("a write of its frees a bounded number of rows")
 def test_a_claim_takes_its_expired_key_wherever_it_lies_among_the_expired(
     keyed: Keyed, clock: FakeClock
 ) -> None:
@@ -376,6 +378,7 @@ def doubling() -> Any:
 
 
 # KV-34
+@pytest.mark.sqlite("it is refused before the engine is asked")
 @pytest.mark.parametrize(
     ("value", "error"),
     [
@@ -496,6 +499,7 @@ def test_a_move_that_cannot_be_whole_changes_nothing(store: Store) -> None:
 
 
 # KV-29
+@pytest.mark.sqlite("a write of its frees a bounded number of rows")
 def test_a_move_replaces_what_has_expired_however_much_of_it_there_is(
     store: Store, clock: FakeClock
 ) -> None:
@@ -515,7 +519,7 @@ def test_a_move_replaces_what_has_expired_however_much_of_it_there_is(
 
 # KV-30
 def test_a_cursor_and_its_journal_are_written_together_in_order_of_time(
-    store: Store, address: str, clock: FakeClock
+    store: Store, clock: FakeClock
 ) -> None:
     cursor, journal = store.keyed("audit", "cursor"), store.keyed("audit", "journal")
 
@@ -540,9 +544,9 @@ def test_a_cursor_and_its_journal_are_written_together_in_order_of_time(
 
 # FILE-4
 def test_a_clock_set_back_at_the_next_boot_makes_nothing_live_longer(
-    address: str, clock: FakeClock
+    kit: Kit, clock: FakeClock
 ) -> None:
-    with connect(address, clock=clock) as store:
+    with kit.open() as store:
         keyed = store.keyed("slack", "threads", max_entries=2)
         keyed.register("a", 1, ttl=100)
         clock.wall += 10**9  # within a boot nobody looks at the wall again
@@ -550,7 +554,7 @@ def test_a_clock_set_back_at_the_next_boot_makes_nothing_live_longer(
         assert keyed.lookup("a") == 1
     clock.boot, clock.boot_name = 5_000, "second boot"
     clock.wall = 1_700_000_000_000  # three years before
-    with connect(address, clock=clock) as store:
+    with kit.open() as store:
         keyed = store.keyed("slack", "threads")
         keyed.register("c", 1)
         assert keys(keyed.entries()) == ["b", "c"]

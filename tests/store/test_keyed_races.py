@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import pytest
 
 from fencepost import connect
 
+from ..kits import Kit
 from ..processes import line_of, running, tell
+
+pytestmark = pytest.mark.processes
 
 # One process that imports, and 64 forked from it before anything is open.
 CLAIM = """
@@ -82,8 +86,8 @@ with connect(sys.argv[1], busy_timeout=60, durability="normal") as store:
 
 
 # CLAIMKEY-2, KV-4
-def test_of_64_processes_one_gets_the_key_and_one_the_treasure(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_of_64_processes_one_gets_the_key_and_one_the_treasure(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     with connect(path) as store:
         store.keyed("a", "x", max_entries=50).register("treasure", "gold")
 
@@ -99,8 +103,8 @@ def test_of_64_processes_one_gets_the_key_and_one_the_treasure(tmp_path: Path) -
 
 
 # KV-1, KV-38
-def test_eight_processes_at_the_cap_are_never_seen_above_it(tmp_path: Path) -> None:
-    path, cap = tmp_path / "store.db", 20
+def test_eight_processes_at_the_cap_are_never_seen_above_it(kit: Kit, tmp_path: Path) -> None:
+    path, cap = kit.address, 20
     with connect(path) as store:
         store.keyed("a", "x", max_entries=cap, owner_max_entries=cap + 1)
 
@@ -121,7 +125,7 @@ def test_eight_processes_at_the_cap_are_never_seen_above_it(tmp_path: Path) -> N
     assert (tmp_path / "stderr").read_text() == ""
 
 
-def _snapshots(path: Path, writers: list[subprocess.Popen[str]]) -> Iterator[tuple[Any, ...]]:
+def _snapshots(path: str, writers: list[subprocess.Popen[str]]) -> Iterator[tuple[Any, ...]]:
     """Yield rows, the namespace's count and the owner's, by a reader of our own, until all end."""
     reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     reader.set_busy_timeout(60_000)
@@ -136,8 +140,8 @@ def _snapshots(path: Path, writers: list[subprocess.Popen[str]]) -> Iterator[tup
 
 
 # KV-22, KV-24
-def test_no_update_and_no_comparison_of_eight_processes_is_lost(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_no_update_and_no_comparison_of_eight_processes_is_lost(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     connect(path).close()
     with contextlib.ExitStack() as stack:
         started = [

@@ -12,8 +12,8 @@ from ..clock import FakeClock
 
 
 def _transact(claim: Claim) -> None:
-    with claim.transaction() as tx:
-        tx.execute("create table effects (n integer)")
+    with claim.transaction():
+        Store(claim._engine).keyed("test", "effects").register("n", 1)
 
 
 ENDINGS: dict[str, Callable[[Claim], object]] = {
@@ -69,8 +69,7 @@ def test_a_late_call_is_refused_and_changes_nothing(
     assert refused.value.cause == "superseded"
     assert refused.value.code == "lease_lost"
     assert store.delivery(stale.id) == before
-    with store.transaction() as tx:
-        assert tx.execute("select 1 from sqlite_schema where name = 'effects'") == []
+    assert store.keyed("test", "effects").entries() == []
 
 
 # CLAIM-33, COMMIT-7

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from fencepost import InvalidInput, Lease, LeaseHeld, LeaseLost, Store, connect
+from fencepost import InvalidInput, Lease, LeaseHeld, LeaseLost, Store
 from fencepost.store.engine.leases import Displaced, Taken
 
 from ..clock import FakeClock
+from ..kits import Kit
 
 HOUR_MS = 3_600_000
 
 
 def _write(store: Store, lease: Lease) -> None:
-    with store.transaction(fence=lease) as tx:
-        tx.execute("insert into effects values ('written')")
+    with store.transaction(fence=lease):
+        store.keyed("test", "effects").register("written", True)
 
 
 USES: dict[str, Callable[[Store, Lease], object]] = {
@@ -28,17 +29,10 @@ USES: dict[str, Callable[[Store, Lease], object]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def effects(store: Store) -> Callable[[], list[object]]:
-    """Return what fenced transactions have written."""
-    with store.transaction() as tx:
-        tx.execute("create table effects (what text)")
-
-    def rows() -> list[object]:
-        with store.transaction() as tx:
-            return [row[0] for row in tx.execute("select what from effects")]
-
-    return rows
+@pytest.fixture
+def written(store: Store) -> Callable[[], int]:
+    """Return how much fenced transactions have written."""
+    return store.keyed("test", "effects").count
 
 
 # LEASE-2, LEASE-6
@@ -205,7 +199,7 @@ def test_renewing_never_shortens_a_lease(store: Store, clock: FakeClock) -> None
 # LEASE-8, OLEASE-4, FP-5
 @pytest.mark.parametrize("use", USES)
 def test_an_expired_lease_is_refused_though_nobody_took_it(
-    store: Store, clock: FakeClock, use: str, effects: Callable[[], list[object]]
+    store: Store, clock: FakeClock, use: str, written: Callable[[], int]
 ) -> None:
     lease = store.leases.acquire("deploy", ttl=10)
     clock.advance(10)
@@ -217,13 +211,13 @@ def test_an_expired_lease_is_refused_though_nobody_took_it(
     assert (refused.value.cause, refused.value.operation) == ("expired", use)
     assert lease.lost
     assert store.leases.get("deploy") == before
-    assert effects() == []
+    assert written() == 0
 
 
 # LEASE-9, LEASE-10, FP-6
 @pytest.mark.parametrize("use", USES)
 def test_a_lease_taken_over_is_refused_and_its_new_holder_is_left_alone(
-    store: Store, clock: FakeClock, use: str, effects: Callable[[], list[object]]
+    store: Store, clock: FakeClock, use: str, written: Callable[[], int]
 ) -> None:
     stale = store.leases.acquire("deploy", ttl=10)
     clock.advance(10)
@@ -236,7 +230,7 @@ def test_a_lease_taken_over_is_refused_and_its_new_holder_is_left_alone(
     assert refused.value.cause == "superseded"
     assert stale.lost
     assert store.leases.get("deploy") == before
-    assert effects() == []
+    assert written() == 0
     taken.renew()
 
 
@@ -254,8 +248,8 @@ def test_a_released_lease_is_refused(store: Store, use: str) -> None:
 
 # LEASE-11
 @pytest.mark.parametrize("use", USES)
-def test_a_lease_of_another_store_is_missing(store: Store, address: str, use: str) -> None:
-    with connect(address + "2") as other:
+def test_a_lease_of_another_store_is_missing(store: Store, kit: Kit, use: str) -> None:
+    with kit.elsewhere().open() as other:
         stranger = other.leases.acquire("deploy")
     lease = store.leases.acquire("elsewhere")
     lease._hold = stranger._hold
@@ -269,7 +263,7 @@ def test_a_lease_of_another_store_is_missing(store: Store, address: str, use: st
 # LEASE-6, FP-5
 @pytest.mark.parametrize("use", USES)
 def test_the_right_fence_with_another_token_is_refused(
-    store: Store, use: str, effects: Callable[[], list[object]]
+    store: Store, use: str, written: Callable[[], int]
 ) -> None:
     """After a power loss without full durability a fence may be given out twice."""
     lease = store.leases.acquire("deploy")
@@ -279,7 +273,7 @@ def test_the_right_fence_with_another_token_is_refused(
     with pytest.raises(LeaseLost):
         USES[use](store, lease)
 
-    assert effects() == []
+    assert written() == 0
     assert store.leases.try_acquire("deploy") is None
 
 
@@ -348,7 +342,7 @@ def test_a_lease_is_shown_until_released_and_says_whether_it_lives(
 # LEASE-11, LEASE-14
 @pytest.mark.parametrize("use", USES)
 def test_an_operator_ends_a_lease_and_its_holder_is_fenced(
-    store: Store, use: str, effects: Callable[[], list[object]]
+    store: Store, use: str, written: Callable[[], int]
 ) -> None:
     lease = store.leases.acquire("deploy", ttl=600)
 
@@ -358,7 +352,7 @@ def test_an_operator_ends_a_lease_and_its_holder_is_fenced(
         USES[use](store, lease)
     assert refused.value.cause == "released"
     assert lease.lost == (use != "release")
-    assert effects() == []
+    assert written() == 0
     assert not store.leases.free("deploy")
     assert store.leases.acquire("deploy").displaced is None
 
@@ -496,12 +490,12 @@ def test_a_step_of_the_wall_clock_moves_no_lease(
     assert store.leases.try_acquire("deploy") is not None
 
 
-def test_a_reboot_ends_all_leases_and_the_fences_go_on(address: str, clock: FakeClock) -> None:
-    with connect(address + "2", clock=clock) as before:
+def test_a_reboot_ends_all_leases_and_the_fences_go_on(kit: Kit, clock: FakeClock) -> None:
+    with kit.open() as before:
         lease = before.leases.acquire("deploy", ttl=86_400, owner="one")
     rebooted = FakeClock(boot=1_000, wall=clock.wall, boot_name="second boot")
 
-    with connect(address + "2", clock=rebooted) as after:
+    with kit.open(clock=rebooted) as after:
         taken = after.leases.acquire("deploy")
 
         assert taken.fence > lease.fence

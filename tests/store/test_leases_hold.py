@@ -9,25 +9,24 @@ from contextlib import contextmanager
 
 import pytest
 
-from fencepost import InvalidInput, Lease, LeaseHeld, LeaseLost, Store, StoreBusy, connect
+from fencepost import InvalidInput, Lease, LeaseHeld, LeaseLost, Store, StoreBusy
+from fencepost.store.engine import Engine
 from fencepost.store.engine.clock import Term
-from fencepost.store.engine.leases import NameHold
+from fencepost.store.engine.leases import LeaseVerbs, NameHold
+from fencepost.store.engine.transactions import TransactionVerbs
 from fencepost.store.rules.lease_timing import holder_renews_seconds
-from fencepost.store.sqlite.engine import SqliteEngine
-from fencepost.store.sqlite.names.leases import SqliteLeases
-from fencepost.store.sqlite.transactions import SqliteTransactions
 
 from ..clock import FakeClock
+from ..kits import Effects, Kit
 from ..processes import wait_until
-from ..sqlite.inside import held_gate
 
 TTL = 1.0  # the shortest, renewed each third of a second
 
 
 @pytest.fixture
-def brief(address: str, clock: FakeClock) -> Iterator[Store]:
+def brief(kit: Kit) -> Iterator[Store]:
     """A store that is busy at once."""
-    with connect(address, clock=clock, busy_timeout=0.01) as opened:
+    with kit.open(busy_timeout=0.01) as opened:
         yield opened
 
 
@@ -110,13 +109,13 @@ def test_an_error_of_the_block_frees_the_name_and_is_the_one_raised(store: Store
     assert store.leases.try_acquire("deploy") is not None
 
 
-def test_a_fenced_transaction_commits_within_it(store: Store, clock: FakeClock) -> None:
+def test_a_fenced_transaction_commits_within_it(
+    store: Store, effects: Effects, clock: FakeClock
+) -> None:
     with _held(store, clock) as lease, store.transaction(fence=lease) as tx:
-        tx.execute("create table deploys (n integer)")
-        tx.execute("insert into deploys values (1)")
+        effects.write(tx, 1)
 
-    with store.transaction() as tx:
-        assert tx.execute("select n from deploys") == [(1,)]
+    assert effects.seen() == [1]
 
 
 def test_it_may_be_released_early(store: Store) -> None:
@@ -150,12 +149,12 @@ def test_a_lost_lease_does_not_hide_the_error_of_the_block(store: Store, clock: 
 
 # LEASE-18, OLEASE-4
 def test_a_store_that_is_busy_for_a_while_costs_nothing(
-    address: str, brief: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    kit: Kit, brief: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with _held(brief, clock) as lease:
         refused = threading.Event()
-        _note_when_busy(monkeypatch, refused)
-        with held_gate(address):
+        _note_when_busy(brief, monkeypatch, refused)
+        with kit.locked():
             clock.advance(0.5)
             assert refused.wait(60)
             assert not lease.lost
@@ -166,15 +165,16 @@ def test_a_store_that_is_busy_for_a_while_costs_nothing(
 def test_a_second_connection_that_cannot_be_opened_yet_is_opened_later(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twin = SqliteTransactions.twin
+    transactions = type(store.engine.transactions)
+    twin = transactions.twin
     failures = [OSError("too many open files"), StoreBusy(operation="open", path="", waited=10)]
 
-    def failing(self: SqliteTransactions) -> SqliteEngine:
+    def failing(self: TransactionVerbs) -> Engine:
         if failures:
             raise failures.pop()
         return twin(self)
 
-    monkeypatch.setattr(SqliteTransactions, "twin", failing)
+    monkeypatch.setattr(transactions, "twin", failing)
     with _held(store, clock):
         assert failures == []
 
@@ -187,9 +187,9 @@ def test_renewals_are_a_third_of_the_lease_apart_within_bounds(ttl_ms: int, paus
 
 # OLEASE-4
 def test_a_store_that_stays_busy_loses_the_lease_when_its_time_is_up(
-    address: str, brief: Store, clock: FakeClock
+    kit: Kit, brief: Store, clock: FakeClock
 ) -> None:
-    with held_gate(address) as gate:
+    with kit.locked() as gate:
         gate.leave()
         with pytest.raises(LeaseLost) as refused, _held(brief, clock) as lease:
             assert gate.enter(1e12)
@@ -204,10 +204,10 @@ def test_a_store_that_stays_busy_loses_the_lease_when_its_time_is_up(
 
 # OLEASE-5
 def test_a_store_that_is_busy_at_the_end_leaves_the_lease_to_end_by_itself(
-    address: str, brief: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    kit: Kit, brief: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fencepost.store.renewal._INSIST_SECONDS", 0.05)
-    with held_gate(address) as gate:
+    with kit.locked() as gate:
         gate.leave()
         with brief.leases.hold("deploy", ttl=30):
             assert gate.enter(1e12)
@@ -220,9 +220,9 @@ def test_a_store_that_is_busy_at_the_end_leaves_the_lease_to_end_by_itself(
 
 # OLEASE-5
 def test_a_store_that_is_busy_for_a_moment_at_the_end_frees_the_name(
-    address: str, brief: Store, monkeypatch: pytest.MonkeyPatch
+    kit: Kit, brief: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with held_gate(address) as gate:
+    with kit.locked() as gate:
         gate.leave()
         release = brief.engine.leases.release
         asked = []
@@ -243,14 +243,17 @@ def test_a_store_that_is_busy_for_a_moment_at_the_end_frees_the_name(
     assert brief.leases.try_acquire("deploy") is not None
 
 
-def _note_when_busy(monkeypatch: pytest.MonkeyPatch, refused: threading.Event) -> None:
-    renew = SqliteLeases.renew
+def _note_when_busy(
+    store: Store, monkeypatch: pytest.MonkeyPatch, refused: threading.Event
+) -> None:
+    leases = type(store.engine.leases)
+    renew = leases.renew
 
-    def noting(self: SqliteLeases, hold: NameHold, ttl_ms: int) -> Term:
+    def noting(self: LeaseVerbs, hold: NameHold, ttl_ms: int) -> Term:
         try:
             return renew(self, hold, ttl_ms)
         except StoreBusy:
             refused.set()
             raise
 
-    monkeypatch.setattr(SqliteLeases, "renew", noting)
+    monkeypatch.setattr(leases, "renew", noting)

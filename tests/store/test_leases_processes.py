@@ -7,9 +7,14 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
+
 from fencepost import connect
 
+from ..kits import Kit
 from ..processes import line_of, running, tell, wait_until
+
+pytestmark = pytest.mark.processes
 
 STALL = """
 import json, sys
@@ -114,19 +119,19 @@ print(store.leases.try_acquire("deploy") is not None, flush=True)
 """
 
 
-def _with_effects(path: Path) -> None:
+def _with_effects(path: str) -> None:
     with connect(path) as store, store.transaction() as tx:
         tx.execute("create table effects (who text)")
 
 
-def _effects(path: Path) -> list[str]:
+def _effects(path: str) -> list[str]:
     with connect(path) as store, store.transaction() as tx:
         return [row[0] for row in tx.execute("select who from effects")]
 
 
 # OLEASE-7, LEASE-10
-def test_a_stopped_holder_that_wakes_late_changes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_a_stopped_holder_that_wakes_late_changes_nothing(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     _with_effects(path)
     with running(["-c", STALL, str(path)], cwd=tmp_path) as stalled, connect(path) as store:
         stale_fence = int(line_of(stalled))
@@ -151,8 +156,8 @@ def test_a_stopped_holder_that_wakes_late_changes_nothing(tmp_path: Path) -> Non
 
 
 # LEASE-18
-def test_a_stopped_process_that_held_finds_its_lease_lost(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_a_stopped_process_that_held_finds_its_lease_lost(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     connect(path).close()
     with running(["-c", STALL_HOLDING, str(path)], cwd=tmp_path) as stalled:
         assert line_of(stalled) == "held"
@@ -170,9 +175,10 @@ def test_a_stopped_process_that_held_finds_its_lease_lost(tmp_path: Path) -> Non
 
 # LEASE-10
 def test_a_process_stopped_within_its_transaction_past_its_lease_writes_nothing(
+    kit: Kit,
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "store.db"
+    path = kit.address
     _with_effects(path)
     with (
         connect(path) as store,
@@ -193,9 +199,10 @@ def test_a_process_stopped_within_its_transaction_past_its_lease_writes_nothing(
 
 
 def test_a_process_killed_within_its_transaction_writes_nothing_and_its_lease_ends(
+    kit: Kit,
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "store.db"
+    path = kit.address
     _with_effects(path)
     with running(["-c", STALL_INSIDE, str(path), "1"], cwd=tmp_path) as killed:
         assert line_of(killed) == "inside"
@@ -209,8 +216,8 @@ def test_a_process_killed_within_its_transaction_writes_nothing_and_its_lease_en
 
 
 # LEASE-2, LEASE-4, OLEASE-1
-def test_of_many_processes_one_at_a_time_holds_the_lease(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_of_many_processes_one_at_a_time_holds_the_lease(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     _with_effects(path)
     with contextlib.ExitStack() as stack:
         racers = [
@@ -226,8 +233,8 @@ def test_of_many_processes_one_at_a_time_holds_the_lease(tmp_path: Path) -> None
     assert _effects(path) == ["out"] * 100
 
 
-def test_a_forked_child_has_no_lease_and_takes_none_away(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_a_forked_child_has_no_lease_and_takes_none_away(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     with running(["-W", "ignore", "-c", FORK, str(path)], cwd=tmp_path) as process:
         assert line_of(process) == "True forked_store forked_store"
         assert line_of(process) == "lease_lost"

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from fencepost import InvalidInput, KeyConflict, LeaseLost, LimitExceeded, Once, Store, connect
+from fencepost import InvalidInput, KeyConflict, LeaseLost, LimitExceeded, Once, Store
 from fencepost.store.engine.leases import Displaced
 from fencepost.store.engine.once import Claimed
 
 from ..clock import FakeClock
+from ..kits import Effects, Kit
 
 ENDINGS: dict[str, Callable[[Once], object]] = {
     "complete": lambda found: found.complete({"by": "the late"}),
@@ -283,38 +284,34 @@ def test_when_one_alias_was_taken_over_none_is_changed(
 
 
 # SCHEMA-6
-def test_it_completes_with_the_transaction_around_it(store: Store) -> None:
+def test_it_completes_with_the_transaction_around_it(store: Store, effects: Effects) -> None:
     found = store.once("n", "k")
-    with store.transaction() as tx:
-        tx.execute("create table orders (n integer)")
 
     with pytest.raises(ZeroDivisionError), store.transaction() as tx:
-        tx.execute("insert into orders values (1)")
+        effects.write(tx, 1)
         found.complete({"n": 1})
         raise ZeroDivisionError
     assert store.once("n", "k").holder is not None
     with store.transaction() as tx:
-        tx.execute("insert into orders values (2)")
+        effects.write(tx, 2)
         found.complete({"n": 2})
 
     assert store.once("n", "k").result == {"n": 2}
-    with store.transaction() as tx:
-        assert tx.execute("select n from orders") == [(2,)]
+    assert effects.seen() == [2]
 
 
 def test_a_late_completion_takes_the_transaction_around_it_with_it(
-    store: Store, clock: FakeClock
+    store: Store, effects: Effects, clock: FakeClock
 ) -> None:
     stale = store.once("n", "k", lease=10)
     clock.advance(10)
     store.once("n", "k").complete({"by": "the holder"})
 
     with pytest.raises(LeaseLost), store.transaction() as tx:
-        tx.execute("create table orders (n integer)")
+        effects.write(tx, 1)
         stale.complete()
 
-    with store.transaction() as tx:
-        assert tx.execute("select 1 from sqlite_schema where name = 'orders'") == []
+    assert effects.seen() == []
 
 
 def test_a_key_is_neither_claimed_nor_renewed_within_a_transaction(store: Store) -> None:
@@ -402,14 +399,14 @@ def test_the_right_fence_with_another_token_is_refused(store: Store) -> None:
 
 
 def test_a_reboot_frees_what_was_in_work_and_keeps_what_was_done(
-    address: str, clock: FakeClock
+    kit: Kit, clock: FakeClock
 ) -> None:
-    with connect(address + "2", clock=clock) as before:
+    with kit.open() as before:
         before.once("n", "in work", lease=86_400)
         before.once("n", "done").complete(1)
     rebooted = FakeClock(boot=1_000, wall=clock.wall, boot_name="second boot")
 
-    with connect(address + "2", clock=rebooted) as after:
+    with kit.open(clock=rebooted) as after:
         assert after.once("n", "in work").claimed
         assert after.once("n", "done").result == 1
 
@@ -450,13 +447,13 @@ def test_who_completed_a_key_cannot_release_it_once_another_has_claimed_it(
 
 
 def test_a_key_released_is_free_though_a_reboot_sets_the_clock_back(
-    address: str, clock: FakeClock
+    kit: Kit, clock: FakeClock
 ) -> None:
-    with connect(address, clock=clock) as store:
+    with kit.open() as store:
         once = store.once("stripe", "evt_1", payload=b"one")
         clock.advance(600)
         once.release()
     clock.boot_name, clock.wall = "second boot", clock.wall - 3600_000
 
-    with connect(address, clock=clock) as store:
+    with kit.open() as store:
         assert store.once("stripe", "evt_1", payload=b"two").claimed

@@ -8,9 +8,14 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from fencepost import Once, Store, connect
 
+from ..kits import Kit
 from ..processes import line_of, running, tell, wait_until
+
+pytestmark = pytest.mark.processes
 
 RACE = """
 import json, random, sys
@@ -64,8 +69,8 @@ work()
 
 
 # EFFECT-14, DEDUPE-7, DEDUPE-12
-def test_eight_processes_claim_the_same_keys_and_each_goes_to_one(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_eight_processes_claim_the_same_keys_and_each_goes_to_one(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     with contextlib.ExitStack() as stack:
         racers = [
             stack.enter_context(running(["-c", RACE, str(path)], cwd=tmp_path)) for _ in range(8)
@@ -81,8 +86,8 @@ def test_eight_processes_claim_the_same_keys_and_each_goes_to_one(tmp_path: Path
         assert all(store.once("n", key).result == key for key, _ in claimed)
 
 
-def test_a_stopped_process_that_wakes_late_changes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_a_stopped_process_that_wakes_late_changes_nothing(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     with connect(path) as store, running(["-c", STALL, str(path)], cwd=tmp_path) as stalled:
         assert line_of(stalled) == "True"
         stalled.send_signal(signal.SIGSTOP)
@@ -100,8 +105,8 @@ def test_a_stopped_process_that_wakes_late_changes_nothing(tmp_path: Path) -> No
 
 
 # CLAIMKEY-6, DEDUPE-7, FP-3
-def test_the_key_of_a_killed_process_is_free_after_its_lease(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_the_key_of_a_killed_process_is_free_after_its_lease(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     with running(["-c", GUARDED, str(path)], cwd=tmp_path) as killed, connect(path) as store:
         assert line_of(killed) == "working"
         expiries = set()

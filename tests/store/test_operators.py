@@ -289,6 +289,7 @@ def test_worker_ids_are_never_given_twice(store: Store) -> None:
 
 
 # KV-13
+@pytest.mark.sqlite("what is tried is its own")
 def test_a_probe_tries_each_ability(store: Store) -> None:
     report = store.probe()
 
@@ -309,6 +310,7 @@ def test_a_probe_tries_each_ability(store: Store) -> None:
 
 
 # LEASE-23
+@pytest.mark.sqlite("its clock is this machine's")
 @pytest.mark.parametrize("step_ms", [-90_000, 90_000])
 def test_a_wall_clock_that_is_far_off_the_stores_is_a_warning(
     store: Store, clock: FakeClock, step_ms: int

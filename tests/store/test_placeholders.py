@@ -37,6 +37,7 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 # READ-10
 @pytest.mark.parametrize(("sql", "parameters", "rows"), TAKEN)
+@pytest.mark.sql
 def test_two_kinds_of_placeholders_are_taken_and_none_is_seen_in_texts_names_and_comments(
     store: Store, sql: str, parameters: Any, rows: list[Any]
 ) -> None:
@@ -47,6 +48,7 @@ def test_two_kinds_of_placeholders_are_taken_and_none_is_seen_in_texts_names_and
 
 # READ-10
 @pytest.mark.parametrize(("sql", "parameters", "named"), REFUSED)
+@pytest.mark.sql
 def test_other_placeholders_are_refused_and_the_transaction_goes_on(
     store: Store, sql: str, parameters: Any, named: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
 from fencepost.store.engine.pools import PoolVerbs, Report
-from fencepost.store.sqlite import events
+from fencepost.store.sqlite.pools import events
 from fencepost.store.types.message import Limits
 
 from ..clock import FakeClock
@@ -135,6 +135,7 @@ def test_what_became_of_a_worker_is_written_down(
 
 
 # FP-16
+@pytest.mark.sqlite("how many are kept is its own")
 def test_of_the_events_the_newest_are_kept(
     store: Store, pools: PoolVerbs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

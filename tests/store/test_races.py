@@ -9,9 +9,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fencepost import connect
 
+from ..kits import Kit
 from ..processes import line_of, running, tell, wait_until
+
+pytestmark = pytest.mark.processes
 
 ENQUEUE = """
 import json, random, sys
@@ -76,10 +81,12 @@ with connect(sys.argv[1]) as store:
 
 
 # QUEUE-1, QUEUE-6
-def test_eight_processes_enqueue_the_same_keys_and_each_is_accepted_once(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_eight_processes_enqueue_the_same_keys_and_each_is_accepted_once(
+    kit: Kit, tmp_path: Path
+) -> None:
+    path = kit.address
 
-    answers = _in_processes(ENQUEUE, path, count=8)
+    answers = _in_processes(ENQUEUE, path, tmp_path, count=8)
 
     accepted: Counter[str] = Counter()
     ids: dict[str, set[int]] = {}
@@ -96,13 +103,16 @@ def test_eight_processes_enqueue_the_same_keys_and_each_is_accepted_once(tmp_pat
 
 # FP-13
 def test_eight_processes_claim_the_same_queue_and_each_delivery_goes_to_one(
+    kit: Kit,
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "store.db"
+    path = kit.address
     with connect(path) as store:
         store.queue("mail").enqueue_many([{"body": b"%d" % n} for n in range(1000)])
 
-    seen = [tuple(pair) for answer in _in_processes(CLAIM, path, count=8) for pair in answer]
+    seen = [
+        tuple(pair) for answer in _in_processes(CLAIM, path, tmp_path, count=8) for pair in answer
+    ]
 
     assert sorted(id for id, _ in seen) == list(range(1, 1001))
     assert len({fence for _, fence in seen}) == 1000
@@ -110,8 +120,8 @@ def test_eight_processes_claim_the_same_queue_and_each_delivery_goes_to_one(
         assert store.queue("mail").stats().done == 1000
 
 
-def test_a_stopped_process_that_wakes_late_changes_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "store.db"
+def test_a_stopped_process_that_wakes_late_changes_nothing(kit: Kit, tmp_path: Path) -> None:
+    path = kit.address
     with connect(path) as store:
         queue = store.queue("mail")
         queue.enqueue(b"work")
@@ -137,12 +147,11 @@ def test_a_stopped_process_that_wakes_late_changes_nothing(tmp_path: Path) -> No
             assert tx.execute("select who from effects") == [("holder",)]
 
 
-def _in_processes(code: str, path: Path, *, count: int) -> list[Any]:
+def _in_processes(code: str, path: str, folder: Path, *, count: int) -> list[Any]:
     """Run the code in many processes that begin together; return what each printed."""
     with contextlib.ExitStack() as stack:
         started = [
-            stack.enter_context(running(["-c", code, str(path)], cwd=path.parent))
-            for _ in range(count)
+            stack.enter_context(running(["-c", code, str(path)], cwd=folder)) for _ in range(count)
         ]
         for process in started:
             assert line_of(process) == "ready"

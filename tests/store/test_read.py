@@ -9,10 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from fencepost import InvalidInput, Queue, SqlError, Store, connect
+from fencepost import InvalidInput, Queue, SqlError, Store
 
+from ..kits import Kit
 from ..processes import tell
 from ..sqlite.holder import foreign_writer, holder
+
+pytestmark = pytest.mark.sql
 
 ENDLESS = "with recursive n (x) as (select 1 union all select x + 1 from n) select count(*) from n"
 
@@ -45,16 +48,18 @@ def test_it_sees_what_the_same_store_has_just_committed(orders: Store) -> None:
 
 
 # READ-2
-def test_it_answers_while_another_process_is_in_a_transaction(orders: Store, address: str) -> None:
-    with holder(address) as process:
+@pytest.mark.processes
+def test_it_answers_while_another_process_is_in_a_transaction(orders: Store, kit: Kit) -> None:
+    with holder(kit.address) as process:
         assert orders.read("select count(*) from orders") == [(2,)]
         assert orders.stats() == {}
         tell(process, "go on")
 
 
 # READ-2
-def test_it_answers_while_a_stranger_has_the_write_lock(orders: Store, address: str) -> None:
-    with foreign_writer(address):
+@pytest.mark.sqlite("another program opens its file")
+def test_it_answers_while_a_stranger_has_the_write_lock(orders: Store, kit: Kit) -> None:
+    with foreign_writer(kit.address):
         assert orders.read("select count(*) from orders") == [(2,)]
 
 
@@ -194,8 +199,8 @@ def test_a_statement_that_takes_too_long_is_stopped(orders: Store, queue: Queue)
 
 
 # READ-1
-def test_a_store_that_is_closed_reads_no_more(address: str) -> None:
-    store = connect(address)
+def test_a_store_that_is_closed_reads_no_more(kit: Kit) -> None:
+    store = kit.open()
     store.read("select 1")
     store.close()
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from fencepost import Claim, LeaseLost, QueueFull, Receipt, Store, connect
+from fencepost import Claim, LeaseLost, QueueFull, Receipt, Store
 from fencepost.store.types.message import Address, Draft, Limits
+
+from ..kits import Kit
 
 DEPLOY = (Address("deploy"),)
 
@@ -213,14 +215,14 @@ def test_one_that_was_dead_for_want_of_a_lane_gets_the_one_that_there_is_now(sto
 
 
 # REDELIVER-9
-def test_of_many_redeliveries_at_once_one_helps(address: str) -> None:
-    with connect(address) as store:
+def test_of_many_redeliveries_at_once_one_helps(kit: Kit) -> None:
+    with kit.open() as store:
         deliver(store)
         claim(store).bury("no")
         answers: list[str] = []
 
         def again() -> None:
-            with connect(address) as mine:
+            with kit.open() as mine:
                 answers.append(deliver(mine).status)
 
         threads = [threading.Thread(target=again) for _ in range(6)]

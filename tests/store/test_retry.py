@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from fencepost import Queue, Store, connect
+import pytest
+
+from fencepost import Queue, Store
 from fencepost.store.types.message import Address, Draft
 
 from ..clock import FakeClock
+from ..kits import Kit
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -121,10 +124,11 @@ def test_the_attempt_after_the_end_is_not_left_out(queue: Queue, clock: FakeCloc
 
 
 # RETRY-5
-def test_an_outage_of_a_day_leaves_no_dead_letter(address: str) -> None:
+@pytest.mark.sqlite("a million attempts take long in plain Python")
+def test_an_outage_of_a_day_leaves_no_dead_letter(kit: Kit, clock: FakeClock) -> None:
     """1,000 messages, their service down for 24 h, and a sender that delivers them again."""
-    clock, down = FakeClock(), 24 * HOUR
-    with connect(address, clock=clock, durability="normal") as store:
+    down = 24 * HOUR
+    with kit.open(durability="normal") as store:
         drafts = [_draft(n) for n in range(1_000)]
         assert {receipt.status for receipt in store.engine.queue.enqueue(drafts)} == {"accepted"}
         redeliveries = [0, 10 * MINUTE, 2 * HOUR, 9 * HOUR, 23 * HOUR]
@@ -161,9 +165,9 @@ def _draft(n: int) -> Draft:
 
 # RETRY-9
 def test_a_delivery_in_work_when_the_machine_went_off_for_days_is_tried_again(
-    address: str, clock: FakeClock
+    kit: Kit, clock: FakeClock
 ) -> None:
-    with connect(address, clock=clock) as store:
+    with kit.open() as store:
         queue = store.queue("mail")
         queue.enqueue(b"work")
         assert queue.claim(lease=60)
@@ -171,7 +175,7 @@ def test_a_delivery_in_work_when_the_machine_went_off_for_days_is_tried_again(
     clock.boot_name, clock.boot = "second boot", 1_000
     clock.wall += 4 * DAY * 1_000
 
-    with connect(address, clock=clock) as store:
+    with kit.open() as store:
         queue = store.queue("mail")
         (again,) = queue.claim()
 

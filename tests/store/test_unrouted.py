@@ -163,6 +163,18 @@ def test_a_redelivery_may_be_quicker_than_a_worker(store: Store) -> None:
 
 # UNROUTED-5
 def test_a_replay_says_what_stood_in_the_way(store: Store) -> None:
+    waiting = deliver(store, (), key="1").message_id
+    routed = deliver(store, key="2").message_id
+    store.replay_unrouted([waiting])
+
+    outcomes = store.replay_unrouted([waiting, routed, 999])
+
+    assert [outcome.kind for outcome in outcomes] == ["active", "routed", "not_found"]
+
+
+# UNROUTED-5
+@pytest.mark.sqlite("damages a row of its file")
+def test_a_damaged_message_is_not_routed_again_and_stops_no_other(store: Store) -> None:
     waiting, routed, damaged = (
         deliver(store, (), key="1").message_id,
         deliver(store, key="2").message_id,

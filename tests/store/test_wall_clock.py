@@ -9,11 +9,15 @@ import pytest
 
 from fencepost import connect
 
+from ..kits import Kit
 from ..processes import line_of, running, tell, wait_until
 
 libfaketime = pytest.importorskip("libfaketime")
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="preloads a library")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(sys.platform != "linux", reason="preloads a library"),
+]
 
 _HOLDER = """
 import sys, time
@@ -47,9 +51,9 @@ def _preload(steps: Path) -> dict[str, str]:
 # LEASE-23, CONN-8
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_step_of_the_wall_clock_takes_no_lease_and_lengthens_none(
-    tmp_path: Path, hours: int
+    kit: Kit, tmp_path: Path, hours: int
 ) -> None:
-    path, steps = tmp_path / "store.db", tmp_path / "step"
+    path, steps = kit.address, tmp_path / "step"
     steps.write_text("+0")
     with connect(path) as store:
         queue = store.queue("mail")
@@ -69,9 +73,9 @@ def test_a_step_of_the_wall_clock_takes_no_lease_and_lengthens_none(
 
 @pytest.mark.parametrize("hours", [1, -1])
 def test_what_a_process_with_a_wrong_clock_leaves_behind_is_free_in_time(
-    tmp_path: Path, hours: int
+    kit: Kit, tmp_path: Path, hours: int
 ) -> None:
-    path, steps = tmp_path / "store.db", tmp_path / "step"
+    path, steps = kit.address, tmp_path / "step"
     steps.write_text(f"{hours:+}h")
     with connect(path) as store:
         queue = store.queue("mail")
@@ -86,9 +90,9 @@ def test_what_a_process_with_a_wrong_clock_leaves_behind_is_free_in_time(
 
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_store_first_opened_by_a_wrong_clock_keeps_time_for_all(
-    tmp_path: Path, hours: int
+    kit: Kit, tmp_path: Path, hours: int
 ) -> None:
-    path, steps = tmp_path / "store.db", tmp_path / "step"
+    path, steps = kit.address, tmp_path / "step"
     steps.write_text(f"{hours:+}h")
     first = (
         "import sys, fencepost;"

@@ -6,29 +6,36 @@ from pathlib import Path
 
 import pytest
 
+from fencepost import LeaseLost, QueueFull
+from fencepost.store.engine import Hold
+from fencepost.store.types.message import Address, Draft, queue_scope
 from fencepost.stress.scenarios import sim
 from fencepost.stress.sim.life import Lives
-from fencepost.stress.sim.model import Model
-from fencepost.stress.sim.model.queues import Claimed, Draft, Held
-from fencepost.stress.sim.model.verdict import Broken, Refused
+from fencepost.stress.sim.reference import Grant, Reference
+from fencepost.stress.sim.verdict import Broken
 
 from .tiny import Tiny
 
 
-def _model(lane: str | None = None) -> tuple[Model, Held]:
-    """Return a model with a job that is claimed for a second at 1,000, and one behind it."""
-    model = Model()
-    model.queues.caps["q"] = 2
-    drafts = [Draft("q", key, b"", lane, "strict", 0, 0, 60_000, 8) for key in ("a", "b")]
-    model.queues.enqueue(drafts, now=1_000, got=[("accepted", 1), ("accepted", 2)])
-    model.queues.claim("q", 1, 1_000, now=1_000, got=[_claimed(1, fence=5)])
-    held = model.queues.jobs[0].last
-    assert held is not None
-    return model, held
+def _draft(key: str, lane: str | None = None) -> Draft:
+    address = Address("q", lane=lane)
+    return Draft(queue_scope("q"), None, key, "", {}, b"", [address], keep_ms=60_000)
 
 
-def _claimed(message: int, *, fence: int) -> Claimed:
-    return Claimed(message, message, b"", 1, fence, "token", 2_000)
+def _reference(lane: str | None = None) -> tuple[Reference, Hold]:
+    """Return one with a job that is claimed for a second at 1,000, and one behind it."""
+    reference = Reference()
+    reference.clock.now = 1_000
+    reference.open_queue("q", 2)
+    reference.numbers.made([1, 2], [1, 2])
+    reference.enqueue([_draft(key, lane) for key in ("a", "b")], got=None)
+    granted = _granted(1, fence=5)
+    reference.claim("q", 1, 1_000, got=[granted])
+    return reference, granted.hold
+
+
+def _granted(delivery: int, *, fence: int) -> Grant:
+    return Grant(delivery, Hold(delivery, fence, "token"), b"", 1, 2_000)
 
 
 def test_the_same_seed_gives_the_same_life(tmp_path: Path) -> None:
@@ -63,24 +70,26 @@ def test_a_finding_names_the_seed_that_replays_it(tmp_path: Path, tiny: Tiny) ->
     assert [*tmp_path.glob("seed-7*.txt")]
 
 
-def test_the_model_refuses_a_holder_whose_job_another_has_claimed() -> None:
-    model, held = _model()
-    model.queues.claim("q", 1, 1_000, now=2_000, got=[_claimed(1, fence=6)])
+def test_the_reference_refuses_a_holder_whose_job_another_has_claimed() -> None:
+    reference, hold = _reference()
+    reference.clock.now = 2_000
+    reference.claim("q", 1, 1_000, got=[_granted(1, fence=6)])
 
-    with pytest.raises(Refused, match="lease_lost"):
-        model.queues.ack(held, now=2_000, got=None)
+    with pytest.raises(LeaseLost):
+        reference.ack(hold, got=None)
 
 
-def test_the_model_knows_a_holder_that_is_late() -> None:
-    model, held = _model()
+def test_the_reference_knows_a_holder_that_is_late() -> None:
+    reference, hold = _reference()
+    reference.clock.now = 9_000
 
-    model.queues.ack(held, now=9_000, got=None)
+    reference.ack(hold, got=None)
 
-    assert held.job.state == "done"
+    assert reference.tables.deliveries[1].state == "done"
 
 
 @pytest.mark.parametrize(
-    ("lane", "message", "fence", "invariant"),
+    ("lane", "delivery", "fence", "invariant"),
     [
         (None, 1, 6, "one-holder"),
         (None, 2, 5, "fences-rise"),
@@ -88,21 +97,31 @@ def test_the_model_knows_a_holder_that_is_late() -> None:
         ("lane", 2, 6, "lane-order"),
     ],
 )
-def test_the_model_says_what_is_wrong_with_a_claim(
-    lane: str | None, message: int, fence: int, invariant: str
+def test_the_reference_says_what_is_wrong_with_a_claim(
+    lane: str | None, delivery: int, fence: int, invariant: str
 ) -> None:
-    model, _ = _model(lane)
+    reference, _ = _reference(lane)
+    reference.clock.now = 1_500
 
     with pytest.raises(Broken) as told:
-        model.queues.claim("q", 1, 1_000, now=1_500, got=[_claimed(message, fence=fence)])
+        reference.claim("q", 1, 1_000, got=[_granted(delivery, fence=fence)])
 
     assert told.value.invariant == invariant
 
 
-def test_the_model_has_no_room_over_a_cap() -> None:
-    model, _ = _model()
+def test_the_reference_has_no_room_over_a_cap() -> None:
+    reference, _ = _reference()
 
-    with pytest.raises(Refused, match="queue_full"):
-        model.queues.enqueue(
-            [Draft("q", "c", b"", None, "strict", 0, 0, 60_000, 8)], now=1_000, got=None
-        )
+    with pytest.raises(QueueFull):
+        reference.enqueue([_draft("c")], got=None)
+
+
+def test_a_fork_of_the_reference_leaves_it_as_it_was() -> None:
+    reference, hold = _reference()
+    fork = reference.fork()
+
+    fork.ack(hold, got=None)
+    fork.reboot()
+
+    assert reference.tables.deliveries[1].state == "leased"
+    assert reference.tables.deliveries[1].until_ms == 2_000

@@ -1,1 +1,1 @@
-"""The processes of a pool: how they are forked, what they run, and how they are replaced."""
+"""Processes of a pool: forked, named, watched and replaced."""

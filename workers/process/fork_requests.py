@@ -1,8 +1,7 @@
-"""Fork requests: a process that has opened nothing forks children for another one.
+"""Forks by request: a process that has opened nothing forks children for the one that asks.
 
-The child belongs to the process that asked, as if that had forked it: a process in between
-exits, and the process that asked is a subreaper, so it inherits the orphan (see
-parentage.adopting).
+What is forked belongs to that one at once, as if it had forked it itself: a process between
+the two ends, and who asks adopts its orphans meanwhile (see parentage.adopting).
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ from collections.abc import Callable
 
 _MOST_FDS = 16
 
-# What a child is asked to run.
+# What a child can be asked to be.
 FORK = b"fork"
 LOAD_APP = b"load-app"
 IMPORT_APP = b"import-app"
 
 
 def ask(line: socket.socket, fds: list[int], what: bytes = FORK) -> int:
-    """Fork a child of this process that is given the descriptors; return its pid.
+    """Return the pid of a new child of this process, to which the descriptors were given.
 
     Raises:
-        ConnectionError: No answer came on the line in time.
+        ConnectionError: Nobody answers on the line, or not in its time.
         OSError: The kernel refuses to fork.
     """
     try:
@@ -39,10 +38,11 @@ def ask(line: socket.socket, fds: list[int], what: bytes = FORK) -> int:
 
 
 def serve(line: socket.socket, live: Callable[[bytes, list[int]], None]) -> None:
-    """Answer fork requests until the other side hangs up.
+    """Fork for the process that asks, until it hangs up; each child calls `live`.
 
-    Each child calls `live` with what it was asked to run and the descriptors, and then returns
-    from here too.
+    `live` is given what the child was asked to be, and the descriptors.
+
+    It returns in the child too, when `live` has.
     """
     while True:
         try:
@@ -51,7 +51,7 @@ def serve(line: socket.socket, live: Callable[[bytes, list[int]], None]) -> None
                 return
             born = _fork(line)
         except ConnectionError:
-            return  # the other side was killed before it read an answer
+            return  # who asked was killed, with an answer unread
         if born:
             line.close()
             live(message, given)
@@ -61,7 +61,7 @@ def serve(line: socket.socket, live: Callable[[bytes, list[int]], None]) -> None
 
 
 def _fork(line: socket.socket) -> bool:
-    """Fork a child for the process that asked; True in the child."""
+    """Fork a process that is the child of who asked; True in it."""
     told, tells = os.pipe()
     waits, go = os.pipe()
     try:
@@ -78,9 +78,7 @@ def _fork(line: socket.socket) -> bool:
             os.write(tells, b"%d" % pid)
             os._exit(0)
         os.close(go)
-        os.read(
-            waits, 1
-        )  # until the process in between has exited, and the one that asked is the parent
+        os.read(waits, 1)  # until the one between has ended, and who asked is the parent
     elif middle > 0:
         os.waitpid(middle, 0)
         line.send(os.read(told, 32))

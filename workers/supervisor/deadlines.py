@@ -1,7 +1,7 @@
-"""Deadlines of handlers: their timeout, and the end of their lease.
+"""Ending handlers that cannot be interrupted: those over their time or without a lease.
 
-A worker interrupts its own handlers, as long as they release the interpreter. The supervisor
-kills the workers whose handlers do not.
+A worker interrupts its handlers itself, as long as they let go of the interpreter. The
+supervisor kills the others.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .lease_renewer import effective_end
 
 
 class Deadlines:
-    """Reads the shared pages of the workers and kills those that are over a deadline.
+    """Looks at the pages of workers, in their supervisor.
 
     Attributes:
-        pause: Seconds until the next look.
+        pause: Seconds after which to look again.
     """
 
     def __init__(self, engine: Engine, lease: float) -> None:
@@ -30,7 +30,7 @@ class Deadlines:
         self._waking_seconds = timing.waking_seconds
 
     def look(self, workers: Iterable[ManagedProcess]) -> None:
-        """Kill workers with a handler over its timeout, or with a lease about to expire."""
+        """Kill whose time is up, or whose lease runs out."""
         now = time.monotonic()
         for each in workers:
             work = each.page.work
@@ -42,7 +42,7 @@ class Deadlines:
                 each.kill("its handler was over its timeout")
             elif (
                 effective_end(work, each.page.renewal) - now_ms <= self._kill_left_ms
-                # A worker that was stopped gets time to see for itself that its lease is lost.
+                # Who was stopped can only now see for itself that its lease is gone.
                 and not each.is_stopped()
                 and now - each.asleep_at >= self._waking_seconds
             ):

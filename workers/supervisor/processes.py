@@ -98,7 +98,7 @@ class Processes:
         return [gone for group in self.groups for gone in group.clear()]
 
     def kill(self, why: str) -> None:
-        """Kill all now, but not the forkserver and the app process."""
+        """End all now; the forkserver and the app process go on."""
         for each in self:
             each.kill(why)
 

@@ -1,4 +1,4 @@
-"""A thread that interrupts handlers over their soft timeout, or whose lease is lost."""
+"""Telling handlers that they must end: a thread that never waits for the store."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _AGAIN_SECONDS = 0.02
 
 
 class Interrupter:
-    """Watches the handlers that run; it never waits for the store.
+    """Interrupts handlers that are over their soft timeout, or without their lease.
 
-    A lease counts as lost when a sixth of it is left, so that the handler can clean up before
-    another worker claims the delivery.
+    The lease counts as lost when a sixth of it is left: what is still to be done about the
+    work should be done before another begins with it.
 
     Attributes:
-        interrupts: How handlers in the main thread are interrupted.
+        interrupts: Those of the main thread.
     """
 
     def __init__(self, engine: Engine, lease: float, on_cancel: Callable[[], None]) -> None:
@@ -37,28 +37,28 @@ class Interrupter:
         self._lock = threading.Lock()
         self._wakes_at = math.inf
         self._stopped = False
-        # Safe in a signal handler, unlike anything with a Python lock.
+        # Safe in a signal's handler, as nothing with a lock of Python's is.
         self._nudges: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="interrupter", daemon=True)
         self.interrupts = Interrupts(self.look)
 
     def start(self) -> None:
-        """Start the thread; call it in the main thread."""
+        """Begin to interrupter; in the main thread."""
         self.interrupts.install()
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, and wait for its end."""
+        """End, and wait for the end."""
         self._stopped = True
         self.look()
         self._thread.join()
 
     def look(self) -> None:
-        """Look at all handlers now; safe in a signal handler."""
+        """Have a look now; safe in a signal's handler."""
         self._nudges.put(None)
 
     def begin(self, attempt: Attempt) -> None:
-        """Watch a handler until `end`."""
+        """Interrupter a handler until `end`."""
         with self._lock:
             self._watched.add(attempt)
             if (at := self._due(attempt)) < self._wakes_at:
@@ -66,12 +66,12 @@ class Interrupter:
                 self.look()
 
     def end(self, attempt: Attempt) -> None:
-        """Stop watching a handler."""
+        """Interrupter it no longer."""
         with self._lock:
             self._watched.discard(attempt)
 
     def _due(self, attempt: Attempt) -> float:
-        """Return when to interrupt a handler, on time.monotonic()."""
+        """Return when to interrupt it, on time.monotonic()."""
         if attempt.warned or attempt.context.told:
             return attempt.soft_at
         if attempt.lease.refused:
@@ -116,5 +116,5 @@ class Interrupter:
         attempt.lease.refused = attempt.warned = True
         what, path = attempt.claim.hold.what, self._engine.identity.address
         lost = LeaseLost(what, cause="expired", operation="renew", path=path)
-        # A call to the store may tell it first: once is enough, while it cleans up.
+        # What it asks of the store may tell it first: once is enough, while it cleans up.
         attempt.interrupt(lost, lambda: not attempt.context.told)

@@ -1,4 +1,4 @@
-"""Permissions and owners of a store's files."""
+"""Who may read and write a store's files: modes, owners, and what to do about wrong ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema version: created, migrated, or refused."""
+"""One file, one schema version: created, brought up to date, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quarantine of entries that cannot be read."""
+"""Quarantine: an entry that cannot be read is set aside, so that it blocks nothing."""
 
 from __future__ import annotations
 

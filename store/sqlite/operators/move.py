@@ -1,4 +1,4 @@
-"""Moving deliveries to another queue."""
+"""Giving deliveries to another queue, as when a handler has been renamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay, cancel, pause and limit."""
+"""What an operator changes by hand, and what stood in the way."""
 
 from __future__ import annotations
 

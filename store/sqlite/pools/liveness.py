@@ -1,4 +1,4 @@
-"""Registered pools and workers that are no longer alive."""
+"""Who is registered and not alive: whose byte of the -alive file the kernel has freed."""
 
 from __future__ import annotations
 

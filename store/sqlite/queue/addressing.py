@@ -1,10 +1,9 @@
-"""The deliveries of a new message: one per handler."""
+"""The deliveries of a message: one for each handler that it goes to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...rules.lanes import stands_aside
 from ...types.message import Address
 from ..session.session import Write
 from . import counters, lanes
@@ -44,7 +43,7 @@ def deliver(write: Write, message: int, addresses: Sequence[Address], bytes: int
 def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
     state = "ready" if address.refused is None else "dead"
     due = write.now_ms + address.delay_ms if address.delay_ms else None
-    aside = stands_aside(address.lane, address.lane_policy, due)
+    aside = lanes.stands_aside(address.lane_policy, due)
     write.run(
         _INSERT_DELIVERY,
         {

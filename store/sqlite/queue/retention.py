@@ -1,4 +1,4 @@
-"""Deleting messages whose retention has ended, with their deliveries."""
+"""Forgetting: a message whose key's retention has ended goes with all its deliveries."""
 
 from __future__ import annotations
 

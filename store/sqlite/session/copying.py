@@ -1,4 +1,4 @@
-"""Copying an open database (SQLite's backup API)."""
+"""Copying a live database, whole and as of one moment."""
 
 from __future__ import annotations
 

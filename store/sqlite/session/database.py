@@ -1,4 +1,4 @@
-"""The writing connection: opened, replaced when it is not reliable, closed."""
+"""The connection that writes: opened, replaced when it cannot be trusted, closed, forked."""
 
 from __future__ import annotations
 

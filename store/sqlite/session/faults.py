@@ -1,4 +1,4 @@
-"""SQLite's errors as Fencepost's errors."""
+"""Errors of the store: SQLite's told in ours, and those that the session raises itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fences: one counter for the whole store."""
+"""Fences: one counter for the whole store, so that no number is ever given out twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session: write transactions, reads and checkpoints, from any thread."""
+"""A session with the database: write transactions, reads, checkpoints, from any thread."""
 
 from __future__ import annotations
 

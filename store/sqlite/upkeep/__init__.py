@@ -1,1 +1,1 @@
-"""Upkeep: sweeping, audits and probes."""
+"""Keeping a database in order: sweeping, audits, probes."""

@@ -1,4 +1,4 @@
-"""The audit: counters against rows, and references between rows."""
+"""Counting again what is counted, and checking what refers to what."""
 
 from __future__ import annotations
 

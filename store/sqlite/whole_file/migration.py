@@ -1,4 +1,4 @@
-"""Migration by hand, or tried on a copy."""
+"""Bringing a store to the newest schema, by hand, or trying that on a copy."""
 
 from __future__ import annotations
 

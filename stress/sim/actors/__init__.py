@@ -30,7 +30,7 @@ def prepare(world: World, store: Store) -> None:
     """Make what all of them use."""
     for name, cap in world.config.caps.items():
         store.queue(name, max_rows=cap)
-        world.model.queues.caps[name] = cap
+        world.model.open_queue(name, cap)
     registrant.prepare(world, store)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ....store.claim import Claim
+from ....store.engine import Hold
 from .. import effects
-from ..model.queues import Claimed, Held
-from ..model.verdict import Broken
+from ..reference import Grant
+from ..verdict import Broken
 from .operator import cancel
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def act(world: World, process: Process) -> None:
         queue = random.choice(tuple(world.config.caps))
         claim(world, process, queue, random.randint(1, 4), random.choice(_LEASES_MS))
         return
-    held, mine = random.choice(process.claims)
+    mine = random.choice(process.claims)
     (end,) = random.choices(_ENDS, _SHARES)
-    end(world, process, held, mine)
+    end(world, process, mine)
 
 
 def claim(world: World, process: Process, queue: str, limit: int, lease_ms: int) -> None:
@@ -38,108 +39,105 @@ def claim(world: World, process: Process, queue: str, limit: int, lease_ms: int)
     assert store is not None
     claims: list[Claim] = []
 
-    def ask() -> list[Claimed]:
+    def ask() -> list[Grant]:
         claims[:] = store.queue(queue).claim(limit=limit, lease=lease_ms / 1000)
         return [
-            Claimed(
+            Grant(
                 each.message.id,
-                each.id,
+                each.hold,
                 each.message.body,
                 each.attempt,
-                each.fence,
-                each.token,
                 round(each.expires_at * 1000),
             )
             for each in claims
         ]
 
-    if world.call(process, "queues", "claim", queue, limit, lease_ms, ask=ask):
-        for each in claims:
-            job = world.model.queues.by_message(each.message.id)
-            assert job is not None
-            assert job.last is not None
-            process.claims.append((job.last, each))
+    if world.call(process, "claim", queue, limit, lease_ms, ask=ask):
+        process.claims += claims
 
 
 def drain(world: World, process: Process) -> None:
     """Work off all that is there."""
-    queues = world.model.queues
     for _ in range(_MOST_ROUNDS):
-        for job in [job for job in queues.jobs if job.parked]:
-            cancel(world, process, job)
+        for row in list(world.model.tables.deliveries.values()):
+            if row.parked:
+                cancel(world, process, row.id)
         for queue in world.config.caps:
             claim(world, process, queue, 100, 60_000)
-        for held, mine in list(process.claims):
-            _ack(world, process, held, mine)
+        for mine in list(process.claims):
+            _ack(world, process, mine)
         process.claims.clear()
-        if not any(queues.live(queue) for queue in world.config.caps):
+        tables = world.model.tables
+        live = [row for queue in world.config.caps for row in tables.live(queue)]
+        if not live:
             return
-        ahead = [at - world.now for at in queues.moments() if at > world.now]
-        world.machine.pass_time(min(ahead, default=0))
-    raise Broken("never-stuck", f"what is left is not worked off: {queues.jobs}")
+        moments = [at for row in live for at in (row.due_ms, row.until_ms) if at]
+        world.machine.pass_time(
+            min((at - world.now for at in moments if at > world.now), default=0)
+        )
+    raise Broken("never-stuck", f"what is left is not worked off: {live}")
 
 
-def _ack(world: World, process: Process, held: Held, mine: Claim) -> None:
-    world.call(process, "queues", "ack", held, ask=mine.ack)
-    _let_go(world, process, held)
+def _ack(world: World, process: Process, mine: Claim) -> None:
+    world.call(process, "ack", mine.hold, ask=mine.ack)
+    _let_go(world, process, mine)
 
 
-def _ack_many(world: World, process: Process, held: Held, mine: Claim) -> None:
+def _ack_many(world: World, process: Process, mine: Claim) -> None:
     store = process.store
     assert store is not None
-    some = [each for each in process.claims if each[1].queue == mine.queue]
+    some = [each for each in process.claims if each.queue == mine.queue]
 
-    def ask() -> list[Held]:
-        refused = store.queue(mine.queue).ack_many([claim for _, claim in some])
-        return [held for held, claim in some if claim in refused]
+    def ask() -> list[Hold]:
+        return [claim.hold for claim in store.queue(mine.queue).ack_many(some)]
 
-    world.call(process, "queues", "ack_many", [held for held, _ in some], ask=ask)
-    for each, _ in some:
+    world.call(process, "ack_many", [each.hold for each in some], ask=ask)
+    for each in some:
         _let_go(world, process, each)
 
 
-def _complete(world: World, process: Process, held: Held, mine: Claim) -> None:
+def _complete(world: World, process: Process, mine: Claim) -> None:
+    effect = effects.of_message(mine.message.id)
+
     def ask() -> None:
         with mine.transaction() as tx:
-            tx.execute(effects.INSERT, (effects.of_job(held.job),))
+            tx.execute(effects.INSERT, (effect,))
             world.hesitate()
 
-    world.call(process, "queues", "complete", held, ask=ask)
-    _let_go(world, process, held)
+    world.call(process, "complete", mine.hold, effect, ask=ask)
+    _let_go(world, process, mine)
 
 
-def _retry(world: World, process: Process, held: Held, mine: Claim) -> None:
+def _retry(world: World, process: Process, mine: Claim) -> None:
     delay = world.random.choice(_DELAYS_MS)
-    world.call(
-        process, "queues", "retry", held, delay, ask=lambda: mine.retry(delay / 1000, "failed")
-    )
-    _let_go(world, process, held)
+    world.call(process, "retry", mine.hold, delay, ask=lambda: mine.retry(delay / 1000, "failed"))
+    _let_go(world, process, mine)
 
 
-def _release(world: World, process: Process, held: Held, mine: Claim) -> None:
-    world.call(process, "queues", "release", held, ask=mine.release)
-    _let_go(world, process, held)
+def _release(world: World, process: Process, mine: Claim) -> None:
+    world.call(process, "give_back", mine.hold, ask=mine.release)
+    _let_go(world, process, mine)
 
 
-def _bury(world: World, process: Process, held: Held, mine: Claim) -> None:
-    world.call(process, "queues", "bury", held, ask=lambda: mine.bury("hopeless"))
-    _let_go(world, process, held)
+def _bury(world: World, process: Process, mine: Claim) -> None:
+    world.call(process, "bury", mine.hold, ask=lambda: mine.bury("hopeless"))
+    _let_go(world, process, mine)
 
 
-def _renew(world: World, process: Process, held: Held, mine: Claim) -> None:
+def _renew(world: World, process: Process, mine: Claim) -> None:
     lease = world.random.choice(_LEASES_MS)
 
     def ask() -> int:
         mine.renew(lease / 1000)
         return round(mine.expires_at * 1000)
 
-    world.call(process, "queues", "renew", held, lease, ask=ask)
+    world.call(process, "keep", mine.hold, lease, ask=ask)
 
 
-def _let_go(world: World, process: Process, held: Held) -> None:
+def _let_go(world: World, process: Process, mine: Claim) -> None:
     """Forget a claim, or be a worker that does not know when it is over."""
     if world.random.random() < 0.8:
-        process.claims = [each for each in process.claims if each[0] is not held]
+        process.claims = [each for each in process.claims if each is not mine]
 
 
 _ENDS = (_ack, _complete, _retry, _release, _bury, _renew, _ack_many)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ....store.engine.leases import NameHold
+from ....store.engine.once import KeyHold
 from ....store.leases import Lease
 from ....store.once import Once
 from .. import effects
-from ..model.leases import Tenancy
-from ..model.once import Turn
-from ..model.verdict import Broken
+from ..reference import NAMESPACE
+from ..verdict import Broken
 
 if TYPE_CHECKING:
     from ..process import Process
@@ -29,23 +30,22 @@ def act(world: World, process: Process) -> None:
         if not process.leases or random.random() < 0.4:
             _acquire(world, process)
         else:
-            tenancy, lease = random.choice(process.leases[-_MOST:])
-            random.choice((_keep, _write, _write, _free))(world, process, tenancy, lease)
+            lease = random.choice(process.leases[-_MOST:])
+            random.choice((_keep, _write, _write, _free))(world, process, lease)
     elif not process.turns or random.random() < 0.4:
         _claim(world, process)
     else:
-        turn, once = random.choice(process.turns[-_MOST:])
-        random.choice((_renew, _done, _done, _give_up))(world, process, turn, once)
+        once, keep = random.choice(process.turns[-_MOST:])
+        random.choice((_renew, _done, _done, _give_up))(world, process, once, keep)
 
 
 def _believe(world: World, process: Process) -> None:
     """See that nobody believes in what is another's by now."""
-    for tenancy, lease in process.leases:
-        if not lease.lost and not world.model.leases.may_believe(tenancy, world.now):
-            raise Broken("holder-knows", f"{process} believes in {tenancy}")
-    for turn, once in process.turns:
-        if not once.lost and not world.model.once.may_believe(turn, world.now):
-            raise Broken("holder-knows", f"{process} believes in {turn}")
+    world.model.clock.now = world.now
+    believed: list[Lease | Once] = [*process.leases, *(once for once, _ in process.turns)]
+    for held in believed:
+        if not held.lost and not world.model.may_believe(_hold(held)):
+            raise Broken("holder-knows", f"{process} believes in {_hold(held)}")
     world.judge.checked["holder-knows"] += len(process.leases) + len(process.turns)
 
 
@@ -60,36 +60,34 @@ def _acquire(world: World, process: Process) -> None:
         taken[:] = [store.leases.acquire(name, ttl / 1000, owner)]
         return taken[0].fence, taken[0].token, round(taken[0].expires_at * 1000)
 
-    if world.call(process, "leases", "acquire", name, owner, ttl, ask=ask):
-        holder = world.model.leases.names[name].holder
-        assert holder is not None
-        process.leases.append((holder, taken[0]))
+    if world.call(process, "acquire", name, owner, ttl, ask=ask):
+        process.leases += taken
 
 
-def _keep(world: World, process: Process, tenancy: Tenancy, lease: Lease) -> None:
+def _keep(world: World, process: Process, lease: Lease) -> None:
     ttl = world.random.choice(_TTLS_MS)
 
     def ask() -> int:
         lease.renew(ttl / 1000)
         return round(lease.expires_at * 1000)
 
-    world.call(process, "leases", "renew", tenancy, ttl, ask=ask)
+    world.call(process, "renew", lease._hold, ttl, ask=ask)
 
 
-def _write(world: World, process: Process, tenancy: Tenancy, lease: Lease) -> None:
+def _write(world: World, process: Process, lease: Lease) -> None:
     store = process.store
     assert store is not None
 
     def ask() -> None:
         with store.transaction(fence=lease) as tx:
-            tx.execute(effects.INSERT, (tenancy.name,))
+            tx.execute(effects.INSERT, (lease.name,))
             world.hesitate()
 
-    world.call(process, "leases", "write", tenancy, ask=ask)
+    world.call(process, "write", lease._hold, ask=ask)
 
 
-def _free(world: World, process: Process, tenancy: Tenancy, lease: Lease) -> None:
-    world.call(process, "leases", "release", tenancy, ask=lease.release)
+def _free(world: World, process: Process, lease: Lease) -> None:
+    world.call(process, "release", lease._hold, ask=lease.release)
 
 
 def _claim(world: World, process: Process) -> None:
@@ -99,42 +97,36 @@ def _claim(world: World, process: Process) -> None:
     keep = random.choice(_KEEPS_MS)
     found: list[Once] = []
 
-    def ask() -> tuple[str, int | None, int]:
-        found[:] = [store.once("sim", key, lease=ttl / 1000, keep_for=keep / 1000)]
+    def ask() -> tuple[str, int | None, int, str]:
+        found[:] = [store.once(NAMESPACE, key, lease=ttl / 1000, keep_for=keep / 1000)]
         once = found[0]
         if once.claimed:
-            return "claimed", None, once.fence or 0
-        return ("done", once.result, 0) if once.done else ("in work", None, 0)
+            return "claimed", None, once.fence or 0, once._claim().token
+        return ("done", once.result, 0, "") if once.done else ("in work", None, 0, "")
 
-    answer = world.call(process, "once", "claim", key, ttl, ask=ask)
+    answer = world.call(process, "begin", key, ttl, ask=ask)
     if answer is not None and answer[0] == "claimed":
-        turn = world.model.once.keys[key].holder
-        assert turn is not None
-        turn.keep = keep
-        process.turns.append((turn, found[0]))
+        process.turns.append((found[0], keep))
 
 
-def _renew(world: World, process: Process, turn: Turn, once: Once) -> None:
+def _renew(world: World, process: Process, once: Once, keep: int) -> None:
     ttl = world.random.choice(_TTLS_MS)
 
     def ask() -> int:
         once.renew(ttl / 1000)
         return round(once.expires_at * 1000)
 
-    world.call(process, "once", "renew", turn, ttl, ask=ask)
+    world.call(process, "hold_on", once._claim(), ttl, ask=ask)
 
 
-def _done(world: World, process: Process, turn: Turn, once: Once) -> None:
-    world.call(
-        process,
-        "once",
-        "complete",
-        turn,
-        turn.fence,
-        turn.keep,
-        ask=lambda: once.complete(turn.fence),
-    )
+def _done(world: World, process: Process, once: Once, keep: int) -> None:
+    fence = once.fence
+    world.call(process, "end", once._claim(), fence, keep, ask=lambda: once.complete(fence))
 
 
-def _give_up(world: World, process: Process, turn: Turn, once: Once) -> None:
-    world.call(process, "once", "release", turn, ask=once.release)
+def _give_up(world: World, process: Process, once: Once, keep: int) -> None:
+    world.call(process, "give_up", once._claim(), ask=once.release)
+
+
+def _hold(held: Lease | Once) -> NameHold | KeyHold:
+    return held._hold if isinstance(held, Lease) else held._claim()

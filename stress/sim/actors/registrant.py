@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ....store import Store
+from ....store.engine.keyed import Item
 from ....store.keyed import Keyed
-from ..model.keyed import Space
+from ..reference import NAMESPACE
 
 if TYPE_CHECKING:
     from ..process import Process
@@ -18,8 +19,8 @@ _TTLS_MS = (None, 1, 5_000, 60_000)
 def prepare(world: World, store: Store) -> None:
     """Make the namespaces."""
     for name, (cap, overflow) in world.config.spaces.items():
-        world.model.keyed.spaces[name] = Space(cap, overflow)
-        store.keyed("sim", name, max_entries=cap, overflow=overflow)
+        world.model.open_space(name, cap, overflow)
+        store.keyed(NAMESPACE, name, max_entries=cap, overflow=overflow)
 
 
 def act(world: World, process: Process) -> None:
@@ -27,7 +28,7 @@ def act(world: World, process: Process) -> None:
     store, random = process.store, world.random
     assert store is not None
     name = random.choice(tuple(world.config.spaces))
-    keyed, key = store.keyed("sim", name), f"k{random.randrange(world.config.keys)}"
+    keyed, key = store.keyed(NAMESPACE, name), f"k{random.randrange(world.config.keys)}"
     random.choice(
         (_register, _register, _register_if_absent, _register_if_absent, _look_up, _take)
     )(world, process, keyed, name, key)
@@ -38,12 +39,9 @@ def _register(world: World, process: Process, keyed: Keyed, name: str, key: str)
     seconds = None if ttl is None else ttl / 1000
     world.call(
         process,
-        "keyed",
         "register",
         name,
-        key,
-        value,
-        ttl,
+        Item(key, str(value), ttl),
         ask=lambda: keyed.register(key, value, ttl=seconds),
     )
 
@@ -53,25 +51,22 @@ def _register_if_absent(world: World, process: Process, keyed: Keyed, name: str,
     seconds = None if ttl is None else ttl / 1000
     world.call(
         process,
-        "keyed",
         "register_if_absent",
         name,
-        key,
-        value,
-        ttl,
+        Item(key, str(value), ttl),
         ask=lambda: keyed.register_if_absent(key, value, ttl=seconds),
     )
 
 
 def _look_up(world: World, process: Process, keyed: Keyed, name: str, key: str) -> None:
     if world.random.random() < 0.5:
-        world.call(process, "keyed", "count", name, ask=keyed.count)
+        world.call(process, "count", name, ask=keyed.count)
     else:
-        world.call(process, "keyed", "lookup", name, key, ask=lambda: keyed.lookup(key, 0))
+        world.call(process, "lookup", name, key, ask=lambda: keyed.lookup(key, 0))
 
 
 def _take(world: World, process: Process, keyed: Keyed, name: str, key: str) -> None:
     if world.random.random() < 0.5:
-        world.call(process, "keyed", "consume", name, key, ask=lambda: keyed.consume(key, 0))
+        world.call(process, "consume", name, key, ask=lambda: keyed.consume(key, 0))
     else:
-        world.call(process, "keyed", "delete", name, key, ask=lambda: keyed.delete(key))
+        world.call(process, "delete", name, key, ask=lambda: keyed.delete(key))

@@ -1,0 +1,1 @@
+"""The queues of a plain store: a message's life, in its order."""

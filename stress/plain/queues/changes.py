@@ -1,0 +1,102 @@
+"""What follows when a delivery changes: its lane goes on, its message ends or does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....store.types.message import Death
+from ..memory import Write
+from ..rows import LIVE, DeliveryRow
+from . import lanes
+
+
+def change(write: Write, was: DeliveryRow, **changes: Any) -> DeliveryRow:
+    """Give a delivery other values, and do what follows."""
+    row: DeliveryRow = was._replace(**changes)
+    write.tables.deliveries[row.id] = row
+    write.wakes |= row.state == "ready"
+    if row.state not in LIVE:
+        end_message(write, row.message)
+    elif was.state not in LIVE:
+        message = write.tables.messages[row.message]
+        write.tables.messages[row.message] = message._replace(expires_ms=None, body_until_ms=None)
+    if (row.state not in LIVE and not row.parked) or lanes.stands_aside(row, write.now):
+        lanes.leave(write, row)
+    if row.state == "dead" and was.state != "dead":
+        died(write, row)
+    return row
+
+
+def give_back(write: Write, was: DeliveryRow, *, due_ms: int | None = None, **others: Any) -> None:
+    """Let a delivery be claimed again, now or later."""
+    changes = {"due_ms": due_ms, "until_ms": None, "changed_ms": write.now, **others}
+    change(write, was, state="ready", **changes)
+
+
+def bury(write: Write, was: DeliveryRow, error: str | None, **others: Any) -> None:
+    """Make a dead letter of a delivery."""
+    change(
+        write,
+        was,
+        state="dead",
+        parked=was.lane is not None and was.address.lane_policy == "park",
+        error=error,
+        due_ms=None,
+        until_ms=None,
+        changed_ms=write.now,
+        **others,
+    )
+
+
+def end_message(write: Write, id: int) -> None:
+    """Let the time begin for which a message is remembered, once no delivery goes on.
+
+    The body is kept as long as the key while one is dead or cancelled: it may be replayed.
+    """
+    tables, message = write.tables, write.tables.messages[id]
+    deliveries = tables.of_message(id)
+    if any(row.state in LIVE or row.parked for row in deliveries):
+        return
+    keep_body = max(
+        message.keep_body_ms, *(tables.queues[row.queue].caps.keep_body_ms for row in deliveries)
+    )
+    ended = message._replace(expires_ms=write.now + max(message.keep_ms, keep_body))
+    if any(row.state != "done" for row in deliveries):
+        ended = ended._replace(body_until_ms=None)
+    elif keep_body:
+        ended = ended._replace(body_until_ms=write.now + keep_body)
+    else:
+        ended = ended._replace(body_until_ms=None, body=None)
+    tables.messages[id] = ended
+
+
+def forget(write: Write, id: int) -> int:
+    """Remove a message with its deliveries; return how many of both."""
+    tables, message = write.tables, write.tables.messages.pop(id)
+    if message.key is not None:
+        del tables.keys[message.scope, message.key]
+    gone = tables.of_message(id)
+    for row in gone:
+        del tables.deliveries[row.id]
+    return 1 + len(gone)
+
+
+def died(write: Write, row: DeliveryRow) -> None:
+    """Tell of a death: the log once this is committed, and the app by a message."""
+    message = write.tables.messages[row.message]
+    write.died.append(
+        Death(
+            row.id,
+            row.queue,
+            row.attempt,
+            row.error,
+            message.id,
+            message.source,
+            message.key,
+            message.event,
+        )
+    )
+    if write.tables.queues[row.queue].tells:
+        from .arrivals import tell_death  # what makes a delivery imports this
+
+        tell_death(write, row)

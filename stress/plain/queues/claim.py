@@ -1,0 +1,93 @@
+"""Leasing what is ready: the greatest priority first, then the oldest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from ....store.engine import Hold, Leased
+from ....store.engine.clock import Term
+from ....store.types.message import Limits, Message
+from ..memory import Write
+from ..rows import DeliveryRow, MessageRow, QueueRow
+from ..tables import Tables
+from . import lanes, reap
+
+
+def claim(
+    write: Write,
+    queues: Sequence[str],
+    *,
+    limit: int,
+    lease_ms: int,
+    owner: int | None,
+    limits: Mapping[str, Limits],
+) -> list[Leased]:
+    """Lease at most `limit` deliveries, the queues asked in the order given."""
+    reap.reap_expired(write)
+    reap.promote_due(write)
+    found = [row for queue in queues for row in claimable(write.tables, queue)][:limit]
+    leases = []
+    for row in found:
+        what = f"delivery {row.id}"
+        hold = Hold(row.id, write.fence(what), write.session.memory.numbers.token(what))
+        write.tables.deliveries[row.id] = leased = row._replace(
+            state="leased",
+            attempt=row.attempt + 1,
+            limits=limits.get(row.queue, row.limits),
+            fence=hold.fence,
+            token=hold.token,
+            settled=None,
+            worker=owner,
+            pid=os.getpid(),
+            until_ms=write.now + lease_ms,
+            changed_ms=write.now,
+            tried_since_ms=row.tried_since_ms if row.attempt else write.now,
+        )
+        leases.append(
+            Leased(
+                hold,
+                row.queue,
+                message(write.tables.messages[row.message]),
+                leased.attempt,
+                Term(write.now + lease_ms, lease_ms),
+                row.origin,
+            )
+        )
+    return leases
+
+
+def claimable(tables: Tables, queue: str) -> list[DeliveryRow]:
+    """Return what may be leased of a queue now, in its order."""
+    known = tables.queues.get(queue, QueueRow())
+    if known.paused:
+        return []
+    ready = [
+        row
+        for row in tables.of_queue(queue)
+        if row.state == "ready" and row.due_ms is None and lanes.can_be_claimed(tables.heads, row)
+    ]
+    ready.sort(key=lambda row: (-row.address.priority, row.id))
+    return ready[: room(tables, queue)]
+
+
+def room(tables: Tables, queue: str) -> int | None:
+    """Return how many more of a queue may be leased; None is no bound."""
+    most = tables.queues.get(queue, QueueRow()).max_leased
+    if most is None:
+        return None
+    return max(0, most - sum(row.state == "leased" for row in tables.of_queue(queue)))
+
+
+def message(row: MessageRow) -> Message:
+    """Return a message as its handler gets it."""
+    return Message(
+        id=row.id,
+        source=row.source,
+        key=row.key,
+        event=row.event,
+        headers=row.headers,
+        body=row.body or b"",
+        received_at=row.received_ms / 1000,
+        copy_of=row.copy_of,
+    )

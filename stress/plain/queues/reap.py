@@ -1,0 +1,125 @@
+"""Taking back what its holder no longer works on, and letting in what has become due."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from ....store.rules.backoff import backoff_ms
+from ....store.types.validate import error_text
+from ..memory import Write
+from ..rows import DeliveryRow
+from . import changes, lanes
+from .settle import is_exhausted
+
+EXPIRED = "the lease expired: its worker stalled or died"
+
+# When one of several deliveries has crashed their worker, they come back one by one.
+_APART_MS = 250
+_MOST_DOUBLINGS = 6
+
+# What a worker held that was lost comes back at once three times, then ever later.
+_AT_ONCE = 3
+_LONGEST_MS = 55 * 60_000
+
+
+class Loss(NamedTuple):
+    """A claim that its worker did not live to end; the state is the delivery's from now on."""
+
+    delivery: int
+    fence: int
+    state: str
+
+
+def reap_expired(write: Write) -> None:
+    """Put deliveries whose lease has ended among the ready, or the dead."""
+    for row in list(write.tables.deliveries.values()):
+        if row.state == "leased" and (row.until_ms or 0) <= write.now:
+            _take_back(write, row, EXPIRED)
+
+
+def promote_due(write: Write) -> None:
+    """Let deliveries be claimed whose time has come, in the order in which it came."""
+    due = [
+        (row.due_ms, row.id)
+        for row in write.tables.deliveries.values()
+        if row.state == "ready" and row.due_ms is not None and row.due_ms <= write.now
+    ]
+    for due_ms, id in sorted(due):
+        row = write.tables.deliveries[id]._replace(due_ms=None, changed_ms=due_ms)
+        write.tables.deliveries[id] = row
+        lanes.fill(write, row.in_lane)
+
+
+def reap_worker(
+    write: Write, worker: int, why: str, *, crashed: bool, overdue: int | None
+) -> list[Loss]:
+    """Put all that a dead worker held among the ready, or the dead.
+
+    Of one that crashed, a delivery that was alone with it is to blame. Of one that was killed
+    because `overdue` ran too long, the attempts at all others do not count.
+    """
+    held = _held_by(write, worker)
+    losses = []
+    for place, row in enumerate(held):
+        if crashed and len(held) == 1:
+            state = _crashed_alone(write, row, why)
+        elif crashed:
+            wait = place * _APART_MS * 2 ** min(row.attempt - 1, _MOST_DOUBLINGS)
+            state = _take_back(write, row, why, due_ms=write.now + wait if place else None)
+        elif row.id == overdue:
+            state = _take_back(write, row, why, due_ms=write.now + backoff_ms(row.attempt))
+        elif overdue is None or (row.attempt == 1 and is_exhausted(row, write.now)):
+            due = row.changed_ms + _apart_ms(row.attempt)
+            state = _take_back(write, row, why, due_ms=due if due > write.now else None)
+        else:
+            state = _undo(write, row)
+        losses.append(Loss(row.id, row.fence, state))
+    return losses
+
+
+def disown(write: Write, worker: int, keep: Collection[int]) -> int:
+    """Put among the ready what a worker holds without having been told; return how many."""
+    unheard = [row for row in _held_by(write, worker) if row.fence not in keep]
+    for row in unheard:
+        _undo(write, row)
+    return len(unheard)
+
+
+def _held_by(write: Write, worker: int) -> list[DeliveryRow]:
+    rows = write.tables.deliveries.values()
+    held = [row for row in rows if row.state == "leased" and row.worker == worker]
+    return sorted(held, key=lambda row: row.id)
+
+
+def _crashed_alone(write: Write, row: DeliveryRow, why: str) -> str:
+    crashes = row.crashes + 1
+    row = write.tables.deliveries[row.id] = row._replace(crashes=crashes)
+    if crashes < row.limits.max_crashes or is_exhausted(row, write.now):
+        return _take_back(write, row, why)
+    before = "" if row.error is None else f"; before that: {row.error}"
+    said = error_text(f"given up after crash {crashes}: {why}{before}")
+    return _take_back(write, row, said, fatal=True)
+
+
+def _take_back(
+    write: Write, row: DeliveryRow, why: str, *, fatal: bool = False, due_ms: int | None = None
+) -> str:
+    """The token stays: a holder that was only late may still end it until another claims it."""
+    if fatal or is_exhausted(row, write.now):
+        changes.bury(write, row, why)
+        return "dead"
+    changes.give_back(write, row, due_ms=due_ms, error=why)
+    return "ready"
+
+
+def _undo(write: Write, row: DeliveryRow) -> str:
+    """Give back what was no attempt: nobody heard of it, or another ended it."""
+    uncounted = {"attempt": row.attempt - 1, "token": None}
+    changes.give_back(write, row, **uncounted)
+    return "ready"
+
+
+def _apart_ms(attempt: int) -> int:
+    """Return how far apart attempts begin whose worker was lost: 0, 0, 0, 8 s, 16 s … 55 min."""
+    return 0 if attempt <= _AT_ONCE else min(_LONGEST_MS, 1_000 * 2 ** min(attempt - 1, 30))

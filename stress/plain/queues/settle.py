@@ -1,0 +1,127 @@
+"""Ending a claim, which holds while nobody has claimed the delivery since nor settled it:
+also past its expiry, because then nobody else has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ....store.engine import Hold
+from ....store.engine.clock import Term
+from ....store.errors import LeaseLost
+from ..memory import Write
+from ..rows import LIVE, DeliveryRow
+from . import changes
+
+
+def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> DeliveryRow:
+    """Return the delivery of a claim that holds.
+
+    Args:
+        done: The work is done, which is good news also of one that was given up because its
+            last lease had expired.
+    """
+    row = write.tables.deliveries.get(hold.id)
+    if row is None:
+        cause = "missing"
+    elif (row.fence, row.token) == (hold.fence, hold.token) and (
+        row.state in LIVE or (done and row.state == "dead")
+    ):
+        return row
+    elif row.fence != hold.fence:
+        cause = "superseded"
+    elif row.settled == hold.token:
+        cause = "settled"
+    else:
+        cause = "revoked"
+    raise write.lost(hold.what, cause, operation)
+
+
+def ack(write: Write, hold: Hold, result: str | None) -> None:
+    """Mark a delivery done; a repeat by the same lease changes nothing."""
+    if not _settled(write, hold, "done"):
+        row = require(write, hold, "ack", done=True)
+        changes.change(
+            write,
+            row,
+            state="done",
+            parked=False,
+            result=result,
+            error=None,
+            token=None,
+            settled=hold.token,
+            until_ms=None,
+            due_ms=None,
+            changed_ms=write.now,
+        )
+
+
+def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold]:
+    """Mark deliveries done; return those that were refused."""
+    refused = []
+    for hold, result in acks:
+        try:
+            ack(write, hold, result)
+        except LeaseLost:
+            refused.append(hold)
+    return refused
+
+
+def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
+    """Give a delivery back for another attempt; False when that was its last."""
+    if _settled(write, hold, "ready"):
+        return True
+    if _settled(write, hold, "dead"):
+        return False
+    row = require(write, hold, "retry")
+    settled = {"token": None, "settled": hold.token, "error": error}
+    if is_exhausted(row, write.now):
+        changes.bury(write, row, **settled)
+        return False
+    due = write.now + delay_ms if delay_ms else None
+    changes.give_back(write, row, due_ms=due, **settled)
+    return True
+
+
+def release(write: Write, hold: Hold) -> None:
+    """Give a delivery back as if it had not been claimed."""
+    if not _settled(write, hold, "ready"):
+        row = require(write, hold, "release")
+        uncounted = {"attempt": row.attempt - 1}
+        changes.give_back(write, row, token=None, settled=hold.token, **uncounted)
+
+
+def bury(write: Write, hold: Hold, error: str) -> None:
+    """Make a delivery a dead letter."""
+    if not _settled(write, hold, "dead"):
+        row = require(write, hold, "bury")
+        changes.bury(write, row, error, token=None, settled=hold.token)
+
+
+def renew(write: Write, hold: Hold, lease_ms: int) -> Term:
+    """Let the lease end no sooner than `lease_ms` from now."""
+    row = require(write, hold, "renew")
+    until = max(row.until_ms or 0, write.now + lease_ms)
+    changes.change(write, row, state="leased", due_ms=None, until_ms=until)
+    return Term(until, until - write.now)
+
+
+def is_exhausted(row: DeliveryRow, now: int) -> bool:
+    """True when a failure makes it dead: so many attempts, or tried for so long.
+
+    A lease that ended with the machine is no failure, and the time that it was off is none in
+    which the delivery was tried.
+    """
+    most = row.limits.max_attempts
+    if most is not None and row.attempt >= most:
+        return True
+    return now >= row.tried_since_ms + row.limits.retry_for_ms and row.until_ms != 0
+
+
+def _settled(write: Write, hold: Hold, state: str) -> bool:
+    """True when this very lease brought the delivery to this state: the call is a repeat."""
+    row = write.tables.deliveries.get(hold.id)
+    return row is not None and (row.fence, row.settled, row.state) == (
+        hold.fence,
+        hold.token,
+        state,
+    )
