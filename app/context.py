@@ -1,4 +1,4 @@
-"""What a handler is given beside the message."""
+"""The second argument of a handler, and the exceptions that it may raise or get."""
 
 from __future__ import annotations
 

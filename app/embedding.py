@@ -1,4 +1,4 @@
-"""The ways in that an app offers to a program that has a web server of its own."""
+"""An app inside another web application: accept(), ASGI and WSGI."""
 
 from __future__ import annotations
 

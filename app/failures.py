@@ -1,4 +1,4 @@
-"""What follows from an exception of a handler: another attempt, and when, or a dead letter."""
+"""From a handler's exception to the next attempt, its delay, or a dead letter."""
 
 from __future__ import annotations
 

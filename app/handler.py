@@ -1,4 +1,4 @@
-"""A handler: the function that does the work of one queue, and how its failures are met."""
+"""A handler: the function that works on one queue, and its settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an app has called in each worker process beside its handlers."""
+"""Worker hooks: functions that each worker calls at its start, at its end, and for dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calling an app's on_dead: a handler of the queue that has one message for each death."""
+"""on_dead: a queue with a message for each new dead letter; its handler calls the app."""
 
 from __future__ import annotations
 

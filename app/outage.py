@@ -1,4 +1,4 @@
-"""A store that cannot be used for a while: it is asked less and less often, and told of once."""
+"""Back-off while the store cannot be used: retry less and less often, log it once."""
 
 from __future__ import annotations
 

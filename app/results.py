@@ -1,4 +1,4 @@
-"""What of a handler's return value can be kept: JSON of a sensible size."""
+"""Handler results as JSON, of limited size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A route: which messages go to a handler, and how they stand in its queue."""
+"""A route: which messages go to a handler, with which lane and priority."""
 
 from __future__ import annotations
 

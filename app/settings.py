@@ -1,4 +1,4 @@
-"""The settings of a handler. Each stands in this file alone: type, meaning, default, check."""
+"""The settings of a handler, each with its type, meaning, default and check."""
 
 from __future__ import annotations
 

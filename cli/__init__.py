@@ -1,4 +1,4 @@
-"""The command line: fencepost."""
+"""The command line: the table of commands, exit codes and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost enqueue: put a message in a queue by hand."""
+"""fencepost enqueue: put a message in a queue."""
 
 from __future__ import annotations
 

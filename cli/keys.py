@@ -1,4 +1,4 @@
-"""fencepost keys: look at keyed state, and delete of it by hand."""
+"""fencepost keys: list, get, delete and clear keyed state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost leases: who holds which name, and ending a lease for its holder."""
+"""fencepost leases: list named leases and release them."""
 
 from __future__ import annotations
 

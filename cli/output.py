@@ -1,4 +1,4 @@
-"""Printing: JSON for programs, tables for people, nothing that a terminal would obey."""
+"""Output: JSON for programs, text for people, without terminal control characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost pause, resume, limit: which queues running pools claim from."""
+"""fencepost pause, resume and limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost send: post a webhook to the receiver, signed as its provider signs it."""
+"""fencepost send: post a signed webhook to a receiver."""
 
 from __future__ import annotations
 

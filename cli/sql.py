@@ -1,4 +1,4 @@
-"""fencepost sql: ask the store's tables, without a way to change them."""
+"""fencepost sql: run one read-only statement."""
 
 from __future__ import annotations
 

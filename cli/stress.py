@@ -1,4 +1,4 @@
-"""fencepost stress: put the store to the test on this machine and this disk."""
+"""fencepost stress: run the stress tests on this machine and disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables: whole in a pipe, cut to the width of a terminal."""
+"""Tables: complete in a pipe, fitted to the width of a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FENCEPOST_... variables: every option can be given by one."""
+"""Environment variables FENCEPOST_...: one for each option."""
 
 from __future__ import annotations
 

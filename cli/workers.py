@@ -1,4 +1,4 @@
-"""fencepost workers: who works, and what became of whom."""
+"""fencepost workers: list worker processes, and show one with its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receiver: lets signed webhooks in, once each."""
+"""The receiver: checks signed webhooks and stores each once."""
 
 from .answer import Answer
 

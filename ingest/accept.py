@@ -1,4 +1,4 @@
-"""What becomes of a request: checked in a fixed order, then a draft to store or an answer.
+"""Checking a request in a fixed order; the result is a draft to store, or an answer.
 
 Every way in goes through here: the receiver, `App.accept`, `App.asgi` and `App.wsgi`.
 """

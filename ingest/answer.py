@@ -1,4 +1,4 @@
-"""What a request is answered, whichever way it came in."""
+"""The HTTP answer to a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group commit: all that arrived while the last transaction ran shares the next one."""
+"""Group commit: requests that arrive during a commit share the next one."""
 
 from __future__ import annotations
 

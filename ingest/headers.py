@@ -1,4 +1,4 @@
-"""Headers as a program has them, turned into the pairs that a scheme reads."""
+"""Request headers of any framework, as the pairs that a scheme reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app's own store in this process: opened at the first request, closed at the exit."""
+"""A store that is opened at the first request and closed at exit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log is told of a message that was stored, beyond that it was."""
+"""Log lines about messages that were stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that were refused, in the log: each kind once a minute, with how many there were."""
+"""Log lines about refused requests: one per kind and minute, with a count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests signed as a provider signs them, with the secret that the app has for it."""
+"""Requests signed as a provider signs them, with the app's secret."""
 
 from __future__ import annotations
 

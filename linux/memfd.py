@@ -1,4 +1,4 @@
-"""Files without a name: unlike a pipe, nobody has to feed them."""
+"""Anonymous in-memory files (memfd): they can be passed to a process like a pipe."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tempfile import TemporaryFile
 
 @contextlib.contextmanager
 def memfd(content: bytes, label: str = "fencepost") -> Iterator[int]:
-    """Make one, and give its descriptor, which stands at its beginning.
+    """Yield the descriptor of a file with this content, positioned at its beginning.
 
-    `label` is what /proc shows; it stands for nothing.
+    `label` is the name that /proc shows.
     """
     linux = sys.platform == "linux"
     with os.fdopen(os.memfd_create(label), "w+b") if linux else TemporaryFile() as file:

@@ -1,4 +1,4 @@
-"""How much memory processes have."""
+"""The resident memory of a process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def resident_bytes(pid: int) -> int | None:
-    """Return what a process has resident now; where there is no /proc, our own most so far."""
+    """Return the resident bytes of a process; without /proc, this one's maximum so far."""
     if sys.platform == "linux":
         try:
             with open(f"/proc/{pid}/statm", "rb") as file:

@@ -1,4 +1,4 @@
-"""Whose child a process is: dying with the parent, and taking in orphans."""
+"""Parent death signals and the subreaper (prctl)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent is gone.
+    """Let the kernel kill this process when its parent ends.
 
-    On other systems a worker sees its pipe close instead, once its handler returns.
+    On other systems a worker sees instead, once its handler returns, that its pipe is closed.
     """
     if sys.platform != "linux":
         return
@@ -31,9 +31,9 @@ def die_with_parent(parent: int) -> None:
 
 
 def dying_with_parent() -> Callable[[], bool]:
-    """Return a function that has this process die with its parent again, as it does now.
+    """Return a function that restores whether this process dies with its parent.
 
-    It is True when that had been changed: the kernel forgets it when the user is changed.
+    It returns True if that had changed: the kernel resets it when a process changes its user.
     """
     if sys.platform != "linux":
         return lambda: False
@@ -52,7 +52,7 @@ def dying_with_parent() -> Callable[[], bool]:
 
 @contextlib.contextmanager
 def adopting() -> Iterator[None]:
-    """Become the parent of descendants whose own parent ends; as PID 1 one is it anyway."""
+    """Become the subreaper: the parent of descendants whose own parent ends. PID 1 is it anyway."""
     if sys.platform != "linux":
         yield
         return

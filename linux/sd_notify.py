@@ -1,4 +1,4 @@
-"""Telling systemd how we are: sd_notify(3), a datagram of lines to a socket it has named."""
+"""sd_notify(3) messages to systemd: datagrams to the socket in $NOTIFY_SOCKET."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import time
 
 
 class Notifier:
-    """Says READY=1 and the like to $NOTIFY_SOCKET; without that it says nothing.
+    """Sends READY=1 and other messages; without $NOTIFY_SOCKET it sends nothing.
 
     Attributes:
-        due: time.monotonic() at which the watchdog wants to be told again.
+        due: time.monotonic() at which the next watchdog message is due.
     """
 
     def __init__(self) -> None:
-        # Taken out, as sd_notify's unset_environment: a child of ours is not the service.
+        # Removed, as by unset_environment of sd_notify: child processes are not the service.
         self._address = os.environ.pop("NOTIFY_SOCKET", "")
         pid = os.environ.pop("WATCHDOG_PID", str(os.getpid()))
         micros = os.environ.pop("WATCHDOG_USEC", "")
@@ -26,7 +26,7 @@ class Notifier:
         self.due = time.monotonic() + self._interval
 
     def tell(self, *lines: str) -> None:
-        """Send assignments; a service manager that is gone is no reason to stop."""
+        """Send assignments; errors are ignored, because the service manager may be gone."""
         if not self._address:
             return
         address = self._address
@@ -36,12 +36,12 @@ class Notifier:
             to.sendto("\n".join(lines).encode(), address)
 
     def pat(self) -> None:
-        """Tell the watchdog, when it is due, that the loop goes round."""
+        """Send the watchdog message if it is due."""
         if time.monotonic() >= self.due:
             self.due = time.monotonic() + self._interval
             self.tell("WATCHDOG=1")
 
     def reloading(self) -> None:
-        """Say that a reload has begun; READY=1 ends it (Type=notify-reload)."""
+        """Tell that a reload has begun; READY=1 ends it (Type=notify-reload)."""
         micros = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self.tell("RELOADING=1", f"MONOTONIC_USEC={micros}")

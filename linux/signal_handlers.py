@@ -1,4 +1,4 @@
-"""Signal handlers of our own, which the children that a handler forks must not inherit."""
+"""The worker's signal handlers, which processes that a handler forks must not inherit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 Handler = Callable[[int, FrameType | None], object]
 
-# As Python itself has them, which is not the kernel's default.
+# Python's own defaults, where they differ from the kernel's.
 _DEFAULT: dict[int, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGPIPE: signal.SIG_IGN,
@@ -22,19 +22,20 @@ _installed: dict[int, Handler] = {}
 
 
 def install(number: int, handler: Handler) -> None:
-    """Answer a signal in this process, but not in the children that it forks by itself."""
+    """Handle a signal in this process, and not in processes that app handlers fork."""
     signal.signal(number, handler)
     _installed[number] = handler
 
 
 def default_in_forks() -> None:
-    """Have a forked child answer signals as a program of its own does.
+    """Give forked children the default signal handlers.
 
-    Otherwise no SIGTERM would end a process that a handler has forked, such as one of
-    multiprocessing, because that signal is for the worker. What the app has installed stays.
+    Otherwise SIGTERM would not end a process that a handler has forked, for example with
+    multiprocessing, because it would be handled as in the worker. Handlers that the app has
+    installed stay.
     """
-    # A signal that arrives right after the fork waits until the child answers it: Python
-    # would take it for the worker's, and forget it.
+    # A signal right after the fork is blocked until the child has its handlers: Python would
+    # otherwise note it for the worker's handler, and lose it.
     masks = threading.local()
 
     def hold() -> None:

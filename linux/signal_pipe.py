@@ -1,4 +1,4 @@
-"""Signals as something to read: a handler that did more could run in the middle of anything."""
+"""Signals as bytes in a pipe: a real signal handler could run in the middle of anything."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 
 class Signals:
-    """A pipe that tells which signals have come.
+    """A pipe that holds the numbers of the signals that have come.
 
     Attributes:
         fd: Readable when there is one.
@@ -19,7 +19,7 @@ class Signals:
         self.fd = fd
 
     def take(self) -> list[int]:
-        """Return the numbers of those that have come, in their order."""
+        """Return the numbers of the signals that have come, in their order."""
         with contextlib.suppress(BlockingIOError):
             return list(os.read(self.fd, 4096))
         return []
@@ -27,12 +27,12 @@ class Signals:
 
 @contextlib.contextmanager
 def listening(numbers: Sequence[signal.Signals]) -> Iterator[Signals]:
-    """Have these signals written to a pipe, in the main thread."""
+    """Write these signals to a pipe; call it in the main thread."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)
     wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    # A handler of Python's has to be there, or the pipe is told nothing.
+    # Python writes to the pipe only if it has a handler for the signal.
     before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     try:
         yield Signals(reading)

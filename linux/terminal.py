@@ -10,10 +10,10 @@ _SIGNAL_SECONDS = 2.0
 
 
 class Terminal:
-    """Tells a SIGHUP of a terminal that is closed from one that asks for a reload.
+    """Tells the SIGHUP of a closed terminal from the one that asks for a reload.
 
-    When the terminal is closed and no SIGHUP comes, because the pool was started with nohup or
-    disowned, it goes on without the terminal.
+    If the terminal is closed and no SIGHUP comes, because the pool was started with nohup or
+    disowned, the pool continues without the terminal.
     """
 
     def __init__(self) -> None:
@@ -24,11 +24,11 @@ class Terminal:
 
     @property
     def closed(self) -> bool:
-        """True once it is."""
+        """True once the terminal is closed."""
         return not all(map(os.isatty, self._fds))
 
     def look(self) -> bool:
-        """Give up waiting for a SIGHUP some time after it was closed; True when that is now."""
+        """Return True once, 2 s after the terminal was closed without a SIGHUP."""
         if not self._fds or not self.closed:
             return False
         now = time.monotonic()

@@ -1,1 +1,1 @@
-"""The log: one line an event on stderr, whoever writes it."""
+"""The log: one line on stderr for each event, from Fencepost and from the app."""

@@ -1,4 +1,4 @@
-"""Lines of the log about deliveries: all of them name the same things by the same names."""
+"""Log lines about deliveries, all with the same field names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOT_OURS = {"stress"}
 
 
 def about(claim: Claim) -> Fields:
-    """Return the fields that tell which delivery a line is about."""
+    """Return the fields that say which delivery a line is about."""
     message = claim.message
     return {
         "source": message.source,
@@ -32,12 +32,12 @@ def about(claim: Claim) -> Fields:
     }
 
 
-# Where a handler has failed whose delivery is about to be dead of it.
+# The line of code at which a handler failed, for deliveries that may be dead letters soon.
 places: dict[int, str] = {}
 
 
 def died(deaths: Sequence[Death]) -> None:
-    """Say of each that it is dead, and why."""
+    """Log each dead letter, and why it is dead."""
     for death in deaths:
         log.error(
             "dead letter",
@@ -53,10 +53,10 @@ def died(deaths: Sequence[Death]) -> None:
 
 
 def place(error: BaseException) -> str:
-    """Return the last line of the user's own code that an error came through.
+    """Return the last line of the user's own code in an error's traceback.
 
-    Where it came through none, because the app is installed, the first that is not
-    Fencepost's: the handler's; "" for none of these.
+    If the app is installed as a package, there is no such line; then it is the first line that
+    is not Fencepost's, which is the handler's, or "".
     """
     found = other = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
@@ -71,7 +71,7 @@ def place(error: BaseException) -> str:
 
 @functools.lru_cache(maxsize=1000)
 def _whose(path: str) -> str:
-    """Return "ours", "user's", or "" for a file that is Python's or was installed."""
+    """Return whose file it is: "ours", "user's", or "" for an installed one or Python's."""
     real = os.path.realpath(path)
     if real.startswith(_ours()):
         return "ours"

@@ -1,4 +1,4 @@
-"""Lines of others in our log: of servers, warnings, and errors that nobody has caught."""
+"""Log lines of other origin: servers, Python warnings, and uncaught exceptions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TextIO
 
 from .log import log
 
-# Loggers whose lines are always ours, whatever an app does to logging.
+# The lines of these loggers always go to the log, whatever the app does to logging.
 _SERVERS = ("uvicorn",)
 _LEVELS = {logging.WARNING: log.warning, logging.INFO: log.info, logging.DEBUG: log.debug}
 
 
 class _Handler(logging.Handler):
-    """Writes a record of the standard library's logging as a line."""
+    """Writes a record of the logging module as a log line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

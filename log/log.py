@@ -1,7 +1,7 @@
-"""The log: one line an event on stderr, for people on a terminal, JSON elsewhere.
+"""The log: one line on stderr for each event, as text on a terminal, else as JSON.
 
-It is Fencepost's own. What an app does to structlog, to logging or to sys.stderr changes
-nothing in it, it changes nothing of theirs, and what goes wrong in it is never raised.
+It is independent of the app: what the app does to structlog, logging or sys.stderr does not
+change it, and it changes nothing of theirs. Errors in it are never raised.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import structlog
 
 from .stream import LogStream
 
-# Of one field; a handler's error may be as long as it likes.
+# Of one field; a handler's error may have any length.
 _MOST_CHARACTERS = 32_768
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("console", "json")
-# The variables by which a pool tells its processes.
+# The environment variables by which a pool configures its processes.
 LEVEL = "FENCEPOST_LOG_LEVEL"
 FORMAT = "FENCEPOST_LOG_FORMAT"
 
@@ -31,10 +31,10 @@ Fields = dict[str, object]
 
 
 class Log:
-    """Writes events with their fields; those that cannot be written are dropped.
+    """Writes events with their fields; what cannot be written is dropped.
 
-    `exc_info`, an exception or True for the one that is being handled, becomes the field
-    `exception`: its traceback.
+    `exc_info` is an exception, or True for the one that is being handled. Its traceback becomes
+    the field `exception`.
     """
 
     def __init__(self) -> None:
@@ -44,10 +44,10 @@ class Log:
         self._configured = False
 
     def configure(self) -> None:
-        """Write to stderr as it is now, whatever later becomes of sys.stderr.
+        """Write to stderr as it is now, even if sys.stderr is replaced later.
 
-        How is in the environment, so that all processes of a pool do the same: LEVEL and
-        FORMAT, and NO_COLOR.
+        LEVEL, FORMAT and NO_COLOR are read from the environment, so that all processes of a
+        pool log in the same way.
         """
         self._stream.open()
         level = os.environ.get(LEVEL, "").lower()
@@ -59,35 +59,35 @@ class Log:
         self._render = _for_people(colors) if format == "console" else render_json
 
     def writes(self, level: str) -> bool:
-        """True when lines of this level, one for each message, are wanted.
+        """True if lines of this level are written for each message.
 
-        In a program of one's own, which has not configured this log, they are not.
+        They are not in a program that uses Fencepost without configuring its log.
         """
         return self._configured and LEVELS.index(level) >= self._least
 
     @property
     def is_json(self) -> bool:
-        """True when it is configured, on a descriptor, and each line is to be a JSON object."""
+        """True if it is configured, has a descriptor, and writes JSON."""
         return self._stream.is_open and self._render is render_json
 
     def pass_on(self, line: str) -> None:
-        """Write a line of another process of the pool as it is."""
+        """Write a line of another process of the pool unchanged."""
         self._stream.write(line)
 
     def debug(self, event: str, **fields: object) -> None:
-        """Write what helps to find a fault."""
+        """Write a detail that helps to find a fault."""
         self._write("debug", event, fields)
 
     def info(self, event: str, **fields: object) -> None:
-        """Write what happens every day."""
+        """Write a normal event."""
         self._write("info", event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """Write what somebody should look at some time."""
+        """Write an event that an operator should look at some time."""
         self._write("warning", event, fields)
 
     def error(self, event: str, **fields: object) -> None:
-        """Write what somebody should look at."""
+        """Write an event that an operator should look at."""
         self._write("error", event, fields)
 
     def exception(self, event: str, **fields: object) -> None:
@@ -105,7 +105,7 @@ class Log:
                 fields["exception"] = _traceback(error)
             now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
             line = self._render({"timestamp": now, "level": level, "event": event, **fields})
-        except Exception:  # noqa: BLE001 - a log is not worth anybody's work
+        except Exception:  # noqa: BLE001 - a log must not fail the work
             line = json.dumps({"level": level, "event": str(event)})
         self._stream.write(line)
 

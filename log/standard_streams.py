@@ -1,4 +1,4 @@
-"""Standard input, output and error of a worker, kept what they are."""
+"""Standard input, output and error of a process, restored if a handler changes them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable
 
 from .stdout import forgive
 
-# Above what programs use by number, so that closing all up to 64 or a dup2 leaves it alone.
+# Above the numbers that programs close or replace by number, such as all up to 64.
 _LEAST_FD = 200
 _NAMES = ("stdin", "stdout", "stderr")
 
 
 def fill() -> None:
-    """Open each of the descriptors 0, 1 and 2 that is closed, for nothing.
+    """Open /dev/null on each of the descriptors 0, 1 and 2 that is closed.
 
-    Otherwise a file of the store, or a pipe between processes, gets its number, and is
-    taken for input or written over by what programs print.
+    Otherwise the store's file, or a pipe between processes, gets that number, and programs read
+    it as their input or write their output to it.
     """
     for fd in range(3):
         if _identity(fd) is None:
@@ -27,7 +27,7 @@ def fill() -> None:
 
 
 def duplicate(fd: int) -> int:
-    """Return a descriptor for the same, out of the way; it is not inherited by programs."""
+    """Return a duplicate with a high number, which programs do not inherit."""
     try:
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _LEAST_FD)
     except OSError:  # so many are not allowed
@@ -35,16 +35,16 @@ def duplicate(fd: int) -> int:
 
 
 def flush() -> None:
-    """Write the beginning of a line too."""
+    """Write out what stdout and stderr have buffered."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
 
 
 def kept() -> Callable[[], bool]:
-    """Return a function that puts back what descriptors 0, 1 and 2 are, and the streams on them.
+    """Return a function that restores descriptors 0, 1 and 2, and the streams on them.
 
-    It is True when one had been closed, or was another's.
+    It returns True if one had been closed or replaced.
     """
     saved = {fd: (duplicate(fd), _identity(fd)) for fd in range(3) if _identity(fd) is not None}
     streams = [sys.stdin, sys.stdout, sys.stderr]

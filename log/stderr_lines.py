@@ -1,4 +1,4 @@
-"""What all processes of a pool write to stderr, as lines of the log."""
+"""Everything that processes of a pool write to stderr, as lines of the log."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .standard_streams import duplicate
 _MOST_BYTES = 1 << 20
 _MOST_CHARACTERS = 32_000
 _END_SECONDS = 5.0
-# How each line of the log begins.
+# How each log line begins.
 _OURS = b'{"timestamp": '
 
 
 @contextlib.contextmanager
 def captured() -> Iterator[None]:
-    """Wrap what is written to descriptor 2 into lines of the log, while that is JSON.
+    """In the block, turn each line on descriptor 2 into a log line, if the log is JSON.
 
-    So each line is a JSON object, whoever wrote to stderr: a handler, the programs that it
-    starts, the interpreter at its end. Lines that are one already pass as they are: the log's
-    own, and those of apps that log in JSON. Processes that are started in the block inherit
-    it, and a kill takes nothing of what they have written.
+    So each line is a JSON object, whether a handler wrote it, a program that the handler
+    started, or the interpreter as it ended. Lines that are JSON objects pass unchanged: the
+    log's own, and those of apps that log in JSON. Processes that are started in the block
+    inherit this, and what they have written is not lost when they are killed.
     """
     if not log.is_json:
         yield
@@ -52,7 +52,7 @@ def captured() -> Iterator[None]:
 
 
 def _pass_on(reading: int, stopping: int) -> None:
-    """Read lines until the end, or what there is once `stopping` is readable."""
+    """Copy lines until the end of the pipe, or until it is empty once `stopping` is readable."""
     poll = select.poll()
     poll.register(reading, select.POLLIN)
     poll.register(stopping, select.POLLIN)
@@ -77,7 +77,7 @@ def _pass_on(reading: int, stopping: int) -> None:
 
 def _write(line: bytes) -> None:
     at = line.find(_OURS)
-    if at > 0 and _is_object(line[at:]):  # behind the beginning of somebody's line
+    if at > 0 and _is_object(line[at:]):  # after the unfinished line of another writer
         _write(line[:at])
         line = line[at:]
     if _is_object(line):
@@ -102,7 +102,7 @@ def _is_object(line: bytes) -> bool:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _flush() -> None:

@@ -1,4 +1,4 @@
-"""What handlers print: written when it can be, and never a reason for a handler to fail."""
+"""Output of handlers: written if possible, and never a reason for a handler to fail."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import sys
 from typing import Any
 
 _MOST_SECONDS = 1.0
-# The terminal was closed, or the program that read is gone.
+# The terminal was closed, or the program at the other end has ended.
 _UNREAD = {errno.EIO, errno.EPIPE, errno.ENXIO}
 
 
 def forgive() -> None:
-    """Have no write to stdout or stderr raise because nobody reads it, or no room is left."""
+    """Let no write to stdout or stderr raise because it is not read or the disk is full."""
     for fd, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and not isinstance(stream.buffer, _Buffered):
@@ -38,11 +38,11 @@ def _replace(name: str, stream: io.TextIOWrapper, fd: int) -> None:
 
 
 class _Buffered(io.BufferedWriter):
-    """Tells what was replaced."""
+    """Marks a stream that was replaced already."""
 
 
 class _Forgiving(io.RawIOBase):
-    """A descriptor; what it does not take is dropped."""
+    """A descriptor; what cannot be written to it is dropped."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -72,7 +72,7 @@ class _Forgiving(io.RawIOBase):
         return size
 
     def _detach(self) -> None:
-        """Have programs that handlers start write to nothing, too."""
+        """Let programs that handlers start write to /dev/null, too."""
         with contextlib.suppress(OSError):
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, self._fd)

@@ -12,19 +12,19 @@ import time
 
 from .standard_streams import duplicate
 
-# Then a line that nobody reads is dropped.
+# A line that is not read for so long is dropped.
 _MOST_SECONDS = 5.0
 
 
 class LogStream:
-    """Writes whole lines, each with one call where the kernel takes it, and never raises.
+    """Writes whole lines, each with one call if the kernel takes it, and never raises.
 
-    It has a descriptor of its own, so that no sys.stderr of an app's is asked. Where that has
-    been closed, and its number may be another file's by now, it is opened anew from stderr's.
-    Before `open`, and where stderr has no descriptor, lines go to sys.stderr as it is.
+    It has its own descriptor, independent of the app's sys.stderr. If that has been closed, and
+    its number may belong to another file by now, it is duplicated again from descriptor 2.
+    Before `open`, and if stderr has no descriptor, lines go to sys.stderr.
 
     Attributes:
-        is_terminal: People read it.
+        is_terminal: It is a terminal, so people read it.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class LogStream:
         self.is_terminal = False
 
     def open(self) -> None:
-        """Take stderr as it is now."""
+        """Write to stderr as it is now."""
         self._close()
         try:
             fd = sys.stderr.fileno()
@@ -55,9 +55,9 @@ class LogStream:
     def write(self, line: str) -> None:
         """Write a line; one that cannot be written is dropped."""
         data = line.encode(errors="backslashreplace") + b"\n"
-        if self._torn:  # the line before was, and should not take this one with it
+        if self._torn:  # the line before was cut off; begin a new line
             data = b"\n" + data
-        # Of two threads each writes its line; not that one of them waits for ever.
+        # Threads take turns, but none waits for ever.
         mine = self._turn.acquire(timeout=_MOST_SECONDS)
         with contextlib.suppress(Exception):
             if self._identity is None:
@@ -68,7 +68,7 @@ class LogStream:
             self._turn.release()
 
     def _usable(self) -> int | None:
-        """Return a descriptor that is still what stderr was."""
+        """Return a descriptor that still is the stderr of `open`; None if there is none."""
         for fd in (self._fd, 2):
             with contextlib.suppress(OSError):
                 if _identity(fd) == self._identity:
@@ -90,13 +90,13 @@ def _identity(fd: int) -> tuple[int, int]:
 
 
 def _write(fd: int, data: bytes) -> bool:
-    """Return False when only a part was written, because nobody reads it."""
+    """Write a line; False if only a part was written, because it is not read."""
     give_up_at = time.monotonic() + _MOST_SECONDS
     left = memoryview(data)
     while left:
         try:
             left = left[os.write(fd, left) :]
-        except BlockingIOError:  # others have made it so, and who reads it is slow
+        except BlockingIOError:  # another process has made it non-blocking, and the reader is slow
             poll = select.poll()
             poll.register(fd, select.POLLOUT)
             if not poll.poll(max(0.0, give_up_at - time.monotonic()) * 1000):
@@ -105,7 +105,7 @@ def _write(fd: int, data: bytes) -> bool:
 
 
 def _give_up_unread() -> None:
-    """Drop what nobody reads: the interpreter's own last flush would fail, and exit with 120."""
+    """Drop unread output: the interpreter's last flush would otherwise fail, with exit code 120."""
     try:
         sys.stderr.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""Pick the few values of a genuine body that a scheme needs."""
+"""Reading single values from a request's body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be stored as a key or as the name of an event."""
+"""Rules for keys and event names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check what a source is configured with: a mistake is a ValueError before any request."""
+"""Checking the options of a source."""
 
 from __future__ import annotations
 

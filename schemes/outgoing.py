@@ -1,4 +1,4 @@
-"""A request in the making: what a sender would send, before and after it is signed."""
+"""Building a request as a sender would send it, and signing it."""
 
 from __future__ import annotations
 

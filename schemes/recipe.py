@@ -1,4 +1,4 @@
-"""Recipes: where in a request the key and the event stand."""
+"""Where a request has its key and event: a header, or a JSON pointer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schemes by name: one module in providers/ for each."""
+"""The table of schemes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scheme sees of a request, and what it may answer."""
+"""A request as a scheme sees it, and what a scheme returns."""
 
 from __future__ import annotations
 

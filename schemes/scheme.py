@@ -1,4 +1,4 @@
-"""What a signature scheme is: who sent a request, and which message it is."""
+"""The interface of a signature scheme."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: keeps messages, leases them, and lets each be finished once."""
+"""The store: queues, claims, keyed state, leases, and claims of keys."""
 
 from .claim import Claim
 from .connect import connect

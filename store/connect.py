@@ -1,4 +1,4 @@
-"""From an address to an open store."""
+"""The table of URL schemes: opening, migrating, restoring a store by its address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error a caller can meet: one class for each thing that can be done about it."""
+"""The errors: one class for each thing that a caller can do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keyed state: JSON values under keys, with a cap and a time to live."""
+"""Keyed state: JSON values under keys, with a cap and a ttl."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Keyed:
         """
         keys = list(validate.each(keys, "keys"))
         if len(keys) > MOST_KEYS:
-            raise LimitExceeded(f"{len(keys)} keys are over the {MOST_KEYS} of one call")
+            raise LimitExceeded(f"{len(keys)} keys were given; one call takes {MOST_KEYS}")
         found = self._engine.keyed.find(self._space, [_key(key) for key in keys])
         return [
             default if one is None else one.value if isinstance(one, Entry) else one
@@ -329,7 +329,7 @@ class Keyed:
             if not isinstance(one, Observed):
                 raise InvalidInput(f"observed must be what observe() returned, not {one!r}")
         if len(observed) > MOST_OBSERVED:
-            raise LimitExceeded(f"{len(observed)} are over the {MOST_OBSERVED} of one call")
+            raise LimitExceeded(f"{len(observed)} were given; one call takes {MOST_OBSERVED}")
         keys = [(one.key, self._matching(one.key, one.token)) for one in observed]
         outcomes = self._engine.keyed.delete_matching(self._space, keys)
         return [

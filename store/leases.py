@@ -1,4 +1,4 @@
-"""Named leases: one holder at a time, and a fence that refuses all who held it before."""
+"""Named leases: one holder at a time, with a fence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process may believe of a lease that it holds, without asking the store."""
+"""The local view of a lease: how long a process may trust it without asking the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error says which verb failed, and on which store.
+"""The operation and the path in every error.
 
 What checks an argument knows neither. So each public verb fills in, as an error leaves it,
 what is not said yet: its own name, and the address of its store.

@@ -1,4 +1,4 @@
-"""What an operator should know of messages that nobody handles, as steps of a probe."""
+"""Probe steps about unrouted messages, unserved queues and conflicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two-phase claims of keys: done once, its result for all who ask again."""
+"""Claims of keys: work done once per key, with a stored result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators see of deliveries, and change by hand."""
+"""The store's methods for operators: list, replay, cancel, move, pause, limit."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Operators:
         `move_many` says what is moved with a delivery, `deliveries` what the conditions mean.
         """
         if validate.name(source_queue, "source_queue") == target_queue:
-            raise InvalidInput(f"the deliveries of {target_queue} are in {target_queue} already")
+            raise InvalidInput(f"the deliveries are in {target_queue} already: name another queue")
         asked = conditions.get("state")
         now_ms = self.engine.clock.now_ms()
         filters = [

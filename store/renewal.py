@@ -1,4 +1,4 @@
-"""Keeping a lease while the work under it goes on, and knowing when it was not kept."""
+"""Renewing a lease in the background."""
 
 from __future__ import annotations
 

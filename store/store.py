@@ -1,4 +1,4 @@
-"""The store: the front of whatever database keeps the messages."""
+"""The Store: the public object behind connect()."""
 
 from __future__ import annotations
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
+from types import ModuleType
 from typing import Protocol, TypeVar
 
 # By the scheme of a store's URL.
 _FOLDERS = {"sqlite": "sqlite"}
+_OF_A_PATH = "sqlite"
 
 
 class _Named(Protocol):
@@ -36,3 +39,10 @@ def found(folder: str, kind: type[_T]) -> dict[str, _T]:
                 if isinstance(each, kind) and by_name.setdefault(each.name, each) is not each:
                     raise ValueError(f"{each.name!r} stands twice in {folder}")
     return by_name
+
+
+def module(address: str | Path, name: str) -> ModuleType:
+    """Return the module of that name that belongs to the engine of a store's address."""
+    scheme, separator, _ = str(address).partition("://")
+    folder = _FOLDERS[scheme if separator else _OF_A_PATH]
+    return importlib.import_module(f"{__package__}.{folder}.{name}")

@@ -1,4 +1,4 @@
-"""For the tests of an app: run its handlers, sign requests, turn the clock."""
+"""Testing an app: run its handlers, sign requests, move the clock."""
 
 from .clock import Clock
 from .context import Context

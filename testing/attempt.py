@@ -1,4 +1,4 @@
-"""One attempt at a delivery in this process, settled as a worker settles it."""
+"""One attempt at a delivery in the test's process."""
 
 from __future__ import annotations
 

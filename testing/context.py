@@ -1,4 +1,4 @@
-"""A context to hand to a handler that a test calls itself."""
+"""A context for a handler that a test calls itself."""
 
 from __future__ import annotations
 

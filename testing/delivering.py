@@ -1,4 +1,4 @@
-"""A message and all its handlers, in this process."""
+"""deliver and enqueue: a message and its handlers in the test's process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lease in a test: nobody takes it away, and nobody has to renew it."""
+"""A lease in a test, which needs no renewal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app of a project, for its tests: loaded once, on a store of theirs."""
+"""Loading the project's app for the pytest fixtures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker process has around its handlers: an event loop, and what its hooks open."""
+"""The surroundings of a handler in a worker: an event loop and worker hooks."""
 
 from __future__ import annotations
 

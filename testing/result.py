@@ -1,4 +1,4 @@
-"""What came of a delivery."""
+"""The result of a delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deliveries of a message, each tried as often as asked for."""
+"""Attempts at the deliveries of a message, as many as asked for."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def _delivery(store: Store, id: int) -> Delivery:
 def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
     if clock is None:
         raise InvalidInput(
-            "several attempts need the store's clock, to move it: give clock=", operation="deliver"
+            "several attempts need the store's clock, which is moved: give clock=",
+            operation="deliver",
         )
     if delivery.due_at is not None:
         clock.advance(max(0.0, delivery.due_at - store.engine.clock.now_ms() / 1000))

@@ -1,4 +1,4 @@
-"""Signed requests, by app and source or by scheme and secret."""
+"""Signed requests for tests."""
 
 from __future__ import annotations
 

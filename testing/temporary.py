@@ -1,4 +1,4 @@
-"""A store that is gone after use."""
+"""Temporary stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workers: processes that do what the store keeps."""
+"""The pool: worker processes that handle the deliveries of a store."""
 
 from .pool import PoolOptions, run_pool
 from .process.process import Role

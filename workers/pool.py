@@ -31,23 +31,24 @@ from .supervisor.unserved import AT_END, AT_START, name_unserved
 from .worker.main import Load, work
 from .worker.recycle import Recycle
 
-# The supervisor has more to do than to wait for the store.
+# The supervisor must not wait long for the store.
 _PATIENCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class PoolOptions:
-    """How a pool is run; times are in seconds.
+    """The options of a pool; times are in seconds.
 
     Attributes:
-        workers: How many processes; None for none whatever operators say, 0 for none yet.
+        workers: How many worker processes; None for none at all, 0 for none until an operator
+            scales the pool.
         autoscale: The bounds of a number that follows the load, in place of `workers`.
         queues: Only these; None for all that the app has handlers for.
-        drain: End when none of the queues has a delivery that is not at its end.
-        lease: Of each claim; a third of it is between two renewals.
+        drain: End when every delivery of the queues is done, dead or cancelled.
+        lease: Of each claim; it is renewed after a third of it.
         grace: From SIGTERM until handlers are cancelled. Kubernetes and Heroku kill after
-            30 s, which leaves time to give claims back.
-        start_timeout: Until a process that is not up is replaced.
+            30 s, which leaves time to release the claims.
+        start_timeout: A process that is not up after this is replaced.
         max_handled, max_memory, max_age: As in Recycle.
         reload: Reload the app whenever one of its files changes.
     """
@@ -66,11 +67,11 @@ class PoolOptions:
 
     @property
     def recycle(self) -> Recycle:
-        """What a worker may reach before another takes its place."""
+        """The limits at which a worker is replaced."""
         return Recycle(self.max_handled, self.max_memory, self.max_age)
 
     def check(self) -> None:
-        """Raise InvalidInput when something of it makes no sense."""
+        """Raise InvalidInput for options that make no sense."""
         for number in (self.workers or 0, *(self.autoscale or ())):
             count(number, "workers", least=0, most=MAX_WORKERS)
         if self.autoscale is not None and self.autoscale[0] > self.autoscale[1]:
@@ -91,9 +92,9 @@ def run_pool(
     """Run workers, and processes of other roles beside them, until SIGTERM or SIGINT.
 
     Args:
-        load: Called in each worker process to get the app anew.
+        load: Called in each worker process to get the app.
 
-    Returns False when a process could not be started, or the store is damaged.
+    Returns False if processes could not be started, or the store is damaged.
 
     Raises:
         InvalidInput: A queue has no handler, or there is nothing to do.
@@ -108,7 +109,7 @@ def run_pool(
     open_store = partial(connect, app.store, **{**app.store_options, "busy_timeout": patience})
     main = not isinstance(load, Target | Commands)
     with contextlib.ExitStack() as stack:
-        # As long as this one is open, the others need not wait for the gate.
+        # While this store is open, the others do not wait for the gate.
         with connect(app.store, **app.store_options) as first:
             set_caps(first, app.handlers.values())
             store, renewing = (stack.enter_context(open_store()) for _ in range(2))
@@ -157,7 +158,7 @@ def run_pool(
 
 
 def _names(app: WorkerApp, options: PoolOptions) -> list[str]:
-    """Return the queues that the pool is for, or refuse what makes no sense."""
+    """Return the queues that the pool serves; refuse options that make no sense."""
     names = list(app.handlers) if options.queues is None else list(options.queues)
     if unknown := [name for name in names if name not in app.handlers]:
         raise InvalidInput(f"no handler for {', '.join(unknown)}; there are {_known(app)}")
@@ -178,7 +179,7 @@ def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:
 
 def _is_drained(store: Store, app: WorkerApp, names: Sequence[str], damage: Damage) -> bool:
     try:
-        # In this order: what is routed between the two questions is found by the second.
+        # In this order: the second question finds what is routed between the two.
         if store.engine.operators.routing.anything_to_route(app.sources):
             return False
         return not store.engine.queue.anything_left(names)
@@ -194,7 +195,7 @@ def _imports(store: str) -> list[str]:
 
 def _end(store: Store, pool: int | None) -> None:
     if pool is not None:
-        with contextlib.suppress(FencepostError):  # another pool strikes it off
+        with contextlib.suppress(FencepostError):  # another pool removes it from the register
             store.engine.pools.end(pool)
 
 

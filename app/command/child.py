@@ -1,4 +1,4 @@
-"""The process that runs commands for a worker, one at a time, and leaves nothing of them.
+"""The process that runs a worker's commands, one at a time, and kills what they leave behind.
 
 A worker has threads and an open store, so it is no process to fork from. This one is
 started as a file of its own, without the package or any other: it is small, and all that

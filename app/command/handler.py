@@ -1,4 +1,4 @@
-"""A command as a handler: the message on its stdin, its exit code decides."""
+"""A command as a handler: the body on its stdin, and the exit code decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a command to its end, from a worker: what it is given, and what is heard of it."""
+"""Running a command from a worker: its environment, its output and its exit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source of an app's modules as it was when they loaded, for processes that import them.
+"""The source code of an app's modules as it was loaded, for processes that import them later.
 
 Where the app cannot be shared by fork, each process imports it for itself; where it can, and
 the process that has it is killed, another imports it. Both do from this, so that a file that

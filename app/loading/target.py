@@ -1,4 +1,4 @@
-"""TARGET: where an app is found, as `module:attr` or `path.py[:attr]`."""
+"""TARGET: loading an app from `module:attr` or `path.py[:attr]`."""
 
 from __future__ import annotations
 

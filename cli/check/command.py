@@ -1,4 +1,4 @@
-"""fencepost check: what an app is declared to do, and what is wrong with it."""
+"""fencepost check: print what an app declares and what is wrong with it."""
 
 from __future__ import annotations
 

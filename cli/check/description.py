@@ -1,4 +1,4 @@
-"""An app as it is declared, in values that JSON has."""
+"""An app's declarations as JSON values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong, or likely to be, with an app as it is declared; its store is not looked at."""
+"""Errors and warnings about an app's declarations, without its store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which event patterns can match nothing that a provider sends."""
+"""Event patterns that no event of their provider can match."""
 
 from __future__ import annotations
 

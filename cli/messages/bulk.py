@@ -1,4 +1,4 @@
-"""Doing the same to many deliveries: in batches, at a pace, until Ctrl-C."""
+"""Bulk operations on deliveries: batches, rate, progress, Ctrl-C."""
 
 from __future__ import annotations
 

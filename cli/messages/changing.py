@@ -1,4 +1,4 @@
-"""fencepost messages replay, cancel, move: what operators change by hand."""
+"""fencepost messages replay, cancel and move."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _check(given: Sequence[Id], everything: bool, options: dict[str, Any]) -> No
     if bool(given) == everything:
         raise click.UsageError("give ids, or --all")
     if options and not everything:
-        raise click.UsageError(f"--{next(iter(options))} goes with --all")
+        raise click.UsageError(f"--{next(iter(options))} needs --all")
     if "queue" in options:
         name(options["queue"], "--queue")
 

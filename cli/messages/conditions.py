@@ -1,4 +1,4 @@
-"""Options that say which deliveries are meant."""
+"""Options that select deliveries: --state, --queue, --since and others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids as people meet them: d7 is a delivery, m7 a message, and a receiver's answer names one."""
+"""Ids on the command line: d7 for a delivery, m7 for a message, or a receiver's answer."""
 
 from __future__ import annotations
 

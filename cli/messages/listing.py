@@ -1,4 +1,4 @@
-"""fencepost messages list: one row for each delivery, or for each message without one."""
+"""fencepost messages list: one row per delivery, or per unrouted message."""
 
 from __future__ import annotations
 

@@ -90,4 +90,4 @@ def _refuse_without_exec() -> None:
         if parameter.name == "target" and context.params["target"] is None:
             raise click.MissingParameter(ctx=context, param=parameter)
         if parameter.name in _FOR_EXEC and given is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{parameter.opts[0]} is for --exec")
+            raise click.UsageError(f"{parameter.opts[0]} needs --exec")

@@ -1,4 +1,4 @@
-"""fencepost status --check: what needs an operator's attention, for cron and monitors."""
+"""fencepost status --check: what needs an operator's attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost status: what waits, and who works."""
+"""fencepost status: queues, pools and workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost backup: copy a live store."""
+"""fencepost backup: copy a store while processes use it."""
 
 from __future__ import annotations
 

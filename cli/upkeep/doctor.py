@@ -1,4 +1,4 @@
-"""fencepost doctor: is this store well?"""
+"""fencepost doctor: check a store, and quarantine a damaged one."""
 
 from __future__ import annotations
 

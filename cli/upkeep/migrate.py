@@ -1,4 +1,4 @@
-"""fencepost migrate: bring a store to the newest schema."""
+"""fencepost migrate: upgrade a store to the newest schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost restore, adopt: a backup or a copy becomes the store."""
+"""fencepost restore and adopt: use a backup or a copy as the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fencepost sweep: remove what has expired."""
+"""fencepost sweep: delete expired rows."""
 
 from __future__ import annotations
 

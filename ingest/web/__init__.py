@@ -1,1 +1,1 @@
-"""HTTP around the app: requests as ASGI and WSGI have them, and a server of its own."""
+"""HTTP: ASGI and WSGI applications, and the receiver's own server."""

@@ -1,4 +1,4 @@
-"""The app as an ASGI application, to be mounted or to be run by itself."""
+"""The ASGI application, mounted or run by the receiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which request is meant by a method and a path."""
+"""From method and path to the kind of request."""
 
 from __future__ import annotations
 

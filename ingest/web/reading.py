@@ -1,4 +1,4 @@
-"""Reading a request's body: capped while it streams, and never for ever."""
+"""Reading a request's body, with a cap and a time limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receiver: the ASGI application of a process of its own, which waits for its store."""
+"""The receiver's ASGI application, which waits for its store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receiver as a process: uvicorn on a socket that the supervisor keeps."""
+"""The receiver process: uvicorn on the supervisor's socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection that must send the head of a request: soon, and not more than fits."""
+"""HTTP connections with limits on the size and the time of a request's head."""
 
 from __future__ import annotations
 

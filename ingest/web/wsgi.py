@@ -1,4 +1,4 @@
-"""The app as a WSGI application, to be mounted or to be run by itself."""
+"""The WSGI application, mounted or run as the root."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file for each sender whose signatures are known."""
+"""The signature schemes, one file per provider."""

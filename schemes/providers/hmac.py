@@ -72,7 +72,7 @@ class Generic:
 
     def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
         if key is not None:
-            raise Unsignable("it has no key: its requests are a new message each")
+            raise Unsignable("it has no key (require_key=False), so none can be given")
 
     def sign(self, outgoing: Outgoing, now: float) -> None:
         signature = self.encode(self.mac.sign(outgoing.body))

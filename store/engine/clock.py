@@ -1,4 +1,4 @@
-"""Port: two clocks, which are never compared with one another."""
+"""Port: the store's clock and the process's stopwatch, which are never compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Port: which store it is, and where."""
+"""Port: the store's id, and its address without secrets."""
 
 from __future__ import annotations
 

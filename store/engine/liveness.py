@@ -1,4 +1,4 @@
-"""Port: which registered pools and workers are alive, and how that is known."""
+"""Port: which pools and workers are alive, and how that is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract for two-phase claims of keys."""
+"""The contract for claims of keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract for operators: what they see of deliveries, and change by hand."""
+"""The contract for operators: listing, replay, cancel, move."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract for pools of workers: who lives, what it is at, what became of it."""
+"""The contract for the register of pools and workers, and their events."""
 
 from __future__ import annotations
 

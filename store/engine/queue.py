@@ -1,4 +1,4 @@
-"""The contract for queues: a message's life, in its order."""
+"""The contract for queues: enqueue, claim, settle."""
 
 from __future__ import annotations
 

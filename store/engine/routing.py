@@ -1,4 +1,4 @@
-"""The contract for what nobody handles: messages without a route, queues without a pool."""
+"""The contract for unrouted messages, unserved queues and conflicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an engine can do with an address, before a store is open or when none can be.
+"""The contract for a URL scheme: what an engine can do with an address without opening a store.
 
 An engine has a capability, or names in one line what to use in its place.
 """

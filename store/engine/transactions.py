@@ -1,4 +1,4 @@
-"""The contract for transactions of the caller's own."""
+"""The contract for users' transactions and reads."""
 
 from __future__ import annotations
 

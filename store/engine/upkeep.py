@@ -1,4 +1,4 @@
-"""The part of the contract that keeps a store in order."""
+"""The contract for upkeep: sweep, audit, probe, backup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Port: what tells an idle worker that there may be work."""
+"""Port: how an idle worker learns that there may be work."""
 
 from __future__ import annotations
 

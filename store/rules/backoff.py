@@ -1,4 +1,4 @@
-"""How long a delivery waits for its next attempt, and the longest that it ever does."""
+"""Retry delays and their caps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is to blame when a worker process ends, and what follows for the deliveries it had claimed.
+"""Crash blame: which end of a worker counts as a crash, and of which delivery.
 
 | how the process ended | it was running no handler | it was running handlers |
 |---|---|---|

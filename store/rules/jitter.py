@@ -1,4 +1,4 @@
-"""Random waits, which do not depend on what others do with `random`."""
+"""Random jitter, independent of the `random` module's state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long rows are kept that nobody waits for any more. Each default stands here alone."""
+"""Retention: how long rows are kept. Each default is defined here."""
 
 from __future__ import annotations
 

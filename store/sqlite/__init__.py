@@ -1,1 +1,1 @@
-"""The store on SQLite: the only folder that knows it."""
+"""The SQLite engine."""

@@ -1,4 +1,4 @@
-"""The store's contract on one SQLite file in WAL mode."""
+"""The engine: its parts and ports."""
 
 from __future__ import annotations
 

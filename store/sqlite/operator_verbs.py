@@ -1,4 +1,4 @@
-"""What operators see and change, on SQLite: each verb is one transaction or one read."""
+"""The operators' part of the contract on SQLite: one transaction or one read per verb."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SQLite has for free: the machine's clock, a FIFO beside the file, the file's own id."""
+"""The ports on SQLite: the machine's clock, a FIFO for wake-ups, the store's id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queues on SQLite: each verb is one transaction or one read."""
+"""The queues' part of the contract on SQLite: one transaction or one read per verb."""
 
 from __future__ import annotations
 

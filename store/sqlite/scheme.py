@@ -1,4 +1,4 @@
-"""SQLite as the table of schemes knows it: an address is a path."""
+"""The URL scheme sqlite: an address is a path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setting a damaged store aside, whole, when somebody asks for it.
+"""Quarantine of a whole store: renaming a damaged store with all its files.
 
 Never done by itself: a store begun anew knows none of the keys it has seen, so what is
 delivered again is handled again.

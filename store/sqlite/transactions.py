@@ -1,4 +1,4 @@
-"""Transactions of the caller's own on SQLite."""
+"""Users' transactions and reads on SQLite."""
 
 from __future__ import annotations
 

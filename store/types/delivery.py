@@ -1,4 +1,4 @@
-"""What operators see of deliveries, and what becomes of what they change."""
+"""Deliveries and messages as operators see them, and outcomes of replay, cancel and move."""
 
 from __future__ import annotations
 

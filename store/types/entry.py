@@ -1,4 +1,4 @@
-"""Keyed state as it crosses the store's edge."""
+"""Values of keyed state: entries, observations, namespaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which deliveries are meant: what narrows down lists, and what is done to many at once."""
+"""The conditions of a list or a bulk operation."""
 
 from __future__ import annotations
 

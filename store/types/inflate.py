@@ -1,4 +1,4 @@
-"""Content-Encoding undone: gzip and deflate, and never more bytes than asked for."""
+"""Decompressing a body: gzip and deflate, with a size limit."""
 
 from __future__ import annotations
 

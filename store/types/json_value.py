@@ -1,4 +1,4 @@
-"""JSON values: what may be one, as text, and back."""
+"""JSON values: checked, encoded and decoded."""
 
 from __future__ import annotations
 

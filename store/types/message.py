@@ -1,4 +1,4 @@
-"""Messages and what is said of them: the values that cross the store's edge."""
+"""Messages, receipts, limits and states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a body says: its bytes read as text, a form or JSON, by one rule for all who ask.
+"""Reading a body as text, form or JSON, by the same rules everywhere.
 
 The receiver reads the key and the event by this rule, and `Message.json()` its answer, so
 that both see the same value.

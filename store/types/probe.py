@@ -1,4 +1,4 @@
-"""What a look at a store's health found."""
+"""The report of a probe."""
 
 from __future__ import annotations
 

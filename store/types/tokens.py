@@ -1,4 +1,4 @@
-"""Tokens that stand for what a key held: bound to store, namespace, key, value and times."""
+"""Tokens for compare_and_set and compare_and_delete."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Tokens:
             InvalidInput: It is of another key, namespace or store, or none at all.
         """
         if not isinstance(token, str) or not token.startswith(self._prefix(key)):
-            raise InvalidInput(f"the token is not one of {key!r} in {self._called}")
+            raise InvalidInput(f"the token was not issued for {key!r} in {self._called}")
 
     def _prefix(self, key: str) -> str:
         return f"{_VERSION}:{_digest(self._place, key)}:"

@@ -1,4 +1,4 @@
-"""The write transaction as its users see it."""
+"""A user's transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody takes care of: messages without a route, queues without a pool, conflicts."""
+"""Unrouted messages, unserved queues and conflicts."""
 
 from __future__ import annotations
 

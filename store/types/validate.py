@@ -1,4 +1,4 @@
-"""What may be a name, a key, a duration: checked at the edge, before any transaction."""
+"""Checks of arguments: names, keys, durations, counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pools and their worker processes as the store knows them."""
+"""Pools, workers and their events."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def nothing_given_back() -> None:
 
 
 @fault("the supervisor does not wait for children that are no workers")
-def template_unburied() -> None:
+def forkserver_unreaped() -> None:
     def forget(self: ForkServer) -> None:
         if self.line is not None:
             self.line.close()

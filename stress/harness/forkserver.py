@@ -22,7 +22,7 @@ from multiprocess.reduction import ForkingPickler
 from ...linux.memfd import memfd
 from ...linux.parentage import adopting, die_with_parent
 from ...workers.process import fork_requests
-from .forked import exit_after
+from ..machine.forked import exit_after
 
 _ANSWER_SECONDS = 60.0
 _DRIVER = f"{__package__}.driver"

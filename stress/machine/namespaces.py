@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from ..harness.forked import exit_after
+from .forked import exit_after
 
 # linux/sched.h
 MOUNTS = 0x00020000

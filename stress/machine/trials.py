@@ -7,7 +7,7 @@ import platform
 import time
 from pathlib import Path
 
-from .. import sqlite
+from .. import engines
 from ..records.percentiles import quantile
 from ..records.report import Machine
 
@@ -37,7 +37,7 @@ def machine(folder: Path) -> Machine:
     return Machine(
         cores=len(os.sched_getaffinity(0)),
         python=platform.python_version(),
-        sqlite=sqlite.version(),
+        sqlite=engines.module(folder, "version").version(),
         system=f"{platform.system()} {platform.release()}",
         filesystem=_filesystem(folder),
         fdatasync_p50_ms=round(quantile(syncs, 0.5), 3),

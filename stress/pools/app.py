@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ...app import App, Context
 from ...store import Message
+from ..machine.processes import name_of
 from ..records.history import Pending, Recorder
 from .environment import plant_canary, worker_lease
-from .processes import name_of
 
 QUEUE = "work"
 

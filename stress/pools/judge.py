@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 from ..checker import check
 from ..harness.run import Run
+from ..records.census import census, note_end
 from ..records.history import Call, Recorder, read
-from ..sqlite.census import Census
 from .command import complaints
-
-_ATTEMPTS = """
-select key, attempt
-from fp_delivery
-join fp_message on fp_message.id = message_id
-where attempt > 1
-"""
 
 
 def judge(run: Run, folder: Path, *, cut: Collection[str] = ()) -> int:
@@ -30,13 +22,9 @@ def judge(run: Run, folder: Path, *, cut: Collection[str] = ()) -> int:
             they have begun may be tried again, and nothing else.
     """
     history = Recorder(folder / "history", "judge")
-    with closing(Census(folder / "store.db")) as census:
-        for queue, key, id, state in census.deliveries():
-            history.seen("final", queue=queue, key=key, id=id, state=state)
-        for key, count in census.rows("select key, count(*) from effects group by key"):
-            history.seen("effect", key=key, count=count)
-        history.seen("integrity", says=census.verdict())
-        attempts = dict(census.rows(_ATTEMPTS))
+    with census(folder / "store.db") as seen:
+        note_end(history, seen)
+        attempts = {each.key: each.attempt for each in seen.deliveries()}
     history.close()
     calls = read(folder / "history")
     run.add(*check(calls))

@@ -16,9 +16,9 @@ from typing import Any
 
 from ...app import App, Context
 from ...store import Message
+from ..machine.processes import name_of
 from ..records.history import Recorder
 from .environment import plant_canary
-from .processes import name_of
 
 SYNC, ASYNC, LIMITED = "sync", "async", "limited"
 MOST_LEASED = 4

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..harness.run import Run
+from ..machine.processes import app_of, children, forkserver_of, kill, name_of, workers_of
 from . import app
 from .command import is_up, work
-from .processes import app_of, children, kill, name_of, template_of, workers_of
 
 
 class Pool:
@@ -61,9 +61,9 @@ class Pool:
         """Kill one of its workers; False when that is gone."""
         return kill(pid, parent=self._child.pid)
 
-    def kill_template(self) -> bool:
+    def kill_forkserver(self) -> bool:
         """Kill what the process with the app is forked from; False when there is none."""
-        pid = template_of(self._child.pid)
+        pid = forkserver_of(self._child.pid)
         return pid is not None and kill(pid, parent=self._child.pid)
 
     def kill_app(self) -> bool:

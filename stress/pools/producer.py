@@ -11,11 +11,11 @@ from pathlib import Path
 from ...store import connect
 from ...store.errors import QueueFull
 from ..harness.child_processes import Me
-from ..harness.forked import forked
 from ..harness.waiting import PATIENCE_SECONDS
+from ..machine.forked import forked
+from ..machine.processes import name_of
 from ..records.history import Recorder
 from .app import QUEUE, order
-from .processes import name_of
 
 _PAUSE_SECONDS = 0.015
 _FULL_SECONDS = 0.05

@@ -13,8 +13,8 @@ from ..harness.child_processes import Me
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS
+from ..records.census import census
 from ..records.history import read
-from ..sqlite.census import Census
 
 CAP = 60
 OWNER_CAP = 100
@@ -133,24 +133,23 @@ def _takers(store: Store) -> list[Callable[[], object]]:
 
 
 def _watch(me: Me, path: str) -> None:
-    census = Census(path)
     most: dict[str, tuple[int, int]] = {}
     snapshots, noted = 0, 0.0
     me.ready()
     me.wait()
-    while me.going:
-        snapshots += 1
-        now = time.monotonic()
-        for what, cap, rows in census.capped():
-            higher = rows > most.get(what, (0, cap))[0]
-            if higher:
-                most[what] = (rows, cap)
-            if higher or rows > cap or now - noted > _NOTE_SECONDS:
-                me.history.seen("snapshot", of=what, rows=rows, cap=cap)
-        if now - noted > _NOTE_SECONDS:
-            noted = now
-        time.sleep(_PAUSE_SECONDS)
-    census.close()
+    with census(path) as seen:
+        while me.going:
+            snapshots += 1
+            now = time.monotonic()
+            for what, cap, rows in seen.capped():
+                higher = rows > most.get(what, (0, cap))[0]
+                if higher:
+                    most[what] = (rows, cap)
+                if higher or rows > cap or now - noted > _NOTE_SECONDS:
+                    me.history.seen("snapshot", of=what, rows=rows, cap=cap)
+            if now - noted > _NOTE_SECONDS:
+                noted = now
+            time.sleep(_PAUSE_SECONDS)
     me.ready(snapshots=snapshots, most=most)
 
 
@@ -163,16 +162,15 @@ def _fill(run: Run, path: str) -> None:
             with suppress(LimitExceeded, QueueFull):
                 for n in range(OWNER_CAP):
                     add(f"{name} {n}")
-    census = Census(path)
-    for what, cap, rows in census.capped():
-        if what == "entries of stress/brief":
-            continue
-        least = cap - 997 if what.startswith("bytes") else cap
-        run.check("integrity", rows >= least, f"{what}: refused at {rows}, the cap is {cap}")
-        run.check("caps-hold", rows <= cap, f"{what}: {rows} when full, the cap is {cap}")
-    wrong = census.miscounted()
-    run.check("integrity", not wrong, "; ".join(wrong))
-    census.close()
+    with census(path) as seen:
+        for what, cap, rows in seen.capped():
+            if what == "entries of stress/brief":
+                continue
+            least = cap - 997 if what.startswith("bytes") else cap
+            run.check("integrity", rows >= least, f"{what}: refused at {rows}, the cap is {cap}")
+            run.check("caps-hold", rows <= cap, f"{what}: {rows} when full, the cap is {cap}")
+        wrong = seen.miscounted()
+        run.check("integrity", not wrong, "; ".join(wrong))
 
 
 SCENARIO = Scenario(

@@ -15,8 +15,8 @@ from ..harness.child_processes import Child, Me
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS
+from ..records.census import census, note_end
 from ..records.history import Recorder, read
-from ..sqlite.census import Census
 
 LANES = 20
 LEASE_SECONDS = 0.5
@@ -132,13 +132,8 @@ class _Round:
         self._run.checked("never-stuck")
 
     def _look(self) -> None:
-        census = Census(self._path)
-        for queue, key, id, state in census.deliveries():
-            self._nemesis.seen("final", queue=queue, key=key, id=id, state=state)
-        for key, count in census.rows("select key, count(*) from effects group by key"):
-            self._nemesis.seen("effect", key=key, count=count)
-        self._nemesis.seen("integrity", says=census.verdict())
-        census.close()
+        with census(self._path) as seen:
+            note_end(self._nemesis, seen)
 
 
 def _produce(me: Me, path: str, count: int, order: str) -> None:

@@ -12,7 +12,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import closing
 from functools import partial
 
 from ...store import connect
@@ -20,15 +19,15 @@ from ..harness.child_processes import Child
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS, until
+from ..machine.processes import living_in, name_of
 from ..machine.slowness import slowness
 from ..pools import paced
 from ..pools.command import LEASE_SECONDS, is_up, work
 from ..pools.judge import judge
 from ..pools.load import enqueue, produce
-from ..pools.processes import living_in, name_of
+from ..records.census import census
 from ..records.history import Recorder
 from ..records.percentiles import quantiles
-from ..sqlite.census import Census
 
 _QUEUES = (paced.SYNC, paced.ASYNC)
 _HANDLER_SECONDS = (0.0, 0.3)
@@ -183,8 +182,8 @@ class _Pools:
         self._run.checked("ends-in-grace")
 
     def _says_at_end(self, pool: Child, was_up: bool, too_long: float) -> list[str]:
-        with closing(Census(self._run.folder / "store.db")) as census:
-            ((leased,),) = census.rows("select count(*) from fp_delivery where state = 'leased'")
+        with census(self._run.folder / "store.db") as seen:
+            leased = len(seen.deliveries("leased"))
         # Before it listens to signals, it ends by them.
         ends = (0,) if was_up else (0, -signal.SIGTERM)
         found = {

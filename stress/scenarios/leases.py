@@ -13,8 +13,8 @@ from ..harness.child_processes import Child, Me
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS
+from ..records.census import census, integrity
 from ..records.history import Call, Recorder, read
-from ..sqlite import census
 
 TTL_SECONDS = (0.03, 0.06, 0.2)
 
@@ -56,7 +56,7 @@ def run(run: Run) -> None:
     run.add(*check(calls))
     believed(run, calls)
     rows = _ledger(run, path)
-    says = census.integrity(path)
+    says = integrity(path)
     run.check("integrity", says == "ok", f"the database is not whole: {says}")
     held = [call.answer["fence"] for call in calls if call.op == "acquire" and call.outcome == "ok"]
     refused = [call for call in calls if call.answer.get("error") == "lease_lost"]
@@ -163,7 +163,8 @@ def believed(run: Run, calls: Sequence[Call]) -> None:
 
 def _ledger(run: Run, path: str) -> int:
     """Check that no row was written under a lease after one under a later lease."""
-    rows = census.ask(path, "select name, fence, who from ledger order by n")
+    with census(path) as seen:
+        rows = seen.rows("select name, fence, who from ledger order by n")
     last: dict[str, tuple[int, str]] = {}
     for name, fence, who in rows:
         before, writer = last.get(name, (0, ""))

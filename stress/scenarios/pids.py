@@ -22,13 +22,13 @@ from ...store.engine import Hold
 from ...store.errors import LeaseHeld
 from ..checker import check
 from ..harness.child_processes import Me
-from ..harness.forked import exit_after
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS
+from ..machine.forked import exit_after
 from ..machine.namespaces import among_own_pids
+from ..records.census import integrity
 from ..records.history import Recorder, read
-from ..sqlite import census
 from ..workloads.drain import drain, note_final
 
 # proc_pid_ns(5)
@@ -72,7 +72,7 @@ def run(run: Run) -> None:
     with connect(path) as store:
         drain(store, history, "mail")
         note_final(store, history)
-    history.seen("integrity", says=census.integrity(path))
+    history.seen("integrity", says=integrity(path))
     history.close()
     run.add(*check(read(run.folder / "history")))
     run.figure("pids", times)

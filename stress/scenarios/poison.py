@@ -24,10 +24,10 @@ from ..harness.child_processes import Me
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import until
+from ..machine.processes import kill
 from ..pools import poisons
 from ..pools.command import complaints, is_up, work
-from ..pools.processes import kill
-from ..sqlite import census
+from ..records.census import integrity
 
 _CRASHES = 3  # the product's default
 _SHORT_SECONDS = 0.05
@@ -146,7 +146,7 @@ class _Site:
             if key.startswith(("short", "gated")):
                 run.check("nothing-lost", handled[key] > 0, f"{key} was not handled")
                 run.check("not-handled-twice", handled[key] < 2, f"{key}: {handled[key]} times")
-        says = census.integrity(run.folder / "store.db")
+        says = integrity(run.folder / "store.db")
         run.check("integrity", says == "ok", says)
         run.figure("others", len(handled))
         run.says(

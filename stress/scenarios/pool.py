@@ -4,7 +4,7 @@ At first, with nobody killed, pools are told to stop in the midst of long handle
 their successors stand by, as in a deployment. Then producers enqueue all the while, also
 what others have enqueued before them, and a pool that is gone is started again by the same
 command. At last only children of the supervisors are killed, for some time: workers, the
-processes with the app that they are forked from, and the templates of these.
+processes with the app that they are forked from, and the forkservers of these.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ..harness.child_processes import Child
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS, until
+from ..machine.processes import children, kill, name_of, zombies
 from ..pools.app import EFFECTS, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
 from ..pools.pool import Pool
-from ..pools.processes import children, kill, name_of, zombies
 from ..pools.producer import produce
 from ..pools.tries import Repeat, repeats, tries
+from ..records.census import census, note_end
 from ..records.history import Recorder, now_ns, read
 from ..records.percentiles import quantiles
-from ..sqlite.census import Census
 
 _MOST_WAITING = 200
 _KILL_PAUSE_SECONDS = 0.12
@@ -41,7 +41,7 @@ _SHORT_LEASE_SECONDS = 2.0
 _LONG_HANDLER_SECONDS = 4.5
 # Before a supervisor looks it may wait for the store, for 5 s.
 _MOST_ZOMBIE_SECONDS = 10.0
-_CHILDREN = ("worker killed",) * 7 + ("template killed", "app process killed")
+_CHILDREN = ("worker killed",) * 7 + ("forkserver killed", "app process killed")
 
 
 def run(run: Run) -> None:
@@ -126,7 +126,7 @@ class _Site:
         strike = {
             "producer killed": self._kill_producer,
             "worker killed": self._kill_worker,
-            "template killed": self._kill_template,
+            "forkserver killed": self._kill_forkserver,
             "app process killed": self._kill_app,
             "supervisor killed": self._kill_pool,
             "pool stopped": self._stop_pool,
@@ -193,13 +193,8 @@ class _Site:
     def judge(self) -> tuple[int, list[float]]:
         """Check all that was noted; return how many tries there were, and after how many
         seconds each message was tried again whose worker was killed."""
-        census = Census(self.folder / "store.db")
-        for queue, key, id, state in census.deliveries():
-            self._history.seen("final", queue=queue, key=key, id=id, state=state)
-        for key, count in census.rows("select key, count(*) from effects group by key"):
-            self._history.seen("effect", key=key, count=count)
-        self._history.seen("integrity", says=census.verdict())
-        census.close()
+        with census(self.folder / "store.db") as seen:
+            note_end(self._history, seen)
         calls = read(self.folder / "history")
         self._run.add(*check(calls))
         for line in complaints(self.folder):
@@ -288,8 +283,8 @@ class _Site:
         pool.kill()
         return True
 
-    def _kill_template(self) -> bool:
-        return self._run.random.choice(self._pools).kill_template()
+    def _kill_forkserver(self) -> bool:
+        return self._run.random.choice(self._pools).kill_forkserver()
 
     def _kill_app(self) -> bool:
         return self._run.random.choice(self._pools).kill_app()
@@ -309,14 +304,14 @@ class _Site:
 def _plan(chance: random.Random, kills: int) -> list[str]:
     """Return what is done to whom, in a random order: for `kills` kills, and some stops.
 
-    The last is a template, whose supervisor then lives long enough to be seen to clear it away.
+    The last is a forkserver, whose supervisor then lives long enough to be seen to clear it away.
     """
     few, workers = max(1, kills // 50), kills // 4
     plan = ["supervisor killed"] * few + ["worker killed"] * workers
-    plan += ["template killed"] * (few - 1) + ["app process killed"] * few
+    plan += ["forkserver killed"] * (few - 1) + ["app process killed"] * few
     plan += ["producer killed"] * (kills - 1 - len(plan)) + ["pool stopped"] * few
     chance.shuffle(plan)
-    return [*plan, "template killed"]
+    return [*plan, "forkserver killed"]
 
 
 SCENARIO = Scenario(
@@ -358,7 +353,7 @@ SCENARIO = Scenario(
     canaries={
         "effect-before-ack": "effects-once",
         "nothing-given-back": "handled-again-in-time",
-        "template-unburied": "reaped",
+        "forkserver-unreaped": "reaped",
     },
     invariants={
         "reaped": "no process that has ended stays a zombie",

@@ -1,7 +1,7 @@
 """Pools whose handlers leak, and that replace their workers by the dozen for that.
 
 By the number of deliveries, by memory and by age, a pool each. At every look there are as
-many workers that work as there should be; at rest the supervisor, the template and all
+many workers that work as there should be; at rest the supervisor, the forkserver and all
 workers together have as much memory as at first, and the supervisor as many descriptors.
 """
 
@@ -17,10 +17,10 @@ from ..harness.child_processes import Child
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import until
+from ..machine.processes import forkserver_of, resident, workers_of
 from ..pools import leaking
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
-from ..pools.processes import resident, template_of, workers_of
-from ..sqlite import census
+from ..records.census import integrity
 
 _WORKERS = 2
 _MIB = 2**20
@@ -32,7 +32,7 @@ _BATCHES = {"handled": _WORKERS * _MAX_HANDLED, "memory": 2 * _MAX_MIB + 40, "ag
 _LEAST_RESTS = 6
 # What the medians of the last third of all looks may have above those of the first.
 _MORE_DESCRIPTORS = 2
-_MORE_MIB = {"supervisor": 4.0, "template": 4.0, "workers": 100.0}
+_MORE_MIB = {"supervisor": 4.0, "forkserver": 4.0, "workers": 100.0}
 
 
 def run(run: Run) -> None:
@@ -116,7 +116,7 @@ class _Pool:
             times = handled[str(number)]
             run.check("nothing-lost", times > 0, f"{number} was not handled")
             run.check("not-handled-twice", times < 2, f"{number} was handled {times} times")
-        says = census.integrity(self._folder / "store.db")
+        says = integrity(self._folder / "store.db")
         run.check("integrity", says == "ok", says)
         self._judge_growth()
         self._store.close()
@@ -159,14 +159,14 @@ class _Pool:
 
     def _rest(self) -> bool:
         """Note what all take, unless one that has left is still on its way."""
-        supervisor, template = self._child.pid, template_of(self._child.pid)
+        supervisor, forkserver = self._child.pid, forkserver_of(self._child.pid)
         workers = workers_of(supervisor)
-        if template is None or len(workers) != _WORKERS:
+        if forkserver is None or len(workers) != _WORKERS:
             return False
         rest = {
             "descriptors": len(os.listdir(f"/proc/{supervisor}/fd")),
             "supervisor": resident(supervisor) / _MIB,
-            "template": resident(template) / _MIB,
+            "forkserver": resident(forkserver) / _MIB,
             "workers": sum(map(resident, workers)) / _MIB,
         }
         if workers_of(supervisor) != workers:

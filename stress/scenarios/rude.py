@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 from ...store import connect
@@ -21,15 +20,13 @@ from ..harness.child_processes import Me
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import until
+from ..machine.processes import kill
 from ..pools import rude
 from ..pools.environment import environment
-from ..pools.processes import kill
-from ..sqlite import census as inside
-from ..sqlite.census import Census
+from ..records.census import census, integrity
 
 _LEASE_SECONDS = 5.0
 _BATCH = 24
-_ENDS = "select count(*) from fp_delivery where state in ('ready', 'leased')"
 
 
 def run(run: Run) -> None:
@@ -75,9 +72,9 @@ def _acts(run: Run, queue: str) -> str:
 
 
 def _judge(run: Run, keys: list[str]) -> None:
-    with closing(Census(run.folder / "store.db")) as census:
-        states = {key: state for _, key, _, state in census.deliveries()}
-        effects = dict(census.rows("select key, count(*) from effects group by key"))
+    with census(run.folder / "store.db") as seen:
+        states = {each.key: each.state for each in seen.deliveries()}
+        effects = dict(seen.rows("select key, count(*) from effects group by key"))
     handled = set(_said(run.folder, "handled").split())
     for key in keys:
         run.check("nothing-lost", states.get(key) == "done", f"{key} is {states.get(key)}")
@@ -91,7 +88,7 @@ def _judge(run: Run, keys: list[str]) -> None:
     for name, invariant in (("differs", "process-as-it-was"), ("overlaps", "one-holder")):
         found = _said(run.folder, name).splitlines()
         run.check(invariant, not found, f"{len(found)} times, first {found[:1]}")
-    says = inside.integrity(run.folder / "store.db")
+    says = integrity(run.folder / "store.db")
     run.check("integrity", says == "ok", says)
     run.figure("messages", len(keys))
     run.figure("log_lines", len(lines))
@@ -99,9 +96,8 @@ def _judge(run: Run, keys: list[str]) -> None:
 
 
 def _left(run: Run) -> int:
-    with closing(Census(run.folder / "store.db")) as census:
-        ((count,),) = census.rows(_ENDS)
-    return int(count)
+    with census(run.folder / "store.db") as seen:
+        return len(seen.deliveries("ready")) + len(seen.deliveries("leased"))
 
 
 def _said(folder: Path, name: str) -> str:

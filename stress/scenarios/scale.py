@@ -12,9 +12,8 @@ import signal
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Self
 
-from ...store import connect
+from ...store import Store, connect
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import until
@@ -23,8 +22,8 @@ from ..pools import paced
 from ..pools.command import LEASE_SECONDS, is_up, work
 from ..pools.judge import judge
 from ..pools.load import produce
+from ..records.census import Census, census
 from ..records.percentiles import quantiles
-from ..sqlite.census import Census
 
 _QUEUES = (paced.SYNC, paced.ASYNC, paced.LIMITED)
 _HANDLER_SECONDS = (0.01, 0.15)
@@ -35,13 +34,13 @@ _TIMES = 2.0
 _LOOK_SECONDS = 0.02
 _STAGE_SECONDS = 0.5
 
-_LEASED = "select queue, id from fp_delivery where state = 'leased'"
-
 
 def run(run: Run) -> None:
     """Scale up and down, with all else between; then judge all that was handled."""
     rounds = int(run.size["rounds"])
-    with _Scaled(run) as scaled:
+    path = run.folder / "store.db"
+    with connect(path) as store, census(path) as seen:
+        scaled = _Scaled(run, store, seen)
         for number in range(rounds):
             run.progress(number / rounds, f"scaled {2 * number} times")
             scaled.up()
@@ -73,16 +72,16 @@ class _Scaled:
         snapshots: How often the leased deliveries were looked at.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, store: Store, seen: Census) -> None:
         self.took: dict[str, list[float]] = {"up": [], "down": []}
         self.slowest = 1.0
         self.snapshots = 0
         self._run = run
         self._few, self._many = int(run.size["few"]), int(run.size["many"])
-        self._store = connect(run.folder / "store.db")
-        with self._store.transaction() as tx:
+        self._store = store
+        self._seen = seen
+        with store.transaction() as tx:
             tx.execute(paced.EFFECTS)
-        self._census = Census(run.folder / "store.db")
         options = (paced.__name__, self._few, LEASE_SECONDS, run.canary)
         self._pool = run.start("pool", work, run.folder, *options)
         self._producer = run.start(
@@ -90,13 +89,6 @@ class _Scaled:
         )
         self._limit = paced.MOST_LEASED
         self._until(lambda: is_up(run.folder, self._pool.name), "the pool is up")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._census.close()
-        self._store.close()
 
     def up(self) -> None:
         """Have many workers, all of them at work."""
@@ -196,7 +188,7 @@ class _Scaled:
 
     def _leased(self, queue: str) -> set[int]:
         self.snapshots += 1
-        return {id for of, id in self._census.rows(_LEASED) if of == queue}
+        return {each.id for each in self._seen.deliveries("leased") if each.queue == queue}
 
     def _size(self) -> int:
         (pool,) = self._store.pools()

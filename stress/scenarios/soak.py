@@ -18,10 +18,10 @@ from ..harness.child_processes import Child, Me
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS, until
+from ..machine.processes import kill, workers_of
 from ..pools import tally
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
-from ..pools.processes import kill, workers_of
-from ..sqlite import census
+from ..records.census import integrity
 from ..workloads.usage import Usage
 
 _PRODUCERS = 2
@@ -98,7 +98,7 @@ def judge(run: Run, store: Store, accepted: tally.Tally) -> None:
     run.checked("effects-once", accepted.messages)
     if handled != accepted:
         run.broken("effects-once", f"accepted were {accepted}, effects are there of {handled}")
-    says = census.integrity(store.engine.identity.address)
+    says = integrity(store.engine.identity.address)
     run.check("integrity", says == "ok", says)
 
 

@@ -1,10 +1,5 @@
-"""What of the harness knows SQLite: independent connections, file systems that fail."""
+"""What of stress is SQLite's own: its scenarios and faults, file systems that fail.
 
-from __future__ import annotations
-
-import apsw
-
-
-def version() -> str:
-    """Return the version of the SQLite in use."""
-    return apsw.sqlite_lib_version()
+The tests of the SQLite engine use the failing disk too. It is here, and not among the tests,
+because operators run the scenarios from an installed package.
+"""

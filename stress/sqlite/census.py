@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
 import apsw
+
+from ..records.census import Delivery
 
 TABLES = "select type, name, sql from sqlite_schema where sql is not null order by type, name"
 
@@ -59,7 +62,7 @@ where rows <> entries
 """
 
 _DELIVERIES = """
-select fp_delivery.queue, fp_message.key, fp_delivery.id, fp_delivery.state
+select fp_delivery.queue, fp_message.key, fp_delivery.id, fp_delivery.state, fp_delivery.attempt
 from fp_delivery
 join fp_message on fp_message.id = message_id
 order by fp_delivery.id
@@ -74,6 +77,7 @@ class Census:
         flags = apsw.SQLITE_OPEN_READONLY
         self._connection = apsw.Connection(str(path), flags=flags, vfs="unix")
         self._connection.set_busy_timeout(60_000)
+        self._path = path
 
     def capped(self) -> list[tuple[str, int, int]]:
         """Return everything that has a cap: its name, the cap, and how much there is."""
@@ -88,17 +92,30 @@ class Census:
         damage = [str(says) for (says,) in self.rows("pragma integrity_check") if says != "ok"]
         return "; ".join(damage or self.miscounted()) or "ok"
 
-    def deliveries(self) -> list[tuple[str, str, int, str]]:
-        """Return queue, key, id and state of each delivery, oldest first."""
-        return self.rows(_DELIVERIES)
+    def deliveries(self, state: str = "") -> list[Delivery]:
+        """Return all deliveries, or those in a state, oldest first."""
+        where = "where fp_delivery.state = ?\norder by" if state else "order by"
+        statement = _DELIVERIES.replace("order by", where)
+        return [Delivery(*row) for row in self._run(statement, *filter(None, (state,)))]
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many messages there are, and the bytes of the database and of its WAL."""
+        sizes = {"rows": self.rows("select count(*) from fp_message")[0][0]}
+        for name, suffix in (("WAL", "-wal"), ("database", "")):
+            with contextlib.suppress(FileNotFoundError):
+                sizes[name] = os.stat(f"{self._path}{suffix}").st_size
+        return sizes
 
     def rows(self, sql: str) -> list[Any]:
         """Return all rows of a statement."""
-        return self._connection.execute(sql).fetchall()
+        return self._run(sql)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _run(self, sql: str, *parameters: str) -> list[Any]:
+        return self._connection.execute(sql, parameters).fetchall()
 
 
 def ask(path: str | Path, sql: str) -> list[Any]:

@@ -16,8 +16,8 @@ from ..checker import check
 from ..harness.child_processes import Child, Me
 from ..harness.run import Run
 from ..harness.waiting import PATIENCE_SECONDS, now_and_then
+from ..records.census import census, note_end
 from ..records.history import Call, Recorder, read
-from .census import Census
 
 # Entered around each call.
 Fault = Callable[[], AbstractContextManager[object]]
@@ -50,14 +50,8 @@ def trial(
     run.check("never-stuck", not left, f"{left} deliveries do not come to their end")
     if left:  # the checker would take them for lost
         return told, read(run.folder / "history")
-    census = Census(path)
-    history = Recorder(run.folder / "history", "census")
-    for queue, key, id, state in census.deliveries():
-        history.seen("final", queue=queue, key=key, id=id, state=state)
-    for key, count in census.rows("select key, count(*) from effects group by key"):
-        history.seen("effect", key=key, count=count)
-    history.seen("integrity", says=census.verdict())
-    census.close()
+    with census(path) as seen:
+        note_end(Recorder(run.folder / "history", "census"), seen)
     calls = read(run.folder / "history")
     run.add(*check(calls))
     for call in calls:

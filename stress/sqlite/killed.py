@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from ..harness.forked import forked
+from ..machine.forked import forked
 from .disk import CHANGES, disk
 
 

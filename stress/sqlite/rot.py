@@ -12,7 +12,7 @@ from random import Random
 from ...store import connect
 from ...store.errors import FencepostError
 from ..harness.child_processes import Me
-from ..harness.forked import forked
+from ..machine.forked import forked
 
 _PAGE = 4096
 _SECTOR = 512

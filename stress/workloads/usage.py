@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..harness.run import Run
-from ..pools.processes import name_of
-from ..sqlite.census import Census
+from ..machine.processes import name_of
+from ..records.census import census
 
 MOST_DESCRIPTORS = 64
 MOST_WAL_BYTES = 16 * 1024 * 1024
@@ -32,9 +32,8 @@ class Usage:
 
     def __init__(self, path: Path, processes: Callable[[], list[tuple[str, int]]]) -> None:
         """`processes` returns the role and the pid of each that there is now."""
-        self._path = path
+        self._address = path
         self._now = processes
-        self._census = Census(path)
         self._store: dict[str, list[int]] = defaultdict(list)
         # (bytes, descriptors) by role and process.
         self._processes: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
@@ -46,15 +45,12 @@ class Usage:
                 resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
                 descriptors = len(os.listdir(f"/proc/{pid}/fd"))
                 self._processes[role, name_of(pid)].append((resident, descriptors))
-        for name, suffix in (("WAL", "-wal"), ("database", "")):
-            with suppress(FileNotFoundError):
-                self._store[name].append(os.stat(f"{self._path}{suffix}").st_size)
-        ((rows,),) = self._census.rows("select count(*) from fp_message")
-        self._store["rows"].append(rows)
+        with census(self._address) as seen:
+            for name, size in seen.sizes().items():
+                self._store[name].append(size)
 
     def judge(self, run: Run) -> None:
         """Hold everything to its bound."""
-        self._census.close()
         for name, bound in (("rows", MOST_ROWS), ("database", MOST_DATABASE_BYTES)):
             run.checked("bounded", len(self._store[name]))
             if (most := self._most(name)) > bound:

@@ -9,7 +9,7 @@ import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
 from fencepost.store.engine.pools import PoolVerbs, Report
-from fencepost.store.sqlite.pools import events
+from fencepost.store.sqlite import events
 from fencepost.store.types.message import Limits
 
 from ..clock import FakeClock

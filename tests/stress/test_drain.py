@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from fencepost import connect
+from fencepost.stress.machine.processes import living_in
 from fencepost.stress.pools import paced
 from fencepost.stress.pools.judge import judge
-from fencepost.stress.pools.processes import living_in
 from fencepost.stress.records.history import Recorder
 from fencepost.stress.records.report import Result
 from fencepost.stress.scenarios.drain import SCENARIO

@@ -14,7 +14,7 @@ import pytest
 
 from fencepost import connect
 from fencepost.stress.harness.waiting import PATIENCE_SECONDS
-from fencepost.stress.pools.processes import children, kill, name_of
+from fencepost.stress.machine.processes import children, kill, name_of
 from fencepost.stress.pools.tries import repeats
 from fencepost.stress.records.history import Call
 from fencepost.stress.records.report import Result
@@ -46,7 +46,7 @@ def test_a_tiny_run_finds_nothing(tiny: Tiny) -> None:
         "app process killed": 1,
         "pool stopped": 1,
         "supervisor killed": 1,
-        "template killed": 1,
+        "forkserver killed": 1,
     }
 
 

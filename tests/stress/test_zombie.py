@@ -1,4 +1,4 @@
-"""The scenario in which holders and writers are stopped, and what it holds."""
+"""The scenario in which holders are stopped, and what they hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .tiny import Tiny
 
 
 def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
-    result = tiny(zombie.SCENARIO, {"stops": 1, "writers": 3})
+    result = tiny(zombie.SCENARIO, {"stops": 1})
 
     assert result.findings == []
     assert result.figures["trials"] == 70

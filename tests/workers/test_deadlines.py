@@ -87,7 +87,7 @@ def test_a_worker_seen_stopped_by_the_renewer_may_see_that_its_lease_is_gone(
     wait_until(lambda: is_stopped(member.pid), "it is stopped")
     clock.advance(LEASE / 2)
     LeaseRenewer(store.engine, LEASE, lambda: workers).round()
-    clock.advance(LEASE)  # between two looks of the deadlines
+    clock.advance(LEASE)  # between two looks at the deadlines
     os.kill(member.pid, signal.SIGCONT)
     wait_until(lambda: not is_stopped(member.pid), "it goes on")
     deadlines.look(workers)

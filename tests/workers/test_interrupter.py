@@ -26,7 +26,7 @@ LEASE = 60.0
 
 
 class Remembering(Claimer):
-    """Claimer that know what was begun."""
+    """A claimer that knows what was begun."""
 
     begun: Sequence[Attempt] = ()
 

@@ -236,7 +236,7 @@ def test_while_the_store_is_busy_the_next_round_tries_again(
 def test_the_register_is_told_what_is_new_and_once(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fencepost.workers.supervisor.lease_renewer._REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("fencepost.workers.supervisor.reporter._REPORT_SECONDS", 0.0)
     member = _member(store)
     in_progress = InProgress(store.engine, member.page)
     renewer = _renewer(store, member)
@@ -268,12 +268,12 @@ def test_of_a_worker_that_has_ended_the_rest_is_told(store: Store) -> None:
     in_progress.begin(claim.hold, store.engine.clock.stopwatch_ms() + round(LEASE * 1000))
     renewer = _renewer(store, member)
     assert member.page.work is not None
-    last = renewer.last(cast(ManagedProcess, member), member.page.work)
+    last = renewer.reporter.last(cast(ManagedProcess, member), member.page.work)
     store.engine.pools.retire(member.worker, "it ended", last=last)
 
     kinds = [event.kind for event in reversed(store.engine.pools.events(limit=9))]
     assert kinds == ["started", "started", "ready", "claimed", "lost", "stopped"]
-    assert renewer.last(cast(ManagedProcess, member), member.page.work) is not None
+    assert renewer.reporter.last(cast(ManagedProcess, member), member.page.work) is not None
 
 
 def test_a_lease_ends_by_the_stopwatch_which_a_suspended_machine_moves_on() -> None:

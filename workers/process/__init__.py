@@ -1,1 +1,1 @@
-"""Processes of a pool: forked, named, watched and replaced."""
+"""The processes of a pool: how they are forked, what they run, and how they are replaced."""

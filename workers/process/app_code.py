@@ -1,4 +1,4 @@
-"""The code that processes run: what was loaded last, and at a reload the next on trial."""
+"""The app's code: the version that processes run, and during a reload the next one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _HOPELESS_AGAIN_SECONDS = 10.0
 
 
 class AppCode:
-    """Keeps the app loaded, for as many processes as are wanted of it.
+    """Keeps an app process up, from which all other processes are forked.
 
-    The next loading takes the place of the current one when it is `accept`ed.
+    During a reload there are two; `accept` replaces the current one by the next.
 
     Attributes:
-        failures: How many loadings in a row have failed while there was none to go on with.
+        failures: How many loads in a row have failed while no app process was up.
     """
 
     def __init__(self, forkserver: ForkServer, wanted: Wanted) -> None:
@@ -35,12 +35,12 @@ class AppCode:
 
     @property
     def is_up(self) -> bool:
-        """A process can be had."""
+        """A process can be forked."""
         return self._source is not None
 
     @property
     def on_trial(self) -> bool:
-        """The next is loaded, and not accepted yet."""
+        """The next version is loaded, and not accepted yet."""
         return self._next is not None and self._next.is_up
 
     @property
@@ -50,31 +50,31 @@ class AppCode:
 
     @property
     def lines(self) -> dict[socket.socket, AppProcess]:
-        """What there is to listen to."""
+        """The lines of the app processes, to listen to."""
         return {each.line: each for each in self._all if each.line is not None}
 
     @property
     def pids(self) -> list[int]:
-        """The processes."""
+        """The pids of the app processes."""
         return [each.pid for each in self._all if each.line is not None]
 
     def fork(self, fds: list[int]) -> int:
-        """Return the pid of a new child of this process, to which the descriptors were given.
+        """Fork a child of this process that is given the descriptors; return its pid.
 
         Raises:
-            OSError: There is none.
+            OSError: It cannot be forked.
         """
         assert self._source is not None
         return self._source.fork(fds)
 
     def reload(self) -> None:
-        """Load the app anew; one that is being loaded is too old."""
+        """Load the app again, also when a load is under way: that one may have read old files."""
         if self._next is not None:
             self._next.end()
         self._next, self._wants_next, self._start_at = None, True, 0.0
 
     def keep_up(self) -> None:
-        """Begin to load what is missing."""
+        """Start the loads that are due, and give up those that take too long."""
         for each in self._all:
             each.enforce_time()
         if not self._forkserver.is_up:
@@ -90,7 +90,7 @@ class AppCode:
             self._wants_next = self._next is None
 
     def verdict(self) -> str | None:
-        """Return why the next could not be loaded, once; None when it was, or may yet be."""
+        """Return once why the next version could not be loaded; None while it may be."""
         if self._next is None or self._next.state not in ("failed", "lost"):
             return None
         why = self._next.why
@@ -98,20 +98,20 @@ class AppCode:
         return why
 
     def accept(self) -> None:
-        """Go on with the next."""
+        """Replace the current version by the next."""
         if self._next is not None:
             if self._current is not None:
                 self._current.end()
             self._current, self._next = self._next, None
 
     def go_back(self) -> None:
-        """Go on with what there was before the next."""
+        """Drop the next version; the current one stays in use."""
         if self._next is not None:
             self._next.end()
             self._next = None
 
     def end(self) -> None:
-        """End all; what was forked goes on."""
+        """End the app processes; what was forked from them continues."""
         for each in self._all:
             each.end()
 
@@ -138,7 +138,7 @@ class AppCode:
             return None
 
     def _note_loss(self, lost: AppProcess) -> None:
-        """Have it loaded again: what was up as it was then, another as its files are by then."""
+        """Load it again: from the same sources if it was up before, else from its files."""
         if lost.too_big and not self._began:
             raise InvalidInput(f"max-memory is too small: {lost.why}")
         if lost.state == "lost":

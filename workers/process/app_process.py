@@ -1,8 +1,8 @@
-"""The app, loaded once: a process that has imported it, for workers to be forked from.
+"""The app process: it has imported the app, and workers and receivers are forked from it.
 
-What it has imported is what they run until the next reload, whatever becomes of the files.
-An app that starts threads or opens connections while it is imported cannot be shared by
-fork, so then each process imports it for itself, from the sources as they were.
+They run what it has imported until the next reload, even if the files change meanwhile. An app
+that starts threads or opens connections during its import cannot be shared by fork. Then each
+process imports the app itself, from its sources as they were when it was loaded first.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _MOST_WHY = 1000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the app is to be.
+    """Which app to load, and what it must have.
 
     Attributes:
         load: Called to get it.
         main: `load` may need what the program's own main module defines.
-        store: Where its store has to be.
-        queues: What it has to have handlers for; None when all that it has will do.
-        seconds: What loading may take.
-        most_memory: Bytes that it must not have when it is loaded; None for no bound.
+        store: The address that its store must have.
+        queues: The queues that it must have handlers for; None for any.
+        seconds: How long the import may take.
+        most_memory: The bytes that it may have once it is loaded; None for no limit.
     """
 
     load: Load
@@ -59,11 +59,11 @@ class Wanted:
 
 
 class AppProcess:
-    """The supervisor's end of one loading.
+    """The supervisor's side of the app process.
 
     Attributes:
-        line: Readable when there is something to hear; None when the process is gone.
-        pid: The process; it means nothing when that is gone.
+        line: Readable when the process has said something; None when it is gone.
+        pid: Of the process; meaningless when it is gone.
         state: "loading", "up" (it forks), "unshared" (each process loads for itself), "failed",
             "lost" (it was up, and its process is gone), "waiting" (to be loaded again).
         why: In words, when it is unshared, failed or lost.
@@ -72,10 +72,10 @@ class AppProcess:
     """
 
     def __init__(self, forkserver: ForkServer, wanted: Wanted) -> None:
-        """Begin to load.
+        """Start the process and let it import the app.
 
         Raises:
-            OSError: There is no process.
+            OSError: The process cannot be forked.
         """
         self.line: socket.socket | None = None
         self.pid = 0
@@ -91,19 +91,19 @@ class AppProcess:
 
     @property
     def was_up(self) -> bool:
-        """It has been loaded: `load` loads the same again."""
+        """It has been loaded before, so `load` loads the same version again."""
         return self._sources is not None
 
     @property
     def is_up(self) -> bool:
-        """A process can be had of it."""
+        """A process can be forked from it."""
         return self.state == "up" or (self.state == "unshared" and self._forkserver.is_up)
 
     def load(self) -> None:
-        """Begin to load; once it was up, from the sources as they were then.
+        """Import the app; if it was up before, from the sources as they were then.
 
         Raises:
-            OSError: There is no process.
+            OSError: The process cannot be forked.
         """
         if not FORKS:
             self.state, self.why = "unshared", "no process can be forked here"
@@ -123,7 +123,7 @@ class AppProcess:
         self._give_up_at = time.monotonic() + self._wanted.seconds
 
     def hear(self) -> None:
-        """Take in how the loading has ended, or that the process is gone."""
+        """Read how the import went, or that the process is gone."""
         assert self.line is not None
         try:
             heard, fds, _, _ = socket.recv_fds(self.line, 65_536, 1)
@@ -154,15 +154,15 @@ class AppProcess:
                 log.warning("each process imports the app itself", why=self.why)
 
     def enforce_time(self) -> None:
-        """Give up what hangs."""
+        """Give up an import that takes too long."""
         if self.state == "loading" and time.monotonic() >= self._give_up_at:
             self._end("failed", f"not loaded after {self._wanted.seconds:g} s")
 
     def fork(self, fds: list[int]) -> int:
-        """Return the pid of a new child of this process, to which the descriptors were given.
+        """Fork a child of this process that is given the descriptors; return its pid.
 
         Raises:
-            OSError: There is none.
+            OSError: It cannot be forked.
         """
         if self.state == "unshared" and self._sources is not None:
             return self._forkserver.fork([self._sources, *fds], fork_requests.IMPORT_APP)
@@ -176,7 +176,7 @@ class AppProcess:
             raise
 
     def end(self) -> None:
-        """End the process; what was forked from it goes on."""
+        """End the process; what was forked from it continues."""
         self._end("failed", "")
         self._drop_sources()
 
@@ -198,7 +198,7 @@ _loaded: tuple[Load, WorkerApp] | None = None
 
 
 def app_of(load: Load) -> WorkerApp:
-    """Return the app: as this process was forked with it, or loaded now."""
+    """Return the app: the one that this process was forked with, or one that is loaded now."""
     if _loaded is not None and _loaded[0] == load:
         return _loaded[1]
     app: WorkerApp = load()
@@ -206,7 +206,7 @@ def app_of(load: Load) -> WorkerApp:
 
 
 def load_and_serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
-    """Load the app, say how that went, and fork processes that have it."""
+    """Load the app, report how that went, and fork processes that have it."""
     global _loaded
     configure()
     before = descriptors()
@@ -218,9 +218,9 @@ def load_and_serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
         why = obstacle(before) or ""
         state = "unshared" if why else "up"
         _loaded = (wanted.load, app)
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the old code goes on
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the old code stays in use
         state, why = "failed", str(error) or type(error).__name__
-    # What is still in a buffer would be written by each process once more.
+    # Otherwise each forked process would write what is still in a buffer.
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
@@ -233,7 +233,7 @@ def load_and_serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
 
 
 def main(parent: int, fds: list[int]) -> None:
-    """Be the process that loads the app, and later one of its children."""
+    """Run the app process, and later each process that is forked from it."""
     die_with_parent(parent)
     description, number, *kept = fds
     if kept:
@@ -249,7 +249,7 @@ def main(parent: int, fds: list[int]) -> None:
 
 
 def _report(line: socket.socket, state: str, why: str, handlers: list[str]) -> None:
-    """Say how the loading went; end when the supervisor has hung up, as in entry_point.report."""
+    """Report how the import went; exit if the supervisor has hung up, as in entry_point.report."""
     said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
     try:
         if state == "failed":
@@ -275,12 +275,12 @@ def _check(app: Any, wanted: Wanted) -> None:
 
 
 def _import_app(parent: int, fds: list[int]) -> None:
-    """Be a process that imports the app from the sources of the first descriptor."""
+    """Run a process that imports the app itself, from the sources of the first descriptor."""
     sources.keep(fds[0])
     entry_point.enter(parent, fds[1:])
 
 
-# What the forkserver is asked for by this name.
+# What a child of the forkserver runs, by the name of the request.
 CALLS: dict[bytes, Callable[[int, list[int]], None]] = {
     fork_requests.FORK: entry_point.enter,
     fork_requests.LOAD_APP: main,
@@ -289,5 +289,5 @@ CALLS: dict[bytes, Callable[[int, list[int]], None]] = {
 
 
 def answer(parent: int, what: bytes, fds: list[int]) -> None:
-    """Be what the forkserver's new child was asked to be."""
+    """Run what this new child of the forkserver was asked to run."""
     functools.partial(CALLS[what], parent)(fds)

@@ -1,8 +1,8 @@
-"""Killing what a dead worker has started, before its work is tried again.
+"""Killing the processes that a dead worker had started, before its deliveries are retried.
 
-A process may leave its parent, its group and its session; what it cannot leave by accident
-is a limit that it inherits. So each process of a pool carries its pid in one that the kernel
-has enforced in no version since 2.4 (RLIMIT_LOCKS in setrlimit(2)).
+A process may leave its parent, its group and its session, but by accident it does not change a
+resource limit that it inherits. So each process of a pool stores its pid in a limit that the
+kernel has not enforced since 2.4 (RLIMIT_LOCKS in setrlimit(2)).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ...log.log import log
 _RLIMIT_LOCKS = 10
 _NAME = b"Max file locks"
 _BASE = 1 << 50
-# A process in an uninterruptible wait dies when that ends; the pool has more to do.
+# A process in an uninterruptible wait dies only when that ends; the pool must not wait for it.
 _MOST_SECONDS = 2.0
 
 
 def mark() -> None:
-    """Have all that this process starts carry its pid, where the kernel allows it."""
+    """Mark this process, and all that it starts, with its pid, where the kernel allows it."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, ValueError):
             hard = resource.getrlimit(_RLIMIT_LOCKS)[1]
@@ -33,9 +33,9 @@ def mark() -> None:
 
 
 def kill(worker: int, known: Collection[int]) -> None:
-    """Kill what a process has started that has ended, and wait for its end, for 2 s at most.
+    """Kill what a worker had started that has ended, and wait for the end, for 2 s at most.
 
-    It has been handed down to this process, its subreaper; `known` are other children of it.
+    These processes are now children of this one, the subreaper; `known` are its other children.
     """
     give_up_at = time.monotonic() + _MOST_SECONDS
     while left := [pid for pid in _below(os.getpid(), set(known)) if _carried(pid) == worker]:
@@ -51,7 +51,7 @@ def kill(worker: int, known: Collection[int]) -> None:
 
 
 def _below(pid: int, known: set[int]) -> Iterator[int]:
-    """Yield the descendants of a process, zombies included, but for those known and theirs."""
+    """Yield the descendants of a process, zombies too, except those known and their descendants."""
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as file:
@@ -62,7 +62,7 @@ def _below(pid: int, known: set[int]) -> Iterator[int]:
 
 
 def _carried(pid: int) -> int | None:
-    """Return the pid that a living process carries; None for one without."""
+    """Return the pid that a live process is marked with; None if it has no mark or is a zombie."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open(f"/proc/{pid}/stat", "rb") as file:
             if file.read().rpartition(b")")[2].split()[0] in b"ZX":

@@ -1,4 +1,4 @@
-"""How a process of the pool comes to life: what it is to run arrives as a pickle."""
+"""Entry point of a pool process: it reads what to run from a pickle, and runs it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ...log.stdout import forgive
 from . import descendants
 from .shared_page import SharedPage
 
-# What a terminal sends to all of its processes is for the supervisor to answer; and a write
-# to what nobody reads is an error to be raised. None of them is SIG_IGN, which the programs
-# that handlers start would inherit.
+# A terminal sends these to all processes, and the supervisor answers them. A write to a pipe
+# that nobody reads should raise an error. None is SIG_IGN, because programs that handlers
+# start would inherit that.
 _NOT_FOR_US = (
     signal.SIGINT,
     signal.SIGHUP,
@@ -39,7 +39,7 @@ _NOT_FOR_US = (
 def dump(
     role: str, entry: Callable[..., None], arguments: tuple[object, ...], *, main: bool
 ) -> bytes:
-    """Return what `enter` needs to call entry(line, page, parent, *arguments, *descriptors).
+    """Return the pickle with which `enter` calls entry(line, page, parent, *arguments, *fds).
 
     `main`: the arguments may need what the program's own main module defines.
     """
@@ -48,7 +48,7 @@ def dump(
         preparation = {
             key: value for key, value in preparation.items() if not key.startswith("init_main")
         }
-    # In two: the inner one can be read only when the outer one has been obeyed.
+    # Two pickles: the inner one can be read only after the outer one has been applied.
     call = bytes(ForkingPickler.dumps((entry, arguments)))
     return bytes(ForkingPickler.dumps((preparation, call)))
 
@@ -58,19 +58,19 @@ _prepared: dict[str, Any] = {}
 
 
 def _preparation() -> dict[str, Any]:
-    """Return what this process is like; what it was like while its folder is gone."""
+    """Describe this process to a new one; the last description if the working folder is gone."""
     with contextlib.suppress(FileNotFoundError):
         _prepared.update(spawn.get_preparation_data(""))
-        del _prepared["authkey"]  # not to be written anywhere, and nobody listens
+        del _prepared["authkey"]  # a secret, and nothing needs it
         del _prepared["dir"]  # inherited; it may be gone
     return _prepared
 
 
 def enter(parent: int, fds: list[int], *, prepared: bool = False) -> None:
-    """Be the process that the descriptors make it, until it ends.
+    """Run what the descriptors say, until the process ends.
 
-    They are: a file with the description, the line to the supervisor, the page, where
-    stacks are written at SIGUSR1, and those of the role.
+    They are: the pickle, the line to the supervisor, the shared page, the pipe for stacks at
+    SIGUSR1, and those of the role.
     """
     die_with_parent(parent)
     os.setsid()  # a handler's killpg, or a Ctrl-C, hits this process and its children, or none
@@ -83,9 +83,9 @@ def enter(parent: int, fds: list[int], *, prepared: bool = False) -> None:
 
 
 def report(line: Connection, word: bytes) -> None:
-    """Say something to the supervisor; one that has hung up wants no such process, so end.
+    """Say something to the supervisor; exit if it has hung up.
 
-    It has when the process that forked this one was killed before it told of it.
+    It hangs up if the process that forked this one was killed before it could report the fork.
     """
     try:
         line.send_bytes(word)
@@ -94,7 +94,7 @@ def report(line: Connection, word: bytes) -> None:
 
 
 def isolate() -> None:
-    """Leave a terminal's signals to the supervisor, hear the others, and read nothing."""
+    """Leave a terminal's signals to the supervisor, unblock the others, and read no input."""
     _answer_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _read_nothing()
@@ -105,7 +105,7 @@ def isolate() -> None:
 def load(
     description: int, *, prepared: bool = False
 ) -> tuple[Callable[..., None], tuple[Any, ...]]:
-    """Return the call that was described, in a process made like the one that described it."""
+    """Return the call in a pickle, after making this process like the one that wrote it."""
     with open(description, "rb") as file:
         preparation, call = ForkingPickler.loads(file.read())
     show_role(preparation["name"].removeprefix(_OURS))
@@ -126,8 +126,8 @@ _answered: list[bool] = []
 
 
 def _answer_signals() -> None:
-    """Ignore what is not for this process, and nothing else, whoever has started the pool."""
-    if not _answered:  # what an app ignores later is its own affair
+    """Ignore the signals that are for the supervisor, and none that the pool was started with."""
+    if not _answered:  # what an app ignores later is its own choice
         for number in signal.valid_signals():
             if signal.getsignal(number) is signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
@@ -138,7 +138,7 @@ def _answer_signals() -> None:
 
 
 def _read_nothing() -> None:
-    """Have stdin end at once, here and in the programs that handlers start."""
+    """Make stdin empty, here and in the programs that handlers start."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     if nothing != 0:

@@ -1,7 +1,8 @@
-"""Forks by request: a process that has opened nothing forks children for the one that asks.
+"""Fork requests: a process that has opened nothing forks children for another one.
 
-What is forked belongs to that one at once, as if it had forked it itself: a process between
-the two ends, and who asks adopts its orphans meanwhile (see parentage.adopting).
+The child belongs to the process that asked, as if that had forked it: a process in between
+exits, and the process that asked is a subreaper, so it inherits the orphan (see
+parentage.adopting).
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from collections.abc import Callable
 
 _MOST_FDS = 16
 
-# What a child can be asked to be.
+# What a child is asked to run.
 FORK = b"fork"
 LOAD_APP = b"load-app"
 IMPORT_APP = b"import-app"
 
 
 def ask(line: socket.socket, fds: list[int], what: bytes = FORK) -> int:
-    """Return the pid of a new child of this process, to which the descriptors were given.
+    """Fork a child of this process that is given the descriptors; return its pid.
 
     Raises:
-        ConnectionError: Nobody answers on the line, or not in its time.
+        ConnectionError: No answer came on the line in time.
         OSError: The kernel refuses to fork.
     """
     try:
@@ -38,11 +39,10 @@ def ask(line: socket.socket, fds: list[int], what: bytes = FORK) -> int:
 
 
 def serve(line: socket.socket, live: Callable[[bytes, list[int]], None]) -> None:
-    """Fork for the process that asks, until it hangs up; each child calls `live`.
+    """Answer fork requests until the other side hangs up.
 
-    `live` is given what the child was asked to be, and the descriptors.
-
-    It returns in the child too, when `live` has.
+    Each child calls `live` with what it was asked to run and the descriptors, and then returns
+    from here too.
     """
     while True:
         try:
@@ -51,7 +51,7 @@ def serve(line: socket.socket, live: Callable[[bytes, list[int]], None]) -> None
                 return
             born = _fork(line)
         except ConnectionError:
-            return  # who asked was killed, with an answer unread
+            return  # the other side was killed before it read an answer
         if born:
             line.close()
             live(message, given)
@@ -61,7 +61,7 @@ def serve(line: socket.socket, live: Callable[[bytes, list[int]], None]) -> None
 
 
 def _fork(line: socket.socket) -> bool:
-    """Fork a process that is the child of who asked; True in it."""
+    """Fork a child for the process that asked; True in the child."""
     told, tells = os.pipe()
     waits, go = os.pipe()
     try:
@@ -78,7 +78,9 @@ def _fork(line: socket.socket) -> bool:
             os.write(tells, b"%d" % pid)
             os._exit(0)
         os.close(go)
-        os.read(waits, 1)  # until the one between has ended, and who asked is the parent
+        os.read(
+            waits, 1
+        )  # until the process in between has exited, and the one that asked is the parent
     elif middle > 0:
         os.waitpid(middle, 0)
         line.send(os.read(told, 32))

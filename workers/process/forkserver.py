@@ -1,7 +1,7 @@
 """The forkserver: a process that has imported everything and opened nothing.
 
-Starting Python takes a third of a second of a core, forking this a hundredth of that. It
-has one thread and no store, so there is nothing that a fork could tear or share.
+Starting Python takes a third of a second of a core, and a fork takes a hundredth of that. The
+forkserver has one thread and no open store, so that a fork is safe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ...linux.process_name import show_role
 from ...log.log import log
 from . import entry_point, fork_requests
 
-# Elsewhere nobody adopts orphans; there each process is started anew.
+# Other systems have no subreapers; there each process starts its own interpreter.
 FORKS = sys.platform == "linux"
 _ANSWER_SECONDS = 5.0
 _START_SECONDS = 60.0
@@ -31,15 +31,15 @@ MAX_FAILURES = 5
 
 
 class ForkServer:
-    """The supervisor's end of it.
+    """The supervisor's side of the forkserver.
 
     Args:
-        imports: The modules that it imports, so that no process need do so.
+        imports: The modules that it imports, so that no forked process has to.
 
     Attributes:
-        line: Readable when the forkserver has come up, or is gone; None when there is none.
-        pid: The process; it means nothing when there is none.
-        failures: How many in a row have not come up.
+        line: Readable when the forkserver is up, or gone; None when there is none.
+        pid: Of the process; meaningless when there is none.
+        failures: How many in a row did not come up.
     """
 
     def __init__(self, imports: Sequence[str] = ()) -> None:
@@ -57,7 +57,7 @@ class ForkServer:
         return self._up or not FORKS
 
     def keep_up(self) -> None:
-        """Begin one when there is none: at most one a second, and fewer of what never comes up."""
+        """Start one when there is none: at most one a second, or one in 10 s after five failures."""
         if not FORKS:
             return
         if self.line is not None and not self._up and time.monotonic() >= self._give_up_at:
@@ -73,7 +73,7 @@ class ForkServer:
                 self._count_failure()
 
     def hear(self) -> None:
-        """Take in that it has come up, or that it is gone: it says nothing else unasked."""
+        """Read that it is up, or that it is gone."""
         assert self.line is not None
         try:
             self._up = self.line.recv(16) == b"up"
@@ -86,10 +86,10 @@ class ForkServer:
             self.end()
 
     def fork(self, fds: list[int], what: bytes = fork_requests.FORK) -> int:
-        """Return the pid of a new child of this process, to which the descriptors were given.
+        """Fork a child of this process that is given the descriptors; return its pid.
 
         Raises:
-            OSError: There is none: the kernel refuses, or the forkserver has died.
+            OSError: The kernel refuses to fork, or the forkserver has died.
         """
         if not FORKS:
             return spawn(entry_point.enter, fds)
@@ -101,7 +101,7 @@ class ForkServer:
             raise
 
     def end(self) -> None:
-        """End the forkserver; what it has forked goes on."""
+        """End the forkserver; what it has forked continues."""
         if self.line is not None:
             self.line.close()
             if not self._up:
@@ -143,7 +143,7 @@ def spawn(function: Callable[..., None], fds: list[int], *arguments: str) -> int
         code = f"from {function.__module__} import {name}; {name}(*{call!r})"
         return os.posix_spawn(
             sys.executable,
-            # Not with the working folder: what lies there is no part of the standard library.
+            # -P: files in the working folder must not be taken for the standard library.
             [sys.executable, "-P", "-c", code],
             os.environ,
             setsigmask=signal.valid_signals(),
@@ -154,7 +154,7 @@ def spawn(function: Callable[..., None], fds: list[int], *arguments: str) -> int
 
 
 def main(parent: int, fds: list[int], *imports: str) -> None:
-    """Be the forkserver until the supervisor is gone."""
+    """Run the forkserver until the supervisor is gone."""
     die_with_parent(parent)
     show_role("forkserver")
     from .app_process import answer  # which imports this module

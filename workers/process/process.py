@@ -1,4 +1,4 @@
-"""One process of the pool, from its start to its end."""
+"""One process of the pool, as the supervisor sees it from its start to its end."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from .shared_page import SharedPage, Work
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A kind of process.
+    """What a process of the pool does: a worker, or a receiver.
 
     Attributes:
         entry: Called in the child as entry(line, page, parent's pid, *arguments, *fds). It
-            sends b"ready <worker id>" (0 when it is no worker) once it is up, b"waiting"
-            while it is kept from that, b"recycle <why>" when it wants a successor, and
-            b"damaged <what>" when it ends because its store is.
-        fds: Descriptors that it is given.
+            sends b"ready <worker id>" (0 if it is no worker) once it is up, b"waiting" while
+            the store keeps it from that, b"recycle <why>" when it wants to be replaced,
+            b"ended" when it has nothing left to do, and b"damaged <what>" when it ends because
+            the store is damaged.
+        fds: Descriptors that it inherits.
         main: The arguments may need what the program's own main module defines.
     """
 
@@ -47,7 +48,7 @@ class End:
     """How a process ended.
 
     Attributes:
-        why: In words, with the most memory that it ever had.
+        why: In words, with the most memory that it had.
         signal: The number of the signal that killed it, 0 for none.
         code: What it exited with, 0 when it was killed.
         by_supervisor: The supervisor killed it.
@@ -67,26 +68,26 @@ class End:
 
 
 class ManagedProcess:
-    """A process that was started for a role.
+    """A process that the supervisor has started.
 
     Attributes:
-        worker: Its id in the store, None before it is ready and 0 for no worker.
+        worker: Its id in the store; None before it is ready, 0 if it is no worker.
         waiting: It has said that it cannot reach the store.
-        outdated: A successor is wanted.
+        outdated: It is to be replaced.
         leaving: It has been told to end.
         over_at: time.monotonic() when it had nothing left to do; None before.
-        killed_for: Why the supervisor killed it; empty when it did not.
-        overdue: The delivery that it was killed for, 0 for none.
-        damage: What it has said of a damaged store, on which it ended.
-        asleep_at: time.monotonic() when it was last seen stopped, or has slept with its
-            supervisor until then.
+        killed_for: Why the supervisor killed it; empty if it did not.
+        overdue: The delivery over its timeout for which it was killed, 0 for none.
+        damage: What it said of a damaged store before it ended.
+        asleep_at: time.monotonic() when it was last seen stopped, or woke up from the
+            suspension of the machine.
     """
 
     def __init__(self, role: Role, code: AppCode) -> None:
-        """Start it.
+        """Start the process.
 
         Raises:
-            OSError: There is no process.
+            OSError: It cannot be forked.
         """
         self.role = role
         self.started = time.monotonic()
@@ -122,7 +123,7 @@ class ManagedProcess:
         return self.worker is not None
 
     def hear(self) -> None:
-        """Take in what the process has said, or that it will say no more."""
+        """Read what the process says, or that it has hung up."""
         assert self.line is not None
         try:
             word, _, rest = self.line.recv_bytes().decode().partition(" ")
@@ -143,17 +144,17 @@ class ManagedProcess:
             self.outdated = True
 
     def send(self, word: bytes) -> None:
-        """Say something to the process; one that has hung up does not hear it."""
+        """Say something to the process, unless it has hung up."""
         if self.line is not None:
             with contextlib.suppress(OSError):
                 self.line.send_bytes(word)
 
     def signal(self, number: int) -> None:
-        """Send it a signal. It is not waited for yet, so its pid is nobody else's."""
+        """Send it a signal. It has not been collected yet, so the pid is not reused."""
         os.kill(self.pid, number)
 
     def leave(self) -> None:
-        """Tell it to finish what it has begun, and end; twice, as a handler may ignore signals."""
+        """Tell it to finish what it has begun and end, in two ways: a handler may ignore signals."""
         self.leaving = True
         self.send(b"leave")
         self.signal(signal.SIGTERM)
@@ -176,7 +177,7 @@ class ManagedProcess:
         return stopped
 
     def ended(self) -> End | None:
-        """Return how it ended, having cleared it away; None while it runs."""
+        """Collect it and return how it ended; None while it runs."""
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if not pid:
             return None
@@ -198,7 +199,7 @@ class ManagedProcess:
         )
 
     def read_stacks(self) -> str:
-        """Return what has come of the stacks that were asked for."""
+        """Return what the process has written of its stacks."""
         try:
             return os.read(self.stacks, 65_536).decode(errors="replace")
         except BlockingIOError:

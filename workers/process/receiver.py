@@ -1,4 +1,4 @@
-"""The receiver as a process of a pool: it is loaded, watched and replaced as workers are."""
+"""The receiver as a process of a pool."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def receiver_role(serve: Serve, listener: int, load: Load) -> Role:
 
     Args:
         serve: Called in the process; it returns when the process is to end.
-        listener: The descriptor of a listening socket, which is to stay open.
+        listener: The descriptor of a listening socket; it must stay open.
         load: Called in the process to get the app.
     """
     return Role("receiver", _receive, (serve, load), (listener,))

@@ -1,4 +1,4 @@
-"""A reload: new code on trial beside the old, until its processes are up or do not come up."""
+"""A reload: new code is tried beside the old, and replaces it once its processes are up."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .role_group import RoleGroup
 
 
 class Reload:
-    """Brings all processes of a pool to the app as its files are now, or leaves them as they are.
+    """Replaces all processes of a pool by ones with the new code, or keeps the old ones.
 
     Args:
-        took_over: Called when the new code has taken the old one's place.
+        took_over: Called when the new code has replaced the old.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Reload:
         self._again = False
 
     def begin(self) -> None:
-        """Load the app anew; what runs goes on until that has come up."""
+        """Load the app again; the old processes continue until the new ones are up."""
         if self._code.on_trial:
             self._again = True
             return

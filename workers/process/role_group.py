@@ -1,4 +1,4 @@
-"""The processes of one role: as many as are wanted, and the newest code in all of them."""
+"""The processes of one role: as many as are wanted, all with the newest code."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from .process import End, ManagedProcess, Role
 
 _FIRST_DELAY_SECONDS = 0.1
 _MAX_DELAY_SECONDS = 1.0
-# Between tries while others of the group do their work.
+# Between two tries while other processes of the group work.
 _HOPELESS_DELAY_SECONDS = 10.0
-# While other groups do theirs.
+# While other groups work.
 _MAX_HOPELESS_DELAY_SECONDS = 60.0
 _MAX_FALSE_STARTS = 5
 _HEALTHY_SECONDS = 1.0
-# For worker_stopping, closing the store, and threads that are about to end.
+# For worker_stopping, for closing the store, and for threads that are about to end.
 _LINGER_SECONDS = 5.0
 
 
 class RoleGroup:
     """Keeps as many processes of a role as are wanted.
 
-    One that is outdated is told to leave only when its successor is ready, one after
-    the other. One that is too many is told to leave at once; it ends what it has begun.
+    An outdated process is told to leave when its replacement is ready, one process after the
+    other. A surplus process is told to leave at once; it finishes what it has begun.
 
     Attributes:
         size: How many are wanted.
         quiet: They are to claim nothing.
-        failed: There is none, and five in a row could not be started. One that is not vital
-            is tried on, less and less often.
-        gave_up: Processes of the code that is on trial do not start.
-        start_at: time.monotonic() from which the next may be started.
+        failed: There is no process, and five in a row did not come up. A group that is not
+            vital keeps trying instead, less and less often.
+        gave_up: Processes with the new code of a reload do not come up.
+        start_at: time.monotonic() from which the next process may be started.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class RoleGroup:
         self._rounds = 0
 
     def __iter__(self) -> Iterator[ManagedProcess]:
-        """All that have not ended yet."""
+        """Those that have not been collected yet."""
         return iter(list(self._members))
 
     @property
@@ -67,12 +67,12 @@ class RoleGroup:
 
     @property
     def settled(self) -> bool:
-        """It is complete, or others need not wait until it is."""
+        """It is complete, or nothing needs to wait for it."""
         return self.complete or (not self._vital and self._rounds > 0)
 
     @property
     def short(self) -> bool:
-        """One more has to be started."""
+        """At least one more process must be started."""
         return len(self._staying()) < self.size + self.renews
 
     def reload(self) -> None:
@@ -82,7 +82,7 @@ class RoleGroup:
             each.outdated = True
 
     def go_back(self) -> None:
-        """Go on with the processes and the code from before a reload."""
+        """Keep the processes and the code from before a reload."""
         self.gave_up = False
         self._false_starts, self.start_at = 0, 0.0
         for each in self._members:
@@ -95,7 +95,7 @@ class RoleGroup:
             each.send(b"quiet" if quiet else b"resume")
 
     def fit(self) -> None:
-        """Start those that are missing, tell those to leave that are too many."""
+        """Start the processes that are missing, and tell surplus ones to leave."""
         while self.short and time.monotonic() >= self.start_at and self._code.is_up:
             try:
                 started = ManagedProcess(self.role, self._code)
@@ -107,13 +107,13 @@ class RoleGroup:
             if self.quiet:
                 started.send(b"quiet")  # before it can claim
         staying = self._staying()
-        # A successor counts from when it is ready.
+        # A replacement counts once it is ready.
         counted = [each for each in staying if each.ready] if self.renews else staying
         for each in sorted(staying, key=_dispensable)[: max(0, len(counted) - self.size)]:
             each.leave()
 
     def enforce_times(self) -> None:
-        """Kill those that do not come up in time, or have nothing left to do and do not end."""
+        """Kill processes that do not come up in time, or have nothing left to do and do not end."""
         now = time.monotonic()
         for each in self._members:
             if each.over_at is not None:
@@ -129,7 +129,7 @@ class RoleGroup:
                 self._false_starts = self._rounds = 0
 
     def clear(self) -> list[tuple[ManagedProcess, End]]:
-        """Take those out that have ended, and say how."""
+        """Collect the processes that have ended; return how each did."""
         gone = []
         for each in list(self._members):
             if (end := each.ended()) is not None:
@@ -143,11 +143,11 @@ class RoleGroup:
 
     @property
     def renews(self) -> bool:
-        """Some are to be replaced."""
+        """At least one process is to be replaced."""
         return any(each.outdated for each in self._staying())
 
     def _judge(self, each: ManagedProcess, end: End) -> None:
-        """Decide from how a process ended when the next may begin, if at all."""
+        """Decide from how a process ended when the next may be started, if at all."""
         if each.leaving:
             return
         lived = time.monotonic() - each.started
@@ -158,7 +158,7 @@ class RoleGroup:
         self._was_up |= each.ready
         idle, young = not end.work.claims, not each.ready or lived < _HEALTHY_SECONDS
         failed = end.blame() in (Blame.PROCESS, Blame.SUPERVISOR)
-        # Where none has ever come up a SIGKILL is most likely for the memory that it takes.
+        # If none has ever come up, a SIGKILL is most likely for the memory that a process takes.
         if (failed or (end.signal and not self._was_up)) and idle and young:
             self._count_false_start()
 
@@ -190,7 +190,7 @@ class RoleGroup:
 
 
 def _dispensable(each: ManagedProcess) -> tuple[bool, bool, bool, float]:
-    """Order processes by who is to leave first: outdated, not up yet, idle, newest."""
+    """Order processes by which is to leave first: outdated, not up yet, idle, newest."""
     work = each.page.work
     busy = work is None or work.claims > 0
     return not each.outdated, each.ready, busy, -each.started

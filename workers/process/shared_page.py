@@ -1,7 +1,7 @@
-"""What a worker and its supervisor tell each other, in memory that they share.
+"""A page of memory in which a worker and its supervisor tell each other what they do.
 
-Told at each message, so it must cost next to nothing; and read while the worker can say
-nothing, because its handler holds the interpreter or the process is stopped.
+It is written at each message, so it must cost next to nothing. The supervisor can read it
+while the worker cannot answer, because its handler holds the interpreter or it is stopped.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _TRIES = 16
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker has in work; times are milliseconds on the machine's stopwatch.
+    """What a worker is running; times are milliseconds on the machine's stopwatch.
 
     Attributes:
-        claims: How many deliveries its handlers are at.
+        claims: How many deliveries its handlers are running.
         delivery: The oldest of them, 0 for none.
-        ends_ms: When the first of their leases ends if nobody renews it; 0 for none.
-        kill_at_ms: When the first of them is over its timeout; 0 when none has one.
-        kill_for: The delivery that is, 0 for none.
-        handled: Deliveries so far.
-        newest, fence: Its newest claim, 0 for none.
+        ends_ms: When the first of their leases ends if it is not renewed; 0 for none.
+        kill_at_ms: When the first of them is over its timeout; 0 if none has one.
+        kill_for: That delivery, 0 for none.
+        handled: How many deliveries it has handled.
+        newest, fence: The delivery and the fence of its newest claim, 0 for none.
         state: One of STATES.
     """
 
@@ -59,12 +59,12 @@ class Renewal:
 
 
 class SharedPage:
-    """A page of memory: the worker writes its work, its supervisor the renewals.
+    """The page: the worker writes `work`, and its supervisor writes `renewal`.
 
-    Once it is closed it says nothing, also to a thread that is just reading it.
+    Once it is closed both are None, also for a thread that is just reading them.
 
     Attributes:
-        fd: The file behind it, for handing it on to another process.
+        fd: The file behind it, to give to another process.
     """
 
     def __init__(self, fd: int | None = None) -> None:
@@ -79,7 +79,7 @@ class SharedPage:
 
     @property
     def work(self) -> Work | None:
-        """What the worker is at; None while that is just being written."""
+        """What the worker is running; None while that is being written."""
         if (found := self._work.read()) is None:
             return None
         claims, delivery, ends_ms, kill_at_ms, kill_for, handled, newest, fence, state = found
@@ -111,7 +111,7 @@ class SharedPage:
 
     @property
     def renewal(self) -> Renewal | None:
-        """The newest renewal; None while that is just being written."""
+        """The newest renewal; None while that is being written."""
         return None if (found := self._renewal.read()) is None else Renewal(*found)
 
     @renewal.setter
@@ -119,16 +119,16 @@ class SharedPage:
         self._renewal.write(renewal.since_ms, renewal.asked_ms, renewal.until_ms)
 
     def close(self) -> None:
-        """Give up the memory."""
+        """Release the memory."""
         self._map.close()
         os.close(self.fd)
 
 
 class _Record:
-    """Some numbers at a place in memory, all zero at first; None once that is given up.
+    """Some numbers in shared memory, all zero at first; None once it is released.
 
-    Written whole in one assignment, and summed: a signal's handler may raise anywhere in
-    here, and the other side may look in the middle of the copying.
+    They are written in one assignment with a checksum, because a signal handler may raise
+    anywhere in here, and the other side may read in the middle of a copy.
     """
 
     def __init__(self, memory: mmap.mmap, start: int, count: int) -> None:
@@ -142,7 +142,7 @@ class _Record:
 
     def write(self, *numbers: int) -> None:
         data = self._numbers.pack(*numbers)
-        with contextlib.suppress(ValueError):  # given up, in another thread
+        with contextlib.suppress(ValueError):  # released, in another thread
             self._memory[self._start : self._end] = data + self._sum.pack(zlib.crc32(data))
 
     def read(self) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""Whether an app that was imported can be shared by fork: no threads, children or connections."""
+"""Whether an imported app can be shared by fork: it has no threads, children or connections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 
-# Other descriptors of the app's would be shared by all workers.
+# All workers would share any other descriptor that the app has opened.
 _HARMLESS = {"/dev/null", "/dev/random", "/dev/urandom"}
 
 
@@ -31,7 +31,7 @@ def obstacle(before: dict[int, str]) -> str | None:
 
 
 def descriptors() -> dict[int, str]:
-    """Return what is open, and what it stands for."""
+    """Return the open descriptors, and what each is."""
     found = {}
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # that of the listing itself
@@ -40,7 +40,7 @@ def descriptors() -> dict[int, str]:
 
 
 def _harmless(fd: int, what: str) -> bool:
-    """True when processes that share a descriptor are not in each other's way."""
+    """True when processes may share the descriptor without disturbing each other."""
     flags, kind = fcntl.fcntl(fd, fcntl.F_GETFL), os.fstat(fd).st_mode
     # A log: each line goes to its end.
     appended = stat.S_ISREG(kind) and bool(flags & os.O_APPEND) and bool(flags & os.O_WRONLY)

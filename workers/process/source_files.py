@@ -1,4 +1,4 @@
-"""The files of an app while it is developed: looked at twice a second for changes."""
+"""The Python files of an app, checked twice a second for changes during development."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 LOOK_SECONDS = 0.5
 
-# What is installed there is not what is edited.
+# Installed packages are not edited.
 _SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 _MOST_FILES = 5_000
 
@@ -16,7 +16,7 @@ _Seen = dict[str, tuple[int, int]]
 
 
 class SourceFiles:
-    """All Python files below a folder, without hidden folders and virtual environments."""
+    """All Python files below a folder, except in hidden folders and virtual environments."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -25,9 +25,9 @@ class SourceFiles:
         self._due = time.monotonic() + LOOK_SECONDS
 
     def changed(self) -> bool:
-        """True once after a change, when half a second later all is as it was then.
+        """True once after a change, when nothing has changed for another half second.
 
-        An editor, or a version control system, may be at it until then.
+        Until then an editor or a version control system may still be writing.
         """
         if time.monotonic() < self._due:
             return False

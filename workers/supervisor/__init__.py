@@ -1,1 +1,1 @@
-"""The supervisor: how many workers there are, their leases and their ends."""
+"""The supervisor: it starts and ends processes, renews their leases, and scales the pool."""

@@ -1,22 +1,22 @@
-"""How many workers a pool should have, from how long work has been waiting."""
+"""How many workers a pool should have, by how long the oldest ready delivery has waited."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-# Work that waits longer than this wants more workers: a start takes less.
+# If a delivery waits longer than this, the pool grows: starting a worker takes less.
 _PATIENCE_SECONDS = 1.0
-# Time for those that were added to show.
+# New workers get this long to have an effect.
 _UP_SECONDS = 3.0
-# Bursts come again: leaving is cheap only when it stays so.
+# Load comes in bursts, so the pool shrinks slowly.
 _DOWN_SECONDS = 30.0
 _GROWTH = 1.5
 
 
 @dataclass(slots=True)
 class Autoscaler:
-    """Grows by half when the oldest ready delivery waits, shrinks by one when nothing has.
+    """Grows by half while the oldest ready delivery waits, and shrinks by one when none has.
 
     Attributes:
         least, most: The bounds of the size.
@@ -28,7 +28,7 @@ class Autoscaler:
     _changed_at: float = -math.inf
 
     def size(self, now: float, size: int, oldest_ready_age: float) -> int:
-        """Return the size wanted at time.monotonic() `now`, with `size` workers up to now."""
+        """Return the new size at time.monotonic() `now`; `size` is the current one."""
         wanted = min(max(size, self.least), self.most)
         if oldest_ready_age > _PATIENCE_SECONDS:
             self._pressed_at = now

@@ -1,7 +1,7 @@
-"""A damaged store: what a pool does about one, which is to end and say so in one line.
+"""A damaged store: the pool ends, and says so in one line.
 
-To go on would mean to meet the same row again and again. Nothing is lost by ending: what was
-claimed is given back or expires, and what has not been handled is still in the store.
+If it continued, it would read the same damaged row again and again. Nothing is lost by ending:
+claims are released or expire, and what has not been handled is still in the store.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from ...store.errors import FencepostError, StoreCorrupt
 
 
 class Damage:
-    """What the parts of a supervisor have met of it.
+    """The damage that parts of the supervisor have found.
 
     Attributes:
-        found: What was said of the first, "" while there is none.
+        found: The first error, "" while there is none.
     """
 
     def __init__(self) -> None:
         self.found = ""
 
     def met(self, error: FencepostError) -> bool:
-        """True for an error that damage has caused: the pool ends, and says so."""
+        """Note an error; True if the store is damaged, which ends the pool."""
         if not isinstance(error, StoreCorrupt):
             return False
         self.found = self.found or str(error)

@@ -1,4 +1,4 @@
-"""Giving back at once what the dead had in work."""
+"""Dead workers: their claims are released at once, and the register is told how they ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMEMBERED = 1000
 
 
 class _Ending(NamedTuple):
-    """How a worker ended, as the register is told."""
+    """How a worker ended, as the register stores it."""
 
     why: str
     kind: Literal["stopped", "killed"]
@@ -31,27 +31,28 @@ class _Ending(NamedTuple):
 
 
 class DeadWorkers:
-    """Strikes dead workers off the store's register, of this pool and of earlier ones.
+    """Removes dead workers from the store's register: this pool's, and those of dead pools.
 
     Attributes:
-        due: time.monotonic() from which to look for others' dead.
+        due: time.monotonic() at which to look for dead pools and their workers again.
     """
 
     def __init__(self, engine: Engine, pool: int | None, damage: Damage | None = None) -> None:
-        """`pool` is the id of its own, None when that has no workers."""
+        """`pool` is the id of this pool, None if it has no workers."""
         self.due = 0.0
         self._engine = engine
         self._pool = pool
         self._damage = damage or Damage()
         self._killed: dict[int, None] = {}
         self._at_once: set[int] = set()
-        # How those ended whose end the store could not be told yet.
+        # How workers ended whose end the store could not be told yet.
         self._untold: dict[int, _Ending] = {}
 
     def look(self, known: Collection[int] = ()) -> None:
-        """Take back what workers and pools hold whose process is gone without a trace here.
+        """Release the claims of workers whose process is gone, and remove dead pools.
 
-        `known`: the workers whose end is still to be seen; they may have closed their store.
+        `known` are the workers that this supervisor has still to collect; such a worker may
+        have closed its store already, which looks the same.
         """
         if time.monotonic() < self.due:
             return
@@ -59,12 +60,12 @@ class DeadWorkers:
         try:
             self._look(known)
         except FencepostError as error:
-            self._damage.met(error)  # anything else is tried again in five seconds
+            self._damage.met(error)  # any other error: the next round tries again
 
     def _look(self, known: Collection[int]) -> None:
         gone = self._engine.pools.liveness.gone()
         pools = self._engine.pools.pools()
-        # How the worker of another pool ended that pool's supervisor knows best.
+        # The supervisor of another live pool knows best how its workers ended.
         others = {each.id for each in pools} - gone.pools.keys() - {self._pool}
         workers = self._engine.pools.workers()
         for gone_before in self._untold.keys() - {each.id for each in workers}:
@@ -80,7 +81,7 @@ class DeadWorkers:
                 self._engine.pools.end(pool.id, f"supervisor process {pool.pid} is gone")
 
     def together(self, ends: Sequence[End]) -> None:
-        """Say which ends were seen at once: nobody knows in which order they came."""
+        """Note which workers were found dead at the same time: their order is unknown."""
         self._at_once = {
             end.work.delivery
             for end in ends
@@ -88,12 +89,12 @@ class DeadWorkers:
         }
 
     def take(self, each: ManagedProcess, end: End, last: Report | None) -> None:
-        """Take back what a process had that has just ended, and report its `last`."""
+        """Release the claims of a process that has just ended, and report its `last` news."""
         if each.worker:
             crashed = self._is_to_blame(end)
             kind: Literal["stopped", "killed"] = "killed" if end.signal else "stopped"
             ending = _Ending(end.why, kind, crashed, each.overdue or None, last)
-            if self._untold:  # the store is asked in `look`: each wait for it holds up the pool
+            if self._untold:  # `look` asks the store: each wait for it blocks the pool
                 self._untold[each.worker] = ending
             else:
                 self._retire(each.worker, ending)
@@ -101,7 +102,7 @@ class DeadWorkers:
             log.info("process ended", why=end.why)
 
     def _is_to_blame(self, end: End) -> bool:
-        """True when the handlers that it was running are taken to have ended it."""
+        """True if the handlers that it was running are to blame."""
         hit, killed = end.work.delivery, self._killed
         others_since = next(reversed(killed), hit) != hit or bool(self._at_once - {hit, 0})
         whose = end.blame(killed_before=hit in killed, others_since=others_since)
@@ -113,7 +114,7 @@ class DeadWorkers:
         return whose is Blame.HANDLER
 
     def _retire(self, worker: int, ending: _Ending) -> bool:
-        """Strike a worker off; False when the store could not be told, which is tried again."""
+        """Remove a worker from the register; False if the store could not be told yet."""
         try:
             left = self._engine.pools.retire(worker, **ending._asdict())
         except FencepostError as error:

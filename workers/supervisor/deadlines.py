@@ -1,7 +1,7 @@
-"""Ending handlers that cannot be interrupted: those over their time or without a lease.
+"""Deadlines of handlers: their timeout, and the end of their lease.
 
-A worker interrupts its handlers itself, as long as they let go of the interpreter. The
-supervisor kills the others.
+A worker interrupts its own handlers, as long as they release the interpreter. The supervisor
+kills the workers whose handlers do not.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .lease_renewer import effective_end
 
 
 class Deadlines:
-    """Looks at the pages of workers, in their supervisor.
+    """Reads the shared pages of the workers and kills those that are over a deadline.
 
     Attributes:
-        pause: Seconds after which to look again.
+        pause: Seconds until the next look.
     """
 
     def __init__(self, engine: Engine, lease: float) -> None:
@@ -30,7 +30,7 @@ class Deadlines:
         self._waking_seconds = timing.waking_seconds
 
     def look(self, workers: Iterable[ManagedProcess]) -> None:
-        """Kill whose time is up, or whose lease runs out."""
+        """Kill workers with a handler over its timeout, or with a lease about to expire."""
         now = time.monotonic()
         for each in workers:
             work = each.page.work
@@ -42,7 +42,7 @@ class Deadlines:
                 each.kill("its handler was over its timeout")
             elif (
                 effective_end(work, each.page.renewal) - now_ms <= self._kill_left_ms
-                # Who was stopped can only now see for itself that its lease is gone.
+                # A worker that was stopped gets time to see for itself that its lease is lost.
                 and not each.is_stopped()
                 and now - each.asleep_at >= self._waking_seconds
             ):

@@ -98,7 +98,7 @@ class Processes:
         return [gone for group in self.groups for gone in group.clear()]
 
     def kill(self, why: str) -> None:
-        """End all now; the forkserver and the app process go on."""
+        """Kill all now, but not the forkserver and the app process."""
         for each in self:
             each.kill(why)
 

@@ -36,7 +36,7 @@ class Registration:
         except FencepostError as error:
             self._damage.met(error)
             self._told = None
-            self._tell_at = time.monotonic() + _AGAIN_SECONDS  # people read it, nothing else
+            self._tell_at = time.monotonic() + _AGAIN_SECONDS  # it is only information
         else:
             if self._told is not None and says[2] != self._told[2]:
                 name_unserved(self._engine, AT_START)  # a reload may have renamed a handler

@@ -1,4 +1,4 @@
-"""How many workers a pool is to have: as told through the store, or as it was started."""
+"""How many workers a pool should have: as scaled through the store, or as it was started."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LOOK_SECONDS = 0.5
 
 
 class Sizing:
-    """Follows what operators have told all pools on the store.
+    """Follows `fencepost scale`, which all pools of a store obey, and the autoscaler.
 
     Attributes:
-        size: The number that is wanted now.
-        queues: Those whose load counts.
-        due: time.monotonic() from which to look again.
-        damage: What was met of it.
+        size: How many workers the pool should have now.
+        queues: The queues whose load the autoscaler looks at.
+        due: time.monotonic() at which to look again.
+        damage: The damage of the store that was found.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Sizing:
         self.queues = queues
 
     def look(self) -> None:
-        """Take in what is wanted; while the store does not answer, what was wanted stays."""
+        """Read the wanted size; while the store does not answer, the old size stays."""
         if time.monotonic() < self.due:
             return
         self.due = time.monotonic() + _LOOK_SECONDS
@@ -58,21 +58,21 @@ class Sizing:
             self.size = size
 
     def change(self, by: int) -> None:
-        """Tell all pools to have so many more workers than this one is to have now."""
+        """Scale all pools to this one's size and `by` more."""
         size = min(max(self.size + by, 0), MAX_WORKERS)
         try:
             self._store.engine.pools.set_scale(size)
         except FencepostError as error:
             if not self.damage.met(error):
                 log.warning("cannot change the size of the pool", error=str(error))
-        # Another signal may be next, before this has come back through the store.
+        # The next signal may come before the next look.
         self.due = 0.0
         self.look()
 
     def _own(self) -> int:
         if self._autoscaler is None:
             return self._start
-        # More workers change nothing for what nobody may claim.
+        # Only deliveries that may be claimed count: more workers do not help the others.
         engine = self._store.engine
         since_ms = engine.queue.waiting_since_ms(self.queues)
         age = 0.0 if since_ms is None else max(0, engine.clock.now_ms() - since_ms) / 1000

@@ -172,7 +172,7 @@ class Supervisor:
             self._damage.found = self._damage.found or each.damage
             if end.work.claims:
                 descendants.kill(each.pid, self._processes.pids)
-            self._dead_workers.take(each, end, self._renewer.last(each, end.work))
+            self._dead_workers.take(each, end, self._renewer.reporter.last(each, end.work))
 
     def _look_for_dead(self) -> None:
         if self._stopping is None:

@@ -1,4 +1,4 @@
-"""Naming the queues that hold work and that no running pool serves."""
+"""Unserved queues: they hold work, and no running pool serves them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _MOST_NAMED = 20
 
 
 def name_unserved(engine: Engine, what: str) -> None:
-    """Log them with their counts, if there are any."""
-    with contextlib.suppress(FencepostError):  # for the eye only
+    """Log the unserved queues with their counts, if there are any."""
+    with contextlib.suppress(FencepostError):  # it is only information
         if found := engine.operators.routing.unserved():
             named = [f"{each.queue} ({each.waiting + each.leased})" for each in found]
             more = ["…"] * (len(named) > _MOST_NAMED)

@@ -1,1 +1,1 @@
-"""A worker process: claim, handle, settle."""
+"""A worker process: it claims deliveries, runs their handlers, and saves the outcome."""

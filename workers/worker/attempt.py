@@ -1,4 +1,4 @@
-"""One attempt at a delivery, while its handler works."""
+"""One attempt at a delivery, while its handler runs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .in_progress import SupervisedLease
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """What is in work.
+    """A handler that is running.
 
     Attributes:
-        interrupt: Has an error raised in the handler, if by then it is still wanted; called
-            in any thread.
+        interrupt: Raises an error in the handler, if the error is still wanted by then; may be
+            called in any thread.
         began: On time.monotonic().
-        soft_at: When it is over its soft timeout, on time.monotonic().
-        warned: It is to be told, or has been, that its lease is lost.
-        reason: What it was interrupted with, where the handler cannot be shown that.
+        soft_at: When its soft timeout is over, on time.monotonic().
+        warned: It has been told, or will be, that its lease is lost.
+        reason: The error that it was interrupted with, where the handler cannot see that.
     """
 
     claim: Claim

@@ -1,4 +1,4 @@
-"""Where a worker's deliveries come from and go back to: the queues of its handlers."""
+"""Claims deliveries for a worker, and tells the store how each attempt ended."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from .interrupter import Interrupter
 
 
 class Claimer:
-    """The claims of one worker.
+    """Claims and settles the deliveries of one worker.
 
-    A delivery's ack rides in the transaction of the next claim, which begins as soon as
-    its handler has returned: one commit for each message, and no message waits for it.
+    A delivery is acknowledged in the transaction of the next claim, which begins as soon as
+    the handler has returned. So there is one commit for each message, and none waits for it.
 
     Attributes:
-        acks: Those that are done, which the store has not been told.
-        pause: Seconds to wait before the store is asked again; 0 when it answered.
+        acks: Deliveries that are done and not acknowledged yet, with their results.
+        pause: Seconds to wait before asking the store again; 0 if it has answered.
         asked_ms: The stopwatch before the newest claims.
     """
 
@@ -63,7 +63,7 @@ class Claimer:
         self._unsure = False
         self._told: set[str] = set()
         self._endings: deque[tuple[Hold, Callable[[], object]]] = deque()
-        # Of those that are in work, or whose end the store has not been told.
+        # Of attempts that run, or whose outcome the store has not been told.
         self._about: dict[Hold, delivery_lines.Fields] = {}
         self._handled: dict[Hold, delivery_lines.Fields] = {}
         self.acks: list[tuple[Hold, str | None]] = []
@@ -72,13 +72,13 @@ class Claimer:
 
     @property
     def unsettled(self) -> bool:
-        """True while the store has not been told what became of all that has ended."""
+        """True while the store has not been told the outcome of every attempt that has ended."""
         return bool(self.acks or self._endings)
 
     def next(self, queues: Sequence[str], limit: int = 1) -> list[Claim]:
-        """Ack what is done and claim at most `limit` more, in one transaction.
+        """Acknowledge what is done and claim at most `limit` more, in one transaction.
 
-        When that fails, nothing is claimed, and the acks are repeated with the next.
+        If that fails, nothing is claimed, and the next call repeats the acknowledgements.
         """
         if not self._tell():
             return []
@@ -110,14 +110,14 @@ class Claimer:
         return [Claim(self._store.engine, leased) for leased in leases]
 
     def _disown(self) -> None:
-        """Give back what was claimed if a claim whose outcome was unknown was one."""
+        """Release what an earlier claim has taken whose outcome was unknown."""
         if self._unsure:
             mine = {*self._in_progress.fences, *(hold.fence for hold, _ in self.acks)}
             self._store.engine.pools.disown(self._worker, mine)
             self._unsure = False
 
     def idle(self, queues: Sequence[str]) -> float:
-        """Return how many seconds there will be nothing to claim, unless the bell rings."""
+        """Return how many seconds to sleep, unless the store's wakeup is signalled."""
         engine = self._store.engine
         try:
             engine.wakeup.clear()
@@ -133,7 +133,7 @@ class Claimer:
     def begin(
         self, claim: Claim, interrupt: Callable[[BaseException, Callable[[], bool]], None]
     ) -> Attempt:
-        """Keep the lease and interrupter the handler, which is called next."""
+        """Have the lease renewed and the deadlines watched; the handler is called next."""
         handler = self._handlers[claim.queue]
         ends_ms = self.asked_ms + claim.lasts_ms
         lease = self._in_progress.begin(claim.hold, ends_ms, handler.timeout)
@@ -144,14 +144,14 @@ class Claimer:
         return attempt
 
     def give_back(self, claim: Claim) -> None:
-        """Have one that was not begun released before the next claim."""
+        """Release a claim whose handler was not called, before the next claim."""
         self._endings.append((claim.hold, claim.release))
 
     def end(self, attempt: Attempt, error: BaseException | None = None) -> None:
-        """Interrupter the handler no longer, because it has ended, with an error or without.
+        """Stop watching a handler that has returned, or raised an error.
 
-        One that has left a transaction open ends this process, and is held to have crashed it:
-        as long as that is open nobody can write, here or elsewhere.
+        If it has left a transaction open, this process exits, and the delivery is blamed for
+        the crash: while that transaction is open, no process can write to the store.
         """
         if error is not None:
             _release(error)
@@ -166,7 +166,7 @@ class Claimer:
         self._in_progress.end(attempt.claim.hold)
 
     def returned(self, attempt: Attempt, result: object) -> None:
-        """Have it acked with the next claim."""
+        """Acknowledge the delivery with the next claim."""
         fields = self._took(attempt) if log.writes("info") else None
         if attempt.context.completed:
             self._drop(attempt.claim.hold, handled=True)
@@ -185,7 +185,7 @@ class Claimer:
         return encoded
 
     def failed(self, attempt: Attempt, error: BaseException) -> None:
-        """Have the store told with the next claim, and before it."""
+        """Tell the store of the failure, just before the next claim."""
         claim = attempt.claim
         if attempt.context.completed:
             log.error("handler failed after its transaction", **self._took(attempt), exc_info=error)
@@ -195,7 +195,7 @@ class Claimer:
 
     def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
         claim, handler = attempt.claim, attempt.handler
-        # What is not given back would be renewed with what else this worker has in work.
+        # If it were not released, its lease would be renewed with the others of this worker.
         cancelled = any(isinstance(each, Cancelled) for each in leaves(error))
         if cancelled or attempt.lease.lost:
             log.warning("handler interrupted", **self._took(attempt), error=describe(error))
@@ -215,7 +215,7 @@ class Claimer:
         return partial(claim.retry, found.retry_after, found.error)
 
     def _tell(self) -> bool:
-        """Tell the store of those that failed; False while it cannot be told."""
+        """Tell the store of the attempts that failed; False while it does not answer."""
         while self._endings:
             hold, end = self._endings[0]
             try:
@@ -242,7 +242,7 @@ class Claimer:
         log.warning("lease lost: the outcome is dropped", **about, fence=hold.fence)
 
     def _took(self, attempt: Attempt) -> delivery_lines.Fields:
-        """Return what a line says of an attempt that has ended."""
+        """Return the log fields of an attempt that has ended."""
         received_at = attempt.claim.message.received_at
         return {
             **delivery_lines.about(attempt.claim),
@@ -258,7 +258,7 @@ class Claimer:
 
 
 def _release(error: BaseException) -> None:
-    """Let go of what the handler's frames hold: the error may live longer than they should."""
+    """Clear the local variables of the handler's frames, which the error keeps alive."""
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
     while left:

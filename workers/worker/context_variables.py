@@ -1,4 +1,4 @@
-"""The context variables that a handler starts with: those of the app, not of other messages."""
+"""The context variables that a handler starts with: the app's, without other handlers' changes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 
 def fresh_context() -> contextvars.Context:
-    """Return a copy of this thread's context, for one handler to change as it likes."""
+    """Return a copy of this thread's context, which one handler may change."""
     context = contextvars.copy_context()
     if (decimal := sys.modules.get("decimal")) is not None:
-        # Its context is changed in place, which a copy of the variable does not keep apart.
+        # The decimal context is a mutable object: copying the variable does not copy it.
         context.run(lambda: decimal.setcontext(decimal.getcontext().copy()))
     return context

@@ -1,4 +1,4 @@
-"""The async handlers of one worker: some at a time, on one event loop."""
+"""Async handlers of one worker: several at a time, on one event loop."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .context_variables import fresh_context
 
 
 class Coroutines:
-    """An event loop that runs in the main thread while the worker has nothing else to do.
+    """An event loop that runs in the main thread when the worker has nothing else to do.
 
-    Between its turns the worker claims, settles and calls plain handlers. So no handler's
-    code runs while the worker is in the middle of a transaction: what does not let go of
-    the interpreter would keep the write lock, for all processes.
+    Between its turns the worker claims, settles and calls plain handlers. So no handler's code
+    runs while the worker is inside a transaction. A handler that does not release the
+    interpreter would otherwise keep the write lock from all processes.
     """
 
     def __init__(self, handlers: Mapping[str, Handler], claims: Claimer, engine: Engine) -> None:
@@ -43,11 +43,11 @@ class Coroutines:
 
     @property
     def in_work(self) -> bool:
-        """True until all have ended and are settled."""
+        """True while a handler runs or an outcome is not settled."""
         return bool(self._tasks or self._ended)
 
     def room(self) -> tuple[list[str], int]:
-        """Return the queues to claim from, and how many so that each handler has the room."""
+        """Return the queues to claim from, and how many deliveries so that no handler gets too many."""
         rooms = {
             name: handler.concurrency - self._running[name]
             for name, handler in self._handlers.items()
@@ -56,7 +56,7 @@ class Coroutines:
         return list(rooms), min(rooms.values(), default=0)
 
     def begin(self, claim: Claim) -> None:
-        """Have a handler called when the loop runs next."""
+        """Start a handler; it runs with the next turn of the loop."""
         self._running[claim.queue] += 1
         attempt: Attempt
 
@@ -69,15 +69,15 @@ class Coroutines:
         task.add_done_callback(partial(self._done, attempt))
 
     def run(self, seconds: float, *fds: int) -> None:
-        """Let them go on until one ends, a descriptor is readable, or time is up.
+        """Run the loop until a handler ends, a descriptor is readable, or time is up.
 
-        Each that can go on does so once, however short the time.
+        Every handler that can continue does so at least once.
         """
         for fd in fds:
             self._loop.add_reader(fd, self._loop.stop)
         timer = self._loop.call_later(0 if self._ended else seconds, self._loop.stop)
         try:
-            # It ends the loop, and is kept for whoever awaits the task that raised it.
+            # It ends the loop, and is kept for the code that awaits the task that raised it.
             with contextlib.suppress(SystemExit, KeyboardInterrupt):
                 self._loop.run_forever()
         finally:
@@ -86,7 +86,7 @@ class Coroutines:
                 self._loop.remove_reader(fd)
 
     def complete(self, awaitable: Awaitable[object]) -> None:
-        """Run what is no handler to its end, on the same loop."""
+        """Run an awaitable that is not a handler to its end, on the same loop."""
 
         async def wait() -> None:
             await awaitable
@@ -94,7 +94,7 @@ class Coroutines:
         self._loop.run_until_complete(wait())
 
     def settle(self) -> None:
-        """Have the store told what became of those that have ended."""
+        """Pass on the outcome of the handlers that have ended."""
         while self._ended:
             attempt, result, error = self._ended.popleft()
             self._running[attempt.handler.name] -= 1
@@ -104,11 +104,11 @@ class Coroutines:
                 self._claimer.failed(attempt, error)
 
     def cancel(self) -> None:
-        """Cancel what is in work; in any thread."""
+        """Cancel all running handlers; may be called in any thread."""
         self._soon(self._cancel_all)
 
     def close(self) -> None:
-        """End what handlers have left on the loop."""
+        """Close the loop, and end the tasks that handlers have left on it."""
         self._runner.close()
 
     def _soon(self, call: Callable[[], None]) -> None:
@@ -166,7 +166,7 @@ async def _guarded(engine: Engine, coroutine: Any) -> Any:
 def _guard(engine: Engine, coroutine: Any) -> Generator[Any, Any, Any]:
     """Run a coroutine that must not wait within a transaction.
 
-    Whatever runs while it waits would be in the same one: the thread has just the one.
+    The thread has one transaction, so other handlers that run meanwhile would be inside it too.
     """
     resume = [partial(coroutine.send, None)]
     while True:

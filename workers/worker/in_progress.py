@@ -1,4 +1,4 @@
-"""What a worker has in work, as its supervisor is told, and how long it may believe in it."""
+"""The deliveries that a worker is running, as it tells its supervisor."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class SupervisedLease(LocalLease):
 
 
 class InProgress:
-    """Tells the supervisor, by the page, what there is to renew and when to kill.
+    """Tells the supervisor, by the shared page, what to renew and when to kill.
 
     Attributes:
-        ended: Attempts at deliveries that have come to their end.
+        ended: How many attempts have ended.
     """
 
     def __init__(self, engine: Engine, page: SharedPage) -> None:
@@ -58,7 +58,7 @@ class InProgress:
         self.ended = 0
 
     def begin(self, hold: Hold, ends_ms: int, timeout: float | None = None) -> SupervisedLease:
-        """Have this lease renewed until `end`.
+        """Tell of a handler that starts: its lease is renewed until `end`.
 
         Args:
             ends_ms: Until when the lease may be believed in, on the stopwatch.
@@ -66,7 +66,7 @@ class InProgress:
         """
         now_ms = self._engine.clock.stopwatch_ms()
         kill_at_ms = 0 if timeout is None else now_ms + round(timeout * 1000)
-        # By the fence: it may hold one again that it has lost, and not be done with either.
+        # By the fence: it may claim a delivery again whose first handler has not ended yet.
         self._claimed[hold.fence] = hold.id, ends_ms, kill_at_ms
         self._tell(newest=hold.id, fence=hold.fence)
         return SupervisedLease(
@@ -84,22 +84,22 @@ class InProgress:
             self._tell()
 
     def end(self, hold: Hold) -> None:
-        """Say that the handler has returned."""
+        """Tell of a handler that has ended."""
         self._claimed.pop(hold.fence, None)
         self._tell()
 
     def settled(self, *, handled: bool) -> None:
-        """Count a delivery that is settled."""
+        """Count an attempt whose outcome is settled."""
         self.ended += 1
         self._tell(handled=self._work.handled + handled)
 
     @property
     def fences(self) -> list[int]:
-        """The fences of what is in work."""
+        """The fences of the running deliveries."""
         return list(self._claimed)
 
     def say(self, state: str) -> None:
-        """Have the worker's state told to the store; it is busy by itself."""
+        """Tell the worker's state; it counts as busy while a handler runs."""
         self._tell(state=state)
 
     def _tell(self, **changed: Any) -> None:

@@ -1,4 +1,4 @@
-"""Ending a handler of the main thread from outside: a signal's handler raises in it."""
+"""Interrupting a handler in the main thread: a signal handler raises an error in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .context_variables import fresh_context
 _PACKAGE = __name__.partition(".")[0]
 # A module of this package, or a package in it, that has this works in a handler's place.
 _MARK = "INTERRUPTIBLE"
-# Ignored by whoever does not know it, and used for nothing else; Go's scheduler has it too.
+# Ignored by default, and used for nothing else; Go's scheduler uses it too.
 _ALARM = signal.SIGURG
 
 _HALF_WAY = {"__enter__", "__exit__"}
@@ -28,7 +28,7 @@ _HALF_WAY = {"__enter__", "__exit__"}
 
 @dataclass(slots=True, eq=False)
 class _Due:
-    """What is to be raised in a piece of work, as long as it is wanted."""
+    """An error to raise in one round of the worker, as long as it is wanted."""
 
     work: int
     error: BaseException
@@ -36,19 +36,19 @@ class _Due:
 
 
 class Interrupts:
-    """Raises in the main thread, and only while a handler's own code runs there.
+    """Raises errors in the main thread, and only while a handler's own code runs there.
 
-    Never in the worker around it, so nothing escapes the handler; and never in the store
-    below it, whose transactions must not be torn: then it is tried again a little later. So
-    it is where the interpreter has swallowed it, as it does in callbacks of its collector.
-    SIGUSR2 cancels what is in work, which is told so once, however often it comes.
+    Never in the worker's code around the handler, so that no error escapes; and never in the
+    store's code, whose transactions must not be torn. In these cases it tries again a little
+    later, and also when the interpreter swallows the error, as in callbacks of the garbage
+    collector. SIGUSR2 cancels the handlers that run; each is told once, however often it comes.
 
     Attributes:
-        cancels: How often that was asked.
+        cancels: How often SIGUSR2 came.
     """
 
     def __init__(self, later: Callable[[], None]) -> None:
-        """Call `later`, which must be safe in a signal's handler, to have `send` called soon."""
+        """`later` has `send` called soon; it must be safe in a signal handler."""
         self._later = later
         self._due: deque[_Due] = deque()
         self._work = 0
@@ -59,13 +59,13 @@ class Interrupts:
         self.cancels = 0
 
     def install(self) -> None:
-        """Take SIGUSR2 and SIGURG; in the main thread."""
+        """Handle SIGUSR2 and SIGURG; call it in the main thread."""
         signal_handlers.install(signal.SIGUSR2, self._cancel)
         signal_handlers.install(_ALARM, lambda _, frame: self._raise_next(frame))
         self._tell, sys.unraisablehook = sys.unraisablehook, self._swallowed
 
     def begin(self) -> int:
-        """Return the number of the next piece of work; what was asked of earlier ones is void."""
+        """Begin a round and return its number; errors for earlier rounds are dropped."""
         self._work += 1
         self._due.clear()
         return self._work
@@ -73,27 +73,27 @@ class Interrupts:
     def ask(
         self, work: int, error: BaseException, wanted: Callable[[], bool] = lambda: True
     ) -> None:
-        """Have an error raised in a piece of work, unless by then that has ended.
+        """Raise an error in a round, unless the round is over or the error is not `wanted` by then.
 
-        Nor when it is no longer `wanted`, which is asked in the main thread or in any other.
+        `wanted` may be called in any thread.
         """
         self._due.append(_Due(work, error, wanted))
         self._later()
 
     @property
     def pending(self) -> bool:
-        """True while something is still to be raised."""
+        """True while an error is still to be raised."""
         return self._next() is not None
 
     def send(self) -> None:
         """Interrupt the main thread.
 
-        One that comes just before a system call does not end it, so it is sent while `pending`.
+        Repeat it while `pending`: a signal just before a system call does not end that call.
         """
         signal.pthread_kill(threading.main_thread().ident or 0, _ALARM)
 
     def check(self) -> None:
-        """Raise what is due, if a handler of the main thread asks here."""
+        """Raise the error that is due, if the caller is a handler in the main thread."""
         due = self._next()
         if due is None or self._frame is None:
             return
@@ -105,7 +105,7 @@ class Interrupts:
                 del due  # its traceback has this frame
 
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
-        """Call a handler, in a context of its own: what runs in there can be interrupted."""
+        """Call a handler in its own context; its code can be interrupted."""
         context = fresh_context()
         self._frame = sys._getframe()
         try:
@@ -136,7 +136,7 @@ class Interrupts:
                 del due  # its traceback has this frame
 
     def _swallowed(self, what: sys.UnraisableHookArgs) -> None:
-        """Raise it again later, in place of what is told of others."""
+        """Raise a swallowed error again later; print those of others as before."""
         if self._raised is not None and what.exc_value is self._raised.error:
             self._due.append(self._raised)
             self._later()
@@ -144,7 +144,7 @@ class Interrupts:
             self._tell(what)
 
     def _may_raise(self, frame: FrameType | None) -> bool:
-        """True when the innermost code that is not the standard library's is the handler's."""
+        """True if the innermost frame outside the standard library is the handler's own code."""
         call = self._frame
         if call is None or frame is None or frame is call:
             return False

@@ -1,4 +1,4 @@
-"""Telling handlers that they must end: a thread that never waits for the store."""
+"""A thread that interrupts handlers over their soft timeout, or whose lease is lost."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _AGAIN_SECONDS = 0.02
 
 
 class Interrupter:
-    """Interrupts handlers that are over their soft timeout, or without their lease.
+    """Watches the handlers that run; it never waits for the store.
 
-    The lease counts as lost when a sixth of it is left: what is still to be done about the
-    work should be done before another begins with it.
+    A lease counts as lost when a sixth of it is left, so that the handler can clean up before
+    another worker claims the delivery.
 
     Attributes:
-        interrupts: Those of the main thread.
+        interrupts: How handlers in the main thread are interrupted.
     """
 
     def __init__(self, engine: Engine, lease: float, on_cancel: Callable[[], None]) -> None:
@@ -37,28 +37,28 @@ class Interrupter:
         self._lock = threading.Lock()
         self._wakes_at = math.inf
         self._stopped = False
-        # Safe in a signal's handler, as nothing with a lock of Python's is.
+        # Safe in a signal handler, unlike anything with a Python lock.
         self._nudges: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="interrupter", daemon=True)
         self.interrupts = Interrupts(self.look)
 
     def start(self) -> None:
-        """Begin to interrupter; in the main thread."""
+        """Start the thread; call it in the main thread."""
         self.interrupts.install()
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for the end."""
+        """End the thread, and wait for its end."""
         self._stopped = True
         self.look()
         self._thread.join()
 
     def look(self) -> None:
-        """Have a look now; safe in a signal's handler."""
+        """Look at all handlers now; safe in a signal handler."""
         self._nudges.put(None)
 
     def begin(self, attempt: Attempt) -> None:
-        """Interrupter a handler until `end`."""
+        """Watch a handler until `end`."""
         with self._lock:
             self._watched.add(attempt)
             if (at := self._due(attempt)) < self._wakes_at:
@@ -66,12 +66,12 @@ class Interrupter:
                 self.look()
 
     def end(self, attempt: Attempt) -> None:
-        """Interrupter it no longer."""
+        """Stop watching a handler."""
         with self._lock:
             self._watched.discard(attempt)
 
     def _due(self, attempt: Attempt) -> float:
-        """Return when to interrupt it, on time.monotonic()."""
+        """Return when to interrupt a handler, on time.monotonic()."""
         if attempt.warned or attempt.context.told:
             return attempt.soft_at
         if attempt.lease.refused:
@@ -116,5 +116,5 @@ class Interrupter:
         attempt.lease.refused = attempt.warned = True
         what, path = attempt.claim.hold.what, self._engine.identity.address
         lost = LeaseLost(what, cause="expired", operation="renew", path=path)
-        # What it asks of the store may tell it first: once is enough, while it cleans up.
+        # A call to the store may tell it first: once is enough, while it cleans up.
         attempt.interrupt(lost, lambda: not attempt.context.told)

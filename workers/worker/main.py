@@ -1,4 +1,4 @@
-"""What a worker process does first and last."""
+"""Entry point of a worker process: it opens the store, registers, works, and ends."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def work(
     lease: float,
     recycle: Recycle,
 ) -> None:
-    """Run one worker until SIGTERM: finish what is begun, then return.
+    """Run one worker until SIGTERM; then finish what it has begun, and return.
 
-    Everything is opened here, so nothing of the store crosses the spawn.
+    The store is opened here, because an open store must not be forked.
     """
     configure()
     try:
@@ -50,7 +50,7 @@ def work(
     except StoreCorrupt as error:
         with contextlib.suppress(OSError):
             line.send_bytes(f"damaged {error}".encode(errors="replace"))
-        raise SystemExit(1) from None  # the supervisor says so for all
+        raise SystemExit(1) from None  # the supervisor logs it once for all workers
 
 
 def _work(
@@ -69,13 +69,15 @@ def _work(
         for name, handler in app.handlers.items()
         if queues is None or name in (*queues, DEATHS)
     }
-    # The supervisor has made the store; a worker that finds none must not begin another.
+    # The supervisor has created the store; a worker that finds none must not create another.
     open_store = partial(connect, app.store, create=False, **app.store_options)
     waiting = partial(report, line, b"waiting")
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(patiently(open_store, waiting))
         store.engine.queue.on_died(delivery_lines.died)
-        patiently(partial(set_caps, store, handlers.values()), waiting)  # as this code has them
+        patiently(
+            partial(set_caps, store, handlers.values()), waiting
+        )  # as the code in this process declares them
         id = patiently(partial(store.engine.pools.register, pool), waiting)
         worker = Worker(
             store,
@@ -93,16 +95,14 @@ def _work(
         signal_handlers.install(signal.SIGTERM, lambda *_: worker.stop())
         report(line, b"ready %d" % id)
         worker.run()
-        signal_handlers.install(
-            signal.SIGTERM, lambda *_: None
-        )  # it ends as it should, told once or twice
+        signal_handlers.install(signal.SIGTERM, lambda *_: None)  # it is ending already
 
 
 def _signal_pipe() -> int:
-    """Return a descriptor that a signal makes readable, so that no sleep outlasts one.
+    """Return a descriptor that a signal makes readable, so that a signal ends a sleep.
 
-    An interrupted poll() goes on by itself (PEP 475). SIGTERM before the worker is up
-    just ends the process.
+    Python restarts an interrupted poll() (PEP 475). SIGTERM before the worker is up ends the
+    process.
     """
     reading, writing = os.pipe()
     os.set_blocking(reading, False)

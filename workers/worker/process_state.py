@@ -1,8 +1,8 @@
-"""What belongs to a whole process, and is put back when a handler has changed it.
+"""The state of the process, which is restored if a handler has changed it.
 
-The next message's handler should find what this one's found, and the worker itself lives on
-its signals. What modules keep for themselves is not touched: `sys.modules`, `sys.path`, the
-loggers, the seed of `random`.
+The next handler should find the same state as this one did, and the worker itself depends on
+its signals. State inside modules is not restored: `sys.modules`, `sys.path`, loggers, the seed
+of `random`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Any
 from ...linux.parentage import dying_with_parent
 from ...log import standard_streams
 
-# Puts one thing back; True when it had been changed.
+# Restores one part of the state; True if it had been changed.
 Restore = Callable[[], bool]
 
 # The functions in C: the conversion to an enum would take most of the time.
 _plain: Any = getattr(signal, "_signal", signal)
 
-# It has a handler that is not Python's: see entry_point.
+# faulthandler handles it, not Python: see entry_point.
 _STACKS = signal.SIGUSR1.value
 
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
@@ -41,14 +41,14 @@ _LIMITS = tuple(
 
 
 class BeyondRepair(Exception):
-    """It cannot be put back in this process."""
+    """It cannot be restored in this process."""
 
 
 class ProcessState:
     """The state of this process as it is now, in the main thread.
 
     Attributes:
-        beyond_repair: What could not be put back: another process should take over.
+        beyond_repair: What could not be restored: the worker should be replaced.
     """
 
     def __init__(self) -> None:
@@ -56,13 +56,13 @@ class ProcessState:
         self.beyond_repair = ""
 
     def restore(self) -> list[str]:
-        """Put back what has been changed since; return the names of that."""
+        """Restore what has been changed since; return the names of the parts."""
         changed = []
         for name, put_back in self._parts:
             try:
                 if put_back():
                     changed.append(name)
-            except Exception:  # noqa: BLE001 - whatever it is, the delivery must be settled
+            except Exception:  # noqa: BLE001 - the delivery must be settled anyway
                 changed.append(name)
                 self.beyond_repair = name
         return changed
@@ -100,11 +100,11 @@ def _working_directory() -> Restore:
     path = os.readlink("/proc/self/cwd") if sys.platform == "linux" else os.getcwd()
 
     def restore() -> bool:
-        if _identity(os.stat(".")) == before:  # also one that has been deleted meanwhile
+        if _identity(os.stat(".")) == before:  # also if it has been deleted meanwhile
             return False
         with contextlib.suppress(OSError):
             os.fchdir(fd)
-        if _identity(os.stat(".")) != before:  # the descriptor is another's by now
+        if _identity(os.stat(".")) != before:  # the descriptor is another file by now
             os.chdir(path)
         return True
 
@@ -119,7 +119,7 @@ def _umask() -> Restore:
 
 def _environment() -> Restore:
     environ = os.environ
-    # What it is encoded to; decoding all of it for each message would take as long as the rest.
+    # The encoded form: decoding it for each message would take as long as everything else.
     encoded: Callable[[], dict[Any, Any]] = (
         (lambda: environ._data) if hasattr(environ, "_data") else lambda: dict(environ)
     )

@@ -1,4 +1,4 @@
-"""When a worker process asks for a successor: it has done, held or lived enough."""
+"""Recycling: replacing a worker by handled messages, memory or age."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ...log.log import log
 from ...store.rules.jitter import jitter
 
 _LOOK_SECONDS = 0.1
-# Of a pool that began together, not all should end together.
+# Workers that were started together should not all be replaced together.
 _EARLIEST = 0.9
-# Of a worker that begins too big, so that it does something before it is replaced.
+# A worker that starts above the limit may grow by this much before it is replaced.
 _ROOM = 1.1
 
 
 @dataclass(frozen=True, slots=True)
 class Recycle:
-    """What a worker process may reach before another takes its place; None is no bound.
+    """The limits at which a worker process is replaced; None for no limit.
 
     Attributes:
         max_handled: Attempts at deliveries.
@@ -33,7 +33,7 @@ class Recycle:
 
 
 class Age:
-    """How far one process is on its way there; each bound up to 10 % earlier, at random."""
+    """How close one process is to its limits; each limit is up to 10 % lower, at random."""
 
     def __init__(self, recycle: Recycle) -> None:
         self._max_handled = _jittered(recycle.max_handled)
@@ -44,7 +44,7 @@ class Age:
         self._look_at = self._started
 
     def why(self, handled: int) -> str | None:
-        """Return why a successor is wanted, None when none is."""
+        """Return why the worker should be replaced; None if it should not."""
         if self._max_handled is not None and handled >= self._max_handled:
             return f"it has handled {handled} deliveries"
         now = time.monotonic()
@@ -59,7 +59,7 @@ class Age:
         return None
 
     def _spare_the_fresh(self) -> None:
-        """Raise a bound on memory that a worker has reached before its first message."""
+        """Raise a memory limit that the worker has reached before its first message."""
         size = resident_bytes(os.getpid())
         if self._max_memory is not None and size is not None and size >= self._max_memory:
             self._max_memory = size * _ROOM

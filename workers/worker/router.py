@@ -1,4 +1,4 @@
-"""Routing again what an operator has asked for: messages that no route had matched."""
+"""Routing messages again that no route had matched, when an operator asks for it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AT_ONCE = 50
 
 
 class Router:
-    """Gives such messages of an app's sources their deliveries, by the routes it has now."""
+    """Routes such messages of the app's sources by the routes that the app has now."""
 
     def __init__(self, store: Store, app: WorkerApp) -> None:
         self._routing = store.engine.operators.routing
@@ -24,7 +24,7 @@ class Router:
         self._due = 0.0
 
     def look(self, *, at_once: bool = False) -> bool:
-        """Route some, at most once a second unless `at_once`; False when there were none."""
+        """Route some, at most once a second unless `at_once`; False if there were none."""
         if not self._app.sources or (time.monotonic() < self._due and not at_once):
             return False
         self._due = time.monotonic() + _ROUND_SECONDS
@@ -32,22 +32,22 @@ class Router:
             messages = self._routing.to_route(self._app.sources, _AT_ONCE)
             if not messages:
                 return False
-            # The routes' own code runs outside of the transaction.
+            # The app's routes run outside the transaction.
             routed = [(message, self._addresses(message)) for message in messages]
             changed = self._routing.route(routed)
         except StoreCorrupt:
             raise
         except FencepostError:
-            return False  # tried again in a second; who claims tells of an outage
+            return False  # tried again in a second; claiming logs an outage
         for (message, addresses), done in zip(routed, changed, strict=True):
-            if done:  # else another worker was quicker
+            if done:  # else another worker has routed it
                 _say(message, addresses)
         return True
 
     def _addresses(self, message: Message) -> Sequence[Address]:
         try:
             return self._app.addresses(message)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it must not end the worker
+        except BaseException as error:  # noqa: BLE001 - a route must not end the worker
             log.error("cannot evaluate the routes", message=f"m{message.id}", exc_info=error)
             return ()
 

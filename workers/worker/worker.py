@@ -1,4 +1,4 @@
-"""One worker process: claim, handle, settle."""
+"""The loop of a worker process: claim, handle, settle."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _RECYCLE_SECONDS = 60.0
 
 
 class Worker:
-    """Works until told to stop, in the main thread alone.
+    """Works until it is told to stop, in the main thread.
 
-    No other thread of the process uses the store: a handler that does not let go of the
-    interpreter would stop it in the middle of a transaction, and keep the write lock.
+    No other thread of the process uses the store. A handler that does not release the
+    interpreter would stop that thread inside a transaction, and so keep the write lock.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Worker:
         hooks: Hooks,
         router: Router,
     ) -> None:
-        """`signals` is readable after a signal."""
+        """`signals` is a descriptor that is readable after a signal."""
         self._hooks = hooks
         self._process = WorkerProcess(id, os.getpid(), store)
         self._engine = store.engine
@@ -66,7 +66,7 @@ class Worker:
         self._quiet = False
         self._stopping = False
         self._pid = os.getpid()
-        self._state: ProcessState  # as it is once all of ours is installed
+        self._state: ProcessState  # after the worker has installed its own handlers
         self._told: set[tuple[str, str]] = set()
         self._interrupter = Interrupter(store.engine, lease, self._cancel)
         self._claimer = Claimer(
@@ -87,19 +87,19 @@ class Worker:
         self._heard.register(line.fileno(), select.POLLIN)
 
     def stop(self) -> None:
-        """Finish what is in work and claim no more; safe in a signal handler."""
+        """Claim nothing more, and finish what runs; safe in a signal handler."""
         self._stopping = True
 
     def prepare(self) -> None:
-        """Call what the app wants called before the first message.
+        """Call the app's `worker_started` hooks.
 
         Raises:
-            SystemExit: It failed.
+            SystemExit: A hook failed.
         """
         call_started(self._hooks, self._process, self._complete)
 
     def run(self) -> None:
-        """Work until told to stop, or until the supervisor is gone; in the main thread."""
+        """Work until told to stop, or until the supervisor is gone; call it in the main thread."""
         self._interrupter.start()
         self._state = ProcessState()
         default_in_forks()
@@ -119,7 +119,7 @@ class Worker:
         self._interrupter.stop()
 
     def _round(self) -> None:
-        """Claim and handle what there is, or wait for it."""
+        """Claim and handle deliveries, or wait for one."""
         work = self._interrupter.interrupts.begin()
         claims, queues, begun = self._claimer, list[str](), list[Claim]()
         if self._claiming:
@@ -150,13 +150,13 @@ class Worker:
                 self._coroutines.run(0)
         elif queues:
             seconds = claims.idle(queues)
-            if not self._router.look(at_once=True):  # the bell may have rung for it
+            if not self._router.look(at_once=True):  # the wakeup may have been for it
                 self._rest(seconds, self._engine.wakeup.fileno())
         else:
             self._rest(_IDLE_SECONDS)
 
     def _begin_coroutines(self, coroutines: Coroutines) -> tuple[list[str], list[Claim]]:
-        """Settle those that have ended, and claim for others; return from where, and what."""
+        """Settle coroutines that have ended, and start others; return the queues and the claims."""
         coroutines.settle()
         queues, room = coroutines.room() if self._claiming else ([], 0)
         begun = self._claimer.next(queues, room) if queues else []
@@ -166,7 +166,7 @@ class Worker:
             else:
                 coroutines.begin(claim)
         if begun and self._plain:
-            coroutines.run(0)  # a plain handler may hold them up for long
+            coroutines.run(0)  # a plain handler may block them for long
             coroutines.settle()
         return queues, begun
 
@@ -180,7 +180,7 @@ class Worker:
         return self._claimer.unsettled or (coroutines is not None and coroutines.in_work)
 
     def _rest(self, seconds: float, wakeup: int | None = None) -> None:
-        """Let coroutines go on, or sleep, until something is to be done or time is up."""
+        """Run coroutines, or sleep, until there is something to do or time is up."""
         fds = [self._signals] if wakeup is None else [self._signals, wakeup]
         if not self._stopping:
             fds.append(self._line.fileno())
@@ -195,7 +195,7 @@ class Worker:
             os.read(self._signals, 4096)
 
     def _hear(self) -> None:
-        """Take in what the supervisor has said."""
+        """Read what the supervisor has said."""
         while self._heard.poll(0):
             try:
                 word = self._line.recv_bytes()
@@ -209,7 +209,7 @@ class Worker:
             self._in_progress.say("quiet" if self._quiet else "idle")
 
     def _recycle(self) -> None:
-        """Ask for a successor, and again from time to time: it may not come up."""
+        """Ask to be replaced, and again every minute: the replacement may not come up."""
         if time.monotonic() < self._recycle_at:
             return
         if broken := self._state.beyond_repair:
@@ -225,7 +225,7 @@ class Worker:
         attempt = self._claimer.begin(claim, partial(self._interrupter.interrupts.ask, work))
         try:
             result = self._call(attempt)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the handler raised it
+        except BaseException as error:  # noqa: BLE001 - the handler may raise anything
             self._claimer.end(attempt, error)
             self._claimer.failed(attempt, error)
         else:
@@ -247,7 +247,7 @@ class Worker:
         return result
 
     def _tidy(self, claim: Claim) -> None:
-        """Leave nothing of a handler to the next one, or to this worker."""
+        """Restore the state of the process after a handler, for the next one and for the worker."""
         changed = self._state.restore()
         flush()
         if news := [name for name in changed if (claim.queue, name) not in self._told]:

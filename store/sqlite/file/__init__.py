@@ -1,1 +1,1 @@
-"""The database file and its folder: where it may lie, and how much room there is."""
+"""The database file: its path, permissions, identity, schema and free space."""

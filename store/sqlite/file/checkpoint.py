@@ -1,4 +1,4 @@
-"""Checkpoints: a step of their own after a commit, never inside one.
+"""Checkpoints of the WAL, as a separate step after a commit.
 
 With SQLite's automatic checkpoint a COMMIT can raise although it has happened. Ours
 runs behind the gate, where no writer of the store can be in its way.

@@ -1,4 +1,4 @@
-"""Page checksums: a flipped bit is an error, not wrong data.
+"""Page checksums: a flipped bit raises an error.
 
 A database made with them has eight bytes kept free at the end of each page; that says so
 to whoever opens it, and it is never opened without. SQLite's own shim computes and checks

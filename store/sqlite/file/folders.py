@@ -1,4 +1,4 @@
-"""The folder that a store lies in: its own account's, or one made for it.
+"""The store's folder: checked, or created with --make-folder.
 
 Whoever may write in the folder can put another file in the store's place. Volumes of
 Kubernetes are such folders: an emptyDir has mode 0777, one with an fsGroup 2775.

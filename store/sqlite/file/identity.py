@@ -1,4 +1,4 @@
-"""Telling the files of an open database from others put in their place.
+"""File identity: detecting files of an open database that were moved or replaced.
 
 The WAL is the database's as long as anybody has it open: the last to close takes it away.
 Who is last is told by locks, and a process that opens and closes the files by itself loses

@@ -1,4 +1,4 @@
-"""Where a database may lie: checked before SQLite touches anything.
+"""Where a database may be: checks before SQLite opens anything.
 
 Nothing here opens the database or its sidecars once they exist: close() on any
 descriptor of a file drops every lock that the process holds on it (fcntl(2)), and
@@ -53,7 +53,7 @@ def locate(path: str, *, follow: bool = True) -> str:
     else:
         folders.refuse_shared(folder, real)
     if kind := network_filesystem(str(folder)):
-        raise _refuse(real, f"it lies on {kind}, and the store needs a local disk")
+        raise _refuse(real, f"it is on {kind}, and a store needs a local disk")
     _check_file(real)
     return real
 
@@ -196,7 +196,7 @@ def _check_file(path: str) -> None:
         if name == path and not stat.S_ISREG(found.st_mode):
             raise _refuse(path, "it is not a regular file")
         if found.st_nlink > 1:
-            raise _refuse(path, f"{name} has a second name (a hard link)")
+            raise _refuse(path, f"{name} has more than one hard link")
 
 
 def _refuse(path: str, why: str) -> StoreOpenFailed:

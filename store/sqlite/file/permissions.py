@@ -1,4 +1,4 @@
-"""Who may read and write a store's files: modes, owners, and what to do about wrong ones."""
+"""Permissions and owners of a store's files."""
 
 from __future__ import annotations
 

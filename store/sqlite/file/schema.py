@@ -1,4 +1,4 @@
-"""One file, one schema version: created, brought up to date, or refused."""
+"""The schema version: created, migrated, or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room on the disk, so that a full one stops what grows and nothing else.
+"""Free disk space: the ballast file, and refusing growth when the disk is nearly full.
 
 SQLite cannot do anything on a disk with no byte free, not even take work away: each
 commit writes to the WAL first. So what stores more is refused while there is still room

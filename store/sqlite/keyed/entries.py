@@ -12,6 +12,7 @@ from typing import Any
 
 from ...engine.keyed import Item, Space
 from ...errors import InvalidInput, LimitExceeded
+from ...rules.caps import is_full
 from ...types.entry import Entry
 from ..session.session import Session, Write
 from . import namespaces
@@ -263,16 +264,16 @@ def move(write: Write, space: Space, source: str, most: int) -> int:
 
 def _make_room(write: Write, record: Record, freed: int, operation: str) -> int:
     """Evict the oldest row when there is no room for one more; return how many went."""
-    full = record.max_entries is not None and record.entries - freed >= record.max_entries
+    full = is_full(record.max_entries, record.entries - freed)
     if full and record.overflow == "reject":
         raise _full(write, record, operation)
     left = record.owner_entries - freed
-    crowded = record.owner_max_entries is not None and left >= record.owner_max_entries
+    crowded = is_full(record.owner_max_entries, left)
     if crowded:
         # What has expired in other namespaces goes before what is live in this one. The
         # rows freed above are gone, though not yet counted: they cannot be swept twice.
         left -= namespaces.sweep_owner(write, record.owner)
-        crowded = record.owner_max_entries is not None and left >= record.owner_max_entries
+        crowded = is_full(record.owner_max_entries, left)
     if not (full or crowded):
         return 0
     evicted = 0

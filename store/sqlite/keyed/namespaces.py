@@ -1,4 +1,4 @@
-"""Namespaces of keyed state: options recorded once, sizes kept by those who change them."""
+"""Namespaces of keyed state: recorded options and sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quarantine: an entry that cannot be read is set aside, so that it blocks nothing."""
+"""Quarantine of entries that cannot be read."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Locks on the files of a store, and what they tell of other processes."""
+"""Locks on the store's files."""

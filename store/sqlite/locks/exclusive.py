@@ -1,4 +1,4 @@
-"""Having a store to oneself, for what must not meet anybody who has it open."""
+"""Exclusive access to a store that no process has open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping every other SQLite library of this process off the files of an open store.
+"""Refusing other SQLite libraries and open() on an open store's files.
 
 POSIX locks belong to a process and a file: when any descriptor of the file is closed, the
 kernel drops all locks that the process holds on it (fcntl(2)). Python's `sqlite3` module is

@@ -1,4 +1,4 @@
-"""What a fork must not carry over.
+"""Locks and connections across fork().
 
 SQLite keeps one record of a file's locks for all connections of a process. A forked
 child inherits the record and none of the locks, so a connection that it opens anew

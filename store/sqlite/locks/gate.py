@@ -1,4 +1,4 @@
-"""The queue that writers stand in before they ask SQLite for its lock.
+"""The gate: a fair queue of writing processes in front of SQLite's write lock.
 
 SQLite's own busy handler lets the longest waiter poll rarest: with 8 writers one of
 them can wait for seconds while another commits thousands of times. Here they take turns.

@@ -1,4 +1,4 @@
-"""Which workers and pools live, as the kernel knows it: one locked byte for each.
+"""Liveness of workers and pools: one locked byte of the -alive file for each.
 
 A process locks the byte at its own row id, pools from 2**40 on, and the kernel frees it
 when the process ends, however it ends. A pid says nothing: it is reused, at times within

@@ -1,4 +1,4 @@
-"""Who holds which lock on a store's files, as the kernel tells: for messages, never for decisions.
+"""The pids that hold locks on a store's files, for messages only.
 
 Read from /proc/locks by device and inode, so that no file is opened. It shows no process
 of another pid namespace, and there is none but on Linux: then nobody is named.

@@ -1,4 +1,4 @@
-"""Telling whether this process still has its locks on the files of a store.
+"""Detecting POSIX locks that this process has lost.
 
 SQLite never asks: it goes by what it has noted. But the kernel drops all POSIX locks of a
 process on a file when any descriptor of that file is closed, by whichever part of the

@@ -1,4 +1,4 @@
-"""Who has a database open, by locks on two bytes of the gate's file.
+"""Whether other processes have the database open: locks on two bytes of the gate's file.
 
 Other than SQLite's own locks these are not lost when the process opens the database by
 other means, and they tell whether those who have it open have found it in order: they have

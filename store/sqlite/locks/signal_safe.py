@@ -1,4 +1,4 @@
-"""Taking and freeing locks so that what a signal's handler raises leaves none behind.
+"""Taking and freeing locks safely when a signal handler raises.
 
 A handler can raise anywhere in a function of Python's, but not within a call into C. So:
 

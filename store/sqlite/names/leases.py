@@ -1,4 +1,4 @@
-"""Named leases: one row for each name, and one condition that says whether a lease holds."""
+"""Named leases: one row per name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from ...engine.clock import Term
 from ...engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ...errors import LeaseHeld, LeaseLost
+from ...rules import lost
 from ...rules.retention import KEEP_EXPIRED_MS
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
 from ..session.damage import tells, told
@@ -194,18 +195,8 @@ def _released(write: Write, hold: NameHold) -> bool:
 
 
 def _lost(write: Write, hold: NameHold, operation: str) -> LeaseLost:
-    rows = write.run(_LOOK, {"name": hold.name})
-    match rows:
-        case []:
-            cause = "missing"
-        case [(_, _, settled)] if settled == hold.token:
-            cause = "released"
-        case [(fence, None, _)] if fence == hold.fence:
-            cause = "released"  # by an operator
-        case [(fence, token, _)] if (fence, token) == (hold.fence, hold.token):
-            cause = "expired"
-        case _:
-            cause = "superseded"
+    found = next(iter(write.run(_LOOK, {"name": hold.name})), None)
+    cause = lost.name(fence=hold.fence, token=hold.token, found=found)
     return LeaseLost(
         repr(hold.name),
         cause=cause,

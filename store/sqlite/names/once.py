@@ -1,4 +1,4 @@
-"""Two-phase claims of keys: in work under a lease, then done with a result.
+"""Claims of keys: held under a lease, then done with a result.
 
 A claim holds until somebody else has claimed the key, also past its expiry: work that
 took too long and was not repeated yet is done all the same.
@@ -12,6 +12,7 @@ from ...engine.clock import Term
 from ...engine.leases import Displaced
 from ...engine.once import Claimed, Completed, InWork, KeyHold
 from ...errors import KeyConflict, LeaseLost
+from ...rules import lost
 from ...rules.retention import KEEP_EXPIRED_MS
 from ..file.space import ROW_BYTES, again_when_full
 from ..session.damage import tells
@@ -190,17 +191,8 @@ def _require_settled(write: Write, hold: KeyHold, key: str, operation: str, *, d
 
 
 def _lost(write: Write, hold: KeyHold, key: str, operation: str) -> LeaseLost:
-    match write.run(_LOOK, {"namespace": hold.namespace, "key": key}):
-        case []:
-            cause = "missing"
-        case [("done", _, _, settled)] if settled == hold.token:
-            cause = "settled"
-        case [("released", _, _, settled)] if settled == hold.token:
-            cause = "released"
-        case [(_, fence, token, _)] if (fence, token) == (hold.fence, hold.token):
-            cause = "expired"
-        case _:
-            cause = "superseded"
+    found = next(iter(write.run(_LOOK, {"namespace": hold.namespace, "key": key})), None)
+    cause = lost.key(fence=hold.fence, token=hold.token, found=found)
     what = f"key {key!r} of {hold.namespace}"
     return LeaseLost(
         what, cause=cause, operation=operation, path=write.path, store_id=write.store_id

@@ -1,7 +1,7 @@
-"""Lists of deliveries, newest first, and one of them by its id.
+"""Lists of deliveries, newest first, and one delivery or message by its id.
 
-What is asked for most selectively says which index is gone through. The other conditions are
-tried on each row that it gives, so a list whose conditions few rows meet may look at many.
+The most selective condition decides which index is read. The other conditions are tried on
+each of its rows, so a list with conditions that few rows meet may read many.
 """
 
 from __future__ import annotations
@@ -11,16 +11,34 @@ import json
 from ...types.delivery import Content, Delivery, Stored
 from ...types.filter import Filter
 from ...types.transaction import Row
-from ..queue import bodies, stored
+from ..queue import payload
 from ..session.session import Session
 
-_COLUMNS = """
-select
-  d.id, d.message_id, d.queue, m.source, m.key, m.event, d.state, d.attempt, d.max_attempts,
-  d.fence, d.priority, d.lane, d.error, m.received_at_ms, d.due_at_ms,
-  case d.state when 'leased' then d.lease_until_ms end,
-  case d.state when 'leased' then d.holder_pid end, d.crashes, d.origin
-"""
+# What each fact of a Delivery is read from; times become seconds.
+_FACTS = {
+    "id": "d.id",
+    "message_id": "d.message_id",
+    "queue": "d.queue",
+    "source": "m.source",
+    "key": "m.key",
+    "event": "m.event",
+    "state": "d.state",
+    "attempt": "d.attempt",
+    "max_attempts": "d.max_attempts",
+    "fence": "d.fence",
+    "priority": "d.priority",
+    "lane": "d.lane",
+    "error": "d.error",
+    "received_at": "m.received_at_ms",
+    "due_at": "d.due_at_ms",
+    "expires_at": "case d.state when 'leased' then d.lease_until_ms end",
+    "holder": "case d.state when 'leased' then d.holder_pid end",
+    "crashes": "d.crashes",
+    "origin": "d.origin",
+}
+_TIMES = ("received_at", "due_at", "expires_at")
+
+_COLUMNS = f"select {', '.join(_FACTS.values())}"
 
 _MATCHING = """
   and d.id >= :floor
@@ -107,7 +125,7 @@ _NO_END = 2**63 - 1
 
 _ENDS = "select min(id), max(id) from fp_delivery"
 
-_PROBE = "select id, tried_since_ms from fp_delivery where id >= :id order by id limit 1"
+_FIRST_FROM = "select id, tried_since_ms from fp_delivery where id >= :id order by id limit 1"
 
 # The store's clock may stand a little earlier after a reboot.
 _MARGIN_MS = 60_000
@@ -155,7 +173,7 @@ def deliveries(session: Session, wanted: Filter, limit: int, before: int | None)
         statement, having = _BY_QUEUE[wanted.state]
         names = [wanted.queue] if wanted.queue else [name for (name,) in session.read(having)]
         rows = [row for name in names for row in session.read(statement, {**given, "queue": name})]
-        rows = sorted(rows, key=lambda row: -int(row[0]))[:limit]
+        return sorted(map(_delivery, rows), key=lambda each: -each.id)[:limit]
     elif wanted.state == "leased":
         rows = session.read(_LEASED, given)
     else:
@@ -174,7 +192,7 @@ def _floor(session: Session, since_ms: int) -> int:
         return 0
     while low < high:
         middle = (low + high) // 2
-        found = session.read(_PROBE, {"id": middle})
+        found = session.read(_FIRST_FROM, {"id": middle})
         if found and found[0][1] < since_ms:
             low = found[0][0] + 1
         else:
@@ -195,7 +213,7 @@ def content(session: Session, id: int) -> Content | None:
             return Content(
                 headers=kept.headers,
                 body=kept.body,
-                result=stored.result(result, operation="content", path=session.path),
+                result=payload.result(result, operation="content", path=session.path),
                 copy_of=kept.copy_of,
                 copies=kept.copies,
             )
@@ -213,8 +231,8 @@ def message(session: Session, id: int) -> Stored | None:
             event=event,
             received_at=received / 1000,
             remembered_until=_seconds(expires),
-            headers=stored.headers(headers, operation="content", path=session.path),
-            body=None if packed is None else bodies.unpack(packed, compressed, sha256),
+            headers=payload.headers(headers, operation="content", path=session.path),
+            body=None if packed is None else payload.unpack(packed, compressed, sha256),
             copy_of=copy_of,
             copies=tuple(json.loads(copies)),
         )
@@ -222,9 +240,9 @@ def message(session: Session, id: int) -> Stored | None:
 
 
 def _delivery(row: Row) -> Delivery:
-    received, due, until, *rest = row[13:]
-    facts = (*row[:13], received / 1000, _seconds(due), _seconds(until), *rest)
-    return Delivery(*facts)
+    facts = dict(zip(_FACTS, row, strict=True))
+    facts |= {name: _seconds(facts[name]) for name in _TIMES}
+    return Delivery(**facts)
 
 
 def _seconds(ms: int | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Giving deliveries to another queue, as when a handler has been renamed."""
+"""Moving deliveries to another queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator changes by hand, and what stood in the way."""
+"""Replay, cancel, pause and limit."""
 
 from __future__ import annotations
 

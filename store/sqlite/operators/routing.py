@@ -1,4 +1,4 @@
-"""Messages that no route matched: kept with their bodies, found, and routed again.
+"""Unrouted messages: listed, counted, and routed again.
 
 Of `unrouted` in fp_message: 0 once it has a delivery, 1 while no route has matched it, 2 when
 an operator wants it to be routed again. Then a worker of an app with its source does that.
@@ -16,7 +16,7 @@ from ...types.message import Address, Message
 from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from ..file.space import again_when_full, again_when_refused
 from ..pools.register import SqlitePools
-from ..queue import bodies, conflicts, redelivery, stored
+from ..queue import payload, redelivery
 from ..session.damage import corrupt, tells
 from ..session.session import Session, Write
 
@@ -87,6 +87,14 @@ _IS_TO_ROUTE = "select 1 from fp_message where id = :id and unrouted = 2"
 _LEAVE = "update fp_message set unrouted = 1, expires_at_ms = :now + keep_ms where id = :id"
 
 _HOLDING = "select name, ready, leased from fp_queue where ready + leased > 0 order by name"
+
+_CONFLICTS = """
+select source, conflicts, key, last_at_ms
+from fp_conflict
+order by source
+"""
+
+_KEYS = "select count(*) from fp_message where key is not null and scope = :source"
 
 
 @tells
@@ -176,10 +184,14 @@ class SqliteRouting:
         return [Unserved(*row) for row in self._session.read(_HOLDING) if row[0] not in served]
 
     def conflicts(self) -> list[Conflicts]:
-        return conflicts.conflicts(self._session)
+        return [
+            Conflicts(source, conflicts, key, last / 1000)
+            for source, conflicts, key, last in self._session.read(_CONFLICTS)
+        ]
 
     def keys_of(self, source: str) -> int:
-        return conflicts.keys_of(self._session, source)
+        ((keys,),) = self._session.read(_KEYS, {"source": source})
+        return int(keys)
 
 
 def _route(write: Write, message: Message, addresses: Sequence[Address]) -> bool:
@@ -215,7 +227,7 @@ def _message(row: Sequence[Any], path: str) -> Message:
         source=source,
         key=key,
         event=event,
-        headers=stored.headers(headers, operation="route", path=path),
-        body=bodies.unpack(body, compressed, sha256),
+        headers=payload.headers(headers, operation="route", path=path),
+        body=payload.unpack(body, compressed, sha256),
         received_at=received / 1000,
     )

@@ -1,4 +1,4 @@
-"""Who is registered and not alive: whose byte of the -alive file the kernel has freed."""
+"""Registered pools and workers that are no longer alive."""
 
 from __future__ import annotations
 

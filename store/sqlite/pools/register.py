@@ -1,4 +1,4 @@
-"""The register of pools and worker processes, and taking back what a dead one held."""
+"""The register of pools and workers, and giving back the claims of dead ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ...engine.pools import Report
 from ...types.worker import Event, Pool, Worker
+from .. import events
 from ..file.space import again_when_full
 from ..locks.liveness import Liveness
 from ..queue.reap import disown, reap_worker
 from ..session.damage import tells
 from ..session.session import Session, Write
-from . import events
 from .liveness import SqliteLiveness
 
 _BEGIN = """

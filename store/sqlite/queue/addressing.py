@@ -1,9 +1,10 @@
-"""The deliveries of a message: one for each handler that it goes to."""
+"""The deliveries of a new message: one per handler."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...rules.lanes import stands_aside
 from ...types.message import Address
 from ..session.session import Write
 from . import counters, lanes
@@ -43,7 +44,7 @@ def deliver(write: Write, message: int, addresses: Sequence[Address], bytes: int
 def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
     state = "ready" if address.refused is None else "dead"
     due = write.now_ms + address.delay_ms if address.delay_ms else None
-    aside = lanes.stands_aside(address.lane_policy, due)
+    aside = stands_aside(address.lane, address.lane_policy, due)
     write.run(
         _INSERT_DELIVERY,
         {

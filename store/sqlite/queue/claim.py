@@ -1,4 +1,4 @@
-"""Leasing ready deliveries: oldest first within a priority, fenced, in one transaction."""
+"""Claiming ready deliveries: by priority, then oldest first, in one transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import StoreCorrupt
 from ...types.message import Limits, Message
 from ..session.fences import next_fences
 from ..session.session import Write
-from . import bodies, counters, stored
+from . import counters, payload
 from .claimable import CLAIMABLE, ROOM
 from .reap import promote_due, reap_expired
 from .settle import bury_damaged
@@ -146,8 +146,8 @@ def _message(write: Write, id: int) -> Message:
         source=source,
         key=key,
         event=event,
-        headers=stored.headers(headers, operation="claim", path=write.path),
-        body=bodies.unpack(body, compressed, sha256),
+        headers=payload.headers(headers, operation="claim", path=write.path),
+        body=payload.unpack(body, compressed, sha256),
         received_at=received / 1000,
         copy_of=copied,
     )

@@ -1,4 +1,4 @@
-"""What can be claimed now, as the conditions that every statement about it is built from.
+"""What "claimable now" means: the conditions that all statements share.
 
 A delivery can be claimed while it is READY, no older one of its lane is before it, and its
 queue has ROOM. One that is DUE is counted as ready: the next claim makes it so. The partial

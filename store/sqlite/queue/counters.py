@@ -1,4 +1,4 @@
-"""Queues: their caps, and how many deliveries they have in each state.
+"""Queues: caps, and counters of deliveries by state.
 
 The numbers are kept, not counted: a cap that is asked about at each enqueue must cost
 the same however long the queue is.
@@ -7,6 +7,7 @@ the same however long the queue is.
 from __future__ import annotations
 
 from ...errors import LimitExceeded, QueueFull
+from ...rules import caps as rules
 from ...types.message import Caps
 from ..session.session import Session, Write
 from .claimable import FREED
@@ -111,17 +112,16 @@ def require_room(write: Write, queue: str, bytes: int) -> None:
     found = write.run(_CAPS, {"queue": queue})
     if not found:
         return
-    max_rows, max_bytes, _, _, rows, used = found[0]
-    if max_bytes is not None and bytes > max_bytes:
+    *bounds, rows, used = found[0]
+    caps = Caps(*bounds)
+    if rules.never_fits(caps, bytes):
         raise LimitExceeded(
-            f"a body of {bytes} bytes is over the {max_bytes} that queue {queue} may hold",
+            f"a body of {bytes} bytes is over the {caps.max_bytes} that queue {queue} may hold",
             operation="enqueue",
             path=write.path,
         )
-    if max_rows is not None and rows >= max_rows:
-        raise QueueFull(queue, f"{rows} deliveries", operation="enqueue", path=write.path)
-    if max_bytes is not None and used + bytes > max_bytes:
-        raise QueueFull(queue, f"{used} bytes", operation="enqueue", path=write.path)
+    if holds := rules.what_is_full(caps, rows=rows, used=used, bytes=bytes):
+        raise QueueFull(queue, holds, operation="enqueue", path=write.path)
 
 
 def arrived(write: Write, queue: str, state: str, bytes: int, *, due: bool = False) -> None:

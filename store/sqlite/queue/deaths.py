@@ -1,4 +1,4 @@
-"""What follows when a delivery has become a dead letter: it is told of, and so is its app."""
+"""New dead letters: recorded, and enqueued for the app's on_dead."""
 
 from __future__ import annotations
 

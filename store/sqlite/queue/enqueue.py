@@ -1,4 +1,4 @@
-"""Letting messages in: the dedupe key and the work are one transaction."""
+"""Enqueueing: the dedupe key and the work in one transaction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ...types.message import Draft, Receipt, State, Status
 from ..session.session import Write
-from . import addressing, bodies, conflicts, redelivery, retention, stored
+from . import addressing, payload, redelivery, retention
 
 _FIND = """
 select id, coalesce(plain_sha256, body_sha256), coalesce(expires_at_ms <= :now, 0)
@@ -42,6 +42,12 @@ order by instr('ready leased dead cancelled done', state)
 limit 1
 """
 
+_COUNT_CONFLICT = """
+insert into fp_conflict (source, conflicts, key, last_at_ms)
+values (:source, 1, :key, :now)
+on conflict do update set conflicts = conflicts + 1, key = :key, last_at_ms = :now
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -57,7 +63,7 @@ class Prepared:
 
 def prepare(draft: Draft) -> Prepared:
     """Do the part of an enqueue that needs no transaction."""
-    body, compressed = bodies.pack(draft.body)
+    body, compressed = payload.pack(draft.body)
     return Prepared(
         draft=draft,
         headers=json.dumps(dict(draft.headers)),
@@ -113,7 +119,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
 def _seen_before(write: Write, prepared: Prepared, message: int, *, same: bool) -> Receipt:
     helped, draft = None, prepared.draft
     if not same:
-        conflicts.count(write, draft)
+        _count_conflict(write, draft)
     elif draft.redelivery == "revive":
         helped = redelivery.redeliver(write, message, draft)
     status: Status = "conflict" if not same else "duplicate" if helped is None else "accepted"
@@ -121,9 +127,16 @@ def _seen_before(write: Write, prepared: Prepared, message: int, *, same: bool) 
     return Receipt(status, message, state, result, helped)
 
 
+def _count_conflict(write: Write, draft: Draft) -> None:
+    """Count a known key with another body. A queue's own caller is told, and not counted."""
+    if draft.source is not None:
+        conflict = {"source": draft.source, "key": draft.key, "now": write.now_ms}
+        write.run(_COUNT_CONFLICT, conflict)
+
+
 def _standing(write: Write, message: int) -> tuple[State | None, Any]:
     rows = write.run(_STANDING, {"message": message})
     if not rows:
         return None, None
     state, result = rows[0]
-    return state, stored.result(result, operation="enqueue", path=write.path)
+    return state, payload.result(result, operation="enqueue", path=write.path)

@@ -1,4 +1,4 @@
-"""Whether a claim is still valid: the one condition, and the error for one that is not.
+"""Whether a claim is valid: the condition, and the error when it is not.
 
 Every statement that ends or renews a claim has this condition in its own WHERE, and its
 caller checks that it changed one row: it is right whatever happened since the row was read.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from ...engine import Hold
 from ...errors import LeaseLost
+from ...rules import lost as rules
 from ..session.session import Write
 from .transitions import COLUMNS, Standing, standings
 
@@ -68,15 +69,8 @@ def settled_already(write: Write, hold: Hold, state: str) -> bool:
 
 def lost(write: Write, hold: Hold, operation: str) -> LeaseLost:
     """Return the error for a claim that does not hold, with its cause."""
-    rows = write.run(_LOOK, {"id": hold.id})
-    if not rows:
-        cause = "missing"
-    elif rows[0][0] != hold.fence:
-        cause = "superseded"
-    elif rows[0][2] == hold.token:
-        cause = "settled"
-    else:
-        cause = "revoked"
+    rows = [(fence, settled) for fence, _, settled in write.run(_LOOK, {"id": hold.id})]
+    cause = rules.claim(fence=hold.fence, token=hold.token, found=next(iter(rows), None))
     return LeaseLost(
         hold.what, cause=cause, operation=operation, path=write.path, store_id=write.store_id
     )

@@ -1,12 +1,8 @@
-"""Lanes: of one lane at most one delivery can be claimed, the others wait behind it.
+"""Lanes: one delivery at a time, the others wait behind it.
 
 The one in front is the head: it is ready, leased, or dead and parked. A unique index
-allows no second one. What becomes of a lane whose head cannot run is the policy:
-
-strict  a head that waits for its time keeps the others waiting; a dead one does not
-skip    a head that waits for its time lets the others go before
-park    as strict, and a dead one too keeps the others waiting, until it is replayed or
-        cancelled
+allows no second one. What becomes of a lane whose head cannot run is its policy: see
+rules/lanes.py, whose `can_be_head` the statement below says in SQL.
 """
 
 from __future__ import annotations
@@ -41,11 +37,6 @@ def is_behind(write: Write, queue: str, lane: str | None, *, stands_aside: bool)
         return True
     # The time of one may have come that nobody has looked at since.
     return lane is not None and advance(write, queue, lane)
-
-
-def stands_aside(policy: str, due_ms: int | None) -> bool:
-    """True for a delivery that waits for its time and lets others of its lane go before."""
-    return policy == "skip" and due_ms is not None
 
 
 def advance(write: Write, queue: str, lane: str) -> bool:

@@ -1,4 +1,4 @@
-"""Taking back what its holder no longer works on, in bounded steps."""
+"""Taking back expired leases and the claims of dead workers, in bounded steps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ...rules.backoff import apart_ms, backoff_ms, one_by_one_ms
 from ...rules.blame import Consequence, consequence
+from ...rules.lanes import stands_aside
 from ...types.validate import error_text
 from ..session.session import Write
 from . import counters, lanes
@@ -52,7 +53,7 @@ where {AS_SEEN}
 
 _EXHAUST = f"""
 update fp_delivery
-set state = 'dead', parked = lane is not null and lane_policy = 'park', lease_until_ms = null,
+set state = 'dead', parked = :parked, lease_until_ms = null,
     due_at_ms = null, error = :why, changed_at_ms = :now
 where {AS_SEEN}
 """
@@ -108,13 +109,13 @@ def reap_worker(
         match consequence(was.id, crashed=crashed, overdue=overdue, claims=len(rows)):
             case Consequence.CRASHED:
                 write.must(_CRASH, was.seen)
-                if fatal := crashes >= most and not was.exhausted:
+                if fatal := crashes >= most and not was.is_exhausted(write.now_ms):
                     said = _blame(crashes, why, error)
             case Consequence.SUSPECTED:
                 due = write.now_ms + one_by_one_ms(place, was.attempt) if place else None
             case Consequence.OVERDUE:
                 due = write.now_ms + backoff_ms(was.attempt)  # what it waited for may be down
-            case Consequence.UNCOUNTED if not (was.exhausted and was.attempt == 1):
+            case Consequence.UNCOUNTED if not (was.attempt == 1 and was.is_exhausted(write.now_ms)):
                 _undo(write, was)
                 losses.append(Loss(was.id, was.fence, "ready"))
                 continue
@@ -152,11 +153,11 @@ def _take_back(
     write: Write, was: Standing, why: str, *, fatal: bool = False, due: int | None = None
 ) -> str:
     told = {**was.seen, "why": why, "now": write.now_ms}
-    if was.exhausted or fatal:
-        write.must(_EXHAUST, told)
+    if fatal or was.is_exhausted(write.now_ms):
+        write.must(_EXHAUST, {**told, "parked": int(was.parks)})
         moved(write, was, "dead")
         return "dead"
-    aside = was.lane is not None and lanes.stands_aside(was.lane_policy, due)
+    aside = stands_aside(was.lane, was.lane_policy, due)
     write.must(_RETURN, {**told, "due": due, "behind": int(aside)})
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return "ready"

@@ -1,4 +1,4 @@
-"""A message that the sender delivers once more: its dead deliveries are tried again."""
+"""Redeliveries: a message that comes again revives its dead deliveries."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Literal
 
 from ...errors import StoreCorrupt
 from ...types.message import Address, Draft
-from ..pools import events
+from .. import events
 from ..session.session import Write
-from . import addressing, bodies, counters, stored
+from . import addressing, counters, payload
 from .lanes import is_behind
 from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 
@@ -122,12 +122,12 @@ def _revive(write: Write, was: Standing, lane: str | None) -> None:
 
 def _restore(write: Write, message: int, draft: Draft) -> None:
     """Put the message right, should what was stored of it be damaged."""
-    body, compressed = bodies.pack(draft.body)
+    body, compressed = payload.pack(draft.body)
     write.run(_RESTORE_BODY, {"message": message, "body": body, "compressed": int(compressed)})
     headers, known = write.one(_KEPT, {"message": message})
     sha256 = hashlib.sha256(draft.body).digest()
     try:
-        stored.headers(headers, operation="enqueue", path=write.path)
+        payload.headers(headers, operation="enqueue", path=write.path)
         intact = known == sha256
     except StoreCorrupt:
         intact = False

@@ -1,4 +1,4 @@
-"""Forgetting: a message whose key's retention has ended goes with all its deliveries."""
+"""Deleting messages whose retention has ended, with their deliveries."""
 
 from __future__ import annotations
 

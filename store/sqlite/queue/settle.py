@@ -1,4 +1,4 @@
-"""Ending or renewing a claim: one statement for each outcome, each fenced by itself."""
+"""Settling a claim: ack, retry, release, bury, renew; one fenced statement each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from ...engine import Hold
 from ...errors import LeaseLost
+from ...rules.lanes import stands_aside
 from ..session.session import Write
 from .holding import HOLDING, HOLDING_OR_DEAD, holding, lost, require, settled_already
-from .lanes import stands_aside
 from .transitions import AS_SEEN, Standing, moved
 
 _ACK = f"""
@@ -35,7 +35,7 @@ where {HOLDING}
 
 _BURY = f"""
 update fp_delivery
-set state = 'dead', parked = lane is not null and lane_policy = 'park', error = :error,
+set state = 'dead', parked = :parked, error = :error,
     token = null, settled_token = :token, lease_until_ms = null, due_at_ms = null,
     changed_at_ms = :now
 where {HOLDING}
@@ -43,7 +43,7 @@ where {HOLDING}
 
 _GIVE_UP = f"""
 update fp_delivery
-set state = 'dead', parked = lane is not null and lane_policy = 'park', error = :error,
+set state = 'dead', parked = :parked, error = :error,
     token = null, settled_token = null, lease_until_ms = null, due_at_ms = null,
     changed_at_ms = :now
 where {AS_SEEN}
@@ -89,11 +89,11 @@ def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
         if settled_already(write, hold, "dead"):
             return False
         raise lost(write, hold, "retry")
-    if was.exhausted:
+    if was.is_exhausted(write.now_ms):
         _bury(write, hold, was, error)
         return False
     due = write.now_ms + delay_ms if delay_ms else None
-    aside = was.lane is not None and stands_aside(was.lane_policy, due)
+    aside = stands_aside(was.lane, was.lane_policy, due)
     write.must(_RETRY, _bind(write, hold, due=due, behind=int(aside), error=error))
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return True
@@ -137,12 +137,13 @@ def renew(write: Write, hold: Hold, lease_ms: int) -> int:
 
 def bury_damaged(write: Write, was: Standing, error: str) -> None:
     """Make a delivery that nobody has claimed a dead letter, because nobody can."""
-    write.must(_GIVE_UP, {**was.seen, "error": error, "now": write.now_ms})
+    parked = {"parked": int(was.parks)}
+    write.must(_GIVE_UP, {**was.seen, **parked, "error": error, "now": write.now_ms})
     moved(write, was, "dead")
 
 
 def _bury(write: Write, hold: Hold, was: Standing, error: str | None) -> None:
-    write.must(_BURY, _bind(write, hold, error=error))
+    write.must(_BURY, _bind(write, hold, error=error, parked=int(was.parks)))
     moved(write, was, "dead")
 
 

@@ -1,4 +1,4 @@
-"""What follows when a delivery goes from one state to another: counts, lane, retention.
+"""State transitions of a delivery: counters, lanes, retention.
 
 Each verb writes the row with a statement of its own and then says so here, in the same
 transaction, so that no change of state can leave its traces undone.
@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ...rules import lanes as rules
+from ...rules.attempts import is_exhausted
 from ...types.transaction import Row
 from ..session.session import Write
 from . import counters, lanes
 from .claimable import SCHEDULED
 from .counters import LIVE
 
-# A lease that a reboot or a restore has ended (lease_until_ms = 0) is no failure, and the
-# time that the machine was off is none in which the delivery was tried.
 COLUMNS = f"""
-  id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt,
-  coalesce(attempt >= max_attempts, 0)
-    or (:now >= tried_since_ms + retry_for_ms and lease_until_ms is not 0),
-  coalesce(lease_until_ms <= :now, 0), {SCHEDULED}, origin, fence,
+  id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt, max_attempts,
+  tried_since_ms, retry_for_ms, coalesce(lease_until_ms <= :now, 0), {SCHEDULED}, origin, fence,
   lease_until_ms
 """
 
@@ -33,11 +31,10 @@ class Standing(NamedTuple):
     """A delivery as it is before it moves.
 
     Attributes:
-        exhausted: Its attempts are used up, or it has been tried for as long as it should.
         lapsed: Its lease is over, though nobody may be there to take it back.
         scheduled: It is ready, and waits for its time.
         origin: The queue that it was first put in, should it have been moved.
-        until: When its lease ends, or has ended.
+        until: When its lease ends, or has ended; 0 when a reboot or a restore has ended it.
     """
 
     id: int
@@ -49,7 +46,9 @@ class Standing(NamedTuple):
     state: str
     bytes: int
     attempt: int
-    exhausted: int
+    max_attempts: int | None
+    tried_since: int | None
+    retry_for: int
     lapsed: int
     scheduled: int
     origin: str | None
@@ -60,6 +59,22 @@ class Standing(NamedTuple):
     def seen(self) -> dict[str, object]:
         """What AS_SEEN asks for."""
         return {"id": self.id, "fence": self.fence, "was": self.state, "until": self.until}
+
+    def is_exhausted(self, now_ms: int) -> bool:
+        """True when its attempts are used up, or it has been tried for as long as it should."""
+        return is_exhausted(
+            attempt=self.attempt,
+            max_attempts=self.max_attempts,
+            tried_since_ms=self.tried_since,
+            retry_for_ms=self.retry_for,
+            now_ms=now_ms,
+            interrupted=self.until == 0,
+        )
+
+    @property
+    def parks(self) -> bool:
+        """It stays the head of its lane when it dies."""
+        return rules.is_parked(self.lane, self.lane_policy)
 
 
 _STATES = ("ready", "leased", "done", "dead", "cancelled")

@@ -1,1 +1,1 @@
-"""One open database: its connection, its transactions and its clock."""
+"""One open database: its connections, transactions and clock."""

@@ -1,4 +1,4 @@
-"""What a user's statements may do, inside a write transaction and when they only read."""
+"""The authorizer: what users' statements may do."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class Authorizer:
 
 def _check(sql: str, parameters: Parameters, operation: str, path: str) -> None:
     """Refuse placeholders that another engine would not take."""
-    if what := placeholders.wrong(sql, parameters):
+    if isinstance(sql, str) and (what := placeholders.wrong(sql, parameters)):
         raise SqlError(what, operation=operation, path=path)
 
 

@@ -1,4 +1,4 @@
-"""The store's clock: Unix time read once for each boot, then carried by the boot clock.
+"""The store's clock: Unix time read once per boot, then counted by the boot clock.
 
 Within a boot it cannot step, whatever happens to the wall clock. From one boot to the next
 it never runs backwards: a wall clock that was set back would make all that is kept for a

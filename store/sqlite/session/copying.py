@@ -1,4 +1,4 @@
-"""Copying a live database, whole and as of one moment."""
+"""Copying an open database (SQLite's backup API)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that are not as the schema says: a damaged store is StoreCorrupt, whatever it does to the code.
+"""Damaged rows: any error that they cause becomes StoreCorrupt.
 
 A flipped bit gives a column another type, text no encoding, an index an entry without a row
 or a row no entry. SQLite notices some of it and hands out the rest. So no verb trusts what it

@@ -1,4 +1,4 @@
-"""The connection that writes: opened, replaced when it cannot be trusted, closed, forked."""
+"""The writing connection: opened, replaced when it is not reliable, closed."""
 
 from __future__ import annotations
 

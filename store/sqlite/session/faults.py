@@ -1,4 +1,4 @@
-"""Errors of the store: SQLite's told in ours, and those that the session raises itself."""
+"""SQLite's errors as Fencepost's errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fences: one counter for the whole store, so that no number is ever given out twice."""
+"""Fences: one counter for the whole store."""
 
 from __future__ import annotations
 

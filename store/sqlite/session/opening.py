@@ -1,4 +1,4 @@
-"""Opening a database: the steps, in the order that makes each of them safe."""
+"""Opening a database, step by step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that only read: in WAL mode a reader waits for no writer, and no writer for it."""
+"""Read-only connections, which do not wait for writers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making durable what a WAL holds that was left behind, before anybody relies on it.
+"""WAL recovery: a WAL left behind is made durable before it is used.
 
 SQLite recovers the commits that it can read in a WAL, and what can be read need not be on
 the disk. A process may have been killed before its sync. Or the sync failed: the kernel

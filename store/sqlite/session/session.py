@@ -1,4 +1,4 @@
-"""A session with the database: write transactions, reads, checkpoints, from any thread."""
+"""The session: write transactions, reads and checkpoints, from any thread."""
 
 from __future__ import annotations
 

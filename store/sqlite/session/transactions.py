@@ -1,4 +1,4 @@
-"""Write transactions: the only code that says begin, commit and rollback.
+"""Write transactions: begin, commit and rollback.
 
 BEGIN IMMEDIATE always: a transaction that reads first and writes later fails at once,
 whatever the timeout, when another has written in between (sqlite.org/rescode.html#busy_snapshot).

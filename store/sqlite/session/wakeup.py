@@ -1,4 +1,4 @@
-"""How a commit wakes idle workers: a byte in a FIFO beside the database.
+"""Wake-ups: each commit with work writes a byte to a FIFO.
 
 Only a hint. A worker that misses it finds the message at its next poll.
 """

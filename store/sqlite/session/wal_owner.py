@@ -1,4 +1,4 @@
-"""Telling whether the WAL beside a database was written for it.
+"""Whether a WAL belongs to the database beside it.
 
 SQLite takes any sound WAL that lies beside a database for the database's own. When a file
 is put in the place of a store whose processes were killed, and the old WAL stays, the pages

@@ -1,4 +1,4 @@
-"""An open write transaction, as the verbs of the store see it."""
+"""An open write transaction, for the store's own statements."""
 
 from __future__ import annotations
 

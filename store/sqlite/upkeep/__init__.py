@@ -1,1 +1,1 @@
-"""Keeping a database in order: sweeping, audits, probes."""
+"""Upkeep: sweeping, audits and probes."""

@@ -1,4 +1,4 @@
-"""Counting again what is counted, and checking what refers to what."""
+"""The audit: counters against rows, and references between rows."""
 
 from __future__ import annotations
 

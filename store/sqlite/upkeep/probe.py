@@ -1,4 +1,4 @@
-"""Trying, on a live database, what a store must be able to do."""
+"""The probe: each thing that a store must be able to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping a store in order: what has expired goes, and what is wrong is said.
+"""A round of upkeep: expired rows, checkpoints, warnings.
 
 The keeper of a pool calls tick() every few seconds. Of all processes one does it: whoever
 holds a certain byte of the -alive file, which the kernel frees when that one ends.
@@ -14,13 +14,13 @@ from ...clock import HostClock
 from ...engine.upkeep import Tick
 from ...errors import FencepostError, StoreBusy, StoreCorrupt
 from ...types.probe import ProbeReport, ProbeStep
+from .. import events
 from ..file import space
 from ..file.space import again_when_full
 from ..keyed import namespaces
 from ..locks import lock_holders
 from ..locks.liveness import Liveness
 from ..names import leases, once
-from ..pools import events
 from ..queue import retention
 from ..session import clock as store_clock
 from ..session.damage import tells

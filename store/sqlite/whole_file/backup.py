@@ -1,4 +1,4 @@
-"""A copy of a live store: one file, whole, with every lease in it ended.
+"""Backup: a copy of an open store, with all leases ended.
 
 The copy is made under a name of its own and gets DEST's only when it is complete and on
 disk, so a backup that is killed leaves no half of one there.

@@ -1,4 +1,4 @@
-"""Making a copy of a store one of its own, which no claim on the first is good for."""
+"""Copies: ended leases and raised fences, so that claims on the original are refused."""
 
 from __future__ import annotations
 

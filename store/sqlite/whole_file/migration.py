@@ -1,4 +1,4 @@
-"""Bringing a store to the newest schema, by hand, or trying that on a copy."""
+"""Migration by hand, or tried on a copy."""
 
 from __future__ import annotations
 

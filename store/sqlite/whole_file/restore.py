@@ -1,4 +1,4 @@
-"""Putting a backup in the place of a store, and taking over a copy that other tools made."""
+"""Restore and adopt: a backup or a copy becomes the store."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class _Copy:
             self._drain(restored)
         with closing(Census(self._path)) as census:
             self._run.check("integrity", census.verdict() == "ok", census.verdict())
-            left = [key for _, key, _, state in census.deliveries() if state != "done"]
+            left = [each.key for each in census.deliveries() if each.state != "done"]
             self._run.checked("nothing-lost", len(states))
             for key in left:
                 self._run.broken("nothing-lost", f"{key} did not come to its end in the copy")
@@ -137,7 +137,7 @@ class _Copy:
             says = census.verdict()
             self._run.check("integrity", says == "ok", f"the copy is not whole: {says}")
             ids = dict(census.rows("select key, id from fp_message"))
-            states = {key: state for _, key, _, state in census.deliveries()}
+            states = {each.key: each.state for each in census.deliveries()}
         self._run.checked("nothing-lost", len(self.known) + len(self.done))
         for key, id in self.known.items():
             if ids.get(key) != id:

@@ -16,9 +16,9 @@ from ....store.connect import migrate
 from ....store.errors import FencepostError
 from ...checker import check
 from ...harness.child_processes import Child, Me
-from ...harness.forked import forked
 from ...harness.run import Run
 from ...harness.scenario import Scenario
+from ...machine.forked import forked
 from ...records.history import Recorder, read
 from .. import census, future_schema
 from .. import killed as deaths

@@ -28,7 +28,7 @@ def workers_of(supervisor: int) -> list[int]:
     return _named("fp-worker", supervisor)
 
 
-def template_of(supervisor: int) -> int | None:
+def forkserver_of(supervisor: int) -> int | None:
     """Return the child of a supervisor that its app's is forked from, None when it has none."""
     return next(iter(_named("fp-forkserver", supervisor)), None)
 

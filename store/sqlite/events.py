@@ -1,10 +1,10 @@
-"""What became of pools and workers: a list of bounded length, for the eye only."""
+"""The event log of pools, workers and redeliveries: the newest 10,000, for people to read."""
 
 from __future__ import annotations
 
-from ...rules.retention import MOST_EVENTS
-from ...types.worker import Event
-from ..session.session import Session, Write
+from ..rules.retention import MOST_EVENTS
+from ..types.worker import Event
+from .session.session import Session, Write
 
 _NOTE = """
 insert into fp_event (at_ms, kind, pool, worker, pid, delivery, fence, detail)

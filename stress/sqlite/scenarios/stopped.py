@@ -13,12 +13,13 @@ import time
 from contextlib import closing
 from itertools import count
 
-from ...store import Store, connect
-from ...store.errors import StoreBusy
-from ..harness.child_processes import Child, Me
-from ..harness.run import Run
-from ..records.percentiles import quantiles
-from . import census
+from ....store import Store, connect
+from ....store.errors import StoreBusy
+from ...harness.child_processes import Child, Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...records.percentiles import quantiles
+from .. import census
 
 BUSY_SECONDS = 0.2
 # How much later than the stated wait StoreBusy may come, on a machine that is busy itself.
@@ -33,8 +34,9 @@ _LONG_SECONDS = 5.0
 _IN_LINE_SECONDS = 0.05
 
 
-def run(run: Run, times: int) -> str:
-    """Stop a writer so many times; return how long the others waited, in a few words."""
+def run(run: Run) -> None:
+    """Stop a writer again and again, and measure how long the others wait."""
+    times = int(run.size["writers"])
     path = str(run.folder / "writers.db")
     with connect(path) as store, store.transaction() as tx:
         tx.execute("create table writes (who text)")
@@ -47,7 +49,7 @@ def run(run: Run, times: int) -> str:
         closing(connect(path, busy_timeout=_LONG_SECONDS)) as patient,
     ):
         for turn in range(times):
-            run.progress(0.6 + 0.4 * turn / times, f"stopped writer {turn + 1} of {times}")
+            run.progress(turn / times, f"stopped writer {turn + 1} of {times}")
             place = _PLACES[turn % len(_PLACES)]
             if place == "line":
                 _stop_in_line(child, patient)
@@ -78,7 +80,7 @@ def run(run: Run, times: int) -> str:
     for name, seconds in waits.items():
         run.figure(f"{name}_max_ms", round(1000 * max(seconds, default=0.0), 1))
     after = quantiles(1000 * seconds for seconds in waits["next"])
-    return f"{times} writers stopped, the next one in after {after['p50']:.1f} ms (p50)"
+    run.says(f"{times} writers stopped, the next one in after {after['p50']:.1f} ms (p50)")
 
 
 def _stop_in_line(child: Child, patient: Store) -> None:
@@ -147,3 +149,20 @@ def _stand(me: Me, path: str, first: int) -> None:
                     with store.transaction() as tx:
                         tx.execute("insert into writes values (?)", (me.name,))
                     me.wait()
+
+
+SCENARIO = Scenario(
+    "stopped",
+    "writers are stopped in a transaction, in the gate and in its line: how long others wait",
+    run,
+    sizes={
+        "canary": {"writers": 3},
+        "ci": {"writers": 20},
+        "nightly": {"writers": 200},
+    },
+    canaries={
+        "busy-late": "busy-in-time",
+        "line-stuck": "waits-bounded",
+    },
+    grows=("writers",),
+)
