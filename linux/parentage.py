@@ -51,7 +51,7 @@ def dying_with_parent() -> Callable[[], bool]:
 
 
 @contextlib.contextmanager
-def adopting() -> Iterator[None]:
+def subreaper() -> Iterator[None]:
     """Become the subreaper: the parent of descendants whose own parent ends. PID 1 is it anyway."""
     if sys.platform != "linux":
         yield

@@ -35,7 +35,7 @@ class Notifier:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
             to.sendto("\n".join(lines).encode(), address)
 
-    def pat(self) -> None:
+    def feed_watchdog(self) -> None:
         """Send the watchdog message if it is due."""
         if time.monotonic() >= self.due:
             self.due = time.monotonic() + self._interval

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from .stdout import forgive
+from .stdout import discard_unread
 
 # Above the numbers that programs close or replace by number, such as all up to 64.
 _LEAST_FD = 200
@@ -41,7 +41,7 @@ def flush() -> None:
             stream.flush()
 
 
-def kept() -> Callable[[], bool]:
+def restorer() -> Callable[[], bool]:
     """Return a function that restores descriptors 0, 1 and 2, and the streams on them.
 
     It returns True if one had been closed or replaced.
@@ -61,7 +61,7 @@ def kept() -> Callable[[], bool]:
                 new = open(fd, "w" if fd else "r", closefd=False)  # noqa: SIM115 - to the end
                 setattr(sys, name, new)
                 setattr(sys, f"__{name}__", new)
-                forgive()
+                discard_unread()
                 streams[fd] = getattr(sys, name)
             elif getattr(sys, name, None) is not streams[fd]:
                 changed = True

@@ -15,7 +15,7 @@ _MOST_SECONDS = 1.0
 _UNREAD = {errno.EIO, errno.EPIPE, errno.ENXIO}
 
 
-def forgive() -> None:
+def discard_unread() -> None:
     """Let no write to stdout or stderr raise because it is not read or the disk is full."""
     for fd, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
@@ -28,7 +28,7 @@ def forgive() -> None:
 def _replace(name: str, stream: io.TextIOWrapper, fd: int) -> None:
     stream.flush()
     new = io.TextIOWrapper(
-        _Buffered(_Forgiving(fd)),
+        _Buffered(_LossyOutput(fd)),
         encoding=stream.encoding,
         errors="backslashreplace",
         line_buffering=True,
@@ -41,7 +41,7 @@ class _Buffered(io.BufferedWriter):
     """Marks a stream that was replaced already."""
 
 
-class _Forgiving(io.RawIOBase):
+class _LossyOutput(io.RawIOBase):
     """A descriptor; what cannot be written to it is dropped."""
 
     def __init__(self, fd: int) -> None:

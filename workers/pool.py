@@ -20,7 +20,7 @@ from ..store.naming import named
 from ..store.types.message import DEATHS
 from ..store.types.validate import count, milliseconds
 from ..store.types.worker import MAX_WORKERS
-from .process.app_process import Wanted
+from .process.app_process import AppSpec
 from .process.process import Role
 from .process.source_files import SourceFiles
 from .supervisor.autoscale import Autoscaler
@@ -121,7 +121,7 @@ def run_pool(
             name_unserved(store.engine, AT_START)
         plan = Plan(
             pool=pool,
-            wanted=Wanted(
+            app=AppSpec(
                 load,
                 main=main,
                 store=app.store,

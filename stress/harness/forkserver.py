@@ -20,7 +20,7 @@ from typing import Any, Self
 from multiprocess.reduction import ForkingPickler
 
 from ...linux.memfd import memfd
-from ...linux.parentage import adopting, die_with_parent
+from ...linux.parentage import die_with_parent, subreaper
 from ...workers.process import fork_requests
 from ..machine.forked import exit_after
 
@@ -72,7 +72,7 @@ class Forkserver:
         """Start a process that calls entry(*fds, *arguments) with descriptors of its own."""
         with (
             memfd(bytes(ForkingPickler.dumps((os.getpid(), entry, arguments)))) as call,
-            adopting(),
+            subreaper(),
         ):
             return Process(fork_requests.ask(self._line, [call, *fds]))
 

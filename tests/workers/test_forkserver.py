@@ -11,9 +11,9 @@ import pytest
 from multiprocess.connection import wait
 
 from fencepost.app.loading.target import Target
-from fencepost.linux.parentage import adopting
+from fencepost.linux.parentage import subreaper
 from fencepost.workers.process import forkserver
-from fencepost.workers.process.app_process import AppProcess, Wanted
+from fencepost.workers.process.app_process import AppProcess, AppSpec
 from fencepost.workers.process.forkserver import ForkServer
 
 from ..processes import PATIENCE_SECONDS
@@ -45,8 +45,8 @@ def test_an_app_process_that_nobody_learnt_of_ends_quietly(
         assert started.line is not None
         assert wait([started.line], PATIENCE_SECONDS)
         started.hear()
-        wanted = Wanted(load, main=False, store="store.db", queues=None, seconds=PATIENCE_SECONDS)
-        with adopting():
+        wanted = AppSpec(load, main=False, store="store.db", queues=None, seconds=PATIENCE_SECONDS)
+        with subreaper():
             app = AppProcess(started, wanted)
             assert app.line is not None
             app.line.close()

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from fencepost.linux.parentage import adopting
+from fencepost.linux.parentage import subreaper
 from fencepost.linux.reaper import Reaper
 from fencepost.workers.process.app_code import AppCode
-from fencepost.workers.process.app_process import Wanted
+from fencepost.workers.process.app_process import AppSpec
 from fencepost.workers.process.forkserver import ForkServer
 from fencepost.workers.process.process import End, Role
 from fencepost.workers.process.role_group import RoleGroup
@@ -21,13 +21,13 @@ from fencepost.workers.process.shared_page import Work
 
 from ..processes import is_gone, wait_until
 
-CODE = AppCode(ForkServer(), Wanted(print, main=False, store="", queues=None, seconds=60))
+CODE = AppCode(ForkServer(), AppSpec(print, main=False, store="", queues=None, seconds=60))
 
 
 def test_an_orphan_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     reaper = Reaper()
     code = "import os; pid = os.fork(); print(pid, flush=True) if pid else os._exit(3)"
-    with adopting():
+    with subreaper():
         parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         with parent:
             assert parent.stdout is not None

@@ -39,10 +39,10 @@ def test_the_watchdog_is_told_twice_in_its_interval(
     monkeypatch.setattr("time.monotonic", lambda: now)
     notifier = Notifier()
 
-    notifier.pat()
+    notifier.feed_watchdog()
     now = 101.0
-    notifier.pat()
-    notifier.pat()
+    notifier.feed_watchdog()
+    notifier.feed_watchdog()
 
     assert manager.recv(100) == b"WATCHDOG=1"
     with pytest.raises(BlockingIOError):
@@ -64,4 +64,4 @@ def test_without_a_manager_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> N
     notifier = Notifier()
 
     notifier.tell("READY=1")
-    notifier.pat()
+    notifier.feed_watchdog()

@@ -7,7 +7,7 @@ import time
 
 from ...log.log import log
 from ...store.errors import InvalidInput
-from .app_process import AppProcess, Wanted
+from .app_process import AppProcess, AppSpec
 from .forkserver import MAX_FAILURES, ForkServer
 
 _AGAIN_SECONDS = 1.0
@@ -23,10 +23,10 @@ class AppCode:
         failures: How many loads in a row have failed while no app process was up.
     """
 
-    def __init__(self, forkserver: ForkServer, wanted: Wanted) -> None:
+    def __init__(self, forkserver: ForkServer, spec: AppSpec) -> None:
         self.failures = 0
         self._forkserver = forkserver
-        self._wanted = wanted
+        self._spec = spec
         self._current: AppProcess | None = None
         self._next: AppProcess | None = None
         self._wants_next = False
@@ -130,7 +130,7 @@ class AppCode:
         self._start_at = time.monotonic() + _AGAIN_SECONDS
         try:
             if again is None:
-                return AppProcess(self._forkserver, self._wanted)
+                return AppProcess(self._forkserver, self._spec)
             again.load()
             return again
         except OSError as error:

@@ -38,7 +38,7 @@ _MOST_WHY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AppSpec:
     """Which app to load, and what it must have.
 
     Attributes:
@@ -71,7 +71,7 @@ class AppProcess:
         too_big: It has failed because it has more memory than a worker may have.
     """
 
-    def __init__(self, forkserver: ForkServer, wanted: Wanted) -> None:
+    def __init__(self, forkserver: ForkServer, spec: AppSpec) -> None:
         """Start the process and let it import the app.
 
         Raises:
@@ -85,7 +85,7 @@ class AppProcess:
         self.too_big = False
         self._sources: int | None = None
         self._forkserver = forkserver
-        self._wanted = wanted
+        self._spec = spec
         self._give_up_at = 0.0
         self.load()
 
@@ -111,7 +111,7 @@ class AppProcess:
         sources = [] if self._sources is None else [self._sources]
         ours, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            asked = entry_point.dump("app", load_and_serve, (self._wanted,), main=self._wanted.main)
+            asked = entry_point.dump("app", load_and_serve, (self._spec,), main=self._spec.main)
             with far_end, memfd(asked) as description:
                 fds = [description, far_end.fileno(), *sources]
                 self.pid = self._forkserver.fork(fds, fork_requests.LOAD_APP)
@@ -120,7 +120,7 @@ class AppProcess:
             raise
         ours.setblocking(False)
         self.line, self.state, self.why = ours, "loading", ""
-        self._give_up_at = time.monotonic() + self._wanted.seconds
+        self._give_up_at = time.monotonic() + self._spec.seconds
 
     def hear(self) -> None:
         """Read how the import went, or that the process is gone."""
@@ -140,7 +140,7 @@ class AppProcess:
                 self._end("lost", "it was killed")
             return
         size = resident_bytes(self.pid)
-        if said["state"] != "failed" and size and size > (self._wanted.most_memory or size):
+        if said["state"] != "failed" and size and size > (self._spec.most_memory or size):
             self.too_big = True
             self._end("failed", f"a worker has {size >> 20} MiB before its first message")
             return
@@ -156,7 +156,7 @@ class AppProcess:
     def enforce_time(self) -> None:
         """Give up an import that takes too long."""
         if self.state == "loading" and time.monotonic() >= self._give_up_at:
-            self._end("failed", f"not loaded after {self._wanted.seconds:g} s")
+            self._end("failed", f"not loaded after {self._spec.seconds:g} s")
 
     def fork(self, fds: list[int]) -> int:
         """Fork a child of this process that is given the descriptors; return its pid.
@@ -205,19 +205,19 @@ def app_of(load: Load) -> WorkerApp:
     return app
 
 
-def load_and_serve(parent: int, wanted: Wanted, line: socket.socket) -> None:
+def load_and_serve(parent: int, spec: AppSpec, line: socket.socket) -> None:
     """Load the app, report how that went, and fork processes that have it."""
     global _loaded
     configure()
     before = descriptors()
     handlers: list[str] = []
     try:
-        app = wanted.load()
-        _check(app, wanted)
+        app = spec.load()
+        _check(app, spec)
         handlers = list(app.handlers)
         why = obstacle(before) or ""
         state = "unshared" if why else "up"
-        _loaded = (wanted.load, app)
+        _loaded = (spec.load, app)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the old code stays in use
         state, why = "failed", str(error) or type(error).__name__
     # Otherwise each forked process would write what is still in a buffer.
@@ -261,16 +261,16 @@ def _report(line: socket.socket, state: str, why: str, handlers: list[str]) -> N
         os._exit(0)
 
 
-def _check(app: Any, wanted: Wanted) -> None:
+def _check(app: Any, spec: AppSpec) -> None:
     """Refuse an app that this pool cannot run."""
     if not hasattr(app, "handlers") or not hasattr(app, "store"):
         raise InvalidInput(f"a {type(app).__name__} is not a fencepost.App")
     app.check()
-    if app.store != wanted.store:
+    if app.store != spec.store:
         raise InvalidInput(
-            f"the app's store is {app.store} now, and was {wanted.store}: restart to change it"
+            f"the app's store is {app.store} now, and was {spec.store}: restart to change it"
         )
-    if unknown := [name for name in wanted.queues or () if name not in app.handlers]:
+    if unknown := [name for name in spec.queues or () if name not in app.handlers]:
         raise InvalidInput(f"no handler for {', '.join(unknown)}")
 
 

@@ -18,7 +18,7 @@ from ...linux import signal_handlers
 from ...linux.parentage import die_with_parent
 from ...linux.process_name import show_role
 from ...log import foreign_lines
-from ...log.stdout import forgive
+from ...log.stdout import discard_unread
 from . import descendants
 from .shared_page import SharedPage
 
@@ -98,7 +98,7 @@ def isolate() -> None:
     _answer_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _read_nothing()
-    forgive()
+    discard_unread()
     foreign_lines.install()
 
 

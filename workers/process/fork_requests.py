@@ -2,7 +2,7 @@
 
 The child belongs to the process that asked, as if that had forked it: a process in between
 exits, and the process that asked is a subreaper, so it inherits the orphan (see
-parentage.adopting).
+parentage.subreaper).
 """
 
 from __future__ import annotations

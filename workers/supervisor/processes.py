@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..process.app_code import AppCode
-from ..process.app_process import Wanted
+from ..process.app_process import AppSpec
 from ..process.forkserver import MAX_FAILURES, ForkServer
 from ..process.process import End, ManagedProcess, Role
 from ..process.role_group import RoleGroup
@@ -30,7 +30,7 @@ class Processes:
         self,
         workers: Role,
         others: Sequence[Role],
-        wanted: Wanted,
+        app: AppSpec,
         *,
         size: int,
         start_seconds: float,
@@ -38,7 +38,7 @@ class Processes:
     ) -> None:
         """`start_seconds` is what a process has to come up in, `imports` are the forkserver's."""
         self._forkserver = ForkServer(imports)
-        self.code = AppCode(self._forkserver, wanted)
+        self.code = AppCode(self._forkserver, app)
         group = partial(RoleGroup, code=self.code, start_seconds=start_seconds)
         # A receiver continues when its pool cannot.
         self.workers = group(workers, size, vital=not others)

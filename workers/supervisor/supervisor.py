@@ -10,7 +10,7 @@ from functools import partial
 
 from multiprocess.connection import wait
 
-from ...linux.parentage import adopting
+from ...linux.parentage import subreaper
 from ...linux.reaper import Reaper
 from ...linux.sd_notify import Notifier
 from ...linux.signal_pipe import Signals, listening
@@ -19,7 +19,7 @@ from ...log.log import log
 from ...store import Store
 from ...store.rules.lease_timing import LeaseTiming
 from ..process import descendants
-from ..process.app_process import Wanted
+from ..process.app_process import AppSpec
 from ..process.process import ManagedProcess, Role
 from ..process.source_files import SourceFiles
 from .dead_workers import DeadWorkers
@@ -43,7 +43,7 @@ class Plan:
 
     Attributes:
         pool: Its id in the store's register; None for no workers at all.
-        wanted: The app.
+        app: The app.
         workers: The role of the workers.
         others: Roles of which there is one process each.
         lease: Of the claims of its workers.
@@ -54,7 +54,7 @@ class Plan:
     """
 
     pool: int | None
-    wanted: Wanted
+    app: AppSpec
     workers: Role
     others: Sequence[Role]
     lease: float
@@ -82,7 +82,7 @@ class Supervisor:
         self._processes = Processes(
             plan.workers,
             plan.others,
-            plan.wanted,
+            plan.app,
             size=sizing.size,
             start_seconds=plan.start_seconds,
             imports=plan.imports,
@@ -99,7 +99,7 @@ class Supervisor:
             self._processes,
             sizing if plan.pool is not None else None,
             self._notifier,
-            every_queue=plan.wanted.queues is None,
+            every_queue=plan.app.queues is None,
             files=plan.files,
             is_done=plan.is_done,
             on_ready=plan.on_ready,
@@ -129,7 +129,7 @@ class Supervisor:
         Returns False when processes could not be started, five times in a row, or when the
         store is damaged.
         """
-        with adopting(), listening([signal.Signals(each) for each in self._answers]) as signals:
+        with subreaper(), listening([signal.Signals(each) for each in self._answers]) as signals:
             self._renewer.start()
             try:
                 while self._stopping is None or not self._stopping.over:
@@ -149,7 +149,7 @@ class Supervisor:
         for step in (self._collect, self._look_for_dead, self._step, self._tell, self._give_up):
             step()
             self._deadlines.look(self._workers)  # each may have had to wait for the store
-        self._notifier.pat()
+        self._notifier.feed_watchdog()
         self._listen(signals)
 
     def _collect(self) -> None:

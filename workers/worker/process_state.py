@@ -80,13 +80,13 @@ def _value(get: Callable[[], Any], put: Callable[[Any], object]) -> Restore:
     return restore
 
 
-def _attributes(owner: object, *names: str) -> Restore:
-    before = {name: getattr(owner, name) for name in names}
+def _attributes(module: object, *names: str) -> Restore:
+    before = {name: getattr(module, name) for name in names}
 
     def restore() -> bool:
-        changed = [n for n, value in before.items() if getattr(owner, n, None) is not value]
+        changed = [n for n, value in before.items() if getattr(module, n, None) is not value]
         for name in changed:
-            setattr(owner, name, before[name])
+            setattr(module, name, before[name])
         return bool(changed)
 
     return restore
@@ -282,5 +282,5 @@ _PARTS: dict[str, Callable[[], Restore]] = {
     "the environment": _environment,
     "the locale": _locale,
     "warning filters": _warnings,
-    "standard streams": standard_streams.kept,
+    "standard streams": standard_streams.restorer,
 }
