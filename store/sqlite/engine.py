@@ -10,6 +10,7 @@ from .file import paths
 from .keyed.engine import SqliteKeyed
 from .locks import forks
 from .locks.liveness import Liveness
+from .locks.wakeup import Wakeup
 from .names.leases import SqliteLeases
 from .names.once import SqliteOnce
 from .operator_verbs import SqliteOperators
@@ -17,7 +18,6 @@ from .pools.register import SqlitePools
 from .ports import SqliteClock, SqliteIdentity, SqliteWakeup
 from .queue_verbs import SqliteQueue
 from .session.session import Session
-from .session.wakeup import Wakeup
 from .transactions import SqliteTransactions
 from .upkeep.upkeep import SqliteUpkeep
 

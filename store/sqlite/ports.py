@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..clock import HostClock
+from .locks.wakeup import Wakeup
 from .session.session import Session
-from .session.wakeup import Wakeup
 
 # A worker whose FIFO is full or gone finds work all the same.
 _POLL_SECONDS = 1.0

@@ -66,7 +66,7 @@ def test_a_stranger_who_makes_the_file_first_is_no_error(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("hold", "waits_in"),
     [
-        ("begin exclusive", 'mode = connection.pragma("journal_mode")'),
+        ("begin exclusive", 'connection.pragma("schema_version")'),
         (
             "begin; select count(*) from sqlite_schema",
             'answer = connection.pragma("journal_mode", "wal")',

@@ -14,7 +14,7 @@ import pytest
 
 from fencepost import FencepostError, SchemaUnsupported, StoreCorrupt, StoreOpenFailed, connect
 from fencepost.store.sqlite.file import schema
-from fencepost.store.sqlite.session import opening
+from fencepost.store.sqlite.session import settings
 
 
 @contextmanager
@@ -155,12 +155,12 @@ def test_an_empty_file_becomes_a_store(path: Path) -> None:
 @pytest.mark.parametrize("version", ["3.40.1", "3.51.2", "3.9.99"])
 def test_a_sqlite_that_can_lose_commits_is_refused(version: str) -> None:
     with pytest.raises(StoreOpenFailed, match="can lose commits"):
-        opening.check_sqlite(version)
+        settings.check_sqlite(version)
 
 
 @pytest.mark.parametrize("version", ["3.51.3", "3.52.0", "3.100.0", "4.0.0"])
 def test_a_sqlite_that_is_new_enough_will_do(version: str) -> None:
-    opening.check_sqlite(version)
+    settings.check_sqlite(version)
 
 
 # P19, CONN-2

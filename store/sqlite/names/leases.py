@@ -11,9 +11,9 @@ from ...engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ...errors import LeaseHeld, LeaseLost
 from ...rules import lost
 from ...rules.retention import KEEP_EXPIRED_MS
+from ..fences import next_fences
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
 from ..session.damage import tells, told
-from ..session.fences import next_fences
 from ..session.session import Session, Write
 
 _FIND = """

@@ -14,9 +14,9 @@ from ...engine.once import Claimed, Completed, InWork, KeyHold
 from ...errors import KeyConflict, LeaseLost
 from ...rules import lost
 from ...rules.retention import KEEP_EXPIRED_MS
+from ..fences import next_fences
 from ..file.space import ROW_BYTES, again_when_full
 from ..session.damage import tells
-from ..session.fences import next_fences
 from ..session.session import Session, Write
 
 _FIND = """

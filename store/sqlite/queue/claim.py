@@ -11,7 +11,7 @@ from ...engine import Hold, Leased
 from ...engine.clock import Term
 from ...errors import StoreCorrupt
 from ...types.message import Limits, Message
-from ..session.fences import next_fences
+from ..fences import next_fences
 from ..session.session import Write
 from . import counters, payload
 from .claimable import CLAIMABLE, ROOM

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import functools
 import time
 from typing import NamedTuple
 
@@ -13,39 +11,15 @@ import apsw
 from ...clock import HostClock
 from ...errors import StoreFailed, StoreOpenFailed
 from ...rules.jitter import jitter
-from ...types.message import MAX_BODY_BYTES
 from ..file import checksums as page_checksums
 from ..file import paths, permissions, schema, space
 from ..locks.gate import Gate
 from . import clock as store_clock
-from . import faults, recovery, wal_owner
+from . import faults, recovery, settings, wal_owner
 from .clock import StoreClock
-
-# Before it, a checkpoint that races a writer may lose commits; sqlite.org/wal.html#walresetbug.
-OLDEST_SQLITE = (3, 51, 3)
 
 # More than the store has of its own, so that none is ever compiled twice.
 _STATEMENTS = 256
-
-# A WAL that a checkpoint has emptied is cut back to this size.
-_WAL_LIMIT_BYTES = 4 * 1024 * 1024
-
-# Defaults that suit an embedded trusted file, turned to what suits one that others could
-# have written; sqlite.org/security.html.
-_HARDENING = (
-    (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
-    (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
-    (apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
-    (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0),
-    (apsw.SQLITE_DBCONFIG_DQS_DML, 0),
-    (apsw.SQLITE_DBCONFIG_DQS_DDL, 0),
-    (apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_CREATE, 0),
-    (apsw.SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, 0),
-    (apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1),
-    # Plans that do not depend on bound values: otherwise a claim's statements are compiled
-    # anew each time, which takes as long as running them.
-    (apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1),
-)
 
 
 class Opened(NamedTuple):
@@ -81,7 +55,7 @@ def open_database(
         StoreOpenFailed, StoreBusy, StoreCorrupt, SchemaUnsupported: Nothing was changed,
             but for an empty file where there was none.
     """
-    check_sqlite(apsw.sqlite_lib_version())
+    settings.check_sqlite(apsw.sqlite_lib_version())
     started = time.monotonic()
     deadline = started + patience
     try:
@@ -165,64 +139,66 @@ def _open_beside_others(
 
 def _is_ready(connection: apsw.Connection, path: str) -> bool:
     """True when the database at the path is the one that is open, with the newest schema."""
-    return not has_moved(connection) and schema.is_current(connection, path)
+    return not settings.has_moved(connection) and schema.is_current(connection, path)
 
 
 def _connect(
     path: str, durability: str, deadline: float, *, checksums: bool, recovers: bool
 ) -> apsw.Connection:
-    again = functools.partial(_connect, path, durability, deadline)
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
+    connection = _open(path, deadline, checksums=checksums)
+    try:
+        schema.is_current(connection, path)  # another program's is refused before any change
+        if permissions.restrict(path):
+            connection.close()
+            connection = _open(path, deadline, checksums=checksums)
+        if recovers := recovers and recovery.is_due(path):
+            connection.close()
+            recovery.make_durable(path)
+            connection = _open(path, deadline, checksums=checksums)
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        if connection.pragma("journal_mode") != "wal":
+            _switch_to_wal(connection, path, deadline)
+        settings.configure(connection, durability)
+        permissions.require_writable(path)
+        if recovers:
+            _sync_recovered(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open(path: str, deadline: float, *, checksums: bool) -> apsw.Connection:
+    """Return a hardened connection that changes nothing yet, also not when it is closed.
+
+    Whether a database has checksums is known once its first page is read; `checksums` is for
+    a new one.
+    """
     if checksums:
         page_checksums.load(path)
     connection = apsw.Connection(
         path,
-        flags=flags,
+        flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW,
         vfs=page_checksums.VFS if checksums else None,
         statementcachesize=_STATEMENTS,
     )
     try:
         connection.set_busy_timeout(int(max(0.0, deadline - time.monotonic()) * 1000))
-        harden(connection)
-        # Whose file it is, before anything is changed: closing a stranger's must not fold
-        # a WAL that it left behind.
+        settings.harden(connection)
+        # Closing another program's database must not fold a WAL that it left behind.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         if checksums and paths.is_empty(path):
             page_checksums.begin(connection)
-        mode = connection.pragma("journal_mode")
-        connection.pragma("schema_version")  # what has checksums is told by the first page
-        if page_checksums.has(connection) != checksums:
-            if checksums:
-                raise StoreOpenFailed(
-                    f"{path} was created without checksums", operation="open", path=path
-                )
-            connection.close()
-            return again(checksums=True, recovers=recovers)
-        schema.is_current(connection, path)
-        if recovers and recovery.is_due(path) and not permissions.withheld(path):
-            connection.close()
-            recovery.make_durable(path)
-            connection = again(checksums=checksums, recovers=False)
-            _sync_recovered(connection)
+        connection.pragma("schema_version")
+        if page_checksums.has(connection) == checksums:
             return connection
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-        if permissions.restrict(path):
-            connection.close()
-            return again(checksums=checksums, recovers=recovers)
-        if mode != "wal":
-            _switch_to_wal(connection, path, deadline)
-        connection.pragma("synchronous", {"full": 2, "normal": 1}[durability])
-        # The checkpoint inside COMMIT can fail after the commit has happened; checkpoint.py.
-        connection.wal_autocheckpoint(0)
-        connection.pragma("journal_size_limit", _WAL_LIMIT_BYTES)
-        # A claim's sub-select spills to a file otherwise, at 120 microseconds each.
-        connection.pragma("temp_store", 2)
-        connection.pragma("cell_size_check", 1)
-        permissions.require_writable(path)
     except BaseException:
         connection.close()
         raise
-    return connection
+    connection.close()
+    if checksums:
+        raise StoreOpenFailed(f"{path} was created without checksums", operation="open", path=path)
+    return _open(path, deadline, checksums=True)
 
 
 def _sync_recovered(connection: apsw.Connection) -> None:
@@ -234,34 +210,6 @@ def _sync_recovered(connection: apsw.Connection) -> None:
     # Busy: another one is at it. Full: there is no room in the database, and the sync is done.
     with contextlib.suppress(apsw.BusyError, apsw.FullError):
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-
-
-def harden(connection: apsw.Connection) -> None:
-    """Set what suits a file that others could have written."""
-    for option, value in _HARDENING:
-        connection.config(option, value)
-    connection.limit(apsw.SQLITE_LIMIT_LENGTH, MAX_BODY_BYTES + 1024 * 1024)
-
-
-def has_moved(connection: apsw.Connection) -> bool:
-    """True when SQLite no longer finds its own open file at the path."""
-    answer = ctypes.c_int(0)
-    connection.file_control("main", apsw.SQLITE_FCNTL_HAS_MOVED, ctypes.addressof(answer))
-    return bool(answer.value)
-
-
-def check_sqlite(version: str) -> None:
-    """Refuse a SQLite that can lose commits.
-
-    Raises:
-        StoreOpenFailed: It is older than OLDEST_SQLITE.
-    """
-    if tuple(int(part) for part in version.split(".")) < OLDEST_SQLITE:
-        oldest = ".".join(str(part) for part in OLDEST_SQLITE)
-        raise StoreOpenFailed(
-            f"SQLite {version} can lose commits in WAL mode; {oldest} or newer is needed",
-            operation="open",
-        )
 
 
 def _switch_to_wal(connection: apsw.Connection, path: str, deadline: float) -> None:

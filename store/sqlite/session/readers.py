@@ -12,7 +12,7 @@ import apsw
 from ..file import checksums as page_checksums
 from ..file import paths
 from ..locks import foreign_sqlite, forks
-from . import opening
+from . import settings
 from .authorizer import Authorizer
 
 # Kept for the next reads. More are opened when more threads read at once, and closed again.
@@ -33,7 +33,7 @@ def connect(path: str, *, checksums: bool | None = None) -> apsw.Connection:
     connection = apsw.Connection(path, flags=flags, vfs=page_checksums.VFS if checksums else None)
     try:
         connection.set_busy_timeout(_BUSY_MS)
-        opening.harden(connection)
+        settings.harden(connection)
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.wal_autocheckpoint(0)
         connection.pragma("temp_store", 2)
@@ -48,6 +48,12 @@ def connect(path: str, *, checksums: bool | None = None) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def copy(source: apsw.Connection, target: apsw.Connection) -> None:
+    """Copy all that is committed, while other processes write on."""
+    with target.backup("main", source, "main") as backup:
+        backup.step(-1)  # a copy in parts begins anew with each commit of somebody else's
 
 
 class Readers:

@@ -18,7 +18,7 @@ from ..file import space
 from ..file.checkpoint import Report
 from ..file.identity import FileIdentity
 from ..locks.signal_safe import record
-from . import copying, faults, opening
+from . import faults, readers, settings
 from .authorizer import Authorizer
 from .database import Database
 from .transactions import Transactions
@@ -244,7 +244,7 @@ class Session:
         failed: apsw.Error | None = None
         with self._reading("backup", alone=True) as authorizer:
             try:
-                copying.copy(authorizer.connection, target)
+                readers.copy(authorizer.connection, target)
             except apsw.Error as error:
                 failed = error
         if failed is not None:
@@ -256,7 +256,7 @@ class Session:
         with self._database.mutex:
             self.check()
             self._database.mend_alone("probe")
-            return opening.has_moved(self._database.connection)
+            return settings.has_moved(self._database.connection)
 
     def check(self, operation: str = "use") -> None:
         """Refuse to go on with a closed store, or with one from before a fork."""

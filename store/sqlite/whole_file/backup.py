@@ -11,9 +11,9 @@ import os
 from ...errors import StoreOpenFailed
 from ..file import paths, permissions
 from ..session import wal_owner
-from ..session.copying import private_copy
 from ..session.session import Session
 from . import lineage
+from .private_copy import private_copy
 
 
 def backup(session: Session, dest: str) -> str:

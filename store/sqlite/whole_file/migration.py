@@ -14,8 +14,9 @@ from ..file import checksums, paths, schema
 from ..locks import lock_holders
 from ..locks.gate import Gate
 from ..session import opening, wal_owner
-from ..session.copying import copy, private_copy
 from ..session.faults import translate
+from ..session.readers import copy
+from .private_copy import private_copy
 
 _PATIENCE_SECONDS = 10.0
 

@@ -22,9 +22,10 @@ from ..locks import lock_holders
 from ..locks.exclusive import behind_gate, open_nowhere
 from ..locks.gate import Gate
 from ..session import opening, wal_owner
-from ..session.copying import copy, private_copy
 from ..session.faults import translate
+from ..session.readers import copy
 from . import lineage
+from .private_copy import private_copy
 
 _PATIENCE_SECONDS = 5.0
 

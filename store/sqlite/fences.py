@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...errors import LimitExceeded
-from .session import Write
+from ..errors import LimitExceeded
+from .session.session import Write
 
 _MOST = 2**63 - 1  # what SQLite's INTEGER holds; sqlite.org/datatype3.html
 

@@ -12,13 +12,7 @@ import apsw
 from ...errors import StoreFailed
 from ..file import checksums as page_checksums
 from ..file import paths
-from .faults import translate
-
-
-def copy(source: apsw.Connection, target: apsw.Connection) -> None:
-    """Copy all that is committed, while other processes write on."""
-    with target.backup("main", source, "main") as copying:
-        copying.step(-1)  # a copy in parts begins anew with each commit of somebody else's
+from ..session.faults import translate
 
 
 @contextlib.contextmanager
