@@ -8,11 +8,10 @@ import signal
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-
-from multiprocess import Pipe
-from multiprocess.connection import Connection
 
 from ..records.history import Recorder
 from .faults import plant

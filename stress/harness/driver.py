@@ -9,9 +9,8 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
-
-from multiprocess.connection import Connection
 
 from ..records.invariants import INVARIANTS
 from ..records.report import Result

@@ -15,9 +15,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Self
-
-from multiprocess.reduction import ForkingPickler
 
 from ...linux.memfd import memfd
 from ...linux.parentage import die_with_parent, subreaper

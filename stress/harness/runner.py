@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-
-from multiprocess import Pipe
-from multiprocess.connection import Connection, wait
 
 from ..machine.trials import machine
 from ..records.invariants import INVARIANTS

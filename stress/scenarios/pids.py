@@ -7,15 +7,14 @@ may keep what the dead one held.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-
-import multiprocess
-from multiprocess.connection import Connection
 
 from ...store import Store, connect
 from ...store.engine import Hold
@@ -223,7 +222,7 @@ class _Process:
     """A process with the pid that was asked for, forked while no store is open."""
 
     def __init__(self, pid: int, work: Callable[..., None], *arguments: Any) -> None:
-        self.line, far_end = multiprocess.Pipe()
+        self.line, far_end = multiprocessing.Pipe()
         _LAST_PID.write_text(f"{pid - 1}")
         self._pid = os.fork()
         if self._pid == 0:
