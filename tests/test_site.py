@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
+
+import pytest
 
 import fencepost
 import fencepost.testing
@@ -42,6 +45,28 @@ def test_the_reference_covers_every_public_name() -> None:
 
     assert public - found == set()
     assert {name for name in found - public if not name.startswith("fencepost.store.")} == set()
+
+
+PUBLIC = [
+    pytest.param(getattr(module, name), id=f"{module.__name__}.{name}")
+    for module in (fencepost, fencepost.testing)
+    for name in module.__all__
+    if inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name))
+]
+
+
+@pytest.mark.parametrize("public", PUBLIC)
+def test_the_reference_leaves_out_no_method_for_want_of_words(public: object) -> None:
+    members = [public]
+    if inspect.isclass(public):
+        members += [
+            member
+            for name, member in vars(public).items()
+            if not name.startswith("_")
+            and (inspect.isfunction(member) or isinstance(member, property))
+        ]
+
+    assert [member for member in members if not (member.__doc__ or "").strip()] == []
 
 
 def test_snippets_name_parts_of_the_readme() -> None:
