@@ -20,7 +20,7 @@ from ..store.naming import named
 from ..store.types.message import DEATHS
 from ..store.types.validate import count, milliseconds
 from ..store.types.worker import MAX_WORKERS
-from .process.app_process import AppSpec
+from .process.app_process import AppSpec, Load
 from .process.process import Role
 from .process.source_files import SourceFiles
 from .supervisor.autoscale import Autoscaler
@@ -28,7 +28,7 @@ from .supervisor.damage import Damage
 from .supervisor.sizing import Sizing
 from .supervisor.supervisor import Plan, Supervisor
 from .supervisor.unserved import AT_END, AT_START, name_unserved
-from .worker.main import Load, work
+from .worker.main import work
 from .worker.recycle import Recycle
 
 # The supervisor must not wait long for the store.

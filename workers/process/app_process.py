@@ -31,6 +31,7 @@ from . import entry_point, fork_requests
 from .forkserver import FORKS, ForkServer
 from .sharing import descriptors, obstacle
 
+# Gets the app; it may be anything until it has been checked.
 Load = Callable[[], Any]
 
 _ANSWER_SECONDS = 15.0

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from multiprocess.connection import Connection
 
 from ...app.handler import set_caps
-from ...app.interfaces import WorkerApp
 from ...app.outage import patiently
 from ...linux import signal_handlers
 from ...log import delivery_lines
@@ -19,15 +18,13 @@ from ...log.log import configure
 from ...store import connect
 from ...store.errors import StoreCorrupt
 from ...store.types.message import DEATHS
-from ..process.app_process import app_of
+from ..process.app_process import Load, app_of
 from ..process.entry_point import report
 from ..process.shared_page import SharedPage
 from .in_progress import InProgress
 from .recycle import Recycle
 from .router import Router
 from .worker import Worker
-
-Load = Callable[[], WorkerApp]
 
 
 def work(

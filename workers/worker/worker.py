@@ -121,35 +121,43 @@ class Worker:
     def _round(self) -> None:
         """Claim and handle deliveries, or wait for one."""
         work = self._interrupter.interrupts.begin()
-        claims, queues, begun = self._claimer, list[str](), list[Claim]()
+        queues, begun = list[str](), list[Claim]()
         if self._claiming:
             self._router.look()
         if self._coroutines is not None:
             queues, begun = self._begin_coroutines(self._coroutines)
         if self._plain and self._claiming:
-            plain = claims.next(self._plain)
+            plain = self._claimer.next(self._plain)
             for claim in plain:
                 if self._stopping:
-                    claims.give_back(claim)
+                    self._claimer.give_back(claim)
                 else:
                     self._handle(claim, work)
             queues, begun = queues + self._plain, begun + plain
-        if claims.unsettled and not self._claiming:
-            claims.next([])
-        if self._state.beyond_repair and claims.unsettled:
-            claims.next([])
-            if claims.unsettled:
+        self._settle()
+        if not self._stopping or self._unfinished:
+            self._wait(queues, begun)
+
+    def _settle(self) -> None:
+        """Tell the store of outcomes that no further claim will take along."""
+        claimer = self._claimer
+        if claimer.unsettled and not self._claiming:
+            claimer.next([])
+        if claimer.unsettled and self._state.beyond_repair:
+            claimer.next([])
+            if claimer.unsettled:
                 log.error("cannot save the outcome: the worker ends")
                 os._exit(1)
-        if self._stopping and not self._unfinished:
-            return
-        if claims.pause:
-            self._rest(claims.pause)
+
+    def _wait(self, queues: list[str], begun: list[Claim]) -> None:
+        """Sleep, unless there may be more to claim: `begun` was claimed from `queues`."""
+        if self._claimer.pause:
+            self._rest(self._claimer.pause)
         elif begun:
             if self._coroutines is not None:
                 self._coroutines.run(0)
         elif queues:
-            seconds = claims.idle(queues)
+            seconds = self._claimer.idle(queues)
             if not self._router.look(at_once=True):  # the wakeup may have been for it
                 self._rest(seconds, self._engine.wakeup.fileno())
         else:
