@@ -140,16 +140,20 @@ def test_renewing_never_shortens_a_lease(queue: Queue, clock: FakeClock) -> None
 
 
 # CLAIM-12, CLAIM-13, PLEASE-2, DRAIN-6, FP-4
-def test_fences_rise_over_all_deliveries(queue: Queue, clock: FakeClock) -> None:
+def test_fences_rise_with_every_claim_of_a_delivery_and_none_is_given_twice(
+    queue: Queue, clock: FakeClock
+) -> None:
     queue.enqueue_many([{"body": b"%d" % n} for n in range(5)])
-    fences = []
+    fences: dict[int, list[int]] = {}
 
     for _ in range(3):
-        fences += [claim.fence for claim in queue.claim(limit=5, lease=1)]
+        for claim in queue.claim(limit=5, lease=1):
+            fences.setdefault(claim.id, []).append(claim.fence)
         clock.advance(1)
 
-    assert len(fences) == 15
-    assert fences == sorted(set(fences))
+    assert [len(each) for each in fences.values()] == [3] * 5
+    assert all(each == sorted(set(each)) for each in fences.values())
+    assert len({fence for each in fences.values() for fence in each}) == 15
 
 
 # LEASE-6, CLAIM-12
