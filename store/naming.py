@@ -131,5 +131,9 @@ def shown(address: str) -> str:
     scheme, found, rest = address.partition("://")
     if not found:
         return address
-    host, slash, where = rest.partition("?")[0].partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{where}"
+    where, _, options = rest.partition("?")
+    if where.startswith("/"):
+        return f"{scheme}://{where}"
+    if "@" not in where and "@" in options and "/" not in where:
+        return f"{scheme}://..."  # "?" may be a part of the password
+    return f"{scheme}://{where.rpartition('@')[2]}"
