@@ -178,7 +178,7 @@ def test_two_that_change_different_caps_at_once_both_have_theirs(store: Store) -
 
 
 def _waiting(pool: ThreadPoolExecutor) -> int:
-    """Count the threads that are inside of the write of their verb."""
+    """Count the threads that wait for the lock of their verb."""
     frames = sys._current_frames()
     stacks = [
         traceback.extract_stack(frames[thread.ident])
@@ -186,7 +186,8 @@ def _waiting(pool: ThreadPoolExecutor) -> int:
         if thread.ident in frames
     ]
     return sum(
-        any(call.name == "change_caps" for call in stack) and "lock" in stack[-1].filename
+        any(call.name == "change_caps" for call in stack)
+        and "lock" in f"{stack[-1].filename} {stack[-1].line}"
         for stack in stacks
     )
 

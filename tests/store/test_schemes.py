@@ -152,11 +152,18 @@ def test_a_token_is_good_after_the_store_was_moved(tmp_path: Path) -> None:
         store.keyed("a", "x").compare_and_set("k", token, 2)
 
 
+@pytest.mark.sql
+def test_a_table_has_the_names_of_its_columns_and_says_when_there_is_more(store: Store) -> None:
+    sql = "select 1 as a union select 2"
+
+    assert store.table(sql, limit=1) == (["a"], [(1,)], True)
+    assert store.table(sql) == (["a"], [(1,), (2,)], False)
+
+
 def test_a_store_says_where_it_is_and_what_time_it_has(store: Store, clock: Any) -> None:
     assert store.address == store.engine.identity.address
     assert store.address in repr(store)
     assert store.now() == clock.wall / 1000
-    assert store.table("select 1 as a union select 2", limit=1) == (["a"], [(1,)], True)
     assert all(step.ok for step in store.examine())
     assert store.wanted_workers() is None
     store.scale(3)
