@@ -29,7 +29,7 @@ class _Handler(logging.Handler):
 
 
 def install() -> None:
-    """Have them all in this process; what an app configures for itself stays as it is."""
+    """Send them to the log in this process; what the app configures for logging stays."""
     handler = _Handler(logging.WARNING)
     logging.lastResort = handler  # for loggers that nobody has configured
     for name in _SERVERS:

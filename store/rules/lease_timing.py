@@ -51,45 +51,45 @@ class LeaseTiming:
 
     @property
     def renew_left_ms(self) -> int:
-        """It is renewed when so much is left."""
+        """Renew it when this much is left."""
         return self.ms * 2 // 3
 
     @property
     def renew_together_left_ms(self) -> float:
-        """It is renewed together with another when so much is left."""
+        """Renew it together with another one when this much is left."""
         return self.renew_left_ms + self.ms / 10
 
     @property
     def stop_left_ms(self) -> int:
-        """Its handler is interrupted when so much is left."""
+        """Interrupt its handler when this much is left."""
         return self.ms // 6
 
     @property
     def kill_left_ms(self) -> int:
-        """Its worker is killed when so much is left."""
+        """Kill its worker when this much is left."""
         return max(_KILL_LEAST_MS, round(self.ms / 20))
 
     @property
     def supervisor_looks_seconds(self) -> float:
-        """How long the supervisor waits before it looks at all leases again."""
+        """The supervisor's pause between two looks at all leases."""
         return min(_SUPERVISOR_LOOKS_SECONDS, self.seconds / 12)
 
     @property
     def worker_looks_seconds(self) -> float:
-        """How long a worker waits at most before it looks at its own leases again.
+        """The longest pause of a worker between two looks at its own leases.
 
-        It knows when the next is due, but its wait does not go on while the machine sleeps.
+        It knows when the next one is due, but a wait stands still while the machine is suspended.
         """
         return min(_WORKER_LOOKS_SECONDS, self.seconds / 12)
 
     @property
     def slept_seconds(self) -> float:
-        """A supervisor that wakes up so much too late was stopped, or the machine was."""
+        """A supervisor that wakes up this much too late was stopped, or the machine suspended."""
         return min(_SLEPT_MOST_SECONDS, self.seconds / 4)
 
     @property
     def waking_seconds(self) -> float:
-        """A worker has so long from then on to see for itself what it has lost."""
+        """After that a worker gets this long to notice that it has lost its leases."""
         return max(_WAKING_LEAST_SECONDS, self.seconds / 2)
 
 

@@ -89,7 +89,7 @@ class RoleGroup:
             each.outdated = False
 
     def say_quiet(self, quiet: bool) -> None:
-        """Have all claim nothing more, those too that start later, or claim again."""
+        """Stop all workers from claiming, also ones that start later, or let them claim again."""
         self.quiet = quiet
         for each in self._members:
             each.send(b"quiet" if quiet else b"resume")

@@ -51,7 +51,7 @@ class LeaseRenewer:
         damage: Damage | None = None,
         pool: int | None = None,
     ) -> None:
-        """`pool` is the id of that of the workers, None when it has none."""
+        """`pool` is the id of the workers' pool, None if it has none."""
         self._engine = engine
         self._pool = pool
         self._timing = LeaseTiming(lease)
@@ -114,7 +114,7 @@ class LeaseRenewer:
                 each.page.renewal = Renewal(since_ms, asked_ms, asked_ms + renewed[each.worker])
 
     def _beat(self, workers: Sequence[ManagedProcess]) -> None:
-        """Say who is alive, to a store that cannot know it from the kernel."""
+        """Send a heartbeat for the pool and its workers, if the store needs one to know who lives."""
         liveness = self._engine.pools.liveness
         if self._pool is None or (seconds := liveness.beat_seconds) is None:
             return

@@ -18,7 +18,7 @@ Sources = dict[Any, Callable[[], None]]
 
 
 class Processes:
-    """Starts, hears and collects them; iterating gives those of the groups.
+    """All processes of a pool; iterating gives those of the groups.
 
     Attributes:
         code: The app that they run.
@@ -50,12 +50,12 @@ class Processes:
 
     @property
     def pids(self) -> list[int]:
-        """Those of all, the forkserver's and the app process's too."""
+        """The pids of all processes, also of the forkserver and the app process."""
         return [self._forkserver.pid, *self.code.pids, *(each.pid for each in self)]
 
     @property
     def settled(self) -> bool:
-        """As many as are wanted are up, or need not be waited for."""
+        """Every group is complete, or nothing needs to wait for it."""
         return all(group.settled for group in self.groups)
 
     @property
@@ -77,7 +77,7 @@ class Processes:
         self._forkserver.keep_up()
 
     def fit(self) -> None:
-        """Start those that are missing, and tell those to leave that are too many."""
+        """Start the processes that are missing, and tell surplus ones to leave."""
         for group in self.groups:
             group.fit()
 
@@ -87,14 +87,14 @@ class Processes:
             group.enforce_times()
 
     def sources(self, hear: Callable[[ManagedProcess], None]) -> Sources:
-        """Return what there is to listen to; `hear` is called with a process that says something."""
+        """Return what to listen to; `hear` is called with a process that says something."""
         found: Sources = {each.line: partial(hear, each) for each in self if each.line is not None}
         if self._forkserver.line is not None:
             found[self._forkserver.line] = self._forkserver.hear
         return {**found, **{line: each.hear for line, each in self.code.lines.items()}}
 
     def collect(self) -> list[tuple[ManagedProcess, End]]:
-        """Take those out that have ended, and return how."""
+        """Collect the processes that have ended; return how each did."""
         return [gone for group in self.groups for gone in group.clear()]
 
     def kill(self, why: str) -> None:

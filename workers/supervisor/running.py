@@ -80,7 +80,7 @@ class Running:
         return self._is_done is None or not self._is_done()
 
     def _announce(self) -> None:
-        """Say that all is up, for the first time."""
+        """Announce once that every process is up."""
         if not self._announced and self._processes.settled:
             self._announced = True
             self._on_ready()

@@ -164,7 +164,7 @@ class Supervisor:
         self._reaper.reap(self._processes.pids)
 
     def _take_back(self) -> None:
-        """Collect those that have ended, and give back what they had claimed."""
+        """Collect the processes that have ended, and release their claims."""
         gone = self._processes.collect()
         self._dead_workers.together([end for _, end in gone])
         for each, end in gone:
@@ -179,7 +179,7 @@ class Supervisor:
             self._dead_workers.look([each.worker for each in self._workers if each.worker])
 
     def _step(self) -> None:
-        """Have as many processes as are wanted, or come nearer to the end."""
+        """Start and replace processes, or go on with stopping them."""
         if self._stopping is not None:
             self._stopping.step()
         elif not self._running.step():
@@ -213,7 +213,7 @@ class Supervisor:
         self._stacks.write(self._processes)
 
     def _pause(self) -> float:
-        """Return how many seconds there is nothing to do, unless something happens."""
+        """Return how many seconds to wait for an event."""
         now = time.monotonic()
         look = self._deadlines.pause if self._workers.size else 1.0
         times = [now + look, self._notifier.due, self._stacks.due]
