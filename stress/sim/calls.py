@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from ...store.errors import FencepostError, OutcomeUnknown
-from ..sqlite.disk import Disk
+from ..sqlite.disk.disk import Disk
 from . import effects
 from .config import Config
 from .judge import RULES, Judge

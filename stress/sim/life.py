@@ -10,7 +10,7 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
-from ..sqlite.disk import disk
+from ..sqlite.disk.disk import disk
 from .verdict import Broken
 from .world import World
 

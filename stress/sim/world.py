@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ...store import connect
 from ...store.errors import FencepostError
-from ..sqlite.disk import ERRORS, KINDS, Disk
+from ..sqlite.disk.disk import Disk
+from ..sqlite.disk.errors import ERRORS, KINDS
 from . import actors, effects
 from .calls import PASSING, UPKEEP, Calls
 from .process import Call, Process

@@ -22,8 +22,9 @@ from ..machine.namespaces import call
 from ..records.history import Recorder
 from ..workloads.drain import drain, note_final
 from . import census
-from .disk import CHANGES, Disk, disk
-from .small_disk import may_mount
+from .disk.disk import Disk, disk
+from .disk.errors import CHANGES
+from .disk.small_disk import may_mount
 
 # sys/mount.h
 _MS_RDONLY = 1

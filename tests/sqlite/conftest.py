@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from fencepost.stress.sqlite.disk import Disk
-from fencepost.stress.sqlite.disk import disk as fail_when_told
+from fencepost.stress.sqlite.disk.disk import Disk
+from fencepost.stress.sqlite.disk.disk import disk as fail_when_told
 
 
 @pytest.fixture

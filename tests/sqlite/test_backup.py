@@ -23,7 +23,7 @@ from fencepost import (
     connect,
 )
 from fencepost.store.sqlite.whole_file.lineage import FENCE_EPOCH
-from fencepost.stress.sqlite.disk import Disk
+from fencepost.stress.sqlite.disk.disk import Disk
 
 from ..clock import FakeClock
 from ..processes import line_of, running, wait_until

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from fencepost import Queue, Store, connect
-from fencepost.stress.sqlite.disk import Disk
+from fencepost.stress.sqlite.disk.disk import Disk
 
 from .inside import ask, session
 

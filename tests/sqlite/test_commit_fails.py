@@ -10,7 +10,8 @@ import pytest
 
 from fencepost import FencepostError, OutcomeUnknown, Queue, Store, StoreFailed, connect
 from fencepost.store.types.message import Address, Draft
-from fencepost.stress.sqlite.disk import CHANGES, Disk, Kind
+from fencepost.stress.sqlite.disk.disk import Disk
+from fencepost.stress.sqlite.disk.errors import CHANGES, Kind
 
 from ..clock import FakeClock
 from .inside import ask, gate_is_free

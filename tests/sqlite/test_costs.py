@@ -8,7 +8,7 @@ import random
 import apsw
 
 from fencepost import Queue, Store, connect
-from fencepost.stress.sqlite.disk import Disk
+from fencepost.stress.sqlite.disk.disk import Disk
 
 from ..clock import FakeClock
 from .inside import ask, connection, traced

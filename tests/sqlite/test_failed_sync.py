@@ -14,7 +14,8 @@ from fencepost import FencepostError, OutcomeUnknown, Store, connect
 from fencepost.store.sqlite.session import recovery
 from fencepost.stress.sim.life import Lives
 from fencepost.stress.sqlite.census import integrity
-from fencepost.stress.sqlite.disk import CHANGES, Disk, disk
+from fencepost.stress.sqlite.disk.disk import Disk, disk
+from fencepost.stress.sqlite.disk.errors import CHANGES
 
 from .inside import ask, session
 

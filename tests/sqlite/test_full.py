@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fencepost import OutcomeUnknown, Queue, Store, StoreFull, connect
-from fencepost.stress.sqlite.disk import Disk
+from fencepost.stress.sqlite.disk.disk import Disk
 
 from ..clock import FakeClock
 from .inside import ask, connection

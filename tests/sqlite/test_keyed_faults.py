@@ -11,7 +11,8 @@ import pytest
 from fencepost import ImportFailed, Keyed, OutcomeUnknown, Store, StoreBusy, StoreFull, connect
 from fencepost.store.sqlite.keyed.namespaces import sweep
 from fencepost.store.sqlite.session.session import Session
-from fencepost.stress.sqlite.disk import Disk, Kind
+from fencepost.stress.sqlite.disk.disk import Disk
+from fencepost.stress.sqlite.disk.errors import Kind
 
 from ..clock import FakeClock
 from ..processes import line_of, running

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from fencepost import Entry, Keyed, Store, StoreCorrupt
-from fencepost.stress.sqlite.disk import Disk
+from fencepost.stress.sqlite.disk.disk import Disk
 
 from .counting import counted_right
 from .inside import ask, connection

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fencepost import OutcomeUnknown, Store, StoreFull, connect
-from fencepost.stress.sqlite.disk import Disk
+from fencepost.stress.sqlite.disk.disk import Disk
 
 from ..clock import FakeClock
 

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from fencepost import OutcomeUnknown, Store, connect
-from fencepost.stress.sqlite.disk import Disk, disk
+from fencepost.stress.sqlite.disk.disk import Disk, disk
 
 
 class _Killed(BaseException):

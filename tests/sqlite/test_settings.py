@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from fencepost import InvalidInput, Store, connect
-from fencepost.stress.sqlite.disk import Disk
+from fencepost.stress.sqlite.disk.disk import Disk
 
 from .inside import connection
 

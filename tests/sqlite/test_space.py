@@ -16,7 +16,7 @@ import pytest
 
 from fencepost import OutcomeUnknown, Queue, Store, StoreFull, connect
 from fencepost.store.sqlite.file import space
-from fencepost.stress.sqlite.disk import Disk
+from fencepost.stress.sqlite.disk.disk import Disk
 
 from ..clock import FakeClock
 from ..processes import PATIENCE_SECONDS

@@ -11,7 +11,7 @@ from fencepost import OutcomeUnknown, StoreFull, connect
 from fencepost.store.sqlite.file import space
 from fencepost.stress.harness.child_processes import Me
 from fencepost.stress.records.report import Result
-from fencepost.stress.sqlite.quota import quota
+from fencepost.stress.sqlite.disk.quota import quota
 from fencepost.stress.sqlite.scenarios import disk
 
 from .tiny import Tiny

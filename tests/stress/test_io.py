@@ -8,19 +8,21 @@ from random import Random
 
 import pytest
 
-from fencepost.stress.sqlite.disk import ERRORS, disk
+from fencepost.stress.sqlite.disk.disk import disk
+from fencepost.stress.sqlite.disk.errors import ERRORS
 from fencepost.stress.sqlite.scenarios import io
+from fencepost.stress.sqlite.script.faulted import Work
 
 from .tiny import Tiny
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Iterator[io.Work]:
+def work(tmp_path: Path) -> Iterator[Work]:
     with disk() as here:
-        yield io.Work(here, tmp_path / "store.db", "seed", 9)
+        yield Work(here, tmp_path / "store.db", "seed", 9)
 
 
-def test_every_operation_fails_in_every_way_once_and_for_ever(work: io.Work) -> None:
+def test_every_operation_fails_in_every_way_once_and_for_ever(work: Work) -> None:
     points = work.points()
 
     assert len(points) == 2 * sum(len(ways) * work.done[kind] for kind, ways in ERRORS.items())
@@ -28,7 +30,7 @@ def test_every_operation_fails_in_every_way_once_and_for_ever(work: io.Work) -> 
     assert all(work.done[kind] for kind in ERRORS)
 
 
-def test_a_process_is_killed_at_the_operation_that_was_asked_for(work: io.Work) -> None:
+def test_a_process_is_killed_at_the_operation_that_was_asked_for(work: Work) -> None:
     for nth in (1, work.done.total()):
         work.kill(nth)
 
@@ -36,14 +38,14 @@ def test_a_process_is_killed_at_the_operation_that_was_asked_for(work: io.Work) 
     assert work.found == []
 
 
-def test_a_commit_that_failed_is_found_and_repeated(work: io.Work) -> None:
+def test_a_commit_that_failed_is_found_and_repeated(work: Work) -> None:
     work.come_back(work.done["sync"] - 2)
 
     assert work.met == {"sync that came back": 1}
     assert work.found == []
 
 
-def test_power_is_lost_after_a_sync_that_failed(work: io.Work) -> None:
+def test_power_is_lost_after_a_sync_that_failed(work: Work) -> None:
     work.lose_power(work.done["sync"] - 2, Random(1))
 
     assert work.met["failed sync, then power loss"] >= 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import connect
-from fencepost.stress.sqlite import killed
+from fencepost.stress.sqlite.disk import killed
 from fencepost.stress.sqlite.scenarios import open
 
 from .tiny import Tiny

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fencepost.stress.machine.clocks import WALL, Machine
 from fencepost.stress.sqlite.scenarios import power
-from fencepost.stress.sqlite.script import Script, State, Step, differences, look
+from fencepost.stress.sqlite.script.script import Script, Step
+from fencepost.stress.sqlite.script.state import State, differences, look
 
 from .tiny import Tiny
 

@@ -11,8 +11,10 @@ import apsw
 import pytest
 
 from fencepost import FencepostError, OutcomeUnknown, Store, StoreFailed, connect
-from fencepost.stress.sqlite.disk import KINDS, Disk, disk
-from fencepost.stress.sqlite.write_cache import Op, WriteCache
+from fencepost.stress.sqlite.disk.disk import Disk, disk
+from fencepost.stress.sqlite.disk.errors import KINDS
+from fencepost.stress.sqlite.disk.operations import Op
+from fencepost.stress.sqlite.disk.write_cache import WriteCache
 
 PATH = "/folder/file"
 

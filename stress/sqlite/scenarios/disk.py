@@ -19,7 +19,7 @@ from ...harness.waiting import now_and_then
 from ...records.history import Recorder, read
 from ...workloads.drain import note_final
 from .. import census
-from ..small_disk import Disk, may_mount, small_disk
+from ..disk.small_disk import Disk, may_mount, small_disk
 
 _LEAST_MB = 2
 

@@ -21,7 +21,8 @@ from ...machine import trials
 from ...records.history import Recorder, read
 from ...records.percentiles import quantiles
 from ...workloads.drain import drain, note_final
-from .. import census, killed
+from .. import census
+from ..disk import killed
 from ..reader import Reader
 
 # To open after a crash, on a disk that syncs in half a millisecond; slower ones scale it.

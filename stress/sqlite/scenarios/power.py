@@ -20,9 +20,11 @@ from ...harness.child_processes import Me
 from ...harness.run import Run
 from ...harness.scenario import Scenario
 from ...machine.clocks import WALL, Machine
-from ..disk import Disk, disk
-from ..script import Script, State, Step, differences, look
-from ..write_cache import Image, Op, WriteCache
+from ..disk.disk import Disk, disk
+from ..disk.operations import Image, Op
+from ..disk.write_cache import WriteCache
+from ..script.script import Script, Step
+from ..script.state import State, differences, look
 
 _STEPS = 40
 _IMAGES_A_RECOVERY = 10

@@ -21,7 +21,7 @@ from ...harness.scenario import Scenario
 from ...machine.forked import forked
 from ...records.history import Recorder, read
 from .. import census, future_schema
-from .. import killed as deaths
+from ..disk import killed as deaths
 
 _STEPS = len(future_schema.STEPS)
 _KEYS = "select key from fp_message order by id"

@@ -12,39 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from random import Random
-from typing import Literal
 
 import apsw
 
-from ...store.sqlite.file import paths
-from .write_cache import Image, Op, WriteCache
-
-Kind = Literal["write", "sync", "truncate", "read", "open", "delete"]
-KINDS: tuple[Kind, ...] = ("write", "sync", "truncate", "read", "open", "delete")
-# What a file system that is read-only refuses of files that were open before.
-CHANGES: tuple[Kind, ...] = ("write", "sync", "truncate", "delete")
-
-# What the kernel may answer to each. A full disk is noticed by what takes room.
-ERRORS: dict[Kind, tuple[str, ...]] = {
-    "write": ("EIO", "ENOSPC", "short"),
-    "sync": ("EIO", "ENOSPC"),
-    "truncate": ("EIO", "ENOSPC"),
-    "read": ("EIO",),
-    "open": ("EIO", "ENOSPC"),
-    "delete": ("EIO",),
-}
-
-_EXTENDED = {
-    "write": apsw.SQLITE_IOERR_WRITE,
-    "sync": apsw.SQLITE_IOERR_FSYNC,
-    "truncate": apsw.SQLITE_IOERR_TRUNCATE,
-    "read": apsw.SQLITE_IOERR_READ,
-    "open": apsw.SQLITE_CANTOPEN,
-    "delete": apsw.SQLITE_IOERR_DELETE,
-}
-
-_KEPT = apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL
-_JOURNALS = apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL
+from ....store.sqlite.file import paths
+from .errors import Kind, error_of
+from .file import DiskFile
+from .operations import Image, Op
+from .write_cache import WriteCache
 
 
 class Disk(apsw.VFS):
@@ -156,7 +131,7 @@ class Disk(apsw.VFS):
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
         path = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
         self.meet("open", path)
-        return _File(self, name, path, flags)
+        return DiskFile(self, name, path, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
         if self._muted:
@@ -244,76 +219,6 @@ class _Fault:
         self.for_ever = for_ever
 
 
-class _Short(apsw.FullError):
-    """A write of which only a part was done."""
-
-
-class _File(apsw.VFSFile):
-    """A file of the disk; what is not here passes through."""
-
-    def __init__(
-        self, disk: Disk, name: str | apsw.URIFilename | None, path: str, flags: list[int]
-    ) -> None:
-        super().__init__("unix", name, flags)
-        self._disk = disk
-        self._path = path
-        kept = flags[0] & _KEPT
-        self._inode = disk.opened(self._path, self._contents) if kept else 0
-        # With the first sync of a journal SQLite syncs the folder that it was made in.
-        self._new = bool(flags[0] & _JOURNALS and flags[0] & apsw.SQLITE_OPEN_CREATE)
-
-    def xRead(self, amount: int, offset: int) -> bytes:
-        self._disk.meet("read", self._path)
-        return super().xRead(amount, offset)
-
-    def xWrite(self, data: bytes, offset: int) -> None:
-        if self._disk.muted:
-            return
-        try:
-            self._disk.meet("write", self._path)
-        except _Short:
-            self._write(data[: len(data) // 2], offset)
-            raise
-        self._write(data, offset)
-
-    def xTruncate(self, newsize: int) -> None:
-        if self._disk.muted:
-            return
-        self._disk.meet("truncate", self._path)
-        super().xTruncate(newsize)
-        if self._inode:
-            self._disk.note(Op("truncate", self._path, self._inode, newsize))
-
-    def xSync(self, flags: int) -> None:
-        if self._disk.muted:
-            return
-        try:
-            self._disk.meet("sync", self._path)
-        except apsw.Error:
-            if self._inode:
-                self._disk.note(Op("failed sync", self._path, self._inode))
-            raise
-        if self._inode:
-            self._disk.note(Op("sync", self._path, self._inode, folder=self._new))
-            self._new = False
-
-    def xClose(self) -> None:
-        super().xClose()
-        if self._inode:
-            self._inode = 0
-            self._disk.closed()
-
-    def _contents(self) -> bytes:
-        # Never by another descriptor: closing it would drop all locks on the file.
-        size = super().xFileSize()
-        return super().xRead(size, 0) if size else b""
-
-    def _write(self, data: bytes, offset: int) -> None:
-        super().xWrite(data, offset)
-        if self._inode:
-            self._disk.note(Op("write", self._path, self._inode, offset, bytes(data)))
-
-
 @contextmanager
 def disk(*, recording: bool = False) -> Iterator[Disk]:
     """Put every database that is opened in the block on a disk of its own."""
@@ -336,12 +241,3 @@ def put(image: Image) -> None:
             os.write(fd, contents)
         finally:
             os.close(fd)
-
-
-def error_of(kind: Kind, name: str) -> Exception:
-    """Return what SQLite is to meet, by its name in ERRORS."""
-    if name == "short":
-        return _Short("the disk is full")
-    if name == "ENOSPC" and kind != "open":
-        return apsw.FullError("the disk is full")
-    return apsw.exception_for(_EXTENDED[kind])

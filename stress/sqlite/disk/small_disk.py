@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from ..machine.namespaces import MOUNTS, call, unshare
+from ...machine.namespaces import MOUNTS, call, unshare
 from .quota import quota
 
 # sys/mount.h

@@ -6,8 +6,9 @@ import os
 import signal
 from collections.abc import Callable
 
-from ..machine.forked import forked
-from .disk import CHANGES, disk
+from ...machine.forked import forked
+from .disk import disk
+from .errors import CHANGES
 
 
 def count(work: Callable[..., object], *arguments: object) -> int:

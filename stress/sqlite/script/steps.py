@@ -1,52 +1,29 @@
-"""A workload by script: one step after the other, each known by its answer and its state.
-
-The same seed gives the same steps, on a clock of its own. A step can be taken again when
-it has failed, under the same keys; its answer is then to be the same.
-"""
+"""The steps of a script: each is chosen once, and may be taken again when it has failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from ...store import connect
-from ...store.claim import Claim
-from ...store.errors import LeaseLost
-from ...store.leases import Lease
-from ...store.once import Once
-from ...store.store import Store
-from ..machine.clocks import Machine
+from ....store import connect
+from ....store.claim import Claim
+from ....store.errors import LeaseLost
+from ....store.leases import Lease
+from ....store.once import Once
+from ....store.store import Store
+from ...machine.clocks import Machine
 
-_TICK_EVERY = 10
 _CLAIM_SECONDS = 1.0
 _LONG_SECONDS = 3600.0
 
-# What is in a store, by a name for each thing. Of a delivery: (state, attempt, fence).
-State = Mapping[str, Any]
+# Does a step and returns its answer; given True, does it again.
+Take = Callable[[bool], Any]
 
 
-@dataclass
-class Step:
-    """One step of a script.
-
-    Attributes:
-        take: Does it and returns the answer; given True, does it again.
-        after: What the store then has, for whoever looks to note.
-        highest: The greatest fence that anybody has been given by then.
-    """
-
-    name: str
-    take: Callable[[bool], Any]
-    answer: Any = None
-    after: State = field(default_factory=dict)
-    highest: int = 0
-
-
-class Script:
-    """Takes steps on a store that it makes.
+class Steps:
+    """Chooses what each step is done to, on a store that the first step makes.
 
     Attributes:
         opened: The store is open.
@@ -60,7 +37,6 @@ class Script:
         self._most_claims = most_claims
         self._store: Store | None = None
         self.opened = False
-        self._taken = 0
         self._numbers = 0
         self._bodies: dict[str, bytes] = {}
         self._claims: list[Claim] = []
@@ -75,76 +51,19 @@ class Script:
         assert self._store is not None
         return self._store
 
-    def next(self) -> Step:
-        """Return the next step; the one before it has been taken."""
-        if self._store is None:
-            return self._step(self._open)
-        self._taken += 1
-        first = (
-            self._make_table,
-            self._enqueue,
-            self._claim,
-            self._complete,
-            self._enqueue,
-            self._claim,
-            self._ack,
-            self._register,
-            self._consume,
-        )
-        if self._taken <= len(first):
-            return self._step(first[self._taken - 1])
-        if self._taken % _TICK_EVERY == 0:
-            return self._step(self._tick)
-        return self._step(self._random.choices(*self._choices())[0])
-
-    def take(self, step: Step, *, again: bool = False) -> Any:
-        """Take a step and return its answer; raises what the store raises."""
-        step.answer = step.take(again)
-        step.highest = self.highest
-        return step.answer
-
     def close(self) -> None:
         """Close the store, if it is open."""
         if self._store is not None:
             self._store.close()
 
-    def _choices(self) -> tuple[list[Callable[[], Callable[[bool], Any]]], list[float]]:
-        weights: dict[Callable[[], Callable[[bool], Any]], float] = {
-            self._enqueue: 5,
-            self._enqueue_many: 1,
-            self._register: 2,
-            self._acquire: 1,
-            self._once: 1.5,
-        }
-        if self._bodies:
-            weights[self._enqueue_again] = 1
-        if self._entries:
-            weights[self._consume] = 1
-        if len(self._claims) < self._most_claims:
-            weights[self._claim] = 5
-        if not self._claims:
-            weights[self._reopen] = 0.5
-        if self._claims:
-            weights |= {self._ack: 2, self._complete: 4, self._abort: 1, self._renew: 1}
-            weights |= {self._retry: 1, self._release: 1, self._bury: 0.5}
-        if self._leases:
-            weights |= {self._keep: 1, self._free: 0.5}
-        if self._onces:
-            weights[self._finish] = 2
-        return list(weights), list(weights.values())
-
-    def _step(self, choose: Callable[[], Callable[[bool], Any]]) -> Step:
-        name = choose.__name__.strip("_").replace("_", " ")
-        return Step(name, choose())
-
-    def _open(self) -> Callable[[bool], Any]:
+    def open(self) -> Take:
         def take(again: bool) -> None:
             self._store = connect(self._path, clock=self._clock)
             self.opened = True
 
         return take
 
-    def _reopen(self) -> Callable[[bool], Any]:
+    def reopen(self) -> Take:
         self._leases, self._onces = [], []
 
         def take(again: bool) -> None:
@@ -155,14 +74,14 @@ class Script:
 
         return take
 
-    def _make_table(self) -> Callable[[bool], Any]:
+    def make_table(self) -> Take:
         def take(again: bool) -> None:
             with self.store.transaction() as tx:
                 tx.execute("create table if not exists effects (key text)")
 
         return take
 
-    def _enqueue(self) -> Callable[[bool], Any]:
+    def enqueue(self) -> Take:
         key, body = self._number("m"), self._body()
         lane = self._random.choice((None, None, None, "a", "b"))
 
@@ -174,7 +93,7 @@ class Script:
 
         return take
 
-    def _enqueue_again(self) -> Callable[[bool], Any]:
+    def enqueue_again(self) -> Take:
         key = self._random.choice(list(self._bodies))
 
         def take(again: bool) -> tuple[str, int]:
@@ -183,7 +102,7 @@ class Script:
 
         return take
 
-    def _enqueue_many(self) -> Callable[[bool], Any]:
+    def enqueue_many(self) -> Take:
         some = {self._number("m"): self._body() for _ in range(self._random.randint(2, 4))}
 
         def take(again: bool) -> list[int]:
@@ -195,7 +114,7 @@ class Script:
 
         return take
 
-    def _claim(self) -> Callable[[bool], Any]:
+    def claim(self) -> Take:
         most = self._random.randint(1, self._most_claims - len(self._claims))
 
         def take(again: bool) -> list[str | None]:
@@ -209,12 +128,12 @@ class Script:
 
         return take
 
-    def _ack(self) -> Callable[[bool], Any]:
+    def ack(self) -> Take:
         claim = self._take_claim()
         result = {"n": self._random.randint(0, 99)}
         return lambda again: claim.ack(result)
 
-    def _complete(self) -> Callable[[bool], Any]:
+    def complete(self) -> Take:
         claim = self._take_claim()
         key = claim.message.key or ""
         self.with_effect.add(key)
@@ -229,7 +148,7 @@ class Script:
 
         return take
 
-    def _abort(self) -> Callable[[bool], Any]:
+    def abort(self) -> Take:
         claim = self._random.choice(self._claims)
 
         def take(again: bool) -> None:
@@ -239,23 +158,23 @@ class Script:
 
         return take
 
-    def _renew(self) -> Callable[[bool], Any]:
+    def renew(self) -> Take:
         claim = self._random.choice(self._claims)
         return lambda again: claim.renew(_CLAIM_SECONDS)
 
-    def _retry(self) -> Callable[[bool], Any]:
+    def retry(self) -> Take:
         claim = self._take_claim()
         return lambda again: claim.retry(delay=0, error="again")
 
-    def _release(self) -> Callable[[bool], Any]:
+    def release(self) -> Take:
         claim = self._take_claim()
         return lambda again: claim.release()
 
-    def _bury(self) -> Callable[[bool], Any]:
+    def bury(self) -> Take:
         claim = self._take_claim()
         return lambda again: claim.bury("bad")
 
-    def _register(self) -> Callable[[bool], Any]:
+    def register(self) -> Take:
         key, value = self._number("e"), self._random.randint(0, 99)
 
         def take(again: bool) -> bool:
@@ -266,7 +185,7 @@ class Script:
 
         return take
 
-    def _consume(self) -> Callable[[bool], Any]:
+    def consume(self) -> Take:
         key = self._entries.pop(self._random.randrange(len(self._entries)))
 
         def take(again: bool) -> bool:
@@ -274,7 +193,7 @@ class Script:
 
         return take
 
-    def _acquire(self) -> Callable[[bool], Any]:
+    def acquire(self) -> Take:
         name = self._number("l")
 
         def take(again: bool) -> str:
@@ -285,15 +204,15 @@ class Script:
 
         return take
 
-    def _keep(self) -> Callable[[bool], Any]:
+    def keep(self) -> Take:
         lease = self._random.choice(self._leases)
         return lambda again: lease.renew()
 
-    def _free(self) -> Callable[[bool], Any]:
+    def free(self) -> Take:
         lease = self._leases.pop(self._random.randrange(len(self._leases)))
         return lambda again: lease.release()
 
-    def _once(self) -> Callable[[bool], Any]:
+    def once(self) -> Take:
         key = self._number("o")
 
         def take(again: bool) -> bool:
@@ -307,7 +226,7 @@ class Script:
 
         return take
 
-    def _finish(self) -> Callable[[bool], Any]:
+    def finish(self) -> Take:
         once = self._onces.pop(self._random.randrange(len(self._onces)))
 
         def take(again: bool) -> None:
@@ -318,7 +237,7 @@ class Script:
 
         return take
 
-    def _tick(self) -> Callable[[bool], Any]:
+    def tick(self) -> Take:
         """Sweep, and checkpoint."""
 
         def take(again: bool) -> None:
@@ -342,45 +261,3 @@ class Script:
 
 class _Aborted(Exception):
     pass
-
-
-def look(store: Store) -> State:
-    """Return what a store has, as of one moment."""
-    state: dict[str, Any] = {}
-    with store.transaction() as tx:
-        for key, *facts in tx.execute(
-            "select key, state, attempt, fence from fp_delivery "
-            "join fp_message on fp_message.id = message_id"
-        ):
-            state[f"message {key}"] = tuple(facts)
-        for key, value in tx.execute("select key, value from fp_entry"):
-            state[f"entry {key}"] = value
-        for key, *facts in tx.execute("select key, state, result from fp_once"):
-            state[f"once {key}"] = tuple(facts)
-        for name, *facts in tx.execute("select name, owner, token is null from fp_lease"):
-            state[f"lease {name}"] = tuple(facts)
-        if tx.execute("select 1 from sqlite_schema where name = 'effects'"):
-            state["effects"] = "table"
-            for key, count in tx.execute("select key, count(*) from effects group by key"):
-                state[f"effect {key}"] = count
-    return state
-
-
-def differences(seen: State, before: State, after: State) -> Iterator[tuple[str, str]]:
-    """Say, by invariant, why a state is neither of the two that it may be."""
-    mixed = []
-    for name in sorted({*seen, *before, *after}):
-        is_, was, to_be = (state.get(name) for state in (seen, before, after))
-        if is_ in (was, to_be):
-            if was != to_be:
-                mixed.append((name, is_ == to_be))
-        elif was is None and to_be is None:
-            yield "nothing-unexpected", f"{name} is there: {is_}"
-        elif name.startswith("effect ") and is_ is not None:
-            yield "effects-once", f"{name} is there {is_} times"
-        else:
-            yield "nothing-lost", f"{name} is {is_}, and was {was}, to be {to_be}"
-    if len({done for _, done in mixed}) > 1:
-        done, undone = ([name for name, is_ in mixed if is_ == way] for way in (True, False))
-        both = f"of one transaction {', '.join(done)} is there, {', '.join(undone)} is not"
-        yield "effects-once", both

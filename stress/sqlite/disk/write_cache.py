@@ -13,37 +13,12 @@ import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from random import Random
-from typing import Literal, NamedTuple
 
-SECTOR = 512
+from .operations import Image, Op, Piece, covers, do, enter, tear, write
 
 # Of up to so many unsynced operations every subset is looked at.
 _EXHAUSTIVE = 6
 _RANDOM_SUBSETS = 4
-
-# The contents of every file that is there, by its full path.
-Image = Mapping[str, bytes]
-
-Piece = tuple[int, bytes]
-
-
-class Op(NamedTuple):
-    """Something that happened to a file.
-
-    Attributes:
-        inode: Which file; one that is made anew under an old name is another.
-        offset: Of a truncate the new size.
-        folder: The folder was synced with it.
-        was: Of a rename the old name; `path` is the new one.
-    """
-
-    kind: Literal["create", "write", "truncate", "sync", "failed sync", "delete", "rename"]
-    path: str
-    inode: int
-    offset: int = 0
-    data: bytes = b""
-    folder: bool = False
-    was: str = ""
 
 
 class _Unsynced:
@@ -72,7 +47,7 @@ class _File:
         for each in self.since:
             if not each.durable:
                 break
-            _do(self.base, each.op)
+            do(self.base, each.op)
             count += 1
         del self.since[:count]
 
@@ -98,7 +73,7 @@ class WriteCache:
         names = {name: inode for name, inode in self._names.items() if name == path}
         for each in self._entries:
             if path in (each.op.path, each.op.was):
-                _enter(names, each.op)
+                enter(names, each.op)
         return names.get(path)
 
     def paths(self) -> set[str]:
@@ -156,7 +131,7 @@ class WriteCache:
         last = kept[-1]
         if last.op.kind != "write":
             return self._image(set(kept), {})
-        return self._image(set(kept), {last: list(_tear(last.op, random))})
+        return self._image(set(kept), {last: list(tear(last.op, random))})
 
     def _image(
         self, kept: Collection[_Unsynced], torn: Mapping[_Unsynced, Sequence[Piece]]
@@ -164,7 +139,7 @@ class WriteCache:
         names = dict(self._names)
         for each in self._entries:
             if each in kept:
-                _enter(names, each.op)
+                enter(names, each.op)
         image = {}
         for path, inode in names.items():
             file = self._files[inode]
@@ -175,9 +150,9 @@ class WriteCache:
             for each in file.since:
                 if each in torn:
                     for offset, data in torn[each]:
-                        _write(contents, offset, data)
+                        write(contents, offset, data)
                 elif each.durable or each in kept:
-                    _do(contents, each.op)
+                    do(contents, each.op)
             image[path] = bytes(contents)
         return image
 
@@ -197,7 +172,7 @@ class WriteCache:
         """What was written again after a failed sync is as good as any other."""
         for each in [each for each in file.since if each.doomed]:
             later = file.since[file.since.index(each) + 1 :]
-            if any(other.durable and _covers(other.op, each.op) for other in later):
+            if any(other.durable and covers(other.op, each.op) for other in later):
                 file.since.remove(each)
                 self._unsynced.pop(each, None)
 
@@ -207,20 +182,10 @@ class WriteCache:
             self._entries.remove(each)
             self._unsynced.pop(each, None)
             inode = self._names.get(each.op.path)
-            _enter(self._names, each.op)
+            enter(self._names, each.op)
             if each.op.kind != "create" and inode is not None:
                 for gone in self._files[inode].since:  # of the file that has no name now
                     self._unsynced.pop(gone, None)
-
-
-def _enter(names: dict[str, int], op: Op) -> None:
-    """Have a folder's names changed by an operation."""
-    if op.kind == "delete":
-        names.pop(op.path, None)
-        return
-    if op.kind == "rename":
-        names.pop(op.was, None)
-    names[op.path] = op.inode
 
 
 def _all_subsets(unsynced: Sequence[_Unsynced], *, newest: bool) -> Iterator[Sequence[_Unsynced]]:
@@ -266,41 +231,3 @@ def _a_subset(
     if newest and (not kept or kept[-1] is not unsynced[-1]):
         return [*kept, unsynced[-1]]
     return kept
-
-
-def _tear(op: Op, random: Random) -> Iterator[Piece]:
-    """Leave of each sector what was to be written, what was there, or garbage."""
-    start, end = op.offset, op.offset + len(op.data)
-    while start < end:
-        stop = min((start // SECTOR + 1) * SECTOR, end)
-        fate = random.randrange(3)
-        if fate == 0:
-            yield start, op.data[start - op.offset : stop - op.offset]
-        elif fate == 1:
-            yield start, random.randbytes(stop - start)
-        start = stop
-
-
-def _covers(later: Op, earlier: Op) -> bool:
-    if later.kind == "truncate":
-        return later.offset <= earlier.offset
-    return (
-        later.offset <= earlier.offset
-        and later.offset + len(later.data) >= earlier.offset + len(earlier.data)
-        and earlier.kind == "write"
-    )
-
-
-def _do(contents: bytearray, op: Op) -> None:
-    if op.kind == "write":
-        _write(contents, op.offset, op.data)
-    elif op.offset < len(contents):
-        del contents[op.offset :]
-    else:
-        contents.extend(bytes(op.offset - len(contents)))
-
-
-def _write(contents: bytearray, offset: int, data: bytes) -> None:
-    if offset > len(contents):
-        contents.extend(bytes(offset - len(contents)))
-    contents[offset : offset + len(data)] = data
