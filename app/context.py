@@ -97,7 +97,7 @@ class Context:
         with self._telling():
             asked_ms = self.store.engine.clock.stopwatch_ms()
             self._claim.renew(lease)
-        # What a transaction of the handler's may still roll back is not believed.
+        # A renewal in the handler's own transaction may still be rolled back.
         if not self.store.engine.transactions.is_open():
             self._lease.extend(asked_ms + self._claim.lasts_ms)
         self._check()
@@ -114,7 +114,7 @@ class Context:
             LeaseLost: Another worker has claimed the delivery; nothing was written.
         """
         with self._telling(), self._claim.transaction() as tx:
-            self._check()  # it had to wait until here
+            self._check()  # not earlier: the transaction had to be open
             yield tx
         self.completed = True
 
@@ -123,7 +123,7 @@ class Context:
         try:
             yield
         except LeaseLost as error:
-            # Not of a lease of the handler's own, nor of another store's.
+            # Not for a named lease that the handler holds, nor for another store.
             refused = self._claim.hold.what, self.store.engine.identity.store_id
             if (error.what, error.store_id) == refused:
                 self._lease.refused = self.told = True
@@ -132,7 +132,7 @@ class Context:
 
 def _idempotency_key(claim: Claim) -> str:
     message = claim.message
-    # A copy is to be handled again, and what was moved is still the same.
+    # A copy has to be handled again; a delivery that was moved is still the same.
     its_own = message.key is None or message.copy_of is not None
     key = f"id:{message.id}" if its_own else f"key:{message.key}"
     parts = "\0".join((claim.origin, message.source or "", key))

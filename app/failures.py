@@ -22,12 +22,12 @@ Rules = Mapping[type[BaseException], Wait | None]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a delivery whose handler raised.
+    """The outcome of an attempt whose handler raised.
 
     Attributes:
         retry_after: Seconds until the next attempt; None for a dead letter at once.
-        error: What is kept with the delivery.
-        expected: The handler asked for it in so many words, so no log need show where.
+        error: The text that is stored with the delivery.
+        expected: The handler raised Retry or Discard, so the log needs no traceback.
     """
 
     retry_after: float | None
@@ -36,12 +36,12 @@ class Verdict:
 
 
 def verdict(handler: Handler, error: BaseException, attempt: int) -> Verdict:
-    """Decide by the most specific class of the error that there is a rule for.
+    """Decide by the rule for the most specific class of the error.
 
-    The rules are the handler's own, `Retry` and `Discard`. Nothing that they raise gets out.
-    Of a group each error is judged by itself, unless there is a rule for groups: one that
-    discards makes it a dead letter, else the longest wait counts.
-    After ten attempts that nothing bounds the next is at least a second away.
+    The rules are `retry_on` and `discard_on` of the handler, `Retry` and `Discard`. This never
+    raises. In an exception group each error is decided by itself, unless a rule names the
+    group's class: a single discard makes the delivery dead, else the longest wait counts.
+    After ten attempts without `max_attempts` the wait is at least 1 s.
     """
     found = _by_rule(handler, error, attempt)
     if found.retry_after is None:
@@ -51,7 +51,7 @@ def verdict(handler: Handler, error: BaseException, attempt: int) -> Verdict:
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """Return the errors of a group, however deep, or the one that it is."""
+    """Return the errors of an exception group and of the groups in it, or the one error."""
     if not isinstance(error, BaseExceptionGroup):
         return [error]
     return [leaf for each in error.exceptions for leaf in leaves(each)]
@@ -62,7 +62,7 @@ def _by_rule(handler: Handler, error: BaseException, attempt: int) -> Verdict:
         if issubclass(kind, BaseExceptionGroup) and kind in handler.rules:
             return _by_class(handler, error, attempt)
     found = [_by_class(handler, each, attempt) for each in leaves(error)]
-    # As long as one of them would fail again the whole would; what discards speaks first.
+    # One error that cannot be retried makes retrying the whole useless.
     final = [each for each in found if each.retry_after is None]
     waits = [each.retry_after for each in found if each.retry_after is not None]
     return Verdict(
@@ -86,7 +86,7 @@ def _by_class(handler: Handler, error: BaseException, attempt: int) -> Verdict:
 
 
 def backoff(handler: Handler, attempt: int) -> float:
-    """Return how many seconds a delivery waits after its attempt (1 is the first) has failed."""
+    """Return the seconds to wait after an attempt has failed; the first attempt is 1."""
     if handler.backoff is None:
         return backoff_ms(attempt) / 1000
     if callable(handler.backoff):
@@ -126,7 +126,7 @@ def _wait(wait: Wait, what: str) -> Wait:
 
 
 def describe(error: BaseException) -> str:
-    """Name an error and the line of the handler's own code that it came from."""
+    """Return an error as text, with the line of the handler's code that raised it."""
     at = place(error)
     return f"{type(error).__name__}: {error_text(error)}{f' ({at})' if at else ''}"
 
@@ -135,7 +135,9 @@ def _asked(error: BaseException, handler: Handler, attempt: int) -> float:
     try:
         asked = getattr(error, "after", None)  # a subclass may have forgotten to set it
     except BaseException as wrong:  # noqa: BLE001 - or made it a property that raises
-        log.error("not a delay: the default is used", queue=handler.name, exc_info=wrong)
+        log.error(
+            "not a number of seconds: the default delay is used", queue=handler.name, exc_info=wrong
+        )
         asked = None
     return backoff(handler, attempt) if asked is None else _seconds(asked, handler, attempt)
 
@@ -144,8 +146,10 @@ def _seconds(wait: Wait, handler: Handler, attempt: int) -> float:
     try:
         seconds = wait(attempt) if callable(wait) else wait
         return milliseconds(seconds, "a delay") / 1000
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the delivery must be settled
-        log.error("not a delay: the default is used", queue=handler.name, exc_info=error)
+    except BaseException as error:  # noqa: BLE001 - the delivery needs an outcome in any case
+        log.error(
+            "not a number of seconds: the default delay is used", queue=handler.name, exc_info=error
+        )
         return backoff_ms(attempt) / 1000
 
 

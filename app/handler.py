@@ -45,7 +45,7 @@ class Handler(CheckedSettings):
 
     @property
     def is_async(self) -> bool:
-        """True when a call makes a coroutine."""
+        """True when calling the function returns a coroutine."""
         return is_async(self.function)
 
 
@@ -59,8 +59,8 @@ def make_handler(
 
     Raises:
         TypeError: There is no such setting.
-        InvalidInput: It cannot be called as handler(message, ctx), has no usable name, or
-            its settings are not usable.
+        InvalidInput: The function cannot be called with (message, ctx), has no usable name, or
+            a setting is not usable.
     """
     own_name = _check(function, queue)
     return Handler(
@@ -71,7 +71,7 @@ def make_handler(
 
 
 def is_async(function: Function) -> bool:
-    """True for a coroutine function, and for an object that is called like one."""
+    """True for a coroutine function, and for an object whose `__call__` is one."""
     return any(map(inspect.iscoroutinefunction, _codes(function)))
 
 
@@ -80,7 +80,7 @@ def _codes(function: Function) -> tuple[object, object]:
 
 
 def _check(function: Function, queue: str | None) -> str:
-    """Return a function's own name."""
+    """Check that a function can be a handler; return its name."""
     if not callable(function):
         raise InvalidInput(f"a handler must be a function, not {function!r}")
     own_name: str = getattr(function, "__name__", type(function).__name__)
@@ -95,12 +95,12 @@ def _check(function: Function, queue: str | None) -> str:
     except TypeError as error:
         raise InvalidInput(f"{own_name} must take (message, ctx): {error}") from error
     except ValueError:
-        pass  # a built-in without a signature: the first call will tell
+        pass  # a built-in without a signature: the first call shows whether it fits
     return own_name
 
 
 def set_caps(store: Store, handlers: Iterable[Handler]) -> None:
-    """Record the caps that handlers give their queues, and whether deaths there are told."""
+    """Record the caps of the handlers' queues, and whether `on_dead` is called for their deaths."""
     handlers = list(handlers)
     tells = any(handler.name == DEATHS for handler in handlers)
     store.engine.queue.tell_deaths({each.name: tells for each in handlers if each.name != DEATHS})

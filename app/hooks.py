@@ -21,7 +21,7 @@ H = TypeVar("H", bound=Hook)
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
-    """The worker that a hook is called in.
+    """The worker that calls a hook.
 
     Attributes:
         id: Its number in `fencepost workers list`.
@@ -35,7 +35,7 @@ class WorkerProcess:
 
 @dataclass(slots=True)
 class Hooks:
-    """The functions, in the order in which they were declared."""
+    """The hooks of an app, in order of declaration."""
 
     started: list[Hook] = field(default_factory=list)
     stopping: list[Hook] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Hooks:
 
 
 class Hooked:
-    """An app's decorators for them."""
+    """The decorators for hooks, as a part of `App`."""
 
     handlers: dict[str, Handler]
 
@@ -86,10 +86,10 @@ class Hooked:
 
 
 def call_started(hooks: Hooks, worker: WorkerProcess, run: Callable[[Any], object]) -> None:
-    """Call those of a start; `run` runs a coroutine to its end.
+    """Call the `worker_started` hooks; `run` runs a coroutine to its end.
 
     Raises:
-        SystemExit: One of them raised, and the log says so.
+        SystemExit: A hook raised; the error is in the log.
     """
     for hook in hooks.started:
         try:
@@ -100,7 +100,7 @@ def call_started(hooks: Hooks, worker: WorkerProcess, run: Callable[[Any], objec
 
 
 def call_stopping(hooks: Hooks, worker: WorkerProcess, run: Callable[[Any], object]) -> None:
-    """Call those of an end; one that raises does not keep the others from being called."""
+    """Call the `worker_stopping` hooks; if one raises, the others are still called."""
     for hook in reversed(hooks.stopping):
         try:
             _call(hook, worker, run)
@@ -118,7 +118,7 @@ def _call(hook: Hook, worker: WorkerProcess, run: Callable[[Any], object]) -> No
             raise InvalidInput(f"{_name(hook)} has left a transaction open")
     finally:
         if os.getpid() != pid:
-            os._exit(1)  # a child that it forked has come back out of it
+            os._exit(1)  # a child that the hook forked has returned from it
 
 
 def _checked(function: H, what: str) -> H:
@@ -131,12 +131,14 @@ def _checked(function: H, what: str) -> H:
     try:
         _takes_one(function)
     except TypeError as error:
-        raise InvalidInput(f"{_name(function)} must take no argument, or the worker") from error
+        raise InvalidInput(
+            f"{_name(function)} must take no argument, or one: the worker"
+        ) from error
     return function
 
 
 def _takes_one(function: Hook) -> bool:
-    """True when the worker can be given to it, False when nothing can."""
+    """True when the function takes one argument, False when it takes none."""
     try:
         signature = inspect.signature(function)
     except ValueError:

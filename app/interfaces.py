@@ -20,16 +20,16 @@ class ReceiverApp(Protocol):
 
     @property
     def sources(self) -> Mapping[str, Source]:
-        """Its sources by name."""
+        """The sources by name."""
         ...
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        """Its handlers by name."""
+        """The handlers by name."""
         ...
 
     def addresses(self, message: Message) -> Sequence[Address]:
-        """Return where a message goes."""
+        """Return one address for each handler that gets the message."""
         ...
 
 
@@ -38,7 +38,7 @@ class WorkerApp(Protocol):
 
     @property
     def store(self) -> str:
-        """The address of its store."""
+        """Path or URL of the store."""
         ...
 
     @property
@@ -48,16 +48,16 @@ class WorkerApp(Protocol):
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
-        """Its handlers by name."""
+        """The handlers by name."""
         ...
 
     @property
     def hooks(self) -> Hooks:
-        """What it has called in each worker beside its handlers."""
+        """The functions that workers call beside the handlers."""
         ...
 
     def check(self) -> None:
-        """Raise InvalidInput when it makes no sense as a whole."""
+        """Raise InvalidInput when its parts do not fit together."""
         ...
 
     @property
@@ -66,5 +66,5 @@ class WorkerApp(Protocol):
         ...
 
     def addresses(self, message: Message) -> Sequence[Address]:
-        """Return where a message of one of its sources goes."""
+        """Return one address for each handler that gets the message."""
         ...

@@ -18,13 +18,13 @@ _MOST_CALLS = 10
 
 @dataclass(frozen=True, slots=True)
 class DeadContext:
-    """What on_dead is given beside the message.
+    """The second argument of an `on_dead` function.
 
     Attributes:
-        queue: Of the delivery, which is its handler's name.
-        error: What it died of.
-        attempt: How often it was tried; 0 when it was dead from the start.
-        delivery: Its id, for `fencepost messages show`.
+        queue: The queue of the delivery.
+        error: The error of its last attempt.
+        attempt: The number of attempts; 0 for a delivery that was dead from the start.
+        delivery: The id of the delivery, for `fencepost messages show`.
         store: The open store.
     """
 
@@ -42,14 +42,14 @@ def dead_handler(functions: Sequence[Callable[..., Any]]) -> Handler:
 
 
 def checked_for_dead(function: Any) -> Any:
-    """Return what can be called with a message and a context."""
+    """Check that a function takes a message and a context, and return it."""
     make_handler(function, queue=DEATHS, durable=True)
     return function
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Calls plain functions, one after the other."""
+    """Calls functions that are not coroutine functions."""
 
     functions: Sequence[Callable[..., Any]]
 
@@ -61,7 +61,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class AsyncCaller:
-    """Calls functions of which some are coroutine functions."""
+    """Calls functions, some of which are coroutine functions."""
 
     functions: Sequence[Callable[..., Any]]
 
@@ -74,10 +74,10 @@ class AsyncCaller:
 
 
 def _dead(message: Message, ctx: Context) -> tuple[Message, DeadContext]:
-    """Return the message that died, and what it died of.
+    """Return the message of a dead delivery, and its context.
 
     Raises:
-        Discard: Nothing is left of it.
+        Discard: The delivery has been deleted.
     """
     told = message.json()
     id = told["delivery"]

@@ -17,17 +17,17 @@ T = TypeVar("T")
 
 
 class Outage:
-    """The failures of a store in a row."""
+    """The failures of a store since it last answered."""
 
     def __init__(self) -> None:
         self._code = ""
         self._pause = _FIRST_SECONDS
 
     def met(self, error: FencepostError) -> float:
-        """Note a failure; return how many seconds to wait before the next try.
+        """Record a failure; return the seconds to wait before the next try.
 
         Raises:
-            StoreCorrupt: That is the failure: it is not over when the store is asked again.
+            StoreCorrupt: The failure is damage, which no retry mends.
         """
         if isinstance(error, StoreCorrupt):
             raise error
@@ -44,14 +44,14 @@ class Outage:
         return pause
 
     def over(self) -> None:
-        """Note that the store has answered."""
+        """Record that the store has answered."""
         if self._code:
             self._code, self._pause = "", _FIRST_SECONDS
             log.info("the store can be used again")
 
 
 def patiently(start: Callable[[], T], waiting: Callable[[], object] = lambda: None) -> T:
-    """Start with the store as soon as it can be used; `waiting` is called if it cannot yet."""
+    """Call `start` until it succeeds; call `waiting` after its first failure."""
     outage = Outage()
     told = False
     while True:

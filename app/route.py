@@ -17,7 +17,7 @@ Lane = Callable[[Message], str | int | None]
 
 
 def check_lane(lane: Any) -> Lane | None:
-    """Return what chooses the lane of a message; None, which "" stands for too, chooses none."""
+    """Return the function that chooses a lane; None and "" mean no lanes."""
     if lane is None or lane == "":
         return None
     if not callable(lane):
@@ -38,7 +38,7 @@ class Route:
     priority: int
 
     def matches(self, message: Message) -> bool:
-        """True for an event that the pattern names, or that lies below it after a dot."""
+        """True for an event that matches the pattern, or has the match before a dot."""
         if message.source != self.source:
             return False
         return any(
@@ -47,13 +47,13 @@ class Route:
         )
 
     def address(self, message: Message, limits: Limits) -> Address:
-        """Return where a message that matches goes; without a lane when that cannot be had."""
+        """Return the address of a message; if the lane function raises, it is dead there."""
         lane, refused = None, None
         if self.lane is not None:
             try:
                 chosen = self.lane(message)
                 lane = None if chosen is None else lane_name(str(chosen))
-            except BaseException as error:  # noqa: BLE001 - kept with its error, for an operator
+            except BaseException as error:  # noqa: BLE001 - stored as the error of the delivery
                 refused = f"no lane: {type(error).__name__}: {error_text(error)}"
         return Address(
             queue=self.queue,

@@ -18,7 +18,7 @@ _MOST_CONCURRENCY = 1000
 
 
 class Settings(TypedDict, total=False):
-    """What `App.on`, `App.task` and `App.command` take, by its meaning for users."""
+    """The settings that `App.on`, `App.task` and `App.command` take, and what each means."""
 
     max_attempts: int | None
     """A delivery is dead after this many failed attempts; by default no limit. This and

@@ -14,13 +14,13 @@ from ..store.errors import FencepostError, InvalidInput, SchemaUnsupported, Stor
 from .output import give_up_stdout, plain
 from .variables import name_variables
 
-# What the caller can put right in the command or its environment.
-# What names a file that never was a store, and one that is damaged at its very beginning.
+# Ends the error of a file that never was a store, or is damaged at its very beginning.
 _NO_STORE = "is not a SQLite database"
+# Errors that the caller can mend in the command or its environment.
 _WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
 
 
-# The module of each, imported when it is asked for: a pool starts without the harness.
+# The module of each command, imported when the command is run, so that a pool starts quickly.
 _COMMANDS = {
     "adopt": "upkeep.restore",
     "backup": "upkeep.backup",
@@ -79,13 +79,15 @@ def cli() -> None:
 def main() -> None:
     """Run a command; an error is one line on stderr.
 
-    Exits with 0 when it is done, 1 when what was asked about failed, 2 on wrong usage, 130
-    after a Ctrl-C.
+    The exit code is 0 when the command has succeeded, 1 when it has failed, 2 on wrong usage,
+    and 130 after Ctrl-C.
     """
     fill()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # the terminal may not know all of it
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # the terminal may not have every character
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -99,7 +101,7 @@ def main() -> None:
         wrong = isinstance(error, _WRONG_USAGE) or str(error).endswith(_NO_STORE)
         code = _complain(str(error), 2 if wrong else 1)
     except BrokenPipeError:
-        # Whoever read the output has seen enough.
+        # The program that reads the output has stopped reading.
         give_up_stdout()
         code = 1
     except OSError as error:

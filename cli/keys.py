@@ -16,7 +16,7 @@ from .table import print_table
 _owner = click.argument("owner")
 _namespace = click.argument("namespace")
 
-# Nothing here gives an option of the namespace, so that looking records nothing.
+# No command here passes an option of the namespace, so none records one.
 
 
 @click.group()

@@ -50,5 +50,5 @@ def release(store: str, name: str) -> None:
     """
     with connect(store, create=False) as opened:
         if not opened.leases.free(name):
-            raise click.ClickException(f"nobody holds {name}")
+            raise click.ClickException(f"no process holds the lease {plain(name)}")
     click.echo(f"released {plain(name)}")

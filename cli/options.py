@@ -31,12 +31,12 @@ def row_limit(default: int) -> Callable[[C], C]:
     )
 
 
-# What click hands to a callback of a parameter.
+# A callback of a click parameter.
 Convert = Callable[[click.Context, click.Parameter, str], int | None]
 
 
 def number_or(word: str, numbers: click.IntRange) -> Convert:
-    """Return a callback that reads a number, or one word as None."""
+    """Return a callback that reads a number, or a word that stands for None."""
 
     def convert(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
         if value == word:

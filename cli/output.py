@@ -20,12 +20,12 @@ def print_json(value: object) -> None:
 
 
 def give_up_stdout() -> None:
-    """Keep the interpreter from flushing, at its end, into what takes no more."""
+    """Redirect stdout to /dev/null, so that flushing it at exit cannot fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def plain(value: object) -> str:
-    """Return a value as text whose control and format characters are spelled out."""
+    """Return a value as text, with control and format characters escaped."""
     if value is None:
         return "-"
     text = f"{value:.1f}" if isinstance(value, float) else str(value)
@@ -54,7 +54,7 @@ def record(value: Any) -> dict[str, Any]:
 
 
 def age(seconds: float) -> str:
-    """Return how long ago something was, in its largest unit: 40s, 5m, 7h, 12d."""
+    """Return an age in its largest unit: 40s, 5m, 7h, 12d."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f}{unit}"

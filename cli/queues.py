@@ -8,7 +8,7 @@ from ..store import connect
 from .options import number_or, the_store
 from .output import plain
 
-# So that a mistyped name shows.
+# It makes a mistyped name visible.
 _NEW = "; the queue did not exist and was created"
 
 

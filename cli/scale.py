@@ -29,7 +29,7 @@ def scale(workers: int | None, store: str) -> None:
 
 
 def _follow(pools: list[Pool], workers: int | None) -> str:
-    """Say what will come of it."""
+    """Return what the pools will do."""
     if not pools:
         start = (
             "as its options say"

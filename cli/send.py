@@ -24,7 +24,7 @@ class _Answer(NamedTuple):
 
     @property
     def said(self) -> Any:
-        """Return the answer's JSON, its text when it is none."""
+        """Return the answer's JSON, or its text if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -134,5 +134,5 @@ def _post(address: SplitResult, headers: dict[str, str], body: bytes, quiet: boo
 def _why(address: SplitResult, answer: _Answer) -> str:
     said = answer.said
     why = said.get("error", answer.body) if isinstance(said, dict) else answer.body
-    cure = "; has the receiver the same secret?" if answer.status == 401 else ""
+    cure = "; does the receiver have the same secret?" if answer.status == 401 else ""
     return f"{address.geturl()} answered {answer.status}: {why}{cure}"

@@ -44,7 +44,7 @@ def sql(store: str, statement: str, limit: int, as_json: bool) -> None:
 
 
 def _distinct(columns: Sequence[str]) -> list[str]:
-    """Return names of which none stands twice: a, a, b are a, a_2, b."""
+    """Make column names distinct: a, a, b become a, a_2, b."""
     names: list[str] = []
     for column in columns:
         name, number = column, 1
@@ -62,7 +62,7 @@ def _jsonable(value: object) -> object:
 
 
 def _readable(value: object) -> object:
-    """Return bytes as the text that they are, or as SQL writes them."""
+    """Return bytes as text, or, if they are not UTF-8, as an SQL literal."""
     if not isinstance(value, bytes):
         return value
     try:

@@ -66,22 +66,22 @@ def stress(
     as_json: bool,
     report: Path | None,
 ) -> None:
-    """Run many processes against one store, under faults, and check what they saw.
+    """Run many processes against one store, with faults, and check what they saw.
 
-    All scenarios run when none is named. Each scenario also runs with planted faults, its
-    canaries, and must detect them. The exit code is 0 only if every check passed and every
-    canary that this machine can run was caught.
+    Without a SCENARIO all of them run. Each also runs with faults planted in Fencepost itself,
+    its canaries, which it must detect. The exit code is 0 only if every check passed and every
+    canary was caught, of those that this machine can run.
 
     Example: fencepost stress busy caps --seconds 30 --report report
     """
     if unknown := [name for name in scenarios if name not in SCENARIOS]:
-        raise click.BadParameter(f"no scenario {', '.join(unknown)}; there are {_NAMES}")
+        raise click.BadParameter(f"there is no scenario {', '.join(unknown)}; there are {_NAMES}")
     names = [name for name in SCENARIOS if not scenarios or name in scenarios]
     given = {"processes": processes, "seconds": seconds}
     instead = {size: value for size, value in given.items() if value is not None}
     for size in instead:
         if not any(size in SCENARIOS[name].size(profile) for name in names):
-            click.echo(f"--{size} changes nothing here: {', '.join(names)}", err=True)
+            click.echo(f"--{size} has no effect on {', '.join(names)}", err=True)
     if report is not None:
         _make(report)
     seed = secrets.randbelow(2**32) if seed is None else seed
@@ -115,11 +115,11 @@ def stress(
 
 
 def _end(number: int, _: object) -> None:
-    """Clean up, and exit as shells say of one that a signal has ended."""
+    """Exit with the code that shells give a process killed by this signal."""
     sys.exit(128 + number)
 
 
 def _make(folder: Path) -> None:
-    """Make a folder, and those it is in, for this account only."""
+    """Create a folder and its parents with mode 0700."""
     for each in (*reversed(folder.parents), folder):
         each.mkdir(mode=0o700, exist_ok=True)

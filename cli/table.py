@@ -13,13 +13,13 @@ from rich.cells import cell_len, set_cell_size
 from .output import plain
 
 _GAP = 2
-_LEAST = 4  # what is left of a cell that is cut
-# What an operator types again, or looks for.
+_LEAST = 4  # the least width of a cell that is cut
+# Columns that an operator copies or searches for are never cut.
 _WHOLE = frozenset({"id", "message", "pool", "worker", "state", "pid", "age"})
 
 
 def is_terminal() -> bool:
-    """True when people read stdout, and not a program or a file."""
+    """True when stdout is a terminal."""
     return sys.stdout.isatty()
 
 
@@ -28,8 +28,8 @@ def print_table(
 ) -> None:
     """Print rows under their columns.
 
-    On a terminal long texts are cut so that a row fits into its width: not numbers, ids and
-    states, nor the columns that are `whole`.
+    On a terminal long texts are cut to fit a row into its width, except for numbers, ids,
+    states and the columns in `whole`.
     """
     values = [list(row) for row in rows]
     cells = [[plain(value) for value in row] for row in values]
@@ -50,13 +50,13 @@ def print_table(
     bold = people and not os.environ.get("NO_COLOR")
     lines = [click.style(header, bold=True) if bold else header]
     lines += (_line(row, widths) for row in cells)
-    # Not by click, which writes UTF-8 to a terminal that has only ASCII.
+    # Not with click.echo, which writes UTF-8 even to an ASCII terminal.
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 
 def _narrow(widths: list[int], texts: Sequence[int], most: int) -> None:
-    """Take from the widest texts until a row fits, or nothing can be taken any more."""
+    """Narrow the widest text columns until a row fits."""
     over = sum(widths) + _GAP * (len(widths) - 1) - most
     while over > 0 and texts:
         widest = max(texts, key=lambda place: widths[place])

@@ -6,11 +6,11 @@ import click
 
 
 def name_variables(command: click.Command, path: str) -> None:
-    """Give each option of a command its variable, and have --help show it.
+    """Give each option of a command its environment variable, which --help shows.
 
-    It is named after the command, as FENCEPOST_UP_WORKERS, unless it has a name for all
-    commands, as FENCEPOST_STORE. So it is never one of those that tell
-    a program which message it is run for, such as FENCEPOST_QUEUE.
+    The name has the command in it, such as FENCEPOST_UP_WORKERS, unless the option has one
+    variable for all commands, such as FENCEPOST_STORE. So it is never a variable that tells a
+    command about its message, such as FENCEPOST_QUEUE.
     """
     if isinstance(command, click.Group):
         context = click.Context(command)

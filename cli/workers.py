@@ -77,7 +77,7 @@ def show(store: str, id: int, limit: int, as_json: bool) -> None:
 
 
 def rows(workers: Iterable[Worker], now: float) -> list[Sequence[object]]:
-    """Return a row of a table for each worker, under COLUMNS."""
+    """Return a table row for each worker, with COLUMNS."""
     return [
         (
             *(worker.pool, worker.id, worker.pid, worker.state),
@@ -90,6 +90,6 @@ def rows(workers: Iterable[Worker], now: float) -> list[Sequence[object]]:
 
 
 def _ended(id: int, events: Sequence[Event]) -> dict[str, Any]:
-    """Return what is still known of a worker that is gone: how it ended comes last."""
+    """Return what the events say about a worker that has ended."""
     last = events[0]
     return {"id": id, "pool": last.pool, "pid": last.pid, "state": last.kind}

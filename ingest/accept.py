@@ -1,6 +1,6 @@
-"""Checking a request in a fixed order; the result is a draft to store, or an answer.
+"""Accepting a request: checks in a fixed order, then a message to store, or an answer.
 
-Every way in goes through here: the receiver, `App.accept`, `App.asgi` and `App.wsgi`.
+The receiver, `App.accept`, `App.asgi` and `App.wsgi` all call this.
 """
 
 from __future__ import annotations
@@ -21,13 +21,18 @@ from .lazy_store import LazyStore
 from .message_lines import log_stored
 from .refusals import refusals
 
-# Never kept: they are the sender's credentials, not the message.
+# Never stored: they are the sender's credentials, not the message.
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request that is a message: what to store of it."""
+    """A request that is a message, as it will be stored.
+
+    Attributes:
+        silent: The provider wants an empty body in the answer.
+        began: When the request had been checked, on time.monotonic().
+    """
 
     source: str
     draft: Draft
@@ -44,7 +49,7 @@ def accept(app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Req
             (outcome,) = lazy_store.open().engine.queue.enqueue_each([found.draft])
         except FencepostError as error:
             outcome = error
-        found = settle(lazy_store, found, outcome)
+        found = answer_to(lazy_store, found, outcome)
     return refusals.note(source.name, found)
 
 
@@ -60,12 +65,12 @@ async def accept_async(
             outcome = await committer.commit(found.draft)
         except FencepostError as error:
             outcome = error
-        found = settle(lazy_store, found, outcome)
+        found = answer_to(lazy_store, found, outcome)
     return refusals.note(source.name, found)
 
 
 def no_source() -> Answer:
-    """Return the answer to a request for a source that the app does not have."""
+    """Return the answer to a request for an unknown source."""
     return error(404, "no such source")
 
 
@@ -75,7 +80,7 @@ def too_large(source: Source) -> Answer:
 
 
 def read(app: ReceiverApp, source: Source, request: Request) -> Incoming | Answer:
-    """Return what to store of a request, or the answer to one that is not stored."""
+    """Return the message in a request, or the answer to a request that is not stored."""
     if len(request.body) > source.max_body:
         return too_large(source)
     if (early := source.scheme.early(request)) is not None:
@@ -91,14 +96,14 @@ def read(app: ReceiverApp, source: Source, request: Request) -> Incoming | Answe
         return _handshake(event)
     if event.key is None and source.require_key:
         where = key_rule(source.scheme)
-        return error(
-            400, f"no usable key that tells this message from others; it is read at {where}"
-        )
+        return error(400, f"the request has no usable dedupe key; this source reads it at {where}")
     return Incoming(source.name, draft(app, source, request, event), event.silent)
 
 
-def settle(lazy_store: LazyStore, incoming: Incoming, outcome: Receipt | FencepostError) -> Answer:
-    """Return the answer to a message that was stored, or could not be."""
+def answer_to(
+    lazy_store: LazyStore, incoming: Incoming, outcome: Receipt | FencepostError
+) -> Answer:
+    """Return the answer to a message, by what the store said."""
     if isinstance(outcome, StoreBusy):
         return unavailable("the store is busy")
     if isinstance(outcome, QueueFull):
@@ -106,7 +111,7 @@ def settle(lazy_store: LazyStore, incoming: Incoming, outcome: Receipt | Fencepo
     if isinstance(outcome, LimitExceeded):
         return error(413, str(outcome))
     if isinstance(outcome, FencepostError):
-        # With an unknown outcome too: the sender tries again, under the same key.
+        # Also when it may have been stored: the sender retries with the same key.
         if lazy_store.is_news(outcome):
             log.error(
                 "not stored",
@@ -115,7 +120,7 @@ def settle(lazy_store: LazyStore, incoming: Incoming, outcome: Receipt | Fencepo
                 code=outcome.code,
                 error=str(outcome),
             )
-        return unavailable("the store cannot take it")
+        return unavailable("the store cannot be used")
     log_stored(incoming.draft, outcome, incoming.began)
     if incoming.silent:
         return Answer(200)
@@ -128,7 +133,7 @@ def _handshake(handshake: Handshake) -> Answer:
 
 
 def draft(app: ReceiverApp, source: Source, request: Request, event: Event) -> Draft:
-    """Return what to store of a message, with where it goes."""
+    """Return a message as the store takes it, with the addresses of its handlers."""
     headers = {
         name: value for name, value in request.fields().items() if name not in _SECRET_HEADERS
     }
@@ -149,14 +154,14 @@ def draft(app: ReceiverApp, source: Source, request: Request, event: Event) -> D
 
 
 def _plain(source: Source, request: Request) -> bytes | None:
-    """Return the body decompressed, should it have come compressed.
+    """Return the decompressed body; None when it did not come compressed.
 
-    A sender may compress a body anew each time that it sends it, with the time in it.
+    The store compares it, because compressing the same body twice may give different bytes.
     """
     if "content-encoding" not in request.fields():
         return None
     try:
         plain = request.plain(source.max_body)
-    except Malformed:  # nothing had to be read of it
+    except Malformed:  # no scheme had to read it
         return None
     return None if plain == request.body else plain

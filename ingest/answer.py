@@ -11,7 +11,7 @@ import msgspec
 
 
 class Headers(dict[str, str]):
-    """Headers of an answer: a dict that finds a name in any case."""
+    """Headers of an answer: a dict whose look-ups work in any case."""
 
     def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         super().__init__({name.lower(): value for name, value in dict(pairs).items()})
@@ -23,7 +23,7 @@ class Headers(dict[str, str]):
         return isinstance(name, str) and super().__contains__(name.lower())
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a header's value, `default` when it is not there."""
+        """Return the value of a header, or `default`."""
         return super().get(name.lower(), default)
 
 
@@ -46,22 +46,22 @@ class Answer:
 
 
 def document(status: int, value: object, **headers: str) -> Answer:
-    """Return an answer in JSON; `retry_after="1"` is the header retry-after."""
+    """Return an answer with a JSON body; `retry_after="1"` becomes the header retry-after."""
     found = {name.replace("_", "-"): text for name, text in headers.items()}
     found["content-type"] = "application/json"
     return Answer(status, Headers(found), msgspec.json.encode(value))
 
 
 def error(status: int, why: str, **headers: str) -> Answer:
-    """Return an answer that says what is wrong."""
+    """Return an answer with an error message."""
     return document(status, {"error": why}, **headers)
 
 
 def unavailable(why: str, retry_after: float = 1) -> Answer:
-    """Return an answer after which the sender tries again."""
+    """Return a 503, after which the sender retries."""
     return error(503, why, retry_after=str(math.ceil(retry_after)))
 
 
 def wrong_method(allowed: str) -> Answer:
-    """Return the answer to a method that is not for this path."""
+    """Return the answer to a method that the path does not take."""
     return error(405, "method not allowed", allow=allowed)

@@ -16,21 +16,21 @@ _MOST_BYTES = 8 * 1024 * 1024
 
 
 class Committer:
-    """Stores drafts for one event loop, in a thread, so that the loop never waits for the disk."""
+    """Stores the messages of one event loop in a thread, so that the loop never waits for the disk."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: deque[tuple[Draft, asyncio.Future[Receipt]]] = deque()
         self._running: asyncio.Task[None] | None = None
-        self._alone = 0  # how many of those waiting get a transaction each
+        self._alone = 0  # so many of those waiting get a transaction of their own
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
 
     async def commit(self, draft: Draft) -> Receipt:
         """Return once the message is on disk.
 
         Raises:
-            QueueFull, LimitExceeded: There is no room for this one.
-            FencepostError: As the store raised it, for all that shared the transaction.
+            QueueFull, LimitExceeded: There is no room for this message.
+            FencepostError: The transaction failed, for all messages in it.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Receipt] = loop.create_future()
@@ -40,7 +40,7 @@ class Committer:
         return await done
 
     async def close(self) -> None:
-        """Finish what is waiting, then end the thread."""
+        """Store what is waiting, then end the thread."""
         if self._running is not None:
             await self._running
         self._thread.shutdown()
@@ -55,9 +55,9 @@ class Committer:
                 answers = await loop.run_in_executor(
                     self._thread, self._engine.queue.enqueue_each, drafts
                 )
-            except Exception as error:  # noqa: BLE001 - it is raised in the waiting requests
+            except Exception as error:  # noqa: BLE001 - raised in the waiting requests
                 if len(batch) > 1 and not isinstance(error, FencepostError):
-                    # One draft is at fault, and the others should not suffer for it.
+                    # One message may be the cause, so each gets a transaction of its own.
                     self._waiting.extendleft(reversed(batch))
                     self._alone = len(batch)
                     continue

@@ -18,10 +18,10 @@ Bytes = bytes | bytearray | memoryview
 
 
 class Embedded:
-    """What an app offers to a web framework; see the methods of App.
+    """The receiver of an app in this process; see the methods of `App`.
 
-    The store is opened when it is first needed, in each process for itself, and closed when
-    the process exits. A busy store is waited for no longer than senders wait, 1.2 s.
+    Each process opens the store at the first request, and closes it at its exit. A request
+    waits for a busy store at most 1.2 s, because senders do not wait longer.
     """
 
     def __init__(self, app: ReceiverApp) -> None:
@@ -29,14 +29,14 @@ class Embedded:
         self._lazy_store = LazyStore(app)
 
     def accept(self, source: str, headers: HeadersLike, body: Bytes) -> Answer:
-        """Answer a webhook as the receiver would answer it."""
+        """Store a webhook and return the answer."""
         found = self._found(source, headers, body)
         if isinstance(found, Answer):
             return found
         return accept(self._app, self._lazy_store, *found)
 
     async def accept_async(self, source: str, headers: HeadersLike, body: Bytes) -> Answer:
-        """Answer as `accept` does; calls of one moment share a transaction."""
+        """Do what `accept` does; calls at the same time share a transaction."""
         found = self._found(source, headers, body)
         if isinstance(found, Answer):
             return found
@@ -51,7 +51,7 @@ class Embedded:
         return Wsgi(self._app, self._lazy_store)
 
     def close(self) -> None:
-        """Close the store, if it is open in this process; the next request opens it anew."""
+        """Close the store, if it is open in this process; the next request opens it again."""
         self._lazy_store.close()
 
     def _found(

@@ -15,10 +15,10 @@ def pairs(headers: HeadersLike) -> list[tuple[bytes, bytes]]:
     """Return headers as pairs with names in lower case.
 
     Args:
-        headers: A mapping in whatever case, whose values may be lists, or pairs; str or bytes.
+        headers: A mapping, whose values may be lists, or pairs; str or bytes, in any case.
 
     Raises:
-        InvalidInput: It is neither, or something in it is no text.
+        InvalidInput: It is neither, or a name or value is not str or bytes.
     """
     items = getattr(headers, "items", None)
     found: list[tuple[bytes, bytes]] = []
@@ -52,6 +52,6 @@ def _bytes(text: object, what: str) -> bytes:
             operation="accept",
         )
     try:
-        return text.encode("latin-1")  # as servers decode what is on the wire
+        return text.encode("latin-1")  # as servers decode headers
     except UnicodeEncodeError:
         return text.encode("utf-8", "surrogateescape")

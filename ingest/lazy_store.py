@@ -19,22 +19,22 @@ from ..store.errors import FencepostError
 from .committer import Committer
 
 # The strictest sender waits 3 s for an answer (docs.slack.dev/apis/events-api), and a request
-# may have to sit through two commits: the one under way, and its own.
+# may wait for two commits: the running one, and its own.
 BUSY_SECONDS = 1.2
 
-# A store that fails is told of so rarely, however many requests it fails.
-_NEWS_SECONDS = 60.0
+# A failing store is logged once in so many seconds, however many requests fail.
+_LOG_AGAIN_SECONDS = 60.0
 
-# How long a fork waits for an opening that another thread is at.
+# How long a fork waits for another thread that is opening the store.
 _FORK_SECONDS = 10.0
 
 _all: weakref.WeakSet[LazyStore] = weakref.WeakSet()
 
 
 class LazyStore:
-    """A store that opens by itself; threads and event loops share it, processes do not.
+    """A store that is opened at its first use, for all threads and event loops of a process.
 
-    A process that was forked opens its own: no connection crosses a fork.
+    A forked child opens its own, because no connection may cross a fork.
     """
 
     def __init__(self, app: ReceiverApp, create: bool = True) -> None:
@@ -44,7 +44,7 @@ class LazyStore:
         self._pid = 0
         self._lock = threading.Lock()
         self._locked = False
-        self._told_until: dict[str, float] = {}
+        self._logged_until: dict[str, float] = {}
         self._committers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Committer] = (
             weakref.WeakKeyDictionary()
         )
@@ -55,14 +55,14 @@ class LazyStore:
 
     @property
     def is_open(self) -> bool:
-        """True when nothing has to be waited for."""
+        """True when the store is open in this process."""
         return self._store is not None and self._pid == os.getpid()
 
     def open(self) -> Store:
-        """Return the open store; every failure to open it is tried again by the next call.
+        """Return the open store; if opening it fails, the next call tries again.
 
         Raises:
-            FencepostError: It cannot be opened now.
+            FencepostError: The store cannot be opened now.
         """
         store = self._store
         if store is not None and self._pid == os.getpid():
@@ -88,21 +88,21 @@ class LazyStore:
         return committer
 
     def is_news(self, failure: FencepostError) -> bool:
-        """True for a failure that was not told in the last minute: each request meets it."""
+        """True for a failure that was not logged in the last minute."""
         now = time.monotonic()
-        if now < self._told_until.get(failure.code, 0.0):
+        if now < self._logged_until.get(failure.code, 0.0):
             return False
-        self._told_until[failure.code] = now + _NEWS_SECONDS
+        self._logged_until[failure.code] = now + _LOG_AGAIN_SECONDS
         return True
 
     async def finish(self) -> None:
-        """Store what is waiting in this event loop."""
+        """Store what is waiting in the running event loop."""
         committer = self._committers.pop(asyncio.get_running_loop(), None)
         if committer is not None:
             await committer.close()
 
     def close(self) -> None:
-        """Close the store; the next request opens it anew."""
+        """Close the store; the next request opens it again."""
         with self._lock:
             store, self._store = self._store, None
             if self._pid == os.getpid():
@@ -111,16 +111,16 @@ class LazyStore:
                     store.close()
 
     def before_fork(self) -> None:
-        """Let no other thread be in the middle of opening it when this one forks."""
+        """Wait until no other thread is opening the store."""
         self._locked = self._lock.acquire(timeout=_FORK_SECONDS)
 
     def after_fork(self) -> None:
-        """Go on after a fork."""
+        """Let other threads open the store again."""
         if self._locked:
             self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Let go, in a forked child, of what is the parent's."""
+        """Forget the parent's store in a forked child."""
         self._lock = threading.Lock()
         self._store = None
         self._committers = weakref.WeakKeyDictionary()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ..log.log import log
 from ..store.types.message import Draft, Receipt
 
-# Event names come from senders, so there may be any number of them.
+# Senders choose the event names, so there may be any number of them.
 _MOST_NAMES = 1_000
 _MOST_LETTERS = 200
 
@@ -16,9 +16,10 @@ _unrouted: set[tuple[str | None, str]] = set()
 
 
 def log_stored(draft: Draft, receipt: Receipt, began: float) -> None:
-    """Log what was stored, and each event that has no route once.
+    """Log a stored message; for an event without a route only the first.
 
-    `began`: when the request had been read, on time.monotonic().
+    Args:
+        began: When the request had been checked, on time.monotonic().
     """
     who = {"source": draft.source, "key": draft.key, "message": f"m{receipt.message_id}"}
     if receipt.status == "conflict":

@@ -11,7 +11,7 @@ from ..log.log import log
 from .answer import Answer
 
 _SECONDS = 60.0
-# What a sender chooses must not fill the memory.
+# Senders must not be able to fill the memory.
 _MOST_KINDS = 1000
 
 Kind = tuple[str | None, int, str]
@@ -24,14 +24,14 @@ class _Seen:
 
 
 class Refusals:
-    """Tells of refused requests by source, status and reason."""
+    """Logs refused requests, by source, status and reason."""
 
     def __init__(self) -> None:
         self._seen: dict[Kind, _Seen] = {}
         self._lock = threading.Lock()
 
     def note(self, source: str | None, answer: Answer) -> Answer:
-        """Log an answer that refuses, at most once a minute of its kind; return the answer."""
+        """Log an answer that is an error, at most once a minute for its kind; return it."""
         if answer.status >= 400:
             kind = (source, answer.status, answer.reason or _reason(answer))
             with self._lock:
@@ -49,7 +49,7 @@ class Refusals:
             _write(kind, 0)
 
     def _sweep(self, now: float) -> None:
-        """Forget the kinds whose minute is over, once it is said how many more there were."""
+        """Forget the kinds whose minute is over; log how many requests were not logged."""
         for kind, seen in list(self._seen.items()):
             if now - seen.since >= _SECONDS:
                 del self._seen[kind]

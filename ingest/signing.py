@@ -39,16 +39,16 @@ def signed(
 
     Args:
         event: The event that the receiver will read; put where the source reads it.
-        key: Its dedupe key likewise; a new one when the provider sends one and none is given.
-        body: Bytes and text are sent as they are, unless an event or a key has to be put in
-            them; a dict or list is sent as JSON. When left out, a small plausible one, the
-            same for the same event and key.
-        headers: Further ones, which replace those that would be made.
+        key: The dedupe key, likewise. When left out, a new one, if the provider sends keys.
+        body: A dict or list becomes JSON. Bytes and text are sent as they are, unless the
+            event or the key must be put into them. When left out, a small example, the same
+            for the same event and key.
+        headers: Further headers, which replace those that would be generated.
         at: Unix seconds of the signature; now when left out.
 
     Raises:
-        InvalidInput: The app has no secret of this source that signs, or the source reads
-            the event or the key where it cannot be put.
+        InvalidInput: The source has no secret that can sign, or this body has no place for the
+            event or the key.
     """
     for what, text in (("event", event), ("key", key)):
         if text is not None and not isinstance(text, str):
@@ -74,7 +74,7 @@ def signed(
 
 
 def handled_event(app: App, source: str) -> str | None:
-    """Return an event of the source that a handler of the app is for, None when any will do."""
+    """Return an event of the source that some handler takes; None when any event will do."""
     return next(filter(None, (_event(route, source) for route in app.routes)), None)
 
 

@@ -8,10 +8,10 @@ from .request import Malformed, Request
 
 
 def document(request: Request) -> dict[str, Any]:
-    """Return the body of a sender that sends nothing but objects.
+    """Return the body as a JSON object or the fields of a form.
 
     Raises:
-        Malformed: It is not JSON, or not an object.
+        Malformed: It is neither.
     """
     found = request.json()
     if not isinstance(found, dict):
@@ -20,6 +20,6 @@ def document(request: Request) -> dict[str, Any]:
 
 
 def string(value: object, name: str) -> str | None:
-    """Return the string that an object has under a name, None where there is none."""
+    """Return the string member of an object; None when there is none."""
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, str) else None

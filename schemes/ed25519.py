@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 SIGNATURE_SIZE = 64
 KEY_SIZE = 32
 
-# One check costs as much as the HMAC of 100 KiB, and anybody may send a header full of them.
+# One check costs as much as the HMAC of 100 KiB, and a stranger may send many signatures.
 MOST_SIGNATURES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Ed25519:
-    """Ed25519 under any one of several public keys."""
+    """Ed25519 with any of several public keys."""
 
     keys: tuple[Ed25519PublicKey, ...] = ()
 
@@ -38,7 +38,7 @@ class Ed25519:
         return cls(tuple(Ed25519PublicKey.from_public_bytes(key) for key in keys))
 
     def signed(self, message: bytes, signatures: Sequence[bytes]) -> bool:
-        """Say whether one of the first MOST_SIGNATURES is right under one of the keys."""
+        """True if one of the first MOST_SIGNATURES is valid for one of the keys."""
         return any(
             _right(key, message, signature)
             for key in self.keys

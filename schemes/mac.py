@@ -12,33 +12,33 @@ from .outgoing import Unsignable
 
 @dataclass(frozen=True, slots=True)
 class Mac:
-    """HMAC under any one of several secrets, newest first."""
+    """HMAC with any of several secrets, newest first."""
 
     secrets: tuple[bytes, ...] = field(repr=False)
     algorithm: str = "sha256"
 
     @classmethod
     def under(cls, secrets: Iterable[str], *, algorithm: str = "sha256") -> Mac:
-        """Return the check for secrets that are used as the text they are."""
+        """Return the HMAC for secrets whose UTF-8 text is the key."""
         return cls(tuple(secret.encode() for secret in secrets), algorithm)
 
     @property
     def size(self) -> int:
-        """Count the bytes of a signature."""
+        """The length of a signature in bytes."""
         return hashlib.new(self.algorithm).digest_size
 
     def sign(self, message: bytes) -> bytes:
-        """Return the raw signature under the newest secret.
+        """Return the raw signature with the newest secret.
 
         Raises:
-            Unsignable: There is none that signs.
+            Unsignable: There is no secret that signs.
         """
         if not self.secrets:
-            raise Unsignable("a public key can only check: its sender alone can sign")
+            raise Unsignable("a public key can check signatures, but not sign")
         return hmac.digest(self.secrets[0], message, self.algorithm)
 
     def signed(self, message: bytes, signatures: Sequence[bytes]) -> bool:
-        """Say whether one of the raw signatures is right under one of the secrets."""
+        """True if one of the raw signatures is valid for one of the secrets."""
         for secret in self.secrets:
             expected = hmac.digest(secret, message, self.algorithm)
             if any(hmac.compare_digest(expected, signature) for signature in signatures):

@@ -13,7 +13,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def named(key: str | None, event: str | None, *, silent: bool = False) -> Event:
-    """Return the event with a key of None and a name of "" where one cannot be used."""
+    """Return an event; a key that cannot be stored becomes None, a name "" instead."""
     return Event(_usable(key, KEY_BYTES), _usable(event, EVENT_BYTES) or "", silent)
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-# Whitespace around a secret, an invisible byte order mark, a control character anywhere.
+# Whitespace or a byte order mark around a secret, or a control character in it.
 _STRAY = re.compile(r"\A[\s\ufeff\u200b]|[\s\ufeff\u200b]\Z|[\x00-\x1f\x7f-\x9f]")
 
 # Source: RFC 9110, section 5.6.2 (token)
@@ -15,7 +15,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def usable_secrets(secrets: Sequence[str]) -> tuple[str, ...]:
-    """Return the secrets; the error about a bad one does not show it."""
+    """Return the secrets; errors never show a secret."""
     if isinstance(secrets, str | bytes) or not isinstance(secrets, Sequence) or not secrets:
         raise ValueError("secrets is a list of at least one secret.")
     if not all(

@@ -16,15 +16,15 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Unsignable(ValueError):
-    """A request that cannot be made as asked."""
+    """The request cannot be built or signed as asked."""
 
 
 class Outgoing:
     """Headers and a body that can still be changed.
 
     Attributes:
-        headers: Names in lower case; what is there already stays.
-        is_new: The body was made up here, so that what is missing in it may be added.
+        headers: Names in lower case; headers that are there are not replaced.
+        is_new: The body was generated here, so missing members may be added.
     """
 
     def __init__(self, headers: dict[str, str], body: bytes | None, document: Any = None) -> None:
@@ -42,7 +42,7 @@ class Outgoing:
 
     @property
     def document(self) -> Any:
-        """Return what the body says, None when it says nothing that can be read."""
+        """Return the parsed body; None when it cannot be parsed."""
         if self._document is None:
             try:
                 self._document = payload.parsed(self.body, self.headers, MAX_BODY_BYTES)
@@ -56,14 +56,14 @@ class Outgoing:
         return Request([(name, self.header(name.decode("latin-1"))) for name in names], self.body)
 
     def header(self, name: str) -> bytes:
-        """Return a header's value as it goes over the wire."""
+        """Return the bytes of a header's value."""
         return self.headers[name].encode("latin-1")
 
     def set(self, name: str, text: str) -> None:
         """Set a header to a text, in UTF-8.
 
         Raises:
-            Unsignable: No header can have it.
+            Unsignable: A header cannot have this value.
         """
         try:
             value = text.encode().decode("latin-1")
@@ -78,10 +78,10 @@ class Outgoing:
         self.headers.setdefault(name, value)
 
     def put(self, path: tuple[str, ...], value: str) -> None:
-        """Have the body say a value at a place, and leave it alone where it does already.
+        """Set a value at a path of the body, unless it is there already.
 
         Raises:
-            Unsignable: There is no such place in this body.
+            Unsignable: This body has no such path.
         """
         where = f"the body has no place for {value!r} at /{'/'.join(path)}"
         document = inner = self.document
@@ -97,13 +97,13 @@ class Outgoing:
         self._document, self._raw = document, None
 
     def fill(self, name: str, value: str) -> None:
-        """Have a body that was made up here say a value, if it says none under a name."""
+        """Add a member to a body that was generated here, if it is missing."""
         document = self.document
         if self.is_new and isinstance(document, dict) and document.get(name) is None:
             self.put((name,), value)
 
     def as_form(self, *, fields: bool) -> None:
-        """Send the document as a form: its members as `fields`, or all of it as `payload`."""
+        """Send the document as a form: its members as fields, or the whole as `payload`."""
         if not self.is_new:
             return
         self.default("content-type", FORM)
@@ -120,17 +120,17 @@ class Outgoing:
         return urlencode(document, doseq=True).encode()
 
 
-# When sample bodies say that they were made: the same body belongs to the same key.
+# The time in sample bodies: the same key has the same body.
 SAMPLE_AT = 1_735_689_600
 
 
 def derived_id(seed: str, prefix: str = "") -> str:
-    """Return the id that belongs to a seed."""
+    """Return an id that is derived from a seed."""
     return prefix + hashlib.sha256(seed.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def new_id(prefix: str = "") -> str:
-    """Return an id that no other message has."""
+    """Return a new unique id."""
     return f"{prefix}{uuid.uuid4().hex}"
 
 

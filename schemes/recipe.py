@@ -19,21 +19,21 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 class Recipe(Protocol):
     def find(self, request: Request) -> str | None:
-        """Return the text at this place, None when there is none."""
+        """Return the text at this place; None when there is none."""
         ...
 
     def place(self, outgoing: Outgoing, text: str) -> None:
-        """Put a text at this place of a request that is to be sent.
+        """Put a text at this place of an outgoing request.
 
         Raises:
-            Unsignable: It cannot be put there.
+            Unsignable: The request has no such place.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The value of a header. Few schemes sign headers: a replay may change it."""
+    """The value of a header. Few schemes sign headers, so a replay can change it."""
 
     name: bytes
 
@@ -46,9 +46,9 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """The string or whole number at a place in the body, as the message's `json()` has it.
+    """The string or whole number at a JSON pointer in the body, as `Message.json` reads it.
 
-    A whole number is its digits, and so the same key as a string of them.
+    A whole number and the string of its digits are the same key.
     """
 
     path: tuple[str, ...]
@@ -71,20 +71,20 @@ class Pointer:
 class BodyHash:
     """The SHA-256 of the body, in hex: the same bytes are the same message.
 
-    Compression is undone first: a sender that compresses each try anew, with the time in
-    the header of the gzip, sends the same message.
+    The body is decompressed first, because compressing it again for a retry may give other
+    bytes: gzip has the time in its header.
     """
 
     def find(self, request: Request) -> str | None:
         return hashlib.sha256(request.plain()).hexdigest()
 
     def place(self, outgoing: Outgoing, text: str) -> None:
-        raise Unsignable("its key is the hash of the body, so no other key can be given")
+        raise Unsignable("its key is the hash of the body, so it cannot be chosen")
 
 
 @dataclass(frozen=True, slots=True)
 class FirstOf:
-    """The first place that holds anything."""
+    """The first of several places that has a value."""
 
     places: tuple[Recipe, ...]
 
@@ -97,17 +97,17 @@ class FirstOf:
 
 @dataclass(frozen=True, slots=True)
 class Recipes:
-    """What a source was told to read in place of its scheme's own key and event."""
+    """The options `key` and `event` of a source; None leaves it to the scheme."""
 
     key: Recipe | None = None
     event: Recipe | None = None
 
     @classmethod
     def spelled(cls, *, key: str | None, event: str | None) -> Recipes:
-        """Return the recipes that two options spell; None leaves it to the scheme.
+        """Return the recipes for the two options.
 
         Raises:
-            ValueError: One of them spells none.
+            ValueError: An option is not a recipe.
         """
         return cls(
             None if key is None else _spelled(key, option="key"),
@@ -115,16 +115,16 @@ class Recipes:
         )
 
     def over(self, request: Request, own: Event) -> Event:
-        """Return the event with each recipe's finding, found or not."""
+        """Return the event with key and name replaced by what the recipes find, or do not find."""
         key = own.key if self.key is None else self.key.find(request)
         event = own.event if self.event is None else self.event.find(request)
         return named(key, event, silent=own.silent)
 
     def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
-        """Put key and event where the recipes find them; a key that is missing is made up.
+        """Put key and event where the recipes find them; generate a missing key.
 
         Raises:
-            Unsignable: They cannot be put there.
+            Unsignable: The request has no such place.
         """
         _place(self.event, outgoing, event)
         if key is None and (isinstance(self.key, Header) or outgoing.is_new):
@@ -134,7 +134,7 @@ class Recipes:
 
 
 def spelling(recipe: Recipe | None) -> str | None:
-    """Return what spells a recipe in an option."""
+    """Return a recipe as an option spells it."""
     if isinstance(recipe, Header):
         return f"header:{recipe.name.decode('ascii')}"
     if isinstance(recipe, Pointer):
@@ -146,7 +146,7 @@ def spelling(recipe: Recipe | None) -> str | None:
 
 
 def decoded(value: bytes | None) -> str | None:
-    """Return the text of a header, None when it is empty or not UTF-8."""
+    """Return the text of a header; None when it is empty or not UTF-8."""
     try:
         return value.decode() if value else None
     except UnicodeDecodeError:

@@ -14,23 +14,23 @@ from ..store.types.message import MAX_BODY_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request: header pairs as they came (ASGI: names in lower case) and the raw body."""
+    """An HTTP request: header pairs with names in lower case, and the raw body."""
 
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     _cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def header(self, name: bytes) -> bytes | None:
-        """Return the one value of a header, None when it is absent or stands twice.
+        """Return the value of a header; None when it is missing or repeated.
 
-        A header that stands twice has no one meaning: which copy counts is what
-        request smuggling plays with.
+        Servers differ in which copy of a repeated header counts, and request smuggling
+        exploits that.
         """
         found = [value for key, value in self.headers if key == name]
         return found[0] if len(found) == 1 else None
 
     def fields(self) -> dict[str, str]:
-        """Return the headers as a message has them: one that stands twice is joined."""
+        """Return the headers as a message has them: repeated ones are joined with a comma."""
         if "fields" not in self._cache:
             found: dict[str, str] = {}
             for name, value in self.headers:
@@ -41,10 +41,10 @@ class Request:
         return fields
 
     def plain(self, most: int = MAX_BODY_BYTES) -> bytes:
-        """Return the body without its Content-Encoding; as it came in one that is unknown.
+        """Return the decompressed body; unchanged if its Content-Encoding is unknown.
 
         Raises:
-            Malformed: It is damaged, or over `most` bytes.
+            Malformed: It is damaged, or larger than `most` bytes.
         """
         try:
             return inflated(self.body, self.fields().get("content-encoding", ""), most)
@@ -54,19 +54,19 @@ class Request:
             raise Malformed(str(error), 413 if isinstance(error, TooLong) else 400) from None
 
     def is_json(self) -> bool:
-        """Say whether the request calls its body JSON."""
+        """True if the Content-Type is JSON."""
         return payload.is_json(self.fields())
 
     def is_form(self) -> bool:
-        """Say whether the request calls its body a form."""
+        """True if the Content-Type is a form."""
         return payload.is_form(self.fields())
 
     def json(self) -> Any:
-        """Return what the message's `json()` will return to handlers.
+        """Return what `Message.json` will return to handlers.
 
         Raises:
-            Unparsable: It would raise.
-            Malformed: So it would, for a Content-Encoding that cannot be undone.
+            Unparsable: The body is not JSON.
+            Malformed: The body cannot be decompressed.
         """
         if "json" not in self._cache:
             try:
@@ -79,22 +79,22 @@ class Request:
 
 
 class Verdict(enum.Enum):
-    """What a signature check found. Only GENUINE lets a request further."""
+    """The result of a signature check. Only a GENUINE request is accepted."""
 
     GENUINE = "genuine"
-    MISSING = "missing"  # no signature, or not in one piece
-    MALFORMED = "malformed"  # there, but not in the scheme's form
-    MISMATCH = "mismatch"  # well formed and wrong
+    MISSING = "missing"  # no signature, or an incomplete one
+    MALFORMED = "malformed"  # not in the form of the scheme
+    MISMATCH = "mismatch"  # well formed, but wrong
     STALE = "stale"  # right, but its timestamp is outside the tolerance
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A genuine request that is a message: what makes it the same message, and its kind.
+    """What a request says about its message: the dedupe key and the event.
 
     Attributes:
         key: None when the request carries no usable key.
-        event: The provider's name of the kind, "" when it gives none.
+        event: The provider's name for it, or "".
         silent: The provider wants an empty body in the answer.
     """
 
@@ -105,14 +105,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """A genuine request that is no message: answer it, store nothing."""
+    """The answer to a request that is not a message: nothing is stored."""
 
     body: bytes
     content_type: bytes = b"application/json"
 
 
 class Malformed(Exception):
-    """A genuine request that cannot be read: answered `status` with this sentence."""
+    """The request cannot be read: it is answered with this status and text."""
 
     def __init__(self, why: str, status: int = 400) -> None:
         super().__init__(why)
@@ -120,4 +120,4 @@ class Malformed(Exception):
 
 
 class Unparsable(Malformed):
-    """A body that is no JSON: no matter to a scheme that can do without."""
+    """The body is not JSON; some schemes do not need it to be."""

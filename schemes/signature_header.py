@@ -1,7 +1,7 @@
-"""Read what stands in a signature header, in its one strict form.
+"""Strict decoders for signature headers.
 
-A decoder that forgives reads the same signature from several spellings, and then
-a request that was changed on its way still passes.
+A lenient decoder reads the same signature from several spellings, so a request that was changed
+on its way could still pass.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def from_hex(value: bytes, size: int) -> bytes | None:
 
 
 def from_base64(value: bytes, size: int | None = None) -> bytes | None:
-    """Return the bytes written in padded base64, None unless `size` of them when given.
+    """Return the bytes written in padded base64; None if there are not `size` of them.
 
-    Only the spelling that an encoder writes is read: the spare bits of the last
-    letter are zero.
+    Only the spelling that an encoder writes is read: the spare bits of the last letter are
+    zero.
     """
     try:
         decoded = base64.b64decode(value, validate=True)

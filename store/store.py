@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -49,12 +48,7 @@ class Store(Operators):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -15,19 +15,19 @@ from ..store.errors import InvalidInput, LeaseLost, LimitExceeded
 from .kept_lease import kept
 from .process import Run
 
-# What a worker would take for a failure of the handler. Anything else that is no Exception is
-# meant for whoever runs the tests: Ctrl-C, pytest.fail().
+# What a worker treats as a failure of the handler. Other exceptions that are no Exception are
+# for the test runner: Ctrl-C, pytest.fail().
 _FAILURES = (Exception, SystemExit, GeneratorExit, Cancelled, asyncio.CancelledError)
 
 
 def attempt(store: Store, handler: Handler, claim: Claim, run: Run) -> BaseException | None:
-    """Call a handler once and settle its claim; return what it raised.
+    """Call a handler once and end its claim; return the exception that it raised.
 
     Args:
-        run: Runs its coroutine to its end.
+        run: Runs a coroutine to its end.
 
     Raises:
-        InvalidInput: It has left a transaction open, for which a worker would end.
+        InvalidInput: The handler has left a transaction open, which would end a worker.
     """
     context = WorkerContext(claim, store, kept(store.engine))
     try:
@@ -71,7 +71,7 @@ def _finish(claim: Claim, context: WorkerContext, result: object) -> None:
     except (InvalidInput, LimitExceeded):
         claim.ack()
     except LeaseLost:
-        pass  # the handler has given it away
+        pass  # the handler has ended the claim itself
 
 
 def _fail(handler: Handler, claim: Claim, context: WorkerContext, error: BaseException) -> None:

@@ -21,7 +21,7 @@ from .clock import Clock
 from .messages import Body, as_bytes
 from .process import outside_a_loop
 from .result import Result
-from .settling import settle
+from .running import run_deliveries
 from .temporary import temporary_store
 
 
@@ -74,7 +74,7 @@ def deliver(
     def run() -> list[Result]:
         with _opened(app, store, clock) as (target, time):
             receipt = target.engine.queue.enqueue([draft(app, declared, request, found)])[0]
-            return settle(app, target, time, receipt, attempts)
+            return run_deliveries(app, target, time, receipt, attempts)
 
     return outside_a_loop(run)
 
@@ -106,12 +106,12 @@ def enqueue(
     def run() -> list[Result]:
         with _opened(app, store, clock) as (target, time):
             receipt = target.queue(queue).enqueue(as_bytes(body), key=key, headers=headers)
-            return settle(app, target, time, receipt, attempts)
+            return run_deliveries(app, target, time, receipt, attempts)
 
     results = outside_a_loop(run)
     if not results:
         raise InvalidInput(
-            f"key {key!r} is in queue {queue!r} already: a duplicate runs nothing",
+            f"queue {queue!r} already has a message with key {key!r}, so no handler ran",
             operation="enqueue",
         )
     return results[0]
@@ -124,15 +124,15 @@ def _refuse_unusable(event: object, key: object) -> None:
                 f"{what} must be a str, not {type(text).__name__}", operation="deliver"
             )
     if isinstance(key, str) and named(key, None).key is None:
-        raise InvalidInput(f"no sender's key is {key!r}", operation="deliver")
+        raise InvalidInput(f"{key!r} cannot be a dedupe key", operation="deliver")
     if event and isinstance(event, str) and not named(None, event).event:
-        raise InvalidInput(f"no sender's event is {event!r}", operation="deliver")
+        raise InvalidInput(f"{event!r} cannot be an event", operation="deliver")
 
 
 def _read(
     source: Source, event: str | None, body: Body, key: str | None, headers: HeadersLike
 ) -> tuple[Request, Event]:
-    """Return a message as the receiver would have it, but for what was asked for."""
+    """Return the request, and its event as the receiver reads it or as given."""
     found = Event(None, "")
     request = _request(source, event, body, key, headers)
     try:
@@ -141,7 +141,7 @@ def _read(
         read = found
     if isinstance(read, Handshake):
         raise InvalidInput(
-            f"source {source.name!r} answers this by itself: no handler would see it",
+            f"source {source.name!r} answers this request itself, so no handler would run",
             operation="deliver",
         )
     return request, Event(
@@ -152,12 +152,12 @@ def _read(
 def _request(
     source: Source, event: str | None, body: Body, key: str | None, headers: HeadersLike
 ) -> Request:
-    """Return what the provider would send; with a body that was given, in its very bytes."""
+    """Return the request that the provider would send; a given body is not changed."""
     given = None if body is None else as_bytes(body)
     try:
         sent = signed(source, event=event, key=key, body=given, headers=headers)
     except InvalidInput:
-        # There is no place for the event or the key in it, or nothing to sign with.
+        # The body has no place for the event or the key, or there is no secret that signs.
         sent_headers = Headers(
             [(n.decode("latin-1"), v.decode("latin-1")) for n, v in pairs(headers)]
         )
@@ -192,7 +192,7 @@ def _store(
 
 
 def _end_commands(app: App) -> None:
-    """End the processes that ran commands: a worker keeps its own for as long as it lives."""
+    """End the processes that ran commands; a worker ends its own when it exits."""
     for handler in app.handlers.values():
         if isinstance(handler.function, Command):
             handler.function.runner.close()

@@ -11,5 +11,5 @@ _NEVER_MS = 2**62
 
 
 def kept(engine: Engine) -> LocalLease:
-    """Return what a handler would see of a lease that its supervisor always renews."""
+    """Return a lease as a handler sees it while its supervisor renews it."""
     return LocalLease(engine, ends_ms=_NEVER_MS)

@@ -16,7 +16,7 @@ _loaded: dict[str, App] = {}
 def load(target: str, root: Path) -> App:
     """Return the app at TARGET; a file is relative to `root`.
 
-    A module that the tests have imported already is not run a second time.
+    A module that the tests have imported is not run again.
 
     Raises:
         InvalidInput: There is no app.
@@ -34,7 +34,7 @@ def load(target: str, root: Path) -> App:
 
 
 def moved(app: App, store: Path, clock: Clock) -> App:
-    """Return the same app on another store, and by another clock."""
+    """Return a copy of an app with another store and clock."""
     app.check()
     other = copy.copy(app)
     other.store = str(store)

@@ -41,7 +41,7 @@ def as_bytes(body: Body) -> bytes:
     """Return the bytes of a body.
 
     Raises:
-        InvalidInput: It has none.
+        InvalidInput: It is neither bytes nor str, and not JSON.
     """
     if body is None:
         return b""

@@ -20,10 +20,10 @@ Run = Callable[[Any], object]
 
 @contextmanager
 def process(store: Store, hooks: Hooks) -> Iterator[Run]:
-    """Give the function that runs a coroutine to its end, between the start and end hooks.
+    """Call the hooks around a block that gets a function to run coroutines.
 
     Raises:
-        BaseException: What a hook of the start raised.
+        BaseException: A `worker_started` hook raised it.
     """
     worker = WorkerProcess(0, os.getpid(), store)
     with asyncio.Runner(loop_factory=partial(_new_loop, store)) as runner:
@@ -38,7 +38,7 @@ def process(store: Store, hooks: Hooks) -> Iterator[Run]:
 
 
 def outside_a_loop(call: Callable[[], T]) -> T:
-    """Call a function in this thread; in another one where this one runs an event loop."""
+    """Call a function in this thread, or in another one if this one runs an event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -49,7 +49,7 @@ def outside_a_loop(call: Callable[[], T]) -> T:
     def run() -> None:
         try:
             found.append(call())
-        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that asked
+        except BaseException as error:  # noqa: BLE001 - raised below, in the calling thread
             raised.append(error)
 
     thread = threading.Thread(target=run, name="fencepost-testing")

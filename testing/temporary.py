@@ -17,7 +17,7 @@ def make(clock: Clock) -> tuple[Store, str]:
     """Return an empty store, and the folder to remove once it is closed."""
     folder = tempfile.mkdtemp(prefix="fencepost-testing-")
     try:
-        # Nothing of it is to survive a power loss.
+        # Nothing in it has to survive a power loss.
         return connect(Path(folder, "store.db"), durability="normal", clock=clock), folder
     except BaseException:
         remove(folder)
@@ -31,7 +31,7 @@ def remove(folder: str) -> None:
 
 @contextlib.contextmanager
 def temporary_store(clock: Clock) -> Iterator[Store]:
-    """Give an empty store until the end of the block."""
+    """Give the block an empty store, and delete it afterwards."""
     store, folder = make(clock)
     try:
         yield store

@@ -1,9 +1,9 @@
-"""The process that runs a worker's commands, one at a time, and kills what they leave behind.
+"""The process that runs commands for a worker, one at a time, and kills what they leave behind.
 
-A worker has threads and an open store, so it is no process to fork from. This one is
-started as a file of its own, without the package or any other: it is small, and all that
-its commands leave behind is adopted by it, so it can find that and kill it. When its
-worker closes the line or dies, it kills what runs and ends.
+A worker has threads and an open store, so commands are not forked from it. This small process
+is started from this file alone and imports no package. It is a subreaper, so it can find and
+kill every process that a command has started. When its worker closes the socket or dies, it
+kills the running command and exits.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ LINE_FD = 3
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
-# A process in an uninterruptible wait dies when that ends, and cannot be waited for here.
+# A process in an uninterruptible wait dies only when that wait ends, so we wait no longer.
 _KILL_SECONDS = 2.0
 
 
 def serve(line: socket.socket) -> None:
-    """Run what is asked for, and answer with its exit code, until the line ends."""
+    """Run each command that the worker asks for and answer with its exit code."""
     # Not SIG_IGN, which a command would inherit.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
@@ -78,7 +78,7 @@ def _become(
     errors: int,
     parent: int,
 ) -> None:
-    """Be the command, in a session of its own; what it says on stdout goes to our stderr."""
+    """Become the command, in a session of its own, with our stderr as its stdout."""
     os.setsid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
@@ -100,12 +100,12 @@ def _become(
 
 
 def _ended(child: int) -> bool:
-    """True once it has ended; it stays a zombie, so that its group's number is nobody else's."""
+    """True once it has exited. It stays a zombie, so that its process group id is not reused."""
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _clear(child: int) -> int:
-    """Kill the command and all that it left; return the command's own wait status."""
+    """Kill the command and every process it has started; return the command's wait status."""
     found = signal.SIGKILL.value
     deadline = time.monotonic() + _KILL_SECONDS
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -126,7 +126,7 @@ def _clear(child: int) -> int:
 
 
 def _children() -> list[int]:
-    """Return our children, zombies included; none where /proc does not say."""
+    """Return our children, zombies included; an empty list without /proc."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
             return [int(pid) for pid in file.read().split()]

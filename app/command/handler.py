@@ -26,11 +26,10 @@ from .parent import Ended, Runner
 # Source: qmail-command(8), "EXIT CODES": 100 is a permanent error.
 DEAD = 100
 
-# Until the supervisor kills a worker that cannot kill its command.
+# After the command's own timeout the supervisor waits so long before it kills the worker.
 _MARGIN_SECONDS = 10.0
 
-# In a variable's name - and _ would be the same, so X-Event and X_Event could pass for each other.
-# What tells a command of its message; each option's variable has another name.
+# The variables that tell a command about its message. No option's variable has such a name.
 VARIABLES = frozenset(
     f"FENCEPOST_{name}"
     for name in (
@@ -47,15 +46,16 @@ VARIABLES = frozenset(
     )
 )
 
+# Without "_": in a variable's name X-Event and X_Event would be the same.
 _HEADER = re.compile(r"[a-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Where an app is found that has one command handle some queues; called, it makes it.
+    """Makes, when called, an app whose only handler is one command, for some queues.
 
     Attributes:
-        command: Words as a shell would split them; no shell is involved.
+        command: Split into words as a shell splits it; no shell runs it.
     """
 
     store: str
@@ -68,7 +68,7 @@ class Commands:
         """Return the app.
 
         Raises:
-            InvalidInput: There is no such command, or something else makes no sense.
+            InvalidInput: There is no such command, or another value is not usable.
         """
         words = _words(self.command)
         program = _program(words[0])
@@ -96,16 +96,16 @@ class CommandApp:
     hooks: Hooks = field(default_factory=Hooks)
 
     def addresses(self, message: Message) -> Sequence[Address]:
-        """Return none: it has no routes."""
+        """Return an empty list: this app has no routes."""
         return ()
 
     def check(self) -> None:
-        """Accept it: its commands were checked when it was made."""
+        """Do nothing: the command was checked when the app was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Handles a message by running a command for it."""
+    """A handler that runs a command."""
 
     queue: str
     program: str
@@ -114,11 +114,11 @@ class Command:
     runner: Runner
 
     def __call__(self, message: Message, ctx: Context) -> None:
-        """Return when it has exited with 0.
+        """Return once the command has exited with 0.
 
         Raises:
-            Discard: It has exited with 100.
-            Retry: It ended in any other way.
+            Discard: It exited with 100.
+            Retry: It exited with another code, or was killed.
         """
         ended = self.runner.run(
             self.program,
@@ -157,13 +157,13 @@ class Command:
 def command_handler(
     command: str | Sequence[str], queue: str | None, settings: Settings, runner: Runner
 ) -> tuple[Command, Settings]:
-    """Return a command as a function that handles, and the settings of its handler.
+    """Return the handler function of a command, and its settings.
 
     Args:
-        queue: None for one that is named after the program.
+        queue: None names it after the program.
 
     Raises:
-        InvalidInput: There is no such program, or something else makes no sense.
+        InvalidInput: There is no such program, or another value is not usable.
     """
     words = _words(command)
     program = _program(words[0])
@@ -177,10 +177,10 @@ def command_handler(
 
 
 def variables(queue: str, message: Message, ctx: Context) -> dict[str, str]:
-    """Return what a command is told in its environment.
+    """Return the environment variables that tell a command about its message.
 
-    No variable can hold a NUL, so a header with one is in FENCEPOST_HEADERS alone; so is one
-    whose name has other characters than letters, digits and hyphens.
+    A header with a NUL, or with a name of more than letters, digits and hyphens, is only in
+    FENCEPOST_HEADERS.
     """
     found = {
         "STORE": ctx.store.engine.identity.address,
@@ -206,7 +206,7 @@ def variables(queue: str, message: Message, ctx: Context) -> dict[str, str]:
 
 
 def _inherited() -> dict[str, str]:
-    """Return our environment without what tells of a message: this may be run by a command."""
+    """Return our environment without variables about a message: we may run in a command."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -224,12 +224,12 @@ def _words(command: str | Sequence[str]) -> tuple[str, ...]:
     if not words or not words[0]:
         raise InvalidInput("the command is empty")
     if any("\0" in word for word in (command, *words)):
-        raise InvalidInput("the command has a NUL in it")
+        raise InvalidInput("the command contains a NUL character")
     return words
 
 
 def _program(word: str) -> str:
-    """Return the full path of a command that can be run."""
+    """Return the full path of an executable."""
     if (found := shutil.which(word)) is not None:
         return os.path.abspath(found)
     if os.path.dirname(word) and os.path.exists(word):

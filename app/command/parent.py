@@ -23,7 +23,7 @@ INTERRUPTIBLE = True
 _RUNNER = Path(__file__).with_name("child.py")
 _START_SECONDS = 30.0
 _END_SECONDS = 5.0
-# How often it is asked whether it may go on.
+# How often `go_on` is called.
 _LOOK_SECONDS = 0.25
 _KEPT_BYTES = 1024
 
@@ -33,8 +33,8 @@ class Ended:
     """How a command ended.
 
     Attributes:
-        code: Its exit code; a signal's number, negative, when that killed it; None when it
-            was killed by us.
+        code: Its exit code; the negative number of the signal that killed it; None if we killed
+            it.
         said: The end of its stderr.
     """
 
@@ -43,9 +43,9 @@ class Ended:
 
 
 class Runner:
-    """Runs commands, one at a time, in a process that is started for the first of them.
+    """Runs commands, one at a time, in a process that is started with the first of them.
 
-    They die with this process, and so does all that they have started.
+    When this process dies, the command and every process that it has started are killed.
     """
 
     def __init__(self) -> None:
@@ -67,8 +67,8 @@ class Runner:
     ) -> Ended:
         """Run a command with `body` on its stdin; its stdout goes to our stderr.
 
-        It is killed after `seconds`, once `go_on` is false, and when an exception interrupts
-        this. Nothing that it has started is left when this returns.
+        It is killed after `seconds`, when `go_on` returns false, and when an exception is
+        raised here. When this returns, no process that the command has started is left.
 
         Raises:
             OSError: The process that runs it was killed.
@@ -91,7 +91,7 @@ class Runner:
             raise
 
     def close(self) -> None:
-        """Kill what runs, and wait for its end."""
+        """Kill the running command, and wait for its process to exit."""
         if self._line is not None:
             self._line.close()
             self._line = None
@@ -127,7 +127,7 @@ class Runner:
 
 
 class _Listener:
-    """Passes on what a command says on its stderr, and keeps the end of it."""
+    """Copies a command's stderr to ours, and keeps the end of it."""
 
     def __init__(self) -> None:
         self.near_end, self.far_end = os.pipe()
@@ -135,13 +135,13 @@ class _Listener:
         self._cut = False
 
     def begin(self) -> None:
-        """Leave the far end to the command, so that it ends with it."""
+        """Close our copy of the far end, so that the pipe ends with the command."""
         os.close(self.far_end)
         self.far_end = -1
         os.set_blocking(self.near_end, False)
 
     def hear(self) -> bool:
-        """Take in what has been said; False when that was all."""
+        """Read once from the pipe; False when nothing is there."""
         try:
             said = os.read(self.near_end, 65_536)
         except BlockingIOError:
@@ -153,7 +153,7 @@ class _Listener:
         return bool(said)
 
     def rest(self) -> str:
-        """Return the end of all that was said, as text that can be stored."""
+        """Return the end of the command's stderr, as text that can be stored."""
         while self.hear():
             pass
         kept = self._kept
@@ -163,7 +163,7 @@ class _Listener:
         return f"…{text}" if self._cut else text
 
     def close(self) -> None:
-        """Hear no more."""
+        """Close the pipe."""
         os.close(self.near_end)
         if self.far_end >= 0:
             os.close(self.far_end)
@@ -175,7 +175,7 @@ def _answer(
     deadline: float | None,
     go_on: Callable[[], bool],
 ) -> int | None:
-    """Return the exit code; None when it is to be killed."""
+    """Return the exit code; None when the command has to be killed."""
     poll = select.poll()
     poll.register(line, select.POLLIN)
     poll.register(listener.near_end, select.POLLIN)
@@ -190,5 +190,5 @@ def _answer(
                     raise OSError("the process that runs commands was killed")
                 return int(answer)
             if not listener.hear():
-                poll.unregister(fd)  # it has closed its stderr and goes on
+                poll.unregister(fd)  # it has closed its stderr and still runs
     return None

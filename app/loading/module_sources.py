@@ -1,8 +1,8 @@
-"""The source code of an app's modules as it was loaded, for processes that import them later.
+"""The source code of an app's modules as it was when they were loaded.
 
-Where the app cannot be shared by fork, each process imports it for itself; where it can, and
-the process that has it is killed, another imports it. Both do from this, so that a file that
-is broken or gone by then does no harm.
+An app that cannot be shared by fork is imported again in each process, and an app process that
+was killed is replaced by one that imports the app again. Both import from these copies, so a
+file that has been broken or deleted since does not matter.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Source:
 
 
 class Sources(importlib.abc.MetaPathFinder):
-    """Finds the modules that were loaded, wherever their files are now."""
+    """An import finder for these modules."""
 
     def __init__(self, modules: dict[str, Source]) -> None:
         self.modules = modules
@@ -58,7 +58,7 @@ class Sources(importlib.abc.MetaPathFinder):
         return spec
 
     def name_of(self, path: str) -> str | None:
-        """Return the module that a file was loaded as."""
+        """Return the name of the module that a file was loaded as."""
         return next((name for name, each in self.modules.items() if each.path == path), None)
 
 
@@ -76,18 +76,18 @@ class _Loader(importlib.abc.SourceLoader):
 
     def get_data(self, path: str | bytes) -> bytes:
         if path != self._source.path:
-            raise OSError("only the source is kept")  # no compiled file is
+            raise OSError("only the source code was kept")  # no compiled file is
         return self._source.text
 
 
-# Those that this process imports from.
+# The copies that this process imports from.
 kept = Sources({})
 
 
 def taken() -> bytes:
-    """Return the sources of the modules in this process that were not installed.
+    """Return the source code of this process's modules, without installed packages.
 
-    Those that were kept are given on as they are: their files may be others by now.
+    Copies that this process imports from are passed on, because their files may have changed.
     """
     installed = {
         sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
@@ -110,9 +110,9 @@ def taken() -> bytes:
 
 
 def keep(fd: int) -> None:
-    """Import from these sources from now on; the descriptor is closed."""
-    # Other processes read the same file: each from its own place.
+    """Import from these copies from now on; the descriptor is closed."""
+    # Other processes read the same file, so its offset must not move.
     data = os.pread(fd, os.fstat(fd).st_size, 0)
     os.close(fd)
-    kept.modules = pickle.loads(data)  # noqa: S301 - of our own process
+    kept.modules = pickle.loads(data)  # noqa: S301 - written by a process of this pool
     sys.meta_path.insert(0, kept)

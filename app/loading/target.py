@@ -16,7 +16,7 @@ from ...store.errors import InvalidInput
 from ..app import App
 from . import module_sources
 
-# Where the code that asks for a line of the user's own is: Python's, and this package's.
+# Files that are not the user's own code: Python's and this package's.
 _NOT_THEIRS = (
     "<frozen",
     os.__file__,
@@ -28,7 +28,7 @@ _OS = (Path(os.__file__).name, "<frozen os>")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A TARGET that can be loaded, in any process, by calling it."""
+    """A TARGET. Any process can load it by calling it."""
 
     text: str
 
@@ -36,7 +36,7 @@ class Target:
         """Import the module and return what stands there.
 
         Raises:
-            InvalidInput: There is no such thing, or its code raised.
+            InvalidInput: The module or the attribute does not exist, or the code raised.
         """
         place, attribute = self._split()
         try:
@@ -62,7 +62,7 @@ class Target:
 
     @property
     def folder(self) -> str:
-        """The folder that its files are in: that of path.py, or the current one."""
+        """The folder of the app's files: that of path.py, or the current one."""
         place, _ = self._split()
         return str(Path(place).resolve().parent if place.endswith(".py") else Path.cwd())
 
@@ -80,7 +80,7 @@ def _from_file(place: str) -> ModuleType:
     if (kept := module_sources.kept.name_of(str(path))) is not None:
         return importlib.import_module(kept)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {place}")
+        raise FileNotFoundError(f"the file {place} does not exist")
     name = _name_for(path)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))  # as `python path.py` does
@@ -94,7 +94,7 @@ def _from_file(place: str) -> ModuleType:
 
 
 def _name_for(path: Path) -> str:
-    """Choose the file's own name, for files beside it that import it, unless it is taken."""
+    """Return the file's own name, so that files beside it can import it, unless it is taken."""
     if path.stem.isidentifier():
         known = importlib.util.find_spec(path.stem)
         if known is None or known.origin == str(path):

@@ -78,8 +78,8 @@ def _loaded(target: str) -> App:
     """Return the app.
 
     Raises:
-        InvalidInput: There is no such TARGET.
-        ClickException: There is one, and its code raised.
+        InvalidInput: TARGET does not exist.
+        ClickException: It exists, and its code raised.
     """
     from ...app import Target
     from ...log.log import configure
@@ -102,7 +102,7 @@ def _is_there(target: str, error: InvalidInput) -> bool:
 
 
 def _look(app: App) -> tuple[dict[str, Any], list[Finding]]:
-    """Return what the app's store has for it to do, and what is wrong there."""
+    """Return what the app's store holds, and findings about it."""
     from .findings import Finding
 
     path = shown(app.store)
@@ -110,7 +110,7 @@ def _look(app: App) -> tuple[dict[str, Any], list[Finding]]:
     try:
         seen["exists"] = exists(app.store)
         if not seen["exists"] and (why := why_not_made(app.store)):
-            sentence = f"the store {path} cannot be made: {why}"
+            sentence = f"the store {path} cannot be created: {why}"
             return seen, [Finding("error", "store", sentence, "create it, or choose another path")]
         if not seen["exists"]:
             return seen, []
@@ -140,13 +140,13 @@ def _waiting(app: App, store: Store, seen: dict[str, Any]) -> Iterator[Finding]:
         what = f"{_many(each.count, 'message')} of event {each.event!r} from {each.source}"
         again = f"fencepost messages replay --all --unrouted --source {each.source}"
         if matches:
-            sentence, cure = f"{what} came before a route matched, and wait", again
+            sentence, cure = f"{what} came before a route matched, and are waiting", again
         elif each.source in app.sources:
             cure = f"add a handler with @app.on({each.source!r}, {each.event!r}), then: {again}"
-            sentence = f"{what} wait: no route matches"
+            sentence = f"{what} are waiting: no route matches"
         else:
             cure = f"declare it and its handlers, then: {again}"
-            sentence = f"{what} wait: there is no such source any more"
+            sentence = f"{what} are waiting: the app no longer has this source"
         yield Finding("warning", "unrouted", sentence, cure)
     for name, stats in store.stats().items():
         waiting = stats.ready + stats.scheduled + stats.leased

@@ -21,7 +21,7 @@ Declared = dict[str, Any]
 
 
 def sources(app: App) -> list[Declared]:
-    """Return each source with its routes, in the order of their declaration."""
+    """Return each source with its routes, in order of declaration."""
     return [
         _source(source, [route for route in app.routes if route.source == source.name])
         for source in app.sources.values()

@@ -12,7 +12,7 @@ from .patterns import why_never
 if TYPE_CHECKING:
     from ...app import App
 
-# Headers that a proxy or gateway sets anew on every request, so on each try of one event too.
+# Headers that a proxy or gateway sets on every request, so also on each retry of an event.
 _SET_ANEW = (
     "cf-ray",
     "date",
@@ -29,11 +29,11 @@ Level = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong.
+    """One thing that is wrong, or likely to be.
 
     Attributes:
         level: "error" when `fencepost up` would refuse to start.
-        code: Its kind, for programs.
+        code: The kind of finding, for programs.
     """
 
     level: Level
@@ -70,7 +70,7 @@ def _of_routes(app: App) -> Iterator[Finding]:
             )
             continue
         if source.scheme.recipes.event is not None and source.scheme.name != "hmac":
-            continue  # its events have names of the user's own
+            continue  # the user chooses where the event is read
         if (why := why_never(source.scheme.name, route.pattern)) is not None:
             yield Finding("warning", "never_matches", f"{where}, which matches nothing: {why}")
 
@@ -83,14 +83,14 @@ def _of_sources(app: App) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "key_changes",
-                f"the key of source {name!r} is header {header}, which gateways set anew on each "
-                "request: one event that is sent again would be handled again",
+                f"the key of source {name!r} is header {header}, which gateways set on each "
+                "request: an event that is sent again would be handled again",
                 'take an id that the sender keeps, or key="body"',
             )
         if name not in routed:
             yield Finding(
                 "warning",
                 "no_route",
-                f"source {name!r} has no handler: what it sends is stored, and waits",
+                f"source {name!r} has no handler: its messages are stored and wait",
                 f"add one with @app.on({name!r})",
             )

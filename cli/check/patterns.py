@@ -86,7 +86,7 @@ _GITHUB = frozenset(
         "workflow_run",
     ]
 )
-# Their payloads have no action, so nothing stands behind a dot.
+# Their payloads have no action, so the event has no dot.
 _WITHOUT_ACTION = frozenset(
     [
         "create",
@@ -121,7 +121,7 @@ _CLASS = re.compile(r"\[.[^]]*\]")
 def why_never(scheme: str, pattern: str) -> str | None:
     """Return why a pattern matches no event of a scheme, None when it may match one.
 
-    What is not known is taken to be sent: providers have new events from time to time.
+    An unknown event may exist, because providers add events from time to time.
     """
     if _CONTROL.search(pattern) or (pattern and pattern.isspace()):
         return "no event has such a name"

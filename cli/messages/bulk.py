@@ -20,7 +20,7 @@ from ...store.errors import FencepostError
 from ...store.types.delivery import Outcome
 from ..output import plain
 
-# One transaction for so many, so that nobody waits long for the lock.
+# So many in a transaction, so that other writers do not wait long.
 BATCH = 500
 _A_SECOND = 5  # batches, when there is a rate
 _NAMED = 5  # queues
@@ -28,7 +28,7 @@ _NAMED = 5  # queues
 
 @dataclass(slots=True)
 class Work:
-    """What is to be changed, and what has become of it so far."""
+    """The deliveries to change, and the outcomes so far."""
 
     ids: Sequence[int]
     change: Callable[[Sequence[int]], list[Outcome]]
@@ -37,13 +37,13 @@ class Work:
 
     @property
     def tried(self) -> int:
-        """How many have been tried."""
+        """The number of deliveries that have been tried."""
         return self.kinds.total()
 
     def run(self) -> bool:
-        """Change all of them, oldest first; False when Ctrl-C has ended it before.
+        """Change all of them, oldest first; return False if Ctrl-C ended it early.
 
-        A batch is always finished, so the numbers are those of what was done.
+        The current batch is always finished, so the outcomes are complete.
         """
         size = BATCH
         if self.rate is not None:
@@ -67,7 +67,7 @@ class Work:
 
 
 def do(work: Work, say: Callable[[Counter[str]], str]) -> None:
-    """Run it and say how far it came, whatever ends it."""
+    """Run the work, and print its outcome however it ends."""
     finished = False
     try:
         finished = work.run()
@@ -78,12 +78,12 @@ def do(work: Work, say: Callable[[Counter[str]], str]) -> None:
     click.echo(say(work.kinds))
     if not finished:
         left = len(work.ids) - work.tried
-        click.echo(f"Interrupted: {work.tried} were tried, {left} were left.", err=True)
+        click.echo(f"Interrupted after {work.tried}; {left} were not changed.", err=True)
         sys.exit(CODE)
 
 
 def agreed(verb: str, queues: Iterable[str], *, yes: bool) -> bool:
-    """Say how many would be changed, and ask on a terminal; True when that may be done."""
+    """Ask on a terminal whether so many deliveries may be changed; True if they may."""
     counts = Counter(queues)
     if yes or not counts or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return True
@@ -101,7 +101,7 @@ def agreed(verb: str, queues: Iterable[str], *, yes: bool) -> bool:
 
 @contextlib.contextmanager
 def _interrupted() -> Iterator[threading.Event]:
-    """Have the first Ctrl-C set an event, and a second one end the program as ever."""
+    """Let the first Ctrl-C set an event; a second one ends the program as usual."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop

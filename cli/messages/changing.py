@@ -161,7 +161,7 @@ def _check(given: Sequence[Id], everything: bool, options: dict[str, Any]) -> No
 
 
 def _change(store: Store, given: Sequence[Id], change: Change, verb: str) -> None:
-    """Try every one; exit with 1 when one was refused, and say why."""
+    """Change each; print why one was refused, and exit with 1."""
     refused = False
     for each in given:
         if each.kind == "m":
@@ -174,9 +174,9 @@ def _change(store: Store, given: Sequence[Id], change: Change, verb: str) -> Non
 
 
 def _change_message(store: Store, named: Id, change: Change, verb: str) -> bool:
-    """Change all deliveries of a message that can be; False when none could.
+    """Change those deliveries of a message that can be; return False if none could.
 
-    A replay leaves what is done while others of the message are not.
+    A replay does not copy done deliveries while the message has others.
     """
     listed = store.deliveries(message=named.number, limit=1000)[::-1]
     undone = [each for each in listed if each.state != "done"]
@@ -193,7 +193,7 @@ def _change_message(store: Store, named: Id, change: Change, verb: str) -> bool:
     if verb == "replay":
         (outcome,) = store.replay_unrouted([named.number])
         if outcome.kind == "active":
-            click.echo(f"{named} waits to be routed again by a worker", err=True)
+            click.echo(f"{named} is waiting until a worker routes it again", err=True)
             return True
         if outcome.kind != "not_found":
             return _told(named, outcome, verb)
@@ -222,7 +222,7 @@ def _change_all(
     rate: float | None,
     yes: bool,
 ) -> None:
-    """Change all that are meant, oldest first, so that lanes keep their order."""
+    """Change all deliveries that meet the conditions, oldest first, to keep lanes in order."""
     found = {each.id: each.queue for each in store.each_delivery(**wanted)}
     if not bulk.agreed(verb, found.values(), yes=yes):
         sys.exit(1)
@@ -243,7 +243,7 @@ def _route_all(store: Store, wanted: dict[str, Any], rate: float | None, yes: bo
 
 
 def _said(done: str, kinds: Counter[str]) -> str:
-    """Say what was done, and on stderr what was left and why."""
+    """Return what was done; print on stderr what was not, and why."""
     for kind, count in kinds.items():
         if not Outcome(kind):  # type: ignore[arg-type]
             why = "it is leased" if kind == "claimed" else _WHY[kind]

@@ -13,12 +13,12 @@ import click
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _AGO = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhdw])+")
 _PART = re.compile(r"([0-9.]+)([smhdw])")
-# Seconds from here on are a moment and not an age: 2001.
+# From here on a number is a time and not an age: 2001.
 _FIRST_MOMENT = 1_000_000_000
 
 
 def since(text: str) -> timedelta | datetime:
-    """Read a moment: seconds or 2h ago, or ISO 8601, in UTC unless it says otherwise."""
+    """Read a time: seconds or 2h ago, or ISO 8601, in UTC unless it has another offset."""
     given = text.strip().lower()
     try:
         if _AGO.fullmatch(given):
@@ -31,7 +31,7 @@ def since(text: str) -> timedelta | datetime:
         moment = datetime.fromisoformat(given.upper())
     except (ValueError, OverflowError) as error:
         raise click.BadParameter(
-            f"{text!r} is no time; give an age, such as 90 (seconds) or 2h, or a time, such as 2026-11-30T09:00Z"
+            f"{text!r} is not a time; give an age, such as 90 (seconds) or 2h, or a time, such as 2026-11-30T09:00Z"
         ) from error
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
@@ -39,7 +39,7 @@ def since(text: str) -> timedelta | datetime:
 def condition_options(
     states: Sequence[str], *, queue: bool = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options, and what was given of them as `wanted`."""
+    """Add the options to a command, which gets the given ones as `wanted`."""
     options = {
         "state": click.option(
             "--state", type=click.Choice(states), help="Only deliveries in this state."

@@ -10,12 +10,12 @@ import click
 
 _MOST = 2**63 - 1
 _ID = re.compile(r"([dm]?)([0-9]{1,19})", re.IGNORECASE)
-# A receiver's answer, as it was printed or as a shell that took its quotes away leaves it.
+# A receiver's answer, with or without the quotes that a shell removes.
 _ANSWER = re.compile(r'(?<!\w)id"?\s*:\s*([0-9]{1,19})(?!\w)')
 
 
 class Id(NamedTuple):
-    """What an operator has named."""
+    """A delivery or a message."""
 
     kind: str
     number: int
@@ -28,12 +28,12 @@ def any_id(text: str) -> Id:
     """Read an argument that names a delivery or a message."""
     found = parse(text)
     if found is None:
-        raise click.BadParameter(f"{text!r} is no id: give d7 for a delivery, m7 for a message")
+        raise click.BadParameter(f"{text!r} is not an id: give d7 for a delivery, m7 for a message")
     return found
 
 
 def parse(text: str) -> Id | None:
-    """Return what a text names, None when it is no id."""
+    """Return the id in a text; None when it has none."""
     if (match := _ID.fullmatch(text.strip())) is not None:
         found = Id(match[1].lower() or "d", int(match[2]))
     elif (match := _ANSWER.search(text)) is not None:

@@ -62,7 +62,7 @@ def list_(
             more = len(found) > limit
     if more:
         click.echo(
-            f"There are more than {limit}: --limit N shows more, --before {last} the next ones.",
+            f"There are more than {limit} rows: use --limit N, or --before {last} for the next page.",
             err=True,
         )
 
@@ -70,7 +70,9 @@ def list_(
 def _check(wanted: dict[str, Any], unrouted: bool, before: Id | None) -> None:
     if not unrouted:
         if before is not None and before.kind == "m":
-            raise click.UsageError(f"{before} is a message; --before wants a delivery's id, as d7")
+            raise click.UsageError(
+                f"{before} is a message; --before takes the id of a delivery, such as d7"
+            )
         return
     for option in ("state", "queue", "error"):
         if option in wanted:
@@ -137,7 +139,7 @@ def _unrouted(
 def each_unrouted(
     store: Store, wanted: dict[str, Any], now: float, before: int | None = None
 ) -> Iterator[Unrouted]:
-    """Go through the messages that no route has matched, newest first."""
+    """Iterate over the messages that no route has matched, newest first."""
     given = dict(wanted)
     since, event = given.pop("since", None), given.pop("event", None)
     if isinstance(since, timedelta):

@@ -27,7 +27,7 @@ def show(store: str, id: tuple[str, ...], as_json: bool) -> None:
 
     Example: fencepost messages show d42
     """
-    # A shell hands over an answer without quotes in pieces.
+    # Without quotes a shell passes a JSON answer as several words.
     named = any_id(" ".join(id))
     with connect(store, create=False) as opened:
         if named.kind == "m":
@@ -68,7 +68,7 @@ def _message(store: Store, named: Id) -> tuple[dict[str, Any], dict[str, str]]:
     headers = dict(message.headers)
     of_the_message = _facts(message)
     facts = {**of_the_message, "deliveries": deliveries, "headers": headers, **_body(message.body)}
-    if len(deliveries) == 1:  # what is asked of it is mostly asked of its delivery
+    if len(deliveries) == 1:  # with one delivery, show its facts as the message's
         facts = {**deliveries[0], **facts}
     return facts, headers
 
@@ -97,7 +97,7 @@ def _body(body: bytes | None) -> dict[str, str | None]:
 
 def _print(facts: dict[str, Any], headers: dict[str, str]) -> None:
     deliveries = facts.pop("deliveries", None)
-    if deliveries is not None:  # each has a part of its own
+    if deliveries is not None:  # each is printed below
         for name in deliveries[0] if deliveries else ():
             if name not in ("message_id", "source", "key", "event", "received_at"):
                 facts.pop(name, None)

@@ -26,7 +26,7 @@ def _all(*options: Callable[[C], C]) -> Callable[[C], C]:
 
 
 class _Bounds(click.ParamType[tuple[int, int]]):
-    """MIN:MAX."""
+    """Bounds written MIN:MAX."""
 
     name = "MIN:MAX"
 
@@ -43,7 +43,7 @@ class _Bounds(click.ParamType[tuple[int, int]]):
 
 
 class _Bytes(click.ParamType[int]):
-    """A number of bytes, or one with K, M or G after it."""
+    """A number of bytes, or a number followed by K, M or G."""
 
     name = "size"
 

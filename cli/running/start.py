@@ -29,7 +29,7 @@ def load(text: str, make_folder: bool) -> tuple[Target, App]:
     """Return the TARGET and its app; each process of the pool loads it again.
 
     Raises:
-        InvalidInput: There is no app, its code raised, or its routes make no sense.
+        InvalidInput: There is no app, its code raised, or a route names an unknown source.
     """
     target = Target(text)
     with captured():  # the app's code may print, or warn

@@ -83,7 +83,7 @@ def work(
 
 
 def _refuse_without_exec() -> None:
-    """Refuse what only a command takes; a store in the environment may be for others."""
+    """Refuse options that need --exec; a store in the environment may be for other commands."""
     context = click.get_current_context()
     for parameter in work.params:
         given = context.get_parameter_source(parameter.name or "")

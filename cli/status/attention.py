@@ -20,9 +20,9 @@ class Finding:
 
     Attributes:
         kind: "dead", "unserved", "no pool", "no worker" or "age".
-        queue: None when it is not about one.
-        count: Deliveries.
-        seconds: Age of the oldest ready one, where it is about that.
+        queue: The queue, or None.
+        count: The number of deliveries.
+        seconds: The age of the oldest ready delivery, for kind "age".
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Finding:
 
 
 def check(store: Store, max_age: float | None, *, as_json: bool) -> None:
-    """Print what is found; exit with 1 when there is anything."""
+    """Print what needs attention; exit with 1 if anything does."""
     found = list(_findings(store, max_age))
     if as_json:
         print_json({"ok": not found, "findings": [asdict(each) for each in found]})
@@ -56,10 +56,10 @@ def _findings(store: Store, max_age: float | None) -> Iterator[Finding]:
         if stats.dead:
             yield Finding("dead", name, stats.dead, f"dead: queue {name} has {stats.dead}")
     if waiting and not pools:
-        said = f"no pool: no pool is running, and {waiting} deliveries wait"
+        said = f"no pool: no pool is running, and {waiting} deliveries are waiting"
         yield Finding("no pool", None, waiting, said)
     elif waiting and not up:
-        said = f"no worker: no worker is up, and {waiting} deliveries wait"
+        said = f"no worker: no worker is running, and {waiting} deliveries are waiting"
         yield Finding("no worker", None, waiting, said)
     for queue in store.unserved() if pools else ():
         held = queue.waiting + queue.leased
@@ -68,5 +68,5 @@ def _findings(store: Store, max_age: float | None) -> Iterator[Finding]:
     for name, stats in queues.items():
         age = stats.oldest_ready_age
         if max_age is not None and stats.ready and age > max_age:
-            said = f"age: queue {name} has one that has been ready for {age:.0f} s"
+            said = f"age: queue {name} has a delivery that has been ready for {age:.0f} s"
             yield Finding("age", name, stats.ready, said, age)

@@ -102,7 +102,7 @@ def _warnings(
     unrouted: Sequence[UnroutedCount],
     conflicts: Iterable[Conflicts],
 ) -> Iterator[str]:
-    """Say what nobody takes care of, one line each."""
+    """Yield a line for each thing that no pool or route takes care of."""
     for queue in unserved:
         yield f"unserved: queue {queue.queue} holds {queue.waiting + queue.leased}, and has no pool"
     for event in unrouted[:_MOST_EVENTS]:
@@ -129,7 +129,7 @@ def _print_queues(queues: Mapping[str, QueueStats]) -> None:
 
 
 def _with_workers(pools: Iterable[Pool], workers: Iterable[Worker]) -> list[dict[str, Any]]:
-    """Return pools with their workers; one that was struck off before them is lost."""
+    """Return pools with their workers; a pool that was removed before its workers is "lost"."""
     found: dict[int, dict[str, Any]] = {pool.id: {**record(pool), "workers": []} for pool in pools}
     unknown: dict[str, Any] = dict.fromkeys(Pool.__slots__)
     for worker in workers:

@@ -15,9 +15,7 @@ from ..output import plain
 def migrate(store: str, dry_run: bool) -> None:
     """Upgrade the store to the newest schema.
 
-    Each step is one transaction.
-
-    Opening a store does the same.
+    Each step is one transaction. Opening a store upgrades it too.
 
     Example: fencepost migrate --store hooks.db --dry-run
     """

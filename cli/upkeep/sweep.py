@@ -16,7 +16,7 @@ from ..table import print_table
 def sweep(store: str, as_json: bool) -> None:
     """Delete expired rows, and print how many of each kind.
 
-    Running pools do the same, a little at a time.
+    Running pools do this too, a few rows at a time.
 
     Example: fencepost sweep --store hooks.db
     """

@@ -22,8 +22,7 @@ _MOST_AT_ONCE = 1000
 class Asgi:
     """POST /in/<source>, GET /healthz, GET /readyz, wherever it is mounted.
 
-    The store is opened at the startup where a server or framework tells of it, else at the
-    first request.
+    The store is opened at the lifespan's startup, or, without a lifespan, at the first request.
     """
 
     def __init__(self, app: ReceiverApp, lazy_store: LazyStore, *, mounted: bool = True) -> None:
@@ -42,7 +41,7 @@ class Asgi:
             await send({"type": "websocket.close"})
 
     async def run_lifespan(self, receive: Receive, send: Send) -> None:
-        """Open the store at the startup, and close it at the shutdown."""
+        """Open the store at startup, and close it at shutdown."""
         await receive()
         try:
             await asyncio.to_thread(self.lazy_store.open)
@@ -55,7 +54,7 @@ class Asgi:
         await self.shut_down(receive, send)
 
     async def shut_down(self, receive: Receive, send: Send) -> None:
-        """Close the store at the shutdown, once all that waits is in it."""
+        """Wait for the shutdown, store what is waiting, and close the store."""
         await receive()
         await self.lazy_store.finish()
         self.lazy_store.close()
@@ -97,14 +96,14 @@ class Asgi:
 
 
 def _path(scope: Scope) -> str:
-    """Return the path as it was sent: Litestar adds a slash where one mounts."""
+    """Return the path as it was sent: Litestar adds a slash at a mount."""
     path: str = scope["path"]
     sent: bytes = scope.get("raw_path") or b"/"
     return path if sent.endswith(b"/") else path.removesuffix("/")
 
 
 def _closing(scope: Scope, answer: Answer) -> Answer:
-    """Have the server close the connection, in which the rest of a body may be."""
+    """Tell the server to close the connection, because the rest of the body was not read."""
     if not scope.get("http_version", "1.1").startswith("1"):
         return answer  # HTTP/2 has no such header
     return replace(answer, headers=Headers({**answer.headers, "connection": "close"}))

@@ -17,8 +17,8 @@ def route(
     """Return the source that a request is for, HEALTH, READY, or the answer to anything else.
 
     Args:
-        mounted: Only the end of the path counts. Servers and frameworks differ in whether
-            they leave the mount in the path, take it off, and tell of it.
+        mounted: True compares only the end of the path. Servers and frameworks differ in
+            whether they leave the mount in the path.
     """
     above, _, name = path.rpartition("/")
     if (last := f"/{name}") in (HEALTH, READY) and (mounted or last == path):

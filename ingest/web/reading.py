@@ -11,8 +11,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-# A body this much over the cap is still read, and thrown away, so that its sender gets
-# to read the 413; to a larger one the connection is closed.
+# A body over the cap is read and discarded up to this size, so that its sender gets to read the
+# 413. For a larger one the connection is closed.
 _DRAINED_BYTES = 64 * 1024 * 1024
 _SECONDS = 20.0
 _CHUNK_BYTES = 64 * 1024
@@ -22,7 +22,7 @@ class Readable(Protocol):
     """The part of a file that WSGI promises."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most so many bytes, none at the end."""
+        """Return at most `size` bytes; none at the end."""
         ...
 
 
@@ -31,21 +31,21 @@ class TooLarge(Exception):
 
 
 class Unfinished(Exception):
-    """The sender went away, or did not send the body in time."""
+    """The sender closed the connection, or did not send the body in time."""
 
 
 class Body:
-    """What has come of a body; a part over the cap is counted and thrown away."""
+    """The chunks of a body so far; those over the cap are counted and discarded."""
 
     def __init__(self, cap: int, *, declared: int | None, asks: bool) -> None:
-        """Begin a body.
+        """Start with an empty body.
 
         Args:
-            declared: Its length, where the sender says so.
-            asks: The sender waits for leave before it sends the body.
+            declared: The request's Content-Length, or None.
+            asks: The sender waits for "100 Continue" before it sends the body.
 
         Raises:
-            TooLarge: It is not worth reading.
+            TooLarge: The declared length is too large to read.
         """
         if declared is not None and declared > cap and (declared > _DRAINED_BYTES or asks):
             raise TooLarge
@@ -54,10 +54,10 @@ class Body:
         self._size = 0
 
     def add(self, chunk: bytes) -> None:
-        """Take in the next part.
+        """Add the next chunk.
 
         Raises:
-            TooLarge: There is no point in reading on.
+            TooLarge: The body is so large that the rest is not read.
         """
         self._size += len(chunk)
         if self._size <= self._cap:
@@ -68,7 +68,7 @@ class Body:
             raise TooLarge
 
     def whole(self) -> bytes:
-        """Return the body, of which nothing more comes.
+        """Return the complete body.
 
         Raises:
             TooLarge: It is over the cap.
@@ -82,8 +82,8 @@ async def read_body(scope: Scope, receive: Receive, cap: int) -> bytes:
     """Return the whole body of at most `cap` bytes.
 
     Raises:
-        TooLarge: It is longer, or says so; what could be read of it was thrown away.
-        Unfinished: It did not come to its end within twenty seconds.
+        TooLarge: It is longer, or its Content-Length is.
+        Unfinished: It was not complete after 20 s, or the sender closed the connection.
     """
     names = {name for name, _ in scope["headers"]}
     body = Body(cap, declared=_declared_length(scope), asks=b"expect" in names)
@@ -104,10 +104,10 @@ def read_stream(stream: Readable, length: int | None, cap: int, *, asks: bool) -
     """Return the whole body of at most `cap` bytes from a stream.
 
     Args:
-        length: No byte beyond it is read; None when the stream ends where the body does.
+        length: The length of the body; None when the stream ends with the body.
 
     Raises:
-        TooLarge, Unfinished: As read_body; the time is looked at between two chunks.
+        TooLarge, Unfinished: As in read_body; the time is checked between two chunks.
     """
     body = Body(cap, declared=length, asks=asks)
     deadline = time.monotonic() + _SECONDS

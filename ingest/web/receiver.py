@@ -34,9 +34,9 @@ class Receiver(Asgi):
         self._on_waiting = on_waiting
 
     async def run_lifespan(self, receive: Receive, send: Send) -> None:
-        """Be ready as soon as the store can be used, however long that takes."""
+        """Be ready as soon as the store can be used; close it at shutdown."""
         await receive()
-        with contextlib.suppress(StoreCorrupt):  # each request is told to come back
+        with contextlib.suppress(StoreCorrupt):  # each request is answered 503
             await asyncio.to_thread(patiently, self.lazy_store.open, self._on_waiting)
         await send({"type": "lifespan.startup.complete"})
         self._on_ready()

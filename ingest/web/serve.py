@@ -22,11 +22,11 @@ _SHUTDOWN_SECONDS = 10
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket.
 
-    The supervisor holds it, so that connections wait in its backlog while a receiver
-    that died is replaced, and none is refused.
+    The supervisor holds it, so connections wait in its backlog while a dead receiver is
+    replaced, and none is refused.
 
     Raises:
-        InvalidInput: The address cannot be had.
+        InvalidInput: The address cannot be used.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -48,11 +48,11 @@ def url(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which by itself would wait for the end of its startup before it obeys SIGTERM."""
+    """A uvicorn server that obeys SIGTERM also during its startup."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.started:
-            os._exit(0)  # a thread waits for the store, and nothing has been received
+            os._exit(0)  # a thread may wait for the store; no request has been received
         super().handle_exit(sig, frame)
 
 
@@ -69,8 +69,7 @@ def serve(
         on_ready: Called once requests can be answered.
         on_waiting: Called when the store cannot be used yet.
     """
-    # While it runs uvicorn ends at SIGTERM in good order, then raises it once more for the
-    # handler that was there before it: this one.
+    # At SIGTERM uvicorn shuts down, then raises the signal again for the earlier handler: this.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     receiver = Receiver(app, on_ready=on_ready, on_waiting=on_waiting)
     config = uvicorn.Config(

@@ -8,18 +8,18 @@ from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-# Any provider's headers fit in a quarter of it; what is read at once may pass it unseen.
+# Four times what any provider's headers need.
 _HEAD_BYTES = 64 * 1024
 _HEAD_SECONDS = 10.0
 
 
-# Offers to change the protocol are to be passed over (RFC 9110 7.8), and some HTTP clients
-# make one with every first request. httptools stops there, and the body is gone.
+# A server may ignore an offer to change the protocol (RFC 9110, section 7.8), and some clients
+# make one with every first request. httptools would stop there, and lose the body.
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class Wire(HttpToolsProtocol):
-    """uvicorn's own bounds neither: a stranger could fill its memory or its descriptors."""
+    """uvicorn bounds neither, so a stranger could fill its memory or use up its descriptors."""
 
     _head = 0
     _in_head = False

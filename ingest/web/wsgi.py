@@ -20,14 +20,14 @@ from .reading import TooLarge, Unfinished, read_stream
 
 Environment = dict[str, Any]
 
-# What PEP 3333 puts beside the names that begin with HTTP_.
+# Headers whose names PEP 3333 gives no HTTP_ prefix.
 _UNPREFIXED = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 
 class Wsgi:
     """POST /in/<source>, GET /healthz, GET /readyz, wherever it is mounted.
 
-    The store is opened at the first request of each process.
+    Each process opens the store at its first request.
     """
 
     def __init__(self, app: ReceiverApp, lazy_store: LazyStore) -> None:
@@ -82,11 +82,11 @@ class Wsgi:
 
 
 def _length(environ: Environment) -> int | None:
-    """Return how much may be read, None for all that comes.
+    """Return the length of the body; None when the stream ends with the body.
 
     Raises:
-        ValueError: The sender's number is none.
-        LookupError: The sender gives none, and the server does not end the stream.
+        ValueError: Content-Length is not a number.
+        LookupError: There is no Content-Length, and the stream does not end with the body.
     """
     if text := environ.get("CONTENT_LENGTH", "").strip():
         if not (text.isascii() and text.isdigit()):
@@ -100,7 +100,7 @@ def _length(environ: Environment) -> int | None:
 
 
 def _headers(environ: Environment) -> list[tuple[bytes, bytes]]:
-    """Return the headers; two of one name have been joined by the server, with a comma."""
+    """Return the headers; the server has joined repeated ones with a comma."""
     return pairs(
         (name.removeprefix("HTTP_").replace("_", "-"), value)
         for name, value in environ.items()
@@ -110,5 +110,5 @@ def _headers(environ: Environment) -> list[tuple[bytes, bytes]]:
 
 
 def _text(path: str) -> str:
-    """Return a path as text, of which WSGI has the bytes."""
+    """Return a path as text: WSGI has its bytes, decoded as Latin-1."""
     return path.encode("latin-1", "replace").decode("utf-8", "replace")

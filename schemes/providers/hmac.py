@@ -91,9 +91,9 @@ def build(
 ) -> Generic:
     """Return the scheme of a sender that signs the raw body.
 
-    `prefix` stands in front of the signature in its header, as in "sha256=".
-    No key is known unless `key` says where it is: what looks like an id may be new for
-    each try, or the same for two events. Without `event` it is the first found in EVENT.
+    `prefix` is the text before the signature in its header, such as "sha256=". Without `key`
+    there is no key: something that looks like an id may change with each retry, or be the same
+    for two events. Without `event` the first place in EVENT that has a value counts.
     """
     usable_choice(algorithm, option="algorithm", allowed=ALGORITHMS)
     usable_choice(encoding, option="encoding", allowed=ENCODINGS)

@@ -37,7 +37,7 @@ _INTERACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """Events are JSON; commands and interactivity are forms that want an empty answer.
+    """Events are JSON; commands and interactivity are forms, and want an empty answer.
 
     Source: docs.slack.dev/authentication/verifying-requests-from-slack
     """
@@ -52,7 +52,7 @@ class Slack:
     tolerance: float
 
     def early(self, request: Request) -> Handshake | None:
-        """Answer the certificate check, which comes unsigned."""
+        """Answer the certificate check, which Slack sends unsigned."""
         if request.is_form() and b"ssl_check=1" in request.body.split(b"&"):
             return Handshake(b"", b"text/plain")
         return None
@@ -89,7 +89,7 @@ class Slack:
         return {"team_id": "T0001", "api_app_id": "A0001", **sent}
 
     def place(self, outgoing: Outgoing, key: str | None, event: str | None) -> None:
-        """Make a form of a command ("command:/name") and of an interaction ("view_closed")."""
+        """Send commands ("command:/name") and interactions ("view_closed") as forms."""
         if event and event.startswith(_COMMAND):
             outgoing.as_form(fields=True)
             outgoing.put(("command",), event.removeprefix(_COMMAND))
@@ -147,5 +147,5 @@ def _from_form(body: dict[str, Any], request: Request) -> Event:
     if isinstance(body, FormFields):
         command = string(body, "command")
         return named(key, command and f"{_COMMAND}{command}", silent=True)
-    # A view that was closed and the old dialogs have no trigger. Slack sends them once.
+    # A closed view and the old dialogs have no trigger_id. Slack sends them once.
     return named(key or BodyHash().find(request), string(body, "type"), silent=True)

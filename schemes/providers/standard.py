@@ -98,7 +98,7 @@ def build(
 ) -> Standard:
     """Return the scheme of Standard Webhooks.
 
-    A secret is base64, padded or not, "whsec_" in front or not, or "whpk_" and a public key.
+    A secret is base64, with or without padding and "whsec_", or "whpk_" and a public key.
     """
     public = [_key(secret) for secret in secrets if secret.startswith("whpk_")]
     shared = [_secret(secret) for secret in secrets if not secret.startswith("whpk_")]
@@ -127,7 +127,7 @@ def _key(text: str) -> bytes:
 
 
 def _from_base64(text: str) -> bytes | None:
-    """Read what senders make of a secret: padded or not, and whatever its spare bits are."""
+    """Decode base64 leniently: padded or not, with any spare bits."""
     letters = text.rstrip("=")
     if not _LETTERS.fullmatch(letters) or len(text) - len(letters) > 2:
         return None
@@ -138,7 +138,7 @@ def _from_base64(text: str) -> bytes | None:
 
 
 def _headers(request: Request) -> _Headers | None:
-    """Return the first family of headers that is complete."""
+    """Return the headers of the first family that is complete."""
     for family in _FAMILIES:
         values = [request.header(family + name.encode()) for name in _Headers._fields]
         if all(values):
@@ -147,7 +147,7 @@ def _headers(request: Request) -> _Headers | None:
 
 
 def _family(outgoing: Outgoing) -> str:
-    """Return svix for one who began with its headers."""
+    """Return "svix" if the request has such headers, else "webhook"."""
     svix = any(name.startswith("svix-") for name in outgoing.headers)
     return "svix" if svix else "webhook"
 

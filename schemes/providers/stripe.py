@@ -20,7 +20,7 @@ from ..signature_header import from_hex, from_seconds
 
 @dataclass(frozen=True, slots=True)
 class Stripe:
-    """The tolerance is for the past only, as in Stripe's own libraries.
+    """The tolerance applies to the past only, as in Stripe's own libraries.
 
     Source: docs.stripe.com/webhooks
     """
@@ -94,6 +94,6 @@ def build(
 
 
 def _items(header: bytes, name: bytes) -> list[bytes]:
-    """Return the values of one name. v0 is Stripe's signature of test events."""
+    """Return the values with a name: "t", or "v1"; "v0" signs test events."""
     start = name + b"="
     return [item.removeprefix(start) for item in header.split(b",") if item.startswith(start)]

@@ -181,7 +181,7 @@ def test_ctrl_c_says_how_far_it_came(store: Store, path: Path) -> None:
     assert terminal.code == 130
     assert 1 <= replayed < 20
     assert f"replayed {replayed}\n" in shown
-    assert f"Interrupted: {replayed} were tried, {20 - replayed} were left." in shown
+    assert f"Interrupted after {replayed}; {20 - replayed} were not changed." in shown
 
 
 # MOVE-8

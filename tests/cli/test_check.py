@@ -296,9 +296,14 @@ def test_what_waits_in_the_store_without_a_handler_is_named(checked: Command) ->
     lines = [line for line in shown.out.splitlines() if line.startswith("  warning:")]
     assert shown.code == 0
     assert len(lines) == 4
-    assert "1 message of event 'push' from former wait: there is no such source" in shown.out
+    assert (
+        "1 message of event 'push' from former are waiting: the app no longer has this source"
+        in shown.out
+    )
     assert "1 message of event 'push' from github came before a route matched" in shown.out
-    assert "2 messages of event 'star.created' from github wait: no route matches" in shown.out
+    assert (
+        "2 messages of event 'star.created' from github are waiting: no route matches" in shown.out
+    )
     assert "queue 'old' holds 1 delivery, and this app has no handler" in shown.out
     assert as_json["store"]["without_handler"] == [{"queue": "old", "waiting": 1}]
     assert sorted((each["event"], each["count"]) for each in as_json["store"]["unrouted"]) == [

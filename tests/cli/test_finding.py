@@ -213,7 +213,7 @@ def test_a_list_that_stopped_at_its_limit_says_so(
 
     last = "m5" if "--unrouted" in options else "d4"
     assert stopped.err == (
-        f"There are more than 1: --limit N shows more, --before {last} the next ones.\n"
+        f"There are more than 1 rows: use --limit N, or --before {last} for the next page.\n"
     )
     assert (stopped.code, complete.code, complete.err) == (0, 0, "")
 

@@ -103,7 +103,9 @@ def test_what_is_refused_is_one_line_and_exit_code_1(receiver: Receiver) -> None
     assert wrong.code == bad.code == gone.code == 1
     assert wrong.out == '401 {"error":"signature not accepted"}\n'
     assert wrong.err.count("\n") == 1
-    assert "answered 401: signature not accepted; has the receiver the same secret?" in wrong.err
+    assert (
+        "answered 401: signature not accepted; does the receiver have the same secret?" in wrong.err
+    )
     assert "answered 400: " in bad.err
     assert gone.json()[0]["status"] == 400
 
@@ -123,8 +125,8 @@ def test_where_nothing_listens_it_says_so(receiver: Receiver) -> None:
     ("arguments", "says"),
     [
         (("app.py", "gitlab"), "no source 'gitlab'; it has github, slack, shop, public"),
-        (("app.py", "public"), "a public key can only check"),
-        (("missing.py", "github"), "there is no file missing.py"),
+        (("app.py", "public"), "a public key can check signatures, but not sign"),
+        (("missing.py", "github"), "the file missing.py does not exist"),
         (("app.py", "github", "--file", "missing"), "missing"),
         (("app.py", "github", "--times", "0"), "--times"),
         (("app.py", "github", "--url", "ftp://x"), "not a URL"),

@@ -208,7 +208,7 @@ def test_a_public_key_alone_cannot_sign() -> None:
     asymmetric = App("hooks.db")
     asymmetric.source("them", scheme="standard", secret=WHPK)
 
-    with pytest.raises(InvalidInput, match="source 'them': a public key can only check"):
+    with pytest.raises(InvalidInput, match="source 'them': a public key can check signatures"):
         signed(asymmetric.sources["them"])
 
 

@@ -414,17 +414,17 @@ def test_what_makes_no_sense_is_refused(app: App, tmp_path: Path) -> None:
         deliver(app, "github", {"a": 1})  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="event must be a str, not dict"):
         signed(app, "github", {"a": 1})  # type: ignore[call-overload]
-    with pytest.raises(InvalidInput, match="no sender's key is"):
+    with pytest.raises(InvalidInput, match="cannot be a dedupe key"):
         deliver(app, "github", "push", {}, "k" * 513)
-    with pytest.raises(InvalidInput, match="no sender's event is"):
+    with pytest.raises(InvalidInput, match="cannot be an event"):
         deliver(app, "github", "a\nb", {})
     with pytest.raises(InvalidInput, match="bytes, str or JSON"):
         deliver(app, "github", "push", {"a": object()})
-    with pytest.raises(InvalidInput, match="answers this by itself"):
+    with pytest.raises(InvalidInput, match="answers this request itself"):
         deliver(app, "slack", body={"type": "url_verification", "challenge": "x"})
     with connect(tmp_path / "mine.db") as store:
         with pytest.raises(InvalidInput, match="give clock="):
             deliver(app, "github", "push", {}, attempts=2, store=store)
         enqueue(app, "mail", b"{}", key="k", store=store)
-        with pytest.raises(InvalidInput, match="a duplicate runs nothing"):
+        with pytest.raises(InvalidInput, match="no handler ran"):
             enqueue(app, "mail", b"{}", key="k", store=store)

@@ -35,7 +35,9 @@ def message(body: bytes = b"", **fields: Any) -> Message:
 
 
 def context(**fields: Any) -> Any:
-    store = SimpleNamespace(engine=SimpleNamespace(path="/srv/hooks.db"))
+    store = SimpleNamespace(
+        engine=SimpleNamespace(identity=SimpleNamespace(address="/srv/hooks.db"))
+    )
     given = {"attempt": 2, "fence": 41, "idempotency_key": "ab" * 32, "lost": False, "store": store}
     return SimpleNamespace(**{**given, **fields})
 

@@ -81,7 +81,7 @@ def test_what_json_has_something_for_is_kept(result: object, kept: object) -> No
 def test_an_object_is_kept_as_its_text_and_that_is_said() -> None:
     assert storable({"page": Text()}) == (
         '{"page": "its text"}',
-        "a handler's result is not JSON: Text is kept as text",
+        "the result of a handler is not JSON: Text is stored as text",
     )
     assert json.loads(storable([Path("/srv")])[0] or "") == ["/srv"]
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_kept_is_dropped_and_that_is_said(result: object) -> None
     encoded, wrong = storable(result)
 
     assert encoded is None
-    assert "not kept" in wrong
+    assert "not stored" in wrong
 
 
 # GROUP-3
@@ -112,4 +112,4 @@ def test_a_result_that_is_not_json_leaves_the_work_done_and_is_logged_once(site:
 
     assert queue.stats().done == 3
     assert queue.enqueue(b"", key="date").result == {"at": "0001-01-01"}
-    assert said.count("a handler's result is not JSON") == 1
+    assert said.count("the result of a handler is not JSON") == 1

@@ -162,7 +162,7 @@ def test_a_function_that_gives_no_delay_is_logged_and_the_default_taken(
 
     assert found is not None
     assert 0 <= found <= 1
-    assert "not a delay" in "".join(capsys.readouterr())
+    assert "not a number of seconds" in "".join(capsys.readouterr())
 
 
 def test_a_retry_whose_delay_makes_no_sense_is_still_a_retry() -> None:

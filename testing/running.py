@@ -18,16 +18,16 @@ _MOST_ATTEMPTS = 10_000
 _MOST_DELIVERIES = 10_000
 
 
-def settle(
+def run_deliveries(
     app: App, store: Store, clock: Clock | None, receipt: Receipt, attempts: int | None
 ) -> list[Result]:
-    most = _MOST_ATTEMPTS if attempts is None else attempts
-    """Run what is ready of a message; return what came of each, nothing for a duplicate.
+    """Run the ready deliveries of a message; return their results, none for a duplicate.
 
     Args:
-        clock: The store's; None when it cannot be moved.
-        attempts: At most so many for each; None is until its end.
+        clock: The store's clock; None when it cannot be moved.
+        attempts: The most attempts at each; None continues until its end.
     """
+    most = _MOST_ATTEMPTS if attempts is None else attempts
     if receipt.status != "accepted":
         return []
     newest = store.deliveries(limit=_MOST_DELIVERIES)
@@ -39,10 +39,10 @@ def settle(
 
 
 def _call_on_dead(app: App, store: Store, run: Run) -> None:
-    """Have the app told of those that have died, as a worker does.
+    """Call the app's `on_dead` for deliveries that died, as a worker does.
 
     Raises:
-        BaseException: What its function raised, which a worker would log.
+        BaseException: The function raised it; a worker would log it.
     """
     if DEATHS not in app.handlers:
         return
@@ -84,7 +84,7 @@ def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
 
 
 def _claim(app: App, store: Store, delivery: Delivery) -> Claim | None:
-    """Claim this delivery alone; None while its lane, a pause or a cap keeps it back."""
+    """Claim this delivery alone; None while its lane, a pause or a cap prevents it."""
     limits = {name: handler.limits for name, handler in app.handlers.items()}
     leases, _ = store.engine.queue.claim(
         [delivery.queue], limit=10_000, lease_ms=LEASE_SECONDS * 1000, limits=limits
