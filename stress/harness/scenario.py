@@ -47,6 +47,11 @@ class Scenario:
         return {name: n * (_RELEASE if name in self.grows else 1) for name, n in nightly.items()}
 
 
+def sizes(names: str, **rows: tuple[float, ...]) -> dict[str, dict[str, float]]:
+    """Return sizes of many names: these, and their numbers by profile."""
+    return {profile: dict(zip(names.split(), row, strict=True)) for profile, row in rows.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Canary:
     """A fault in a run of a scenario.

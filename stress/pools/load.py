@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...store import Queue, connect
+from ...store import connect
 from ..harness.child_processes import Me
-from ..records.history import Recorder
+from ..workloads.noted import enqueue
 from .paced import order
 
 _FULL_SECONDS = 0.02
@@ -29,10 +29,3 @@ def produce(
             body = order(me.random.uniform(*seconds), plain=me.random.random() < _PLAIN)
             enqueue(me.history, queue, f"{me.name}-{number}", body)
             number += 1
-
-
-def enqueue(history: Recorder, queue: Queue, key: str, body: bytes, *, priority: int = 0) -> None:
-    """Enqueue one message, and note it."""
-    with history.begin("enqueue", queue=queue.name, key=key, lane=None) as pending:
-        receipt = queue.enqueue(body, key=key, priority=priority)
-        pending.ok(status=receipt.status, message_id=receipt.message_id)

@@ -8,9 +8,10 @@ import re
 import resource
 import signal
 import time
-from collections import deque
+from collections import defaultdict, deque
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 from ...app import App, Context
 from ...store import Message
@@ -122,3 +123,20 @@ def eats(message: Message, ctx: Context) -> None:
 
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 plant_canary()
+
+
+class Begun(NamedTuple):
+    """A try at a message, by the process that made it; seconds of the monotonic clock."""
+
+    pid: int
+    at: float
+
+
+def begun(folder: Path) -> dict[str, list[Begun]]:
+    """Return the tries at each message that handlers have noted in a folder, in their order."""
+    found: dict[str, list[Begun]] = defaultdict(list)
+    path = folder / "begun"
+    for line in path.read_text().splitlines() if path.exists() else ():
+        key, pid, at = line.split()
+        found[key].append(Begun(int(pid), int(at) / 1e9))
+    return found

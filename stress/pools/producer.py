@@ -15,6 +15,7 @@ from ..harness.waiting import PATIENCE_SECONDS
 from ..machine.forked import forked
 from ..machine.processes import name_of
 from ..records.history import Recorder
+from ..workloads.noted import enqueue
 from .app import QUEUE, order
 
 _PAUSE_SECONDS = 0.015
@@ -46,9 +47,7 @@ def _enqueue(me: Me, folder: Path, slot: int, generation: int, chance: random.Ra
                 whose = max(0, generation - chance.randrange(3))
                 key = f"{chance.randrange(3)}-{whose}-{chance.randrange(number + 3)}"
             try:
-                with history.begin("enqueue", queue=QUEUE, key=key, lane=None) as pending:
-                    receipt = queue.enqueue(order(key), key=key)
-                    pending.ok(status=receipt.status, message_id=receipt.message_id)
+                enqueue(history, queue, key, order(key))
             except QueueFull:
                 time.sleep(_FULL_SECONDS)
             time.sleep(chance.uniform(0, _PAUSE_SECONDS))

@@ -24,10 +24,11 @@ from ..machine.slowness import slowness
 from ..pools import paced
 from ..pools.command import LEASE_SECONDS, is_up, work
 from ..pools.judge import judge
-from ..pools.load import enqueue, produce
+from ..pools.load import produce
 from ..records.census import census
 from ..records.history import Recorder
 from ..records.percentiles import quantiles
+from ..workloads.noted import enqueue
 
 _QUEUES = (paced.SYNC, paced.ASYNC)
 _HANDLER_SECONDS = (0.0, 0.3)

@@ -28,6 +28,7 @@ from ..machine.forked import exit_after
 from ..machine.namespaces import among_own_pids
 from ..records.census import integrity
 from ..records.history import Recorder, read
+from ..workloads import noted
 from ..workloads.drain import drain, note_final
 
 # proc_pid_ns(5)
@@ -192,9 +193,7 @@ def _register(store: Store) -> Registered:
 
 def _enqueue(store: Store, history: Recorder, *keys: str) -> None:
     for key in keys:
-        with history.begin("enqueue", queue="mail", key=key) as call:
-            receipt = store.queue("mail").enqueue(b"hello", key=key)
-            call.ok(status=receipt.status, message_id=receipt.message_id)
+        noted.enqueue(history, store.queue("mail"), key)
 
 
 def _claim(

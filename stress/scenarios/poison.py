@@ -14,19 +14,19 @@ import os
 import signal
 import statistics
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from itertools import pairwise
-from typing import NamedTuple
 
 from ...store import connect
 from ...store.types.delivery import Delivery
 from ..harness.child_processes import Me
 from ..harness.run import Run
-from ..harness.scenario import Scenario
+from ..harness.scenario import Scenario, sizes
 from ..harness.waiting import until
 from ..machine.processes import kill
 from ..pools import poisons
 from ..pools.command import complaints, is_up, work
+from ..pools.poisons import begun
 from ..records.census import integrity
 
 _CRASHES = 3  # the product's default
@@ -47,13 +47,6 @@ def run(run: Run) -> None:
 def share(beside: float, without: float) -> float:
     """Return how much of a rate is kept; one of nothing in a window is taken for one of one."""
     return beside / max(without, 1 / _WINDOW_SECONDS)
-
-
-class _Begun(NamedTuple):
-    """A try at a message, by the process that made it; seconds of the monotonic clock."""
-
-    pid: int
-    at: float
 
 
 class _Site:
@@ -119,7 +112,7 @@ class _Site:
         keys = [f"gated-{number}" for number in range(int(run.size["workers"]) - 1)]
         for key in keys:
             self._enqueue("gated", key)
-        until(lambda: self._begun().keys() >= {*keys}, "the innocents are begun")
+        until(lambda: begun(self._run.folder).keys() >= {*keys}, "the innocents are begun")
         victim = ""
         for number in range(int(run.size["kills"])):
             run.progress(0.75 + number / run.size["kills"] / 4, f"{number} killed from outside")
@@ -175,7 +168,7 @@ class _Site:
     def _rate(self, queue: str, key: str) -> float:
         """Return how many others are handled a second beside a message of a queue."""
         self._enqueue(queue, key, _WINDOW_SECONDS)
-        until(lambda: key in self._begun(), "it is begun")
+        until(lambda: key in begun(self._run.folder), "it is begun")
         self._feed()
         before, began = self._handled(), time.monotonic()
         time.sleep(_WINDOW_SECONDS)
@@ -186,11 +179,14 @@ class _Site:
         return rate
 
     def _kill_worker_of(self, key: str) -> None:
-        tries = self._begun()[key]
+        tries = begun(self._run.folder)[key]
         assert kill(tries[-1].pid, parent=self._pool.pid)
         self._run.fault("innocent's worker killed")
         until(
-            lambda: len(self._begun()[key]) > len(tries) or self._delivery(key).state == "dead",
+            lambda: (
+                len(begun(self._run.folder)[key]) > len(tries)
+                or self._delivery(key).state == "dead"
+            ),
             "it is begun again",
         )
 
@@ -205,7 +201,7 @@ class _Site:
         self._ids |= {key: each.message_id for key, each in zip(keys, receipts, strict=True)}
 
     def _judge_fatal(self, key: str, names: str) -> None:
-        found, tries = self._delivery(key), len(self._begun()[key])
+        found, tries = self._delivery(key), len(begun(self._run.folder)[key])
         error = found.error or ""
         memory = error.partition("(at most ")[2].partition(" MiB of memory)")[0]
         least = poisons.EATEN_MIB if key.startswith("eats") else 1
@@ -218,7 +214,7 @@ class _Site:
         self._run.check("poison-is-buried", as_it_should, f"{key} {_state(found, tries)}")
 
     def _judge_hanging(self, key: str) -> None:
-        found, tries = self._delivery(key), self._begun()[key]
+        found, tries = self._delivery(key), begun(self._run.folder)[key]
         times = [after.at - before.at for before, after in pairwise(tries)]
         as_it_should = (
             (found.state, found.crashes, len(tries)) == ("dead", 0, poisons.MAX_ATTEMPTS)
@@ -229,7 +225,7 @@ class _Site:
         self._run.check("poison-is-buried", as_it_should, f"{key} {_state(found, len(tries))}")
 
     def _judge_once(self, queue: str, key: str) -> None:
-        found, tries = self._delivery(key), len(self._begun()[key])
+        found, tries = self._delivery(key), len(begun(self._run.folder)[key])
         self._run.fault(queue)
         self._run.check(
             "not-handled-twice",
@@ -261,15 +257,6 @@ class _Site:
         assert found is not None
         return found
 
-    def _begun(self) -> dict[str, list[_Begun]]:
-        """Return the tries at each message, in their order."""
-        found: dict[str, list[_Begun]] = defaultdict(list)
-        path = self._run.folder / "begun"
-        for line in path.read_text().splitlines() if path.exists() else ():
-            key, pid, at = line.split()
-            found[key].append(_Begun(int(pid), int(at) / 1e9))
-        return found
-
     def _handled(self) -> int:
         path = self._run.folder / "handled"
         return path.read_bytes().count(b"\n") if path.exists() else 0
@@ -290,38 +277,12 @@ SCENARIO = Scenario(
     "poison",
     "messages that crash or hang their workers, beside harmless ones",
     run,
-    sizes={
-        "canary": {
-            "burials": 1,
-            "workers": 4,
-            "lease": 1.5,
-            "leases": 2.4,
-            "kills": 12,
-            "pairs": 1,
-            "kept": 0.6,
-            "patience": 8,
-        },
-        "ci": {
-            "burials": 1,
-            "workers": 4,
-            "lease": 1.5,
-            "leases": 3.4,
-            "kills": 8,
-            "pairs": 2,
-            "kept": 0.6,
-            "patience": 60,
-        },
-        "nightly": {
-            "burials": 30,
-            "workers": 8,
-            "lease": 3,
-            "leases": 4,
-            "kills": 300,
-            "pairs": 30,
-            "kept": 0.95,
-            "patience": 60,
-        },
-    },
+    sizes=sizes(
+        "burials workers lease leases kills pairs kept patience",
+        canary=(1, 4, 1.5, 2.4, 12, 1, 0.6, 8),
+        ci=(1, 4, 1.5, 3.4, 8, 2, 0.6, 60),
+        nightly=(30, 8, 3, 4, 300, 30, 0.95, 60),
+    ),
     canaries={
         "crashes-never-counted": "poison-is-buried",
         "timeouts-ignored": "poison-is-buried",

@@ -13,23 +13,24 @@ import random
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from ...store import connect
 from ..checker import check
 from ..harness.child_processes import Child
 from ..harness.run import Run
-from ..harness.scenario import Scenario
+from ..harness.scenario import Scenario, sizes
 from ..harness.waiting import PATIENCE_SECONDS, until
-from ..machine.processes import children, kill, name_of, zombies
+from ..machine.processes import zombies
 from ..pools.app import EFFECTS, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
 from ..pools.pool import Pool
 from ..pools.producer import produce
+from ..pools.strikes import CHILDREN, Strikes, plan
 from ..pools.tries import Repeat, repeats, tries
 from ..records.census import census, note_end
 from ..records.history import Recorder, now_ns, read
 from ..records.percentiles import quantiles
+from ..workloads.noted import enqueue
 
 _MOST_WAITING = 200
 _KILL_PAUSE_SECONDS = 0.12
@@ -41,7 +42,6 @@ _SHORT_LEASE_SECONDS = 2.0
 _LONG_HANDLER_SECONDS = 4.5
 # Before a supervisor looks it may wait for the store, for 5 s.
 _MOST_ZOMBIE_SECONDS = 10.0
-_CHILDREN = ("worker killed",) * 7 + ("forkserver killed", "app process killed")
 
 
 def run(run: Run) -> None:
@@ -58,13 +58,13 @@ def run(run: Run) -> None:
         found, gaps = site.judge() if run.canary else (0, [])
         if not (run.canary and run.has_findings):
             site.begin()
-            for kind in _plan(site.chance, int(run.size["kills"])):
+            for kind in plan(site.chance, int(run.size["kills"])):
                 site.strike(kind)
                 faults += 1
                 run.progress((number + 0.5) / rounds, f"{faults} killed or stopped")
             until = time.monotonic() + run.size["seconds"] / rounds
             while time.monotonic() < until:
-                site.strike(site.chance.choice(_CHILDREN), _CHILD_PAUSE_SECONDS)
+                site.strike(site.chance.choice(CHILDREN), _CHILD_PAUSE_SECONDS)
                 faults += 1
                 run.progress((number + 0.7) / rounds, f"{faults} killed or stopped")
             site.drain()
@@ -107,7 +107,7 @@ class _Site:
         self._history = Recorder(self.folder / "history", "scenario")
         self._pools: list[Pool] = []
         self._producers: list[Child] = []
-        self._killed_with_pool: set[str] = set()
+        self._strikes = Strikes(run.random, self._history)
         self._zombies: dict[str, float] = {}
         self.lone: list[float] = []
 
@@ -123,15 +123,10 @@ class _Site:
     def strike(self, kind: str, pause: float = _KILL_PAUSE_SECONDS) -> None:
         """Kill or stop one of a kind after a while, and start again what is gone."""
         time.sleep(self.chance.uniform(0, pause))
-        strike = {
-            "producer killed": self._kill_producer,
-            "worker killed": self._kill_worker,
-            "forkserver killed": self._kill_forkserver,
-            "app process killed": self._kill_app,
-            "supervisor killed": self._kill_pool,
-            "pool stopped": self._stop_pool,
-        }[kind]
-        self._until(strike, f"there is one for: {kind}")
+        self._until(
+            lambda: self._strikes.strike(kind, self._pools, self._producers),
+            f"there is one for: {kind}",
+        )
         self._run.fault(kind)
         self._look_for_zombies()
 
@@ -167,9 +162,7 @@ class _Site:
         for number in range(3 * workers):
             key = f"{self._name}-{number}"
             body = order(key, gate=gate if number < workers else None)
-            with self._history.begin("enqueue", queue=QUEUE, key=key, lane=None) as pending:
-                receipt = self._queue.enqueue(body, key=key)
-                pending.ok(status=receipt.status, message_id=receipt.message_id)
+            enqueue(self._history, self._queue, key, body)
         self._until(lambda: self._queue.stats().leased == workers, "all workers are busy")
         new = self._pools = self._start(_SHORT_LEASE_SECONDS)
         self._until(lambda: all(pool.is_up() for pool in new), "their successors are up")
@@ -220,7 +213,7 @@ class _Site:
             seconds <= self._run.size["again"],
             f"{first.key} was not tried again for {seconds:.1f} s after {first.process} was killed",
         )
-        if first.process not in self._killed_with_pool:
+        if first.process not in self._strikes.with_pool:
             self.lone.append(seconds)
         return [seconds]
 
@@ -257,99 +250,17 @@ class _Site:
         stats = self._queue.stats()
         return sum(getattr(stats, state) for state in states or ("ready", "scheduled", "leased"))
 
-    def _kill_producer(self) -> bool:
-        mother = self._run.random.choice(self._producers)
-        found = children(mother.pid)
-        return bool(found) and kill(found[0], parent=mother.pid)
-
-    def _kill_worker(self) -> bool:
-        pool = self._run.random.choice(self._pools)
-        found = pool.workers()
-        if not found:
-            return False
-        pid = self._run.random.choice(found)
-        self._note_killed(pid)
-        return pool.kill_worker(pid)
-
-    def _kill_pool(self) -> bool:
-        pool = self._run.random.choice(self._pools)
-        if pool.is_ending or not pool.workers():
-            return False
-        pool.halt()  # so that it starts no more
-        for pid in pool.processes():  # who is no worker has no history, and it is no matter
-            self._note_killed(pid)
-            with suppress(FileNotFoundError):
-                self._killed_with_pool.add(f"worker-{name_of(pid)}")
-        pool.kill()
-        return True
-
-    def _kill_forkserver(self) -> bool:
-        return self._run.random.choice(self._pools).kill_forkserver()
-
-    def _kill_app(self) -> bool:
-        return self._run.random.choice(self._pools).kill_app()
-
-    def _stop_pool(self) -> bool:
-        pool = self._run.random.choice(self._pools)
-        if pool.is_ending or not pool.is_up():
-            return False
-        pool.stop()
-        return True
-
-    def _note_killed(self, pid: int) -> None:
-        with suppress(FileNotFoundError):
-            self._history.seen("killed", process=f"worker-{name_of(pid)}")
-
-
-def _plan(chance: random.Random, kills: int) -> list[str]:
-    """Return what is done to whom, in a random order: for `kills` kills, and some stops.
-
-    The last is a forkserver, whose supervisor then lives long enough to be seen to clear it away.
-    """
-    few, workers = max(1, kills // 50), kills // 4
-    plan = ["supervisor killed"] * few + ["worker killed"] * workers
-    plan += ["forkserver killed"] * (few - 1) + ["app process killed"] * few
-    plan += ["producer killed"] * (kills - 1 - len(plan)) + ["pool stopped"] * few
-    chance.shuffle(plan)
-    return [*plan, "forkserver killed"]
-
 
 SCENARIO = Scenario(
     "pool",
     "processes of pools are killed at random while producers enqueue",
     run,
-    sizes={
-        "canary": {
-            "rounds": 1,
-            "kills": 25,
-            "pools": 2,
-            "workers": 1,
-            "producers": 1,
-            "deployments": 1,
-            "seconds": 0,
-            "again": 4,
-        },
-        "ci": {
-            "rounds": 1,
-            "kills": 100,
-            "pools": 2,
-            "workers": 2,
-            "producers": 3,
-            "deployments": 1,
-            "seconds": 0,
-            "again": 20,
-        },
-        "nightly": {
-            "rounds": 4,
-            "kills": 250,
-            "pools": 2,
-            "workers": 4,
-            "producers": 8,
-            "deployments": 3,
-            "seconds": 600,
-            "again": 20,
-        },
-    },
+    sizes=sizes(
+        "rounds kills pools workers producers deployments seconds again",
+        canary=(1, 25, 2, 1, 1, 1, 0, 4),
+        ci=(1, 100, 2, 2, 3, 1, 0, 20),
+        nightly=(4, 250, 2, 4, 8, 3, 600, 20),
+    ),
     canaries={
         "effect-before-ack": "effects-once",
         "nothing-given-back": "handled-again-in-time",

@@ -18,6 +18,7 @@ from ..harness.run import Run
 from ..harness.waiting import PATIENCE_SECONDS, now_and_then
 from ..records.census import census, note_end
 from ..records.history import Call, Recorder, read
+from ..workloads.noted import ack, claim, record, which
 
 # Entered around each call.
 Fault = Callable[[], AbstractContextManager[object]]
@@ -102,7 +103,7 @@ class Worker:
         with self.me.history.begin("claim", queue=_QUEUE) as call:
             with fault():
                 claims = self._queue.claim(limit=2, lease=LEASE_SECONDS)
-            call.ok(claims=[_record(claim) for claim in claims])
+            call.ok(claims=[record(claim, LEASE_SECONDS) for claim in claims])
         self._claims += claims
 
     def _ack(self, fault: Fault) -> None:
@@ -122,21 +123,10 @@ class Worker:
         if not self._claims:
             return
         claim = self._claims.pop()
-        what = {"id": claim.id, "fence": claim.fence, "key": claim.message.key}
-        with self.me.history.begin(op, **what) as call:
+        with self.me.history.begin(op, **which(claim)) as call:
             with fault():
                 end(claim)
             call.ok()
-
-
-def _record(claim: Claim) -> dict[str, Any]:
-    return {
-        "id": claim.id,
-        "key": claim.message.key,
-        "fence": claim.fence,
-        "lane": None,
-        "lease_ms": LEASE_SECONDS * 1000,
-    }
 
 
 def _drain(queue: Queue, history: Recorder) -> int:
@@ -149,13 +139,9 @@ def _drain(queue: Queue, history: Recorder) -> int:
             since = time.monotonic()
         if not left or time.monotonic() - since > PATIENCE_SECONDS:
             return left
-        with history.begin("claim", queue=_QUEUE) as call:
-            claims = queue.claim(limit=50, lease=30)
-            call.ok(claims=[_record(claim) | {"lease_ms": 30_000} for claim in claims])
-        for claim in claims:
+        claims = claim(history, queue, limit=50)
+        for each in claims:
             with suppress(FencepostError):
-                what = {"id": claim.id, "fence": claim.fence, "key": claim.message.key}
-                with history.begin("ack", **what):
-                    claim.ack()
+                ack(history, each)
         if not claims:
             time.sleep(_PAUSE_SECONDS)

@@ -21,6 +21,7 @@ from ..harness.child_processes import Me
 from ..machine.namespaces import call
 from ..records.history import Recorder
 from ..workloads.drain import drain, note_final
+from ..workloads.noted import ack, claim, enqueue
 from . import census
 from .disk.disk import Disk, disk
 from .disk.errors import CHANGES
@@ -82,14 +83,14 @@ class _Round:
                 self._refuse("lease", partial(user.leases.acquire, "name"))
                 self._refuse("register", partial(user.keyed("a", "b").register, "key", 1))
                 self._ask("stats", user.stats)
-            for claim in claims:
-                self._refuse("ack", partial(self._ack, claim))
+            for each in claims:
+                self._refuse("ack", partial(ack, self._history, each))
             (self._refuse if may_mount() else self._ask)("opening", self._open)
             if closes:
                 self._ask("close", users.pop(0).close)
         users.append(self._open())
         verbs = [partial(self._enqueue, user) for user in users]
-        verbs += [partial(self._ack, claim) for claim in claims]
+        verbs += [partial(ack, self._history, each) for each in claims]
         for verb in verbs:
             answer = self._ask("enqueue or ack, no longer", verb)
             self._verdicts.append(("never-stuck", answer == "", f"writable again: {answer}"))
@@ -135,22 +136,10 @@ class _Round:
 
     def _enqueue(self, store: Store) -> None:
         self._keys += 1
-        with self._history.begin("enqueue", queue="mail", key=f"{self._keys}") as call:
-            receipt = store.queue("mail").enqueue(b"hello", key=f"{self._keys}")
-            call.ok(status=receipt.status, message_id=receipt.message_id)
+        enqueue(self._history, store.queue("mail"), f"{self._keys}")
 
     def _claim(self, store: Store) -> list[Claim]:
-        with self._history.begin("claim", queue="mail") as call:
-            claims = store.queue("mail").claim()
-            told = [
-                {"id": each.id, "key": each.message.key, "fence": each.fence} for each in claims
-            ]
-            call.ok(claims=[{**each, "lease_ms": 30_000} for each in told])
-        return claims
-
-    def _ack(self, claim: Claim) -> None:
-        with self._history.begin("ack", id=claim.id, fence=claim.fence, key=claim.message.key):
-            claim.ack()
+        return claim(self._history, store.queue("mail"))
 
 
 def _write(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...store import Store
 from ...store.types.delivery import Delivery
 from ..records.history import Recorder
+from .noted import ack, claim
 
 _PAGE = 500
 
@@ -16,24 +17,11 @@ def drain(store: Store, history: Recorder, queue: str, *, at_once: int = 100) ->
     """
     worked, deliveries = 0, store.queue(queue)
     while True:
-        with history.begin("claim", queue=queue) as call:
-            claims = deliveries.claim(limit=at_once)
-            call.ok(
-                claims=[
-                    {
-                        "id": claim.id,
-                        "key": claim.message.key,
-                        "fence": claim.fence,
-                        "lease_ms": 30_000,
-                    }
-                    for claim in claims
-                ]
-            )
+        claims = claim(history, deliveries, limit=at_once)
         if not claims:
             return worked
-        for claim in claims:
-            with history.begin("ack", id=claim.id, fence=claim.fence, key=claim.message.key):
-                claim.ack()
+        for each in claims:
+            ack(history, each)
         worked += len(claims)
 
 

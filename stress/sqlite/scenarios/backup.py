@@ -20,6 +20,7 @@ from ...harness.scenario import Scenario
 from ...harness.waiting import PATIENCE_SECONDS
 from ...records.history import Call, now_ns, read
 from ...records.percentiles import quantiles
+from ...workloads.noted import enqueue, record, which
 from ..census import Census
 
 _QUEUE = "work"
@@ -222,32 +223,23 @@ def _write(me: Me, path: Path) -> None:
         while me.going:
             key = f"{me.name}-{number}"
             number += 1
-            with me.history.begin("enqueue", queue=_QUEUE, key=key, lane=None) as pending:
-                receipt = queue.enqueue(key.encode(), key=key)
-                pending.ok(status=receipt.status, message_id=receipt.message_id)
+            enqueue(me.history, queue, key, key.encode())
             with me.history.begin("claim", queue=_QUEUE) as pending:
                 claims = queue.claim(lease=_LEASE_SECONDS)
-                pending.ok(claims=[_noted(claim) for claim in claims])
+                pending.ok(
+                    claims=[
+                        record(claim, _LEASE_SECONDS) | {"token": claim.token} for claim in claims
+                    ]
+                )
             held += claims
             me.random.shuffle(held)
             while len(held) > me.random.randint(0, _MOST_HELD):
                 _settle(me, held.pop())
 
 
-def _noted(claim: Claim) -> dict[str, object]:
-    return {
-        "id": claim.id,
-        "key": claim.message.key,
-        "fence": claim.fence,
-        "token": claim.token,
-        "lane": None,
-        "lease_ms": int(_LEASE_SECONDS * 1000),
-    }
-
-
 def _settle(me: Me, claim: Claim) -> None:
     verb = me.random.choices(_SETTLES, (8, 1, 1))[0]
-    with me.history.begin(verb, id=claim.id, key=claim.message.key, fence=claim.fence):
+    with me.history.begin(verb, **which(claim)):
         if verb == "ack":
             claim.ack()
         elif verb == "retry":

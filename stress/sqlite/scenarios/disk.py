@@ -18,6 +18,7 @@ from ...harness.scenario import Scenario
 from ...harness.waiting import now_and_then
 from ...records.history import Recorder, read
 from ...workloads.drain import note_final
+from ...workloads.noted import claim, enqueue, which
 from .. import census
 from ..disk.small_disk import Disk, may_mount, small_disk
 
@@ -161,26 +162,21 @@ class _Filling:
         key = f"{self._keys}"
         self._keys += 1
         try:
-            with self._history.begin("enqueue", queue="mail", key=key) as call:
-                receipt = queue.enqueue(self._random.randbytes(self._bytes), key=key)
-                call.ok(status=receipt.status, message_id=receipt.message_id)
+            return enqueue(self._history, queue, key, self._random.randbytes(self._bytes))
         except FencepostError as error:
             self._refusals.append(error.code)
             return error.code
-        return receipt.status
 
     def _work_off(self, queue: Queue) -> int:
         """Claim and end all that is there, trying to store more meanwhile; return how many."""
         worked, claims = 0, []
         while not self._stuck:
             try:
-                with self._history.begin("claim", queue="mail") as call:
-                    claims = queue.claim(limit=self._at_once)
-                    call.ok(claims=[_shown(claim) for claim in claims])
+                claims = claim(self._history, queue, limit=self._at_once)
                 if not claims:
                     break
-                for claim in claims:
-                    self._end(claim)
+                for each in claims:
+                    self._end(each)
             except FencepostError as error:
                 self._stuck.append(f"{error.operation} after {worked}: {error.code}: {error}")
             worked += len(claims)
@@ -193,8 +189,7 @@ class _Filling:
         ending = self._ending
         if ending == "retry" and claim.attempt > 1:
             ending = "ack"
-        told = {"id": claim.id, "fence": claim.fence, "key": claim.message.key}
-        with self._history.begin(ending, **told):
+        with self._history.begin(ending, **which(claim)):
             if ending == "ack":
                 claim.ack()
             elif ending == "retry":
@@ -204,11 +199,6 @@ class _Filling:
             else:
                 with claim.transaction():
                     pass
-
-
-def _shown(claim: Claim) -> dict[str, Any]:
-    told = {"id": claim.id, "key": claim.message.key, "fence": claim.fence}
-    return {**told, "lease_ms": 30_000}
 
 
 SCENARIO = Scenario(

@@ -21,6 +21,7 @@ from ...machine import trials
 from ...records.history import Recorder, read
 from ...records.percentiles import quantiles
 from ...workloads.drain import drain, note_final
+from ...workloads.noted import enqueue
 from .. import census
 from ..disk import killed
 from ..reader import Reader
@@ -116,9 +117,7 @@ def _open_each(me: Me, work: str, rounds: int) -> None:
         try:
             with connect(folder / "store.db", busy_timeout=PATIENCE_SECONDS) as store:
                 took = time.monotonic() - began
-                with history.begin("enqueue", queue="mail", key="the same") as call:
-                    receipt = store.queue("mail").enqueue(b"hello", key="the same")
-                    call.ok(status=receipt.status, message_id=receipt.message_id)
+                enqueue(history, store.queue("mail"), "the same")
         except FencepostError as refused:
             took, error = time.monotonic() - began, f"{refused.code}: {refused}"
         history.close()
@@ -173,9 +172,7 @@ def _write(me: Me, path: str, wal_mb: float) -> None:
     reader.begin()
     queue = store.queue("mail")
     for n in range(round(wal_mb * 1e6 / _BODY_BYTES)):
-        with history.begin("enqueue", queue="mail", key=f"{n}") as call:
-            receipt = queue.enqueue(me.random.randbytes(_BODY_BYTES), key=f"{n}")
-            call.ok(status=receipt.status, message_id=receipt.message_id)
+        enqueue(history, queue, f"{n}", me.random.randbytes(_BODY_BYTES))
     me.ready()
     me.wait()
     reader.end()

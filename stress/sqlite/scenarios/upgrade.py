@@ -20,6 +20,7 @@ from ...harness.run import Run
 from ...harness.scenario import Scenario
 from ...machine.forked import forked
 from ...records.history import Recorder, read
+from ...workloads.noted import enqueue
 from .. import census, future_schema
 from ..disk import killed as deaths
 
@@ -197,12 +198,8 @@ def _open_each(me: Me, work: str, rounds: int) -> None:
         me.wait()
         error = None
         try:
-            with (
-                connect(Path(work, f"{number}", "store.db")) as store,
-                history.begin("enqueue", queue="mail", key="the same") as call,
-            ):
-                receipt = store.queue("mail").enqueue(b"hello", key="the same")
-                call.ok(status=receipt.status, message_id=receipt.message_id)
+            with connect(Path(work, f"{number}", "store.db")) as store:
+                enqueue(history, store.queue("mail"), "the same")
         except FencepostError as refused:
             error = f"{refused.code}: {refused}"
         history.close()
