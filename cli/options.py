@@ -41,7 +41,15 @@ def number_or(word: str, numbers: click.IntRange) -> Convert:
     def convert(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
         if value == word:
             return None
-        number: int = numbers(value, parameter, context)
+        try:
+            number: int = numbers(value, parameter, context)
+        except click.BadParameter:
+            bounds = f"{numbers.min} to {numbers.max}"
+            raise click.BadParameter(
+                f"{value!r} is neither {word} nor a whole number from {bounds}",
+                context,
+                parameter,
+            ) from None
         return number
 
     return convert

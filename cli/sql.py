@@ -33,7 +33,7 @@ def sql(store: str, statement: str, limit: int, as_json: bool) -> None:
         try:
             table = opened.table(statement, timeout=_SECONDS, limit=limit)
         except SqlError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(f"SQL error: {error}") from error
     if as_json:
         names = _distinct(table.columns)
         print_json([dict(zip(names, map(_jsonable, row), strict=True)) for row in table.rows])

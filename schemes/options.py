@@ -25,7 +25,7 @@ def usable_secrets(secrets: Sequence[str]) -> tuple[str, ...]:
     if any(_STRAY.search(secret) for secret in secrets):
         raise ValueError(
             "A secret begins or ends with whitespace, or has a control character in it. "
-            "No signature would match: strip the line end that a file or a variable ends with."
+            "No signature would match. Remove the newline at the end of the file or variable."
         )
     return tuple(secrets)
 

@@ -161,7 +161,7 @@ def _names(app: WorkerApp, options: PoolOptions) -> list[str]:
     """Return the queues that the pool serves; refuse options that make no sense."""
     names = list(app.handlers) if options.queues is None else list(options.queues)
     if unknown := [name for name in names if name not in app.handlers]:
-        raise InvalidInput(f"no handler for {', '.join(unknown)}; there are {_known(app)}")
+        raise InvalidInput(f"the app has no handler for {', '.join(unknown)}; it has {_known(app)}")
     if (options.workers or options.autoscale) and not names:
         raise InvalidInput("the app has no handlers: nothing for workers to do")
     options.check()

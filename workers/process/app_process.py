@@ -272,7 +272,7 @@ def _check(app: Any, spec: AppSpec) -> None:
             f"the app's store is {app.store} now, and was {spec.store}: restart to change it"
         )
     if unknown := [name for name in spec.queues or () if name not in app.handlers]:
-        raise InvalidInput(f"no handler for {', '.join(unknown)}")
+        raise InvalidInput(f"the app has no handler for {', '.join(unknown)}")
 
 
 def _import_app(parent: int, fds: list[int]) -> None:
