@@ -18,13 +18,14 @@ from ..fleet import Child
 from ..patience import until
 from ..pools import leaking
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
-from ..pools.processes import resident, template_of, workers_of
+from ..pools.processes import children, resident, template_of, workers_of
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
 from ..sqlite import inside
 
 _WORKERS = 2
+_OTHERS = 2  # the template, and the process that has loaded the app
 _MIB = 2**20
 _MAX_MIB = 80  # half of it the interpreter's
 _LOOK_SECONDS = 0.005
@@ -161,10 +162,10 @@ class _Pool:
         return len(workers) == _WORKERS
 
     def _rest(self) -> bool:
-        """Note what all take, unless one that has left is still on its way."""
+        """Note what all take, unless one comes or goes."""
         supervisor, template = self._child.pid, template_of(self._child.pid)
-        workers = workers_of(supervisor)
-        if template is None or len(workers) != _WORKERS:
+        processes, workers = children(supervisor), workers_of(supervisor)
+        if template is None or len(workers) != _WORKERS or len(processes) != _WORKERS + _OTHERS:
             return False
         rest = {
             "at": time.monotonic() - self._began,
@@ -173,7 +174,7 @@ class _Pool:
             "template": resident(template) / _MIB,
             "workers": sum(map(resident, workers)) / _MIB,
         }
-        if workers_of(supervisor) != workers:
+        if children(supervisor) != processes:
             return False
         self._rests.append(rest)
         return True
