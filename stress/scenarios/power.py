@@ -18,6 +18,7 @@ from ...store.errors import FencepostError
 from ...store.store import Store
 from ..clocks import WALL, Machine
 from ..fleet import Me
+from ..patience import now_and_then
 from ..report import Chart
 from ..run import Run
 from ..scenario import Scenario
@@ -45,7 +46,8 @@ def run(run: Run) -> None:
     at_work = list(children)
     while at_work:
         for child in list(at_work):
-            facts = child.heard(300)
+            if not (facts := child.heard()):
+                continue  # it gets on
             totals.update(facts["totals"])
             steps.update(facts["steps"])
             run.add(facts["checked"], [])
@@ -115,6 +117,7 @@ class _Work:
 
     def __init__(self, me: Me, path: Path) -> None:
         self._random = me.random
+        self._gets_on = now_and_then(me.ready)
         self._path = path
         self._clock = Machine(WALL)
         self._with_effect: set[str] = set()
@@ -158,6 +161,7 @@ class _Work:
         *,
         then_again: bool = False,
     ) -> None:
+        self._gets_on()
         here.replace(image)
         # The note in the gate's file is of the image before; wal_owner.py.
         Path(f"{self._path}-gate").unlink(missing_ok=True)
