@@ -17,12 +17,13 @@ from ..harness.child_processes import Child
 from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import until
-from ..machine.processes import forkserver_of, resident, workers_of
+from ..machine.processes import children, forkserver_of, resident, workers_of
 from ..pools import leaking
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..records.census import integrity
 
 _WORKERS = 2
+_OTHERS = 2  # the forkserver, and the process that has loaded the app
 _MIB = 2**20
 _MAX_MIB = 80  # half of it the interpreter's
 _LOOK_SECONDS = 0.005
@@ -158,10 +159,10 @@ class _Pool:
         return len(workers) == _WORKERS
 
     def _rest(self) -> bool:
-        """Note what all take, unless one that has left is still on its way."""
+        """Note what all take, unless one comes or goes."""
         supervisor, forkserver = self._child.pid, forkserver_of(self._child.pid)
-        workers = workers_of(supervisor)
-        if forkserver is None or len(workers) != _WORKERS:
+        processes, workers = children(supervisor), workers_of(supervisor)
+        if forkserver is None or len(workers) != _WORKERS or len(processes) != _WORKERS + _OTHERS:
             return False
         rest = {
             "descriptors": len(os.listdir(f"/proc/{supervisor}/fd")),
@@ -169,7 +170,7 @@ class _Pool:
             "forkserver": resident(forkserver) / _MIB,
             "workers": sum(map(resident, workers)) / _MIB,
         }
-        if workers_of(supervisor) != workers:
+        if children(supervisor) != processes:
             return False
         self._rests.append(rest)
         return True

@@ -19,6 +19,7 @@ from ....store.store import Store
 from ...harness.child_processes import Me
 from ...harness.run import Run
 from ...harness.scenario import Scenario
+from ...harness.waiting import now_and_then
 from ...machine.clocks import WALL, Machine
 from ..disk.disk import Disk, disk
 from ..disk.operations import Image, Op
@@ -46,7 +47,8 @@ def run(run: Run) -> None:
     at_work = list(children)
     while at_work:
         for child in list(at_work):
-            facts = child.heard(300)
+            if not (facts := child.heard()):
+                continue  # it gets on
             totals.update(facts["totals"])
             steps.update(facts["steps"])
             run.add(facts["checked"], [])
@@ -107,6 +109,7 @@ class _Work:
 
     def __init__(self, me: Me, path: Path) -> None:
         self._random = me.random
+        self._gets_on = now_and_then(me.ready)
         self._path = path
         self._clock = Machine(WALL)
         self._with_effect: set[str] = set()
@@ -150,6 +153,7 @@ class _Work:
         *,
         then_again: bool = False,
     ) -> None:
+        self._gets_on()
         here.replace(image)
         # The note in the gate's file is of the image before; wal_owner.py.
         Path(f"{self._path}-gate").unlink(missing_ok=True)
