@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ..records.history import Call
-from .grants import Grant, fences_rise, given_once, one_holder
+from .grants import Grant, fences_rise, fences_unique, given_once, one_holder
 from .verdict import Verdict
 
 _LAST = ("ack", "complete", "bury")
@@ -39,10 +39,11 @@ def check(calls: Sequence[Call], verdict: Verdict) -> None:
     by_id: dict[int, list[Grant]] = defaultdict(list)
     for (id, _), grant in grants.items():
         by_id[id].append(grant)
-    fences_rise(grants.values(), verdict)
+    fences_unique(grants.values(), verdict)
     reboots = [call.began for call in calls if call.op == "rebooted"]
     unknown = [call.began for call in calls if call.op == "claim" and call.outcome == "unknown"]
     for each in by_id.values():
+        fences_rise(each, verdict)
         one_holder(each, reboots, verdict)
         _refused(each, min(unknown, default=None), verdict)
     _lanes(calls, lanes, verdict)

@@ -61,29 +61,42 @@ def given_once(first: Grant, grant: Grant, verdict: Verdict) -> None:
         )
 
 
-def fences_rise(grants: Iterable[Grant], verdict: Verdict) -> None:
-    """Check that each fence is greater than all that were given out before it was asked for."""
-    by_end = sorted(grants, key=lambda grant: grant.ended)
+def fences_unique(grants: Iterable[Grant], verdict: Verdict) -> None:
+    """Check that no fence was given for two things."""
     seen: dict[int, Grant] = {}
+    for grant in grants:
+        other = seen.setdefault(grant.fence, grant)
+        verdict.check(
+            "fences-rise",
+            other is grant,
+            f"{grant.process} was given fence {grant.fence} for {grant.thing}, after"
+            f" {other.process} was given it for {other.thing}",
+        )
+
+
+def fences_rise(grants: Iterable[Grant], verdict: Verdict) -> None:
+    """Check that a thing's fences are greater than those given out before they were asked for."""
+    by_end = sorted(grants, key=lambda grant: grant.ended)
     greatest, done = 0, 0
     for grant in sorted(by_end, key=lambda grant: grant.began):
         while by_end[done].ended < grant.began:
             greatest = max(greatest, by_end[done].fence)
             done += 1
-        other = seen.setdefault(grant.fence, grant)
         verdict.check(
             "fences-rise",
-            other is grant and grant.fence > greatest,
-            f"{grant.process} was given fence {grant.fence} for {grant.thing}, after"
-            f" {greatest if other is grant else f'{other.process} was given it'}",
+            grant.fence > greatest,
+            f"{grant.process} was given fence {grant.fence} for {grant.thing}, after {greatest}",
         )
 
 
 def one_holder(grants: Iterable[Grant], reboots: list[int], verdict: Verdict) -> None:
-    """Check that each was given only after the one before it had ended."""
+    """Check that each was given only after the one before it had ended.
+
+    In the order of their fences; where that goes back in time, fences_rise says so.
+    """
     before: Grant | None = None
     for grant in sorted(grants, key=lambda grant: grant.fence):
-        if before is not None:
+        if before is not None and before.began <= grant.ended:
             held_until = before.least_until - SLACK_NS
             if before.over is not None:
                 held_until = min(held_until, before.over)

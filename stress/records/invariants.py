@@ -8,7 +8,7 @@ INVARIANTS = {
     "accepted-once": "one enqueue of a key is accepted; all others get the same message id",
     "won-once": "one of the processes that register an absent key wins",
     "one-holder": "a lease or claim has one holder at a time",
-    "fences-rise": "each fence is greater than all fences given out before it",
+    "fences-rise": "a fence is given out once, and the fences of a delivery or a name rise",
     "stale-refused": "a process that has lost a lease or claim can change nothing with it",
     "holder-not-refused": "the holder of a lease or claim is not refused",
     "holder-knows": "no lease lasts longer than its holder was told",

@@ -197,7 +197,8 @@ BAD: dict[str, list[Call]] = {
         _seen("effect", key="k", count=1),
     ],
     "fences-rise: again": [_claim(0, 1, 1), _claim(200, 1, 2), _claim(400, 2, 2)],
-    "fences-rise: back": [_claim(0, 1, 5), _claim(2, 2, 4)],
+    "fences-rise: back": [_claim(0, 1, 5), _claim(200, 1, 4)],
+    "fences-rise: of two": [_claim(0, 1, 5), _claim(2, 2, 5)],
     "one-holder: before expiry": [_claim(0, 1, 1), _claim(50, 1, 2, by="b")],
     "one-holder: before a renewed expiry": [
         _claim(0, 1, 1),
