@@ -14,8 +14,6 @@ from ..store.errors import FencepostError, InvalidInput, SchemaUnsupported, Stor
 from .output import give_up_stdout, plain
 from .variables import name_variables
 
-# Ends the error of a file that never was a store, or is damaged at its very beginning.
-_NO_STORE = "is not a SQLite database"
 # Errors that the caller can mend in the command or its environment.
 _WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
 
@@ -98,7 +96,7 @@ def main() -> None:
     except click.ClickException as error:
         code = _complain(error.format_message(), error.exit_code)
     except FencepostError as error:
-        wrong = isinstance(error, _WRONG_USAGE) or str(error).endswith(_NO_STORE)
+        wrong = isinstance(error, _WRONG_USAGE) or not getattr(error, "is_store", True)
         code = _complain(str(error), 2 if wrong else 1)
     except BrokenPipeError:
         # The program that reads the output has stopped reading.

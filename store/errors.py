@@ -125,9 +125,19 @@ class SchemaUnsupported(FencepostError):
 
 
 class StoreCorrupt(FencepostError):
-    """The file is damaged, or is not a store. `fencepost doctor` says more."""
+    """The file is damaged, or is not a store. `fencepost doctor` says more.
+
+    Attributes:
+        is_store: False if what is there was never a store, or is damaged at its very beginning.
+    """
 
     code = "store_corrupt"
+
+    def __init__(
+        self, message: str, *, operation: str = "", path: str = "", is_store: bool = True
+    ) -> None:
+        super().__init__(message, operation=operation, path=path)
+        self.is_store = is_store
 
 
 class StoreBusy(FencepostError):

@@ -53,7 +53,9 @@ def translate(
     if isinstance(error, apsw.FullError):
         return StoreFull(f"{path}: no space left to {operation}", operation=operation, path=path)
     if isinstance(error, apsw.NotADBError):
-        return StoreCorrupt(f"{path} is not a SQLite database", operation=operation, path=path)
+        return StoreCorrupt(
+            f"{path} is not a SQLite database", operation=operation, path=path, is_store=False
+        )
     if (
         isinstance(error, apsw.CorruptError)
         or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_DATA
