@@ -256,7 +256,7 @@ class App(Hooked, Embeddable):
             workers: The number of worker processes.
             drain: True stops the pool when no work is left.
         """
-        from ..workers.pool import PoolOptions, run_pool
+        from ..workers import PoolOptions, run_pool
 
         configure()
         return run_pool(self, lambda: self, PoolOptions(workers=workers, drain=drain))

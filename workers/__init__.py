@@ -1,6 +1,7 @@
 """The pool: worker processes that handle the deliveries of a store."""
 
-from .pool import PoolOptions, run_pool
+from .options import PoolOptions
+from .pool import run_pool
 from .process.process import Role
 
 __all__ = ["PoolOptions", "Role", "run_pool"]

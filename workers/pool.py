@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from ..app.command.handler import Commands
@@ -18,8 +17,8 @@ from ..store.connect import modules_of
 from ..store.errors import FencepostError, InvalidInput
 from ..store.naming import named
 from ..store.types.message import DEATHS
-from ..store.types.validate import count, milliseconds
-from ..store.types.worker import MAX_WORKERS
+from ..store.types.validate import milliseconds
+from .options import PoolOptions
 from .process.app_process import AppSpec, Load
 from .process.process import Role
 from .process.source_files import SourceFiles
@@ -29,56 +28,9 @@ from .supervisor.sizing import Sizing
 from .supervisor.supervisor import Plan, Supervisor
 from .supervisor.unserved import AT_END, AT_START, name_unserved
 from .worker.main import work
-from .worker.recycle import Recycle
 
 # The supervisor must not wait long for the store.
 _PATIENCE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class PoolOptions:
-    """The options of a pool; times are in seconds.
-
-    Attributes:
-        workers: How many worker processes; None for none at all, 0 for none until an operator
-            scales the pool.
-        autoscale: The bounds of a number that follows the load, in place of `workers`.
-        queues: Only these; None for all that the app has handlers for.
-        drain: End when every delivery of the queues is done, dead or cancelled.
-        lease: Of each claim; it is renewed after a third of it.
-        grace: From SIGTERM until handlers are cancelled. Kubernetes and Heroku kill after
-            30 s, which leaves time to release the claims.
-        start_timeout: A process that is not up after this is replaced.
-        max_handled, max_memory, max_age: As in Recycle.
-        reload: Reload the app whenever one of its files changes.
-    """
-
-    workers: int | None = 4
-    autoscale: tuple[int, int] | None = None
-    queues: Sequence[str] | None = None
-    drain: bool = False
-    lease: float = 30.0
-    grace: float = 25.0
-    start_timeout: float = 60.0
-    max_handled: int | None = None
-    max_memory: int | None = None
-    max_age: float | None = None
-    reload: bool = False
-
-    @property
-    def recycle(self) -> Recycle:
-        """The limits at which a worker is replaced."""
-        return Recycle(self.max_handled, self.max_memory, self.max_age)
-
-    def check(self) -> None:
-        """Raise InvalidInput for options that make no sense."""
-        for number in (self.workers or 0, *(self.autoscale or ())):
-            count(number, "workers", least=0, most=MAX_WORKERS)
-        if self.autoscale is not None and self.autoscale[0] > self.autoscale[1]:
-            raise InvalidInput("autoscale must be MIN and MAX, in that order")
-        milliseconds(self.lease, "lease", least=1)
-        milliseconds(self.grace, "grace")
-        milliseconds(self.start_timeout, "start_timeout", least=1)
 
 
 def run_pool(
@@ -107,7 +59,6 @@ def run_pool(
     asked = milliseconds(app.store_options.get("busy_timeout", 5.0), "busy_timeout") / 1000
     patience = min(_PATIENCE_SECONDS, asked)
     open_store = partial(connect, app.store, **{**app.store_options, "busy_timeout": patience})
-    main = not isinstance(load, Target | Commands)
     with contextlib.ExitStack() as stack:
         # While this store is open, the others do not wait for the gate.
         with connect(app.store, **app.store_options) as first:
@@ -121,22 +72,10 @@ def run_pool(
             name_unserved(store.engine, AT_START)
         plan = Plan(
             pool=pool,
-            app=AppSpec(
-                load,
-                main=main,
-                store=app.store,
-                queues=options.queues,
-                seconds=options.start_timeout,
-                most_memory=options.max_memory,
-            ),
-            workers=Role(
-                "worker",
-                work,
-                (load, pool, options.queues, options.lease, options.recycle),
-                main=main,
-            ),
+            app=_app_spec(app, load, options),
+            workers=_worker_role(load, pool, options),
             others=others,
-            files=SourceFiles(load.folder) if options.reload and isinstance(load, Target) else None,
+            files=_files(load) if options.reload else None,
             lease=options.lease,
             grace=options.grace,
             start_seconds=options.start_timeout,
@@ -155,6 +94,31 @@ def run_pool(
             return ended_well
         finally:
             _end(store, pool)
+
+
+def _app_spec(app: WorkerApp, load: Load, options: PoolOptions) -> AppSpec:
+    return AppSpec(
+        load,
+        main=_needs_main(load),
+        store=app.store,
+        queues=options.queues,
+        seconds=options.start_timeout,
+        most_memory=options.max_memory,
+    )
+
+
+def _worker_role(load: Load, pool: int | None, options: PoolOptions) -> Role:
+    arguments = (load, pool, options.queues, options.lease, options.recycle)
+    return Role("worker", work, arguments, main=_needs_main(load))
+
+
+def _needs_main(load: Load) -> bool:
+    """True if the app may need what the program's own main module defines."""
+    return not isinstance(load, Target | Commands)
+
+
+def _files(load: Load) -> SourceFiles | None:
+    return SourceFiles(load.folder) if isinstance(load, Target) else None
 
 
 def _names(app: WorkerApp, options: PoolOptions) -> list[str]:
