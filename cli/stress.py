@@ -42,7 +42,7 @@ _NAMES = ", ".join(SCENARIOS)
     type=click.Choice(PROFILES),
     default="ci",
     show_default=True,
-    help="How long to test.",
+    help="How long to test: ci takes minutes, nightly hours, release ten times as long.",
 )
 @click.option(
     "--folder",
