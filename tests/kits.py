@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -169,23 +170,30 @@ KITS: dict[str, type[SqliteKit | PlainKit]] = {"sqlite": SqliteKit, "plain": Pla
 class Effects:
     """What a caller writes in transactions: in a table where there is SQL, else in keyed state."""
 
-    def __init__(self, kit: Kit, store: Store) -> None:
+    def __init__(self, store: Store, *, has_sql: bool) -> None:
         self._store = store
-        self._keyed = None if kit.has_sql else store.keyed("test", "effects")
-        if self._keyed is None:
+        self._has_sql = has_sql
+        if has_sql:
             with store.transaction() as tx:
-                tx.execute("create table effects (what)")
+                tx.execute("create table if not exists effects (what)")
+
+    def on(self, store: Store) -> Effects:
+        """Return the same for another opening of the store."""
+        other = copy.copy(self)
+        other._store = store
+        return other
 
     def write(self, tx: Transaction, what: Any) -> None:
         """Write a value, as a part of a transaction that this thread is in."""
-        if self._keyed is None:
+        if self._has_sql:
             tx.execute("insert into effects values (?)", (what,))
         else:
-            self._keyed.register(f"{self._keyed.count():06}", what)
+            keyed = self._store.keyed("test", "effects")
+            keyed.register(f"{keyed.count():06}", what)
 
     def seen(self) -> list[Any]:
         """Return what was written and committed, in its order."""
-        if self._keyed is not None:
-            return [entry.value for entry in self._keyed.range()]
-        with self._store.transaction() as tx:
-            return [what for (what,) in tx.execute("select what from effects order by rowid")]
+        if not self._has_sql:
+            return [entry.value for entry in self._store.keyed("test", "effects").range()]
+        rows = self._store.read("select what from effects order by rowid")
+        return [what for (what,) in rows]

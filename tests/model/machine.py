@@ -1,4 +1,4 @@
-"""What the machines have in common: two openings of one store, and a clock that is turned."""
+"""What the machines have in common: one store on both engines, and a clock that is turned."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from fencepost import FencepostError, Store, connect
+from fencepost.stress.plain.engine import PlainEngine
+from fencepost.stress.plain.memory import Memory
+from fencepost.stress.plain.tables import Tables
+from fencepost.stress.plain.upkeep import broken
 
 from ..clock import FakeClock
+from ..sqlite import invariants
+
+T = TypeVar("T")
 
 OPENINGS = st.integers(0, 1)
 
@@ -25,6 +31,8 @@ _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 # On a moment, and a millisecond before and after it.
 SECONDS = [0.001, 0.999, 1, 1.001, 4, 4.999, 5, 5.001, 9.999, 10, 10.001, 20, 60]
+
+_FACTS = ("code", "cause", "holder", "expires_at", "retry_after")
 
 
 def profile(*, examples: int, steps: int) -> settings:
@@ -47,33 +55,20 @@ def profile(*, examples: int, steps: int) -> settings:
     )
 
 
-class Refused(Exception):
-    """A model refuses a call: with which error, and which facts it carries."""
-
-    def __init__(self, error: type[FencepostError], **facts: object) -> None:
-        super().__init__(error.__name__, facts)
-        self.error = error
-        self.facts = facts
-
-
 class RolledBack(Exception):
     """Raised by a machine within a transaction."""
 
 
-def agree(model: Callable[[], Any], store: Callable[[], Any]) -> tuple[Any, Any]:
-    """Make a call to both; return both answers, None and None when both refused alike."""
-    refusal = None
-    try:
-        wanted = model()
-    except Refused as refused:
-        refusal = refused
-    if refusal is None:
-        return wanted, store()
-    with pytest.raises(refusal.error) as told:
-        store()
-    assert type(told.value) is refusal.error
-    assert {fact: getattr(told.value, fact) for fact in refusal.facts} == refusal.facts
-    return None, None
+class Pair:
+    """What both stores gave out in one call: that of SQLite, and that of the reference."""
+
+    def __init__(self, sqlite: Any, plain: Any) -> None:
+        self.sqlite = sqlite
+        self.plain = plain
+
+    def of(self, store: Store) -> Any:
+        """Return the one that belongs to a store."""
+        return self.plain if isinstance(store.engine, PlainEngine) else self.sqlite
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -84,19 +79,51 @@ class StoreMachine(RuleBasedStateMachine):
         self.clock = FakeClock()
         self.folder = Path(tempfile.mkdtemp(prefix="fencepost-model-", dir=_MEMORY))
         self.path = str(self.folder / "store.db")
+        self.memory = Memory()
         self.stores = [self._open(), self._open()]
+        self.plain = [self._open_plain(), self._open_plain()]
+        assert self.plain[0].engine.clock.now_ms() == self.now
 
     def _open(self) -> Store:
         return connect(self.path, clock=self.clock, durability="normal")
+
+    def _open_plain(self) -> Store:
+        return Store(PlainEngine(self.clock, self.memory))
 
     @property
     def now(self) -> int:
         """Milliseconds on the store's clock."""
         return self.stores[0].engine.clock.now_ms()
 
-    def stopwatch(self, moment: int) -> int:
-        """Return what the stopwatch shows, or showed, at a moment of the store's clock."""
-        return moment - self.now + self.clock.boot
+    @property
+    def tables(self) -> Tables:
+        """All that the reference holds."""
+        return self.memory.tables
+
+    def both(self, which: int, call: Callable[[Store], T]) -> tuple[T | None, T | None]:
+        """Make a call to both, each at the same time; return both answers.
+
+        None and None when both refused it alike, with the same error and the same facts.
+        """
+        began = self.clock.boot, self.clock.wall
+        refusal, answer = _refusal(lambda: call(self.stores[which]))
+        ended = self.clock.boot, self.clock.wall
+        self.clock.boot, self.clock.wall = began
+        wanted, reference = _refusal(lambda: call(self.plain[which]))
+        assert (self.clock.boot, self.clock.wall) == ended
+        assert refusal == wanted
+        return answer, reference
+
+    def same(
+        self, which: int, call: Callable[[Store], T], shown: Callable[[T], Any] = lambda one: one
+    ) -> T | None:
+        """Make a call to both, and require the same answer, as far as it is shown."""
+        answer, reference = self.both(which, call)
+        if answer is not None and reference is not None:
+            assert shown(answer) == shown(reference)
+        else:
+            assert answer is reference
+        return answer
 
     @rule(seconds=st.sampled_from(SECONDS))
     def time_passes(self, seconds: float) -> None:
@@ -117,22 +144,25 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(which=OPENINGS)
     def reopen(self, which: int) -> None:
         before = self.now
-        self.stores[which].close()
-        self.stores[which] = self._open()
+        for stores, opened in ((self.stores, self._open), (self.plain, self._open_plain)):
+            stores[which].close()
+            stores[which] = opened()
         self.reopened(which)
-        assert [store.engine.clock.now_ms() for store in self.stores] == [before, before]
+        clocks = [store.engine.clock.now_ms() for store in (*self.stores, *self.plain)]
+        assert clocks == [before] * 4
 
     @rule(seconds=st.sampled_from([-3600, -7, 0, 7, 3600]))
     def the_machine_reboots(self, seconds: int) -> None:
-        self.before_reboot()
         wall = self.clock.wall = self.now + seconds * 1000
-        for store in self.stores:
+        for store in (*self.stores, *self.plain):
             store.close()
         self.clock.boot_name += "."
         self.clock.boot = 5_000
         self.stores = [self._open(), self._open()]
         assert self.now == self.stores[1].engine.clock.now_ms() >= max(wall, self.newest())
-        self.rebooted()
+        # How far it goes on from the wall clock is for the engine to say.
+        self.memory.begin_boot(self.clock, self.now)
+        self.plain = [self._open_plain(), self._open_plain()]
         for which in (0, 1):
             self.reopened(which)
 
@@ -144,17 +174,25 @@ class StoreMachine(RuleBasedStateMachine):
         """Before which the clock may not go back when the machine reboots."""
         raise NotImplementedError
 
-    def before_reboot(self) -> None:
-        """Called while the store is still open."""
-
-    def rebooted(self) -> None:
-        """Tell the model."""
-        raise NotImplementedError
-
     def reopened(self, which: int) -> None:
         """Called when an opening is a new one."""
 
+    def check(self) -> None:
+        """Fail when one of the two is not as it must be between two transactions."""
+        invariants.check(self.path)
+        assert broken(self.tables) == []
+
     def teardown(self) -> None:
-        for store in self.stores:
+        for store in (*self.stores, *self.plain):
             store.close()
         shutil.rmtree(self.folder)
+
+
+def _refusal(call: Callable[[], T]) -> tuple[tuple[Any, ...] | None, T | None]:
+    """Return why a call was refused, or its answer."""
+    try:
+        return None, call()
+    except RolledBack as error:
+        return (type(error),), None
+    except FencepostError as error:
+        return (type(error), *(getattr(error, fact, None) for fact in _FACTS)), None

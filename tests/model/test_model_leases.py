@@ -1,24 +1,26 @@
-"""Named leases against their model: held, lost, taken again, and believed in."""
+"""Named leases: held, lost, taken again, and believed in."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, initialize, invariant, multiple, rule
 
-from fencepost import InvalidInput, Lease
+from fencepost import InvalidInput, Lease, Store
 from fencepost.store.engine.clock import Term
 from fencepost.store.engine.leases import NameHold, Taken
 
-from ..sqlite.inside import ask
-from .leases_model import DAY, Leases, Tenant
-from .machine import OPENINGS, Refused, RolledBack, StoreMachine, agree, profile
+from ..kits import Effects
+from .machine import OPENINGS, Pair, RolledBack, StoreMachine, profile
+
+DAY = 86_400_000
 
 names = st.sampled_from(["deploy", "report"])
 owners = st.sampled_from(["one", "two", None])
-ttls = st.sampled_from([1, 5_000, 5_000, 10_000])
+ttls = st.sampled_from([0.001, 5, 5, 10])
 
 
 class LeaseMachine(StoreMachine):
@@ -27,80 +29,46 @@ class LeaseMachine(StoreMachine):
     leases = Bundle("leases")
 
     @initialize()
-    def make_a_table(self) -> None:
-        self.model = Leases()
+    def begin(self) -> None:
         self.last_fence = 0
         self.strangers = 0
-        self.effects: list[int] = []
-        with self.stores[0].transaction() as tx:
-            tx.execute("create table effects (fence integer)")
+        self.effects = Pair(
+            Effects(self.stores[0], has_sql=True), Effects(self.plain[0], has_sql=False)
+        )
 
     @rule(target=leases, which=OPENINGS, name=names, owner=owners, ttl=ttls, tries=st.booleans())
     def acquire(
-        self, which: int, name: str, owner: str | None, ttl: int, tries: bool
+        self, which: int, name: str, owner: str | None, ttl: float, tries: bool
     ) -> MultipleResults[Any]:
-        leases = self.stores[which].leases
         if owner is None:
             self.strangers += 1
             owner = f"stranger {self.strangers}"
-        if tries:
-            try:
-                wanted = self.model.acquire(name, owner, ttl, self.now)
-            except Refused:
-                assert leases.try_acquire(name, ttl / 1000, owner) is None
-                return multiple()
-            lease = leases.try_acquire(name, ttl / 1000, owner)
-        else:
-            found, lease = agree(
-                lambda: self.model.acquire(name, owner, ttl, self.now),
-                lambda: leases.acquire(name, ttl=ttl / 1000, owner=owner),
-            )
-            if found is None:
-                return multiple()
-            wanted = found
-        assert lease is not None
-        assert lease.owner == owner
-        return self._acquired(wanted, lease)
 
-    def _acquired(
-        self, wanted: tuple[Tenant, Tenant | None, Any], lease: Lease
-    ) -> MultipleResults[Any]:
-        tenant, known, displaced = wanted
-        if known is None:
-            assert lease.fence > self.last_fence
-            self.last_fence = lease.fence
-        else:
-            assert lease.fence == known.fence
-        tenant.fence = lease.fence
-        assert (lease.name, lease.expires_at) == (tenant.name, tenant.until / 1000)
-        found = lease.displaced
-        assert (found and (found.owner, found.fence, found.expired_at)) == displaced
-        assert lease.lost is tenant.lost(self.now)
-        return multiple((tenant, [lease]))
+        def acquired(store: Store) -> Lease | None:
+            if tries:
+                return store.leases.try_acquire(name, ttl, owner)
+            return store.leases.acquire(name, ttl, owner)
 
-    @rule(which=OPENINGS, pair=leases, ttl=st.sampled_from([None, 1, 5_000, 10_000]))
-    def renew(self, which: int, pair: Any, ttl: int | None) -> None:
-        tenant, lease = self._used(which, pair)
-        agree(
-            lambda: self.model.renew(tenant, ttl, self.now),
-            lambda: lease.renew(None if ttl is None else ttl / 1000),
-        )
-        assert lease.expires_at == tenant.until / 1000
-        assert lease.lost is tenant.lost(self.now)
+        return self._acquired(self.both(which, acquired))
+
+    @rule(which=OPENINGS, pair=leases, ttl=st.sampled_from([None, 0.001, 5, 10]))
+    def renew(self, which: int, pair: Pair, ttl: float | None) -> None:
+        self._use(which, pair, lambda lease, _: lease.renew(ttl))
 
     @rule(which=OPENINGS, pair=leases)
-    def release(self, which: int, pair: Any) -> None:
-        tenant, lease = self._used(which, pair)
-        agree(lambda: self.model.release(tenant, self.now), lease.release)
+    def release(self, which: int, pair: Pair) -> None:
+        self._use(which, pair, lambda lease, _: lease.release())
 
     @rule(which=OPENINGS, pair=leases)
-    def release_and_think_better_of_it(self, which: int, pair: Any) -> None:
-        _, lease = self._used(which, pair)
-        with pytest.raises(RolledBack), self.stores[which].transaction():
-            try:
-                lease.release()
-            finally:
-                raise RolledBack
+    def release_and_think_better_of_it(self, which: int, pair: Pair) -> None:
+        def released(lease: Lease, store: Store) -> None:
+            with store.transaction():
+                try:
+                    lease.release()
+                finally:
+                    raise RolledBack
+
+        self._use(which, pair, released)
 
     @rule(
         which=OPENINGS,
@@ -108,42 +76,21 @@ class LeaseMachine(StoreMachine):
         lasts=st.sampled_from([0, 4.999, 5, 10]),
         ends=st.sampled_from(["well", "well", "released", "raises"]),
     )
-    def write(self, which: int, pair: Any, lasts: float, ends: str) -> None:
+    def write(self, which: int, pair: Pair, lasts: float, ends: str) -> None:
         """Write under a lease, which may end while the transaction is open."""
-        tenant, lease = self._used(which, pair)
-        done = False
 
-        def modelled() -> None:
-            try:
-                self.model.require(tenant, self.now)
-                if ends == "released":
-                    self.model.release(tenant, self.now)
-                elif ends == "well":
-                    self.model.require(tenant, self.now + round(lasts * 1000))
-            except Refused:
-                tenant.refused = True
-                raise
-
-        def stored() -> None:
-            nonlocal done
-            with self.stores[which].transaction(fence=lease) as tx:
-                tx.execute("insert into effects values (?)", (lease.fence,))
+        def written(lease: Lease, store: Store) -> None:
+            with store.transaction(fence=lease) as tx:
+                self.effects.of(store).on(store).write(tx, lease.fence)
                 with pytest.raises(InvalidInput):
-                    self.stores[which].leases.try_acquire("other")
+                    store.leases.try_acquire("other")
                 if ends == "released":
                     lease.release()
                 self.clock.advance(lasts)
                 if ends == "raises":
                     raise RolledBack
-            done = True
 
-        try:
-            agree(modelled, stored)
-        except RolledBack:
-            assert ends == "raises"
-        if done:
-            self.effects.append(tenant.fence)
-        assert lease.lost is tenant.lost(self.now)
+        self._use(which, pair, written)
 
     @rule(
         target=leases,
@@ -155,7 +102,7 @@ class LeaseMachine(StoreMachine):
     def write_until_the_end(
         self, which: int, name: str, lasts: float, ends: str
     ) -> MultipleResults[Any]:
-        taken = self.acquire(which, name, "one", 5_000, False)
+        taken = self.acquire(which, name, "one", 5, False)
         for pair in taken.values:
             self.write(which, pair, lasts, ends)
         return taken
@@ -163,33 +110,17 @@ class LeaseMachine(StoreMachine):
     @rule(which=OPENINGS, name=names, owner=owners, lasts=st.sampled_from([0, 60, 90]))
     def hold(self, which: int, name: str, owner: str | None, lasts: float) -> None:
         """The thread would renew it only after half a minute of real time."""
-        owner = owner or "holder"
 
-        known = self.model.names.get(name)
-        if known is not None and known.live(self.now) and known.owner == owner:
-            return  # entered again: other rules do that
-        try:
-            wanted = self.model.acquire(name, owner, 90_000, self.now)
-        except Refused as refused:
-            with (
-                pytest.raises(refused.error),
-                self.stores[which].leases.hold(name, ttl=90, owner=owner),
-            ):
-                pass
-            return
-        block = self.stores[which].leases.hold(name, ttl=90, owner=owner)
-        lease = block.__enter__()
-        self._acquired(wanted, lease)
-        self.clock.advance(lasts)
-        assert lease.lost is (lasts == 90)
-        agree(
-            lambda: self.model.release(wanted[0], self.now),
-            lambda: block.__exit__(None, None, None),
-        )
+        def held(store: Store) -> tuple[Any, ...]:
+            with store.leases.hold(name, ttl=90, owner=owner or "holder") as lease:
+                self.clock.advance(lasts)
+                return _shown(lease)
+
+        self.same(which, held)
 
     @rule(which=OPENINGS, name=names)
     def free(self, which: int, name: str) -> None:
-        assert self.stores[which].leases.free(name) is self.model.free(name, self.now)
+        self.same(which, lambda store: store.leases.free(name))
 
     @rule(seconds=st.sampled_from([DAY / 1000 - 5, DAY / 1000 - 0.001, DAY / 1000]))
     def a_day_passes(self, seconds: float) -> None:
@@ -197,61 +128,58 @@ class LeaseMachine(StoreMachine):
 
     @rule(which=OPENINGS)
     def sweep(self, which: int) -> None:
-        assert self.stores[which].sweep() == self.model.sweep(self.now)
+        self.same(which, lambda store: store.sweep())
 
     # after each step
 
     @invariant()
     def all_that_can_be_seen_is_the_same(self) -> None:
-        held = {name: known for name, known in self.model.names.items() if known.holder}
-        wanted = [
-            (
-                name,
-                known.owner,
-                known.fence_of.fence,
-                known.acquired / 1000,
-                known.expires / 1000,
-                known.live(self.now),
-            )
-            for name, known in sorted(held.items())
-        ]
-        leases = self.stores[self.now % 2].leases
-        found = leases.list()
-        assert [
-            (one.name, one.owner, one.fence, one.acquired_at, one.expires_at, one.live)
-            for one in found
-        ] == wanted
-        assert [one for name in ("deploy", "report") if (one := leases.get(name))] == found
-        assert ask(self.path, "select fence from effects") == [(fence,) for fence in self.effects]
+        which = self.now % 2
+        self.same(which, lambda store: store.leases.list())
+        for name in ("deploy", "report"):
+            self.same(which, lambda store, name=name: store.leases.get(name))  # type: ignore[misc]
+        self.same(0, lambda store: self.effects.of(store).on(store).seen())
 
     # helpers
 
     def moments(self) -> list[int]:
-        ends = [known.expires for known in self.model.names.values()]
+        ends = [row.until_ms for row in self.tables.leases.values()]
         return ends + [end + DAY for end in ends]
 
     def newest(self) -> int:
-        return max((known.acquired for known in self.model.names.values()), default=0)
+        return max((row.acquired_ms for row in self.tables.leases.values()), default=0)
 
-    def rebooted(self) -> None:
-        self.model.reboot()
+    def _acquired(self, both: tuple[Lease | None, Lease | None]) -> MultipleResults[Any]:
+        lease, reference = both
+        assert (lease is None) is (reference is None)
+        if lease is None or reference is None:
+            return multiple()
+        assert _shown(lease) == _shown(reference)
+        return multiple(Pair(lease, reference))
 
-    def _used(self, which: int, pair: Any) -> tuple[Tenant, Lease]:
-        """Return a lease, renewed from its proof when its opening is closed or another's."""
-        tenant, (*_, lease) = pair
-        engine = self.stores[which].engine
-        if lease._engine is not engine:
-            hold = NameHold(lease.name, lease.fence, lease.token)
-            until = round(lease.expires_at * 1000)
-            lease = Lease(
-                engine,
-                Taken(hold, lease.owner, Term(until, tenant.ttl), lease.displaced),
-                asked_ms=self.stopwatch(tenant.believed_until - tenant.ttl),
-                ttl_ms=tenant.ttl,
-            )
-            tenant.refused = False
-            pair[1].append(lease)
-        return tenant, lease
+    def _use(self, which: int, pair: Pair, call: Callable[[Lease, Store], object]) -> None:
+        """Use a lease, made anew from its proof when its opening is closed or another's."""
+
+        def used(store: Store) -> None:
+            call(pair.of(store), store)
+
+        asked_ms = self.clock.boot
+        for store in (self.stores[which], self.plain[which]):
+            lease = pair.of(store)
+            if lease._engine is not store.engine:
+                hold = NameHold(lease.name, lease.fence, lease.token)
+                until = round(lease.expires_at * 1000)
+                term = Term(until, max(0, until - self.now))
+                taken = Taken(hold, lease.owner, term, lease.displaced)
+                again = Lease(store.engine, taken, asked_ms=asked_ms, ttl_ms=5_000)
+                vars(pair)["plain" if store is self.plain[which] else "sqlite"] = again
+        self.same(which, used)
+        assert _shown(pair.sqlite) == _shown(pair.plain)
+
+
+def _shown(lease: Lease) -> tuple[Any, ...]:
+    facts = lease.name, lease.owner, lease.fence, lease.expires_at, lease.displaced
+    return (*facts, lease.lost)
 
 
 TestLeases = LeaseMachine.TestCase

@@ -1,29 +1,30 @@
-"""Claims of keys against their model: with aliases and payloads, completed late and twice."""
+"""Claims of keys: with aliases and payloads, completed late and twice."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, initialize, invariant, multiple, rule
 
-from fencepost import InvalidInput, KeyConflict, LeaseHeld, LeaseLost, Once
+from fencepost import InvalidInput, LeaseHeld, Once, Store
 from fencepost.store.engine.clock import Term
-from fencepost.store.engine.once import Claimed, KeyHold
+from fencepost.store.engine.once import Claimed
 
+from ..kits import Effects
 from ..sqlite.inside import ask
-from .machine import OPENINGS, RolledBack, StoreMachine, agree, profile
-from .once_model import DAY, Keys, Worker
+from .machine import OPENINGS, Pair, RolledBack, StoreMachine, profile
 
-SPACES = ["stripe", "orders"]
+DAY = 86_400_000
 
-spaces = st.sampled_from(SPACES)
+spaces = st.sampled_from(["stripe", "orders"])
 keys = st.sampled_from(["a", "b", "c"])
 payloads = st.sampled_from([None, None, b"one", b"two"])
 results = st.sampled_from([None, 1, {"ok": [True]}])
-leases = st.sampled_from([1, 5_000, 10_000])
-keeps = st.sampled_from([1, 5_000, 20_000])
+leases = st.sampled_from([0.001, 5, 10])
+keeps = st.sampled_from([0.001, 5, 20])
 
 
 class OnceMachine(StoreMachine):
@@ -32,12 +33,12 @@ class OnceMachine(StoreMachine):
     claims = Bundle("claims")
 
     @initialize()
-    def make_a_table(self) -> None:
-        self.model = Keys()
-        self.last_fence = 0
-        self.effects: list[int] = []
-        with self.stores[0].transaction() as tx:
-            tx.execute("create table effects (fence integer)")
+    def begin(self) -> None:
+        # Each claim has a name of its own, which is drawn at random.
+        self.holders: dict[str, str] = {}
+        self.effects = Pair(
+            Effects(self.stores[0], has_sql=True), Effects(self.plain[0], has_sql=False)
+        )
 
     @rule(
         target=claims,
@@ -56,99 +57,49 @@ class OnceMachine(StoreMachine):
         key: str,
         aliases: list[str],
         payload: bytes | None,
-        lease: int,
-        keep: int,
+        lease: float,
+        keep: float,
     ) -> MultipleResults[Any]:
-        named = [(space, each) for each in dict.fromkeys([key, *aliases])]
-        wanted, once = agree(
-            lambda: self.model.claim(named, payload, lease, keep, self.now),
-            lambda: self.stores[which].once(
-                space,
-                key,
-                lease=lease / 1000,
-                keep_for=keep / 1000,
-                payload=payload,
-                aliases=aliases,
+        once, reference = self.both(
+            which,
+            lambda store: store.once(
+                space, key, lease=lease, keep_for=keep, payload=payload, aliases=aliases
             ),
         )
-        if wanted is None:
+        if once is None or reference is None:
+            assert once is reference
             return multiple()
-        return self._answered(wanted, once)
-
-    def _answered(self, wanted: tuple[str, Any], once: Once) -> MultipleResults[Any]:
-        kind, found = wanted
-        assert (once.claimed, once.done) == (kind == "claimed", kind == "done")
-        if kind == "claimed":
-            worker, displaced = found
-            self._claimed(worker, displaced, once)
-            return multiple((worker, [once]))
-        if kind == "done":
-            assert (once.result, once.holder) == (found.result, None)
-        else:
-            assert once.holder == found.by.holder
-            assert once.expires_at == found.expires / 1000
-            assert once.retry_after == (found.expires - self.now) / 1000
+        self._same(once, reference)
+        if once.claimed:
+            return multiple(Pair(once, reference))
         with pytest.raises(InvalidInput):
             once.complete()
         return multiple()
 
-    def _claimed(self, worker: Worker, displaced: Any, once: Once) -> None:
-        assert once.fence is not None
-        assert once.fence > self.last_fence
-        worker.fence = self.last_fence = once.fence
-        fence, worker.holder = _standing(self.path, *worker.keys[0])
-        assert fence == once.fence
-        assert once.expires_at == worker.until / 1000
-        lapsed = once.displaced
-        assert (lapsed and (lapsed.owner, lapsed.fence, lapsed.expired_at)) == displaced
-        assert not once.lost
-
     @rule(which=OPENINGS, pair=claims, result=results)
-    def complete(self, which: int, pair: Any, result: Any) -> None:
-        worker, once = self._used(which, pair)
-        agree(
-            lambda: self.model.complete(worker, result, self.now),
-            lambda: once.complete(result),
-        )
+    def complete(self, which: int, pair: Pair, result: Any) -> None:
+        self._use(which, pair, lambda once, _: once.complete(result))
 
     @rule(which=OPENINGS, pair=claims, commits=st.booleans())
-    def complete_with_rows_of_ones_own(self, which: int, pair: Any, commits: bool) -> None:
-        worker, once = self._used(which, pair)
-        done = False
-
-        def stored() -> None:
-            nonlocal done
-            with self.stores[which].transaction() as tx:
-                tx.execute("insert into effects values (?)", (once.fence,))
+    def complete_with_rows_of_ones_own(self, which: int, pair: Pair, commits: bool) -> None:
+        def completed(once: Once, store: Store) -> None:
+            with store.transaction() as tx:
+                self.effects.of(store).on(store).write(tx, once.fence)
                 with pytest.raises(InvalidInput):
-                    self.stores[which].once("stripe", "z")
+                    store.once("stripe", "z")
                 once.complete(once.fence)
                 if not commits:
                     raise RolledBack
-            done = True
 
-        if not commits:
-            with pytest.raises((RolledBack, LeaseLost)):
-                stored()
-            return
-        agree(lambda: self.model.complete(worker, worker.fence, self.now), stored)
-        if done:
-            self.effects.append(worker.fence)
+        self._use(which, pair, completed)
 
     @rule(which=OPENINGS, pair=claims)
-    def release(self, which: int, pair: Any) -> None:
-        worker, once = self._used(which, pair)
-        agree(lambda: self.model.release(worker, self.now), once.release)
+    def release(self, which: int, pair: Pair) -> None:
+        self._use(which, pair, lambda once, _: once.release())
 
-    @rule(which=OPENINGS, pair=claims, lease=st.sampled_from([None, 1, 5_000, 10_000]))
-    def renew(self, which: int, pair: Any, lease: int | None) -> None:
-        worker, once = self._used(which, pair)
-        agree(
-            lambda: self.model.renew(worker, lease, self.now),
-            lambda: once.renew(None if lease is None else lease / 1000),
-        )
-        assert once.expires_at == worker.until / 1000
-        assert once.lost is worker.lost(self.now)
+    @rule(which=OPENINGS, pair=claims, lease=st.sampled_from([None, 0.001, 5, 10]))
+    def renew(self, which: int, pair: Pair, lease: float | None) -> None:
+        self._use(which, pair, lambda once, _: once.renew(lease))
 
     @rule(
         which=OPENINGS,
@@ -170,64 +121,33 @@ class OnceMachine(StoreMachine):
         ends: str,
     ) -> None:
         """A function that is idempotent by its key; its lease lasts 90 s, in fake time."""
-        named = [(space, key)]
-        ran: list[Worker] = []
-        other = self.stores[1 - which]
 
-        def work() -> Any:
-            kind, found = self.model.claim(named, payload, 90_000, 20_000, self.now)
-            assert kind == "claimed"
-            worker, _ = found
-            worker.fence, worker.holder = _standing(self.path, space, key)
-            assert worker.fence > self.last_fence
-            self.last_fence = worker.fence
-            ran.append(worker)
-            self.clock.advance(lasts)
-            if ends == "overtaken":
-                self._answered(
-                    self.model.claim(named, None, 5_000, 5_000, self.now),
-                    other.once(space, key, lease=5, keep_for=5),
-                )
-            if ends == "raises":
-                raise RolledBack
-            return result
+        def called(store: Store) -> tuple[Any, ...]:
+            others = self.stores if store in self.stores else self.plain
+            told: list[Any] = []
 
-        run = self.stores[which].idempotent(
-            space,
-            key=lambda: key,
-            lease=90,
-            keep_for=20,
-            payload=None if payload is None else lambda: payload,
-        )(work)
-        before = self.model.records.get((space, key))
-        live = before is not None and before.expires > self.now and before.state != "released"
-        try:
-            answer = run()
-        except KeyConflict:
-            assert before is not None
-            assert live
-            assert None not in (payload, before.payload)
-            assert payload != before.payload
-            assert not ran
-        except LeaseHeld as error:
-            assert before is not None
-            assert live
-            assert before.state == "claimed"
-            assert (error.holder, ran) == (before.by.holder, [])  # noqa: PT017 - one of many outcomes
-        except RolledBack:
-            assert ends == "raises"
-            self.model.release(ran[0], self.now)
-        except LeaseLost:
-            assert (ends, lasts) == ("overtaken", 90)
-            assert self.model.records[space, key].by is not ran[0]
-        else:
-            if ran:
-                self.model.complete(ran[0], result, self.now)
-                assert answer == result
-            else:
-                assert before is not None
-                assert live
-                assert (before.state, answer) == ("done", before.result)
+            def work() -> Any:
+                self.clock.advance(lasts)
+                if ends == "overtaken":
+                    other = others[1 - which].once(space, key, lease=5, keep_for=5)
+                    told.append((other.claimed, other.fence, other.expires_at))
+                if ends == "raises":
+                    raise RolledBack
+                return result
+
+            run = store.idempotent(
+                space,
+                key=lambda: key,
+                lease=90,
+                keep_for=20,
+                payload=None if payload is None else lambda: payload,
+            )(work)
+            try:
+                return run(), told
+            except LeaseHeld as held:
+                return held.expires_at, held.retry_after, told
+
+        self.same(which, called)
 
     @rule(seconds=st.sampled_from([DAY / 1000 - 5, DAY / 1000 - 0.001, DAY / 1000]))
     def a_day_passes(self, seconds: float) -> None:
@@ -235,58 +155,68 @@ class OnceMachine(StoreMachine):
 
     @rule(which=OPENINGS)
     def sweep(self, which: int) -> None:
-        assert self.stores[which].sweep() == self.model.sweep(self.now)
+        self.same(which, lambda store: store.sweep())
 
     # after each step
 
     @invariant()
     def all_that_can_be_seen_is_the_same(self) -> None:
         wanted = [
-            (*key, one.state, one.by.fence, one.expires)
-            for key, one in sorted(self.model.records.items())
+            (*at, row.state, row.fence, row.until_ms)
+            for at, row in sorted(self.tables.once.items())
         ]
         assert ask(self.path, _ROWS) == wanted
-        assert ask(self.path, "select fence from effects") == [(fence,) for fence in self.effects]
+        self.same(0, lambda store: self.effects.of(store).on(store).seen())
 
     # helpers
 
     def moments(self) -> list[int]:
-        ends = [record.expires for record in self.model.records.values()]
+        ends = [row.until_ms for row in self.tables.once.values()]
         return ends + [end + DAY for end in ends]
 
     def newest(self) -> int:
         return 0
 
-    def rebooted(self) -> None:
-        self.model.reboot()
+    def _same(self, once: Once, reference: Once) -> None:
+        assert _shown(once) == _shown(reference)
+        lapsed, other = once.displaced, reference.displaced
+        assert (lapsed is None) is (other is None)
+        if lapsed is not None and other is not None:
+            assert (lapsed.fence, lapsed.expired_at) == (other.fence, other.expired_at)
+            self._same_holder(lapsed.owner, other.owner)
+        if once.holder is not None and reference.holder is not None:
+            self._same_holder(once.holder, reference.holder)
 
-    def _used(self, which: int, pair: Any) -> tuple[Worker, Once]:
-        """Return a claim, made from its proof when its opening is closed or another's."""
-        worker, (*_, once) = pair
-        engine = self.stores[which].engine
-        if once._engine is not engine:
-            hold: KeyHold = once._hold
-            until = round(once.expires_at * 1000)
-            once = Once(
-                engine,
-                once.namespace,
-                once.key,
-                Claimed(hold, Term(until, worker.lease), once.displaced),
-                asked_ms=self.stopwatch(worker.believed_until - worker.lease),
-                lease_ms=worker.lease,
-                keep_ms=worker.keep,
-            )
-            worker.refused = False
-            pair[1].append(once)
-        return worker, once
+    def _same_holder(self, holder: str, reference: str) -> None:
+        assert self.holders.setdefault(holder, reference) == reference
+        assert self.holders.setdefault(reference, holder) == holder
+
+    def _use(self, which: int, pair: Pair, call: Callable[[Once, Store], object]) -> None:
+        """Use a claim, made anew from its proof when its opening is closed or another's."""
+        for store in (self.stores[which], self.plain[which]):
+            once = pair.of(store)
+            if once._engine is not store.engine:
+                until = round(once.expires_at * 1000)
+                claimed = Claimed(
+                    once._claim(), Term(until, max(0, until - self.now)), once.displaced
+                )
+                again = Once(
+                    store.engine,
+                    once.namespace,
+                    once.key,
+                    claimed,
+                    asked_ms=self.clock.boot,
+                    lease_ms=5_000,
+                    keep_ms=5_000,
+                )
+                vars(pair)["plain" if store is self.plain[which] else "sqlite"] = again
+        self.same(which, lambda store: call(pair.of(store), store) and None)
+        assert _shown(pair.sqlite) == _shown(pair.plain)
 
 
-def _standing(path: str, space: str, key: str) -> tuple[int, str]:
-    """Return the fence and the holder of a key."""
-    rows = ask(path, "select namespace, key, fence, holder from fp_once")
-    ((fence, holder),) = [row[2:] for row in rows if row[:2] == (space, key)]
-    assert isinstance(fence, int)
-    return fence, str(holder)
+def _shown(once: Once) -> tuple[Any, ...]:
+    facts = once.claimed, once.done, once.result, once.fence, once.holder is None
+    return (*facts, once.expires_at, once.retry_after, once.lost)
 
 
 _ROWS = """

@@ -52,4 +52,4 @@ def store(kit: Kit) -> Iterator[Store]:
 @pytest.fixture
 def effects(kit: Kit, store: Store) -> Effects:
     """What the test writes in transactions."""
-    return Effects(kit, store)
+    return Effects(store, has_sql=kit.has_sql)

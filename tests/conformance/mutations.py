@@ -1,0 +1,268 @@
+"""Faults to plant in the plain engine, each with the tests that have to notice it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fencepost.store.types.delivery import Outcome
+from fencepost.stress.plain import keyed, leases, once, spaces
+from fencepost.stress.plain.keyed import PlainKeyed
+from fencepost.stress.plain.memory import Numbers, Session, Write
+from fencepost.stress.plain.operators import operate
+from fencepost.stress.plain.queues import arrivals, changes, claim, enqueue, lanes, reap, settle
+
+Patch = tuple[Any, str, Any]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One fault.
+
+    Attributes:
+        tests: The files of tests/store that are run under it.
+        patches: What stands in the place of what.
+    """
+
+    name: str
+    tests: tuple[str, ...]
+    patches: tuple[Patch, ...]
+
+    @contextlib.contextmanager
+    def planted(self) -> Iterator[None]:
+        """Have the fault until the block ends."""
+        was = [(at, name, getattr(at, name)) for at, name, _ in self.patches]
+        for at, name, wrong in self.patches:
+            setattr(at, name, wrong)
+        try:
+            yield
+        finally:
+            for at, name, right in was:
+                setattr(at, name, right)
+
+
+def _without_lock(self: Session, operation: str, patience: float) -> Any:
+    return contextlib.nullcontext()
+
+
+def _any_holder(write: Write, hold: Any, operation: str, *, done: bool = False) -> Any:
+    return write.tables.deliveries[hold.id]
+
+
+def _holder_by_fence(write: Write, hold: Any, operation: str, *, done: bool = False) -> Any:
+    row = write.tables.deliveries.get(hold.id)
+    if row is None or row.fence != hold.fence or row.token is None:
+        raise write.lost(hold.what, "superseded", operation)
+    return row
+
+
+def _late_is_lost(write: Write, hold: Any, operation: str, *, done: bool = False) -> Any:
+    row = _require(write, hold, operation, done=done)
+    if row.until_ms is None or row.until_ms <= write.now:
+        raise write.lost(hold.what, "expired", operation)
+    return row
+
+
+def _same_fence(self: Numbers, tables: Any, what: str) -> int:
+    return 1
+
+
+def _uncounted(write: Write, was: Any, **others: Any) -> None:
+    _give_back(write, was, **{**others, "attempt": was.attempt - 1})
+
+
+def _forget_key(write: Write, draft: Any) -> Any:
+    return _enqueue(write, replace(draft, key=None))
+
+
+def _by_age(tables: Any, queue: str) -> Any:
+    return sorted(_claimable(tables, queue), key=lambda row: row.id)
+
+
+def _evict_newest(write: Write, at: Any) -> None:
+    space, rows = write.tables.spaces[at], write.tables.entries[at]
+    if space.overflow == "evict" and space.max_entries == len(rows):
+        newest = max(rows, key=lambda key: (rows[key].created_ms, key))
+        del write.entries(at)[newest]
+    else:
+        _make_room(write, at)
+
+
+def _update_apart(self: PlainKeyed, space: Any, key: str, change: Callable[..., Any]) -> None:
+    (found,) = self.find(space, [key])
+    item = change(found)
+    if item is not None:
+        self.register(space, [item])
+
+
+def _replay_leased(write: Write, id: int) -> Outcome:
+    row = write.tables.deliveries.get(id)
+    if row is not None and row.state == "leased":
+        changes.give_back(write, row, token=None)
+        return Outcome("replayed")
+    return _replay(write, id)
+
+
+def _cancel_leased(write: Write, id: int) -> Outcome:
+    row = write.tables.deliveries.get(id)
+    if row is not None and row.state == "leased":
+        write.tables.deliveries[id] = row._replace(until_ms=write.now)
+    return _cancel(write, id)
+
+
+def _forget_at_once(write: Write, id: int) -> None:
+    _end_message(write, id)
+    row = write.tables.messages[id]
+    if row.expires_ms is not None:
+        write.tables.messages[id] = row._replace(expires_ms=write.now)
+
+
+@contextlib.contextmanager
+def _keeps_all(self: Session, *given: Any, **options: Any) -> Iterator[Write]:
+    failed: list[BaseException] = []
+    with _write(self, *given, **options) as write:
+        try:
+            yield write
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _acquire_anyway(write: Write, name: str, **given: Any) -> Any:
+    write.tables.leases.pop(name, None)
+    return _acquire(write, name, **given)
+
+
+_require = settle.require
+_give_back = changes.give_back
+_enqueue = enqueue.enqueue
+_claimable = claim.claimable
+_make_room = spaces._make_room
+_replay = operate.replay
+_cancel = operate.cancel
+_end_message = changes.end_message
+_write = Session.write
+_acquire = leases._acquire
+
+NEVER = False
+
+MUTATIONS = (
+    Mutation(
+        "two threads write at once, and the last to commit undoes the other",
+        ("test_thread_races.py",),
+        ((Session, "_alone", _without_lock),),
+    ),
+    Mutation(
+        "an update reads and writes in two transactions",
+        ("test_thread_races.py",),
+        ((PlainKeyed, "update", _update_apart),),
+    ),
+    Mutation(
+        "a transaction that fails is committed",
+        ("test_completion.py",),
+        ((Session, "write", _keeps_all),),
+    ),
+    Mutation(
+        "a claim is held by whoever knows its id",
+        ("test_lease.py",),
+        ((settle, "require", _any_holder),),
+    ),
+    Mutation(
+        "a claim is proven by its fence alone",
+        ("test_lease.py",),
+        ((settle, "require", _holder_by_fence),),
+    ),
+    Mutation(
+        "a claim is refused past its expiry, though nobody else has begun",
+        ("test_lease.py",),
+        ((settle, "require", _late_is_lost),),
+    ),
+    Mutation(
+        "a fence is given twice",
+        ("test_lease.py",),
+        ((Numbers, "fence", _same_fence),),
+    ),
+    Mutation(
+        "a stale lease of a name is accepted",
+        ("test_leases_fencing.py",),
+        ((leases, "_cause", lambda row, hold, now: None),),
+    ),
+    Mutation(
+        "a name is leased to two",
+        ("test_leases.py",),
+        ((leases, "_acquire", _acquire_anyway),),
+    ),
+    Mutation(
+        "a cap is passed",
+        ("test_caps.py",),
+        ((arrivals, "require_room_in", lambda write, queue, size: None),),
+    ),
+    Mutation(
+        "max_leased is ignored",
+        ("test_caps.py", "test_limits.py"),
+        ((claim, "room", lambda tables, queue: None),),
+    ),
+    Mutation(
+        "a queue that is paused goes on",
+        ("test_limits.py",),
+        ((operate, "pause", lambda write, queue, paused: True),),
+    ),
+    Mutation(
+        "a lane is overtaken",
+        ("test_lanes.py",),
+        ((lanes, "can_be_claimed", lambda heads, row: True),),
+    ),
+    Mutation(
+        "priority is ignored",
+        ("test_claim.py",),
+        ((claim, "claimable", _by_age),),
+    ),
+    Mutation(
+        "a duplicate is accepted",
+        ("test_enqueue.py",),
+        ((enqueue, "enqueue", _forget_key),),
+    ),
+    Mutation(
+        "a key is forgotten as soon as its work is done",
+        ("test_retention.py",),
+        ((changes, "end_message", _forget_at_once),),
+    ),
+    Mutation(
+        "an attempt that failed does not count",
+        ("test_settle.py",),
+        ((changes, "give_back", _uncounted),),
+    ),
+    Mutation(
+        "nothing becomes a dead letter for its attempts",
+        ("test_settle.py",),
+        tuple((at, "is_exhausted", lambda row, now: NEVER) for at in (settle, reap)),
+    ),
+    Mutation(
+        "what is leased is replayed",
+        ("test_operators.py",),
+        ((operate, "replay", _replay_leased),),
+    ),
+    Mutation(
+        "what is leased is cancelled",
+        ("test_operators.py",),
+        ((operate, "cancel", _cancel_leased),),
+    ),
+    Mutation(
+        "a key that is done may be claimed again",
+        ("test_once.py",),
+        ((once, "_standing", lambda *given: None),),
+    ),
+    Mutation(
+        "the newest entry is evicted",
+        ("test_keyed_caps.py",),
+        ((spaces, "_make_room", _evict_newest),),
+    ),
+    Mutation(
+        "what has expired is read",
+        ("test_keyed_entries.py",),
+        ((keyed, "_live", lambda tables, at, now: tables.entries.get(at, {})),),
+    ),
+)
