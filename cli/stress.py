@@ -81,7 +81,7 @@ def stress(
     instead = {size: value for size, value in given.items() if value is not None}
     for size in instead:
         if not any(size in SCENARIOS[name].size(profile) for name in names):
-            click.echo(f"--{size} has no effect on {', '.join(names)}", err=True)
+            click.echo(f"--{size} changes nothing in {', '.join(names)}", err=True)
     if report is not None:
         _make(report)
     seed = secrets.randbelow(2**32) if seed is None else seed

@@ -80,7 +80,7 @@ def _from_file(place: str) -> ModuleType:
     if (kept := module_sources.kept.name_of(str(path))) is not None:
         return importlib.import_module(kept)
     if not path.is_file():
-        raise FileNotFoundError(f"the file {place} does not exist")
+        raise FileNotFoundError(f"there is no file {place}")
     name = _name_for(path)
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))  # as `python path.py` does
