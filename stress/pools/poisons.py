@@ -121,10 +121,6 @@ def eats(message: Message, ctx: Context) -> None:
     signal.raise_signal(signal.SIGKILL)
 
 
-resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-plant_canary()
-
-
 class Begun(NamedTuple):
     """A try at a message, by the process that made it; seconds of the monotonic clock."""
 
@@ -140,3 +136,7 @@ def begun(folder: Path) -> dict[str, list[Begun]]:
         key, pid, at = line.split()
         found[key].append(Begun(int(pid), int(at) / 1e9))
     return found
+
+
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+plant_canary()
