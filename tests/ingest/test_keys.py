@@ -141,8 +141,8 @@ def test_the_answer_says_where_the_key_was_looked_for(path: Path) -> None:
     app.close()
 
     assert (shop.status, stripe.status) == (400, 400)
-    assert b"read at json:/order/id" in shop.body
-    assert b"read at json:/id" in stripe.body
+    assert b"reads it at json:/order/id" in shop.body
+    assert b"reads it at json:/id" in stripe.body
 
 
 # KEY-3
