@@ -33,7 +33,7 @@ def run(*words: str, cwd: Path) -> Result:
     return Result(ended.returncode, ended.stdout, ended.stderr)
 
 
-@pytest.mark.parametrize("imported", ["apsw", "structlog", "click"])
+@pytest.mark.parametrize("imported", ["msgspec", "structlog", "click"])
 @pytest.mark.parametrize("script", [True, False])
 def test_a_command_interrupted_in_its_imports_exits_with_130_and_says_nothing(
     tmp_path: Path, imported: str, script: bool
@@ -45,6 +45,14 @@ def test_a_command_interrupted_in_its_imports_exits_with_130_and_says_nothing(
     ended = run(*(["bin/fencepost"] if script else fencepost()), "--version", cwd=tmp_path)
 
     assert (ended.code, ended.out, ended.err) == (130, "", "")
+
+
+def test_a_command_interrupted_while_it_imports_the_engine_exits_with_130(tmp_path: Path) -> None:
+    (tmp_path / "apsw.py").write_text(INTERRUPT)
+
+    ended = run(*fencepost("status", "--store", "hooks.db"), cwd=tmp_path)
+
+    assert (ended.code, ended.out, ended.err.strip()) == (130, "", "")
 
 
 def test_a_command_interrupted_while_it_loads_its_target_exits_with_130(tmp_path: Path) -> None:
