@@ -225,9 +225,9 @@ def test_looking_makes_no_file(path: Path, command: Command, words: tuple[str, .
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("absent.py", "no file"),
+        ("absent.py", "does not exist"),
         ("absent", "No module named"),
-        ("absent.py:app", "no file"),
+        ("absent.py:app", "does not exist"),
         ("good.py:other", "no 'other'"),
         ("good:other", "no 'other'"),
         ("good.py:", "neither"),
