@@ -126,7 +126,7 @@ def test_where_nothing_listens_it_says_so(receiver: Receiver) -> None:
     [
         (("app.py", "gitlab"), "no source 'gitlab'; it has github, slack, shop, public"),
         (("app.py", "public"), "a public key can check signatures, but not sign"),
-        (("missing.py", "github"), "the file missing.py does not exist"),
+        (("missing.py", "github"), "there is no file missing.py"),
         (("app.py", "github", "--file", "missing"), "missing"),
         (("app.py", "github", "--times", "0"), "--times"),
         (("app.py", "github", "--url", "ftp://x"), "not a URL"),
