@@ -209,6 +209,22 @@ def test_policies_may_be_mixed_in_one_lane(queue: Queue, clock: FakeClock) -> No
     assert _keys(queue) == ["a"]
 
 
+def test_one_that_dies_late_behind_an_older_one_does_not_park_the_lane(
+    store: Store, queue: Queue, clock: FakeClock
+) -> None:
+    older = store.queue("other").enqueue(b"", key="a", lane="one", lane_policy="park")
+    queue.enqueue(b"", key="b", lane="one", lane_policy="park")
+    (late,) = queue.claim(lease=10)
+    clock.advance(10)
+    (moved,) = store.deliveries(message=older.message_id)
+    assert store.move_many([moved.id], "mail")
+
+    late.bury("no")
+
+    assert store.replay(late.id)
+    assert _keys(queue) == ["a"]
+
+
 def test_an_unknown_policy_is_refused(queue: Queue) -> None:
     with pytest.raises(InvalidInput, match="strict, skip, park"):
         queue.enqueue(b"", lane="one", lane_policy="fifo")  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from .counters import LIVE
 COLUMNS = f"""
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt, max_attempts,
   tried_since_ms, retry_for_ms, coalesce(lease_until_ms <= :now, 0), {SCHEDULED}, origin, fence,
-  lease_until_ms
+  lease_until_ms, behind
 """
 
 # A row that nobody has changed since it was read: no claim, no end of one, no renewal.
@@ -35,6 +35,7 @@ class Standing(NamedTuple):
         scheduled: It is ready, and waits for its time.
         origin: The queue that it was first put in, should it have been moved.
         until: When its lease ends, or has ended; 0 when a reboot or a restore has ended it.
+        behind: It waits for another one of its lane.
     """
 
     id: int
@@ -54,6 +55,7 @@ class Standing(NamedTuple):
     origin: str | None
     fence: int
     until: int | None
+    behind: int
 
     @property
     def seen(self) -> dict[str, object]:
@@ -74,7 +76,7 @@ class Standing(NamedTuple):
     @property
     def parks(self) -> bool:
         """It stays the head of its lane when it dies."""
-        return rules.is_parked(self.lane, self.lane_policy)
+        return not self.behind and rules.is_parked(self.lane, self.lane_policy)
 
 
 _STATES = ("ready", "leased", "done", "dead", "cancelled")

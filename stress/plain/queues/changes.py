@@ -35,11 +35,12 @@ def give_back(write: Write, was: DeliveryRow, *, due_ms: int | None = None, **ot
 
 def bury(write: Write, was: DeliveryRow, error: str | None, **others: Any) -> None:
     """Make a dead letter of a delivery."""
+    is_head = was.in_lane is not None and write.tables.heads.get(was.in_lane) == was.id
     change(
         write,
         was,
         state="dead",
-        parked=was.lane is not None and was.address.lane_policy == "park",
+        parked=is_head and was.address.lane_policy == "park",
         error=error,
         due_ms=None,
         until_ms=None,
