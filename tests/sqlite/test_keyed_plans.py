@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from fencepost import Keyed, Store, connect
-from fencepost.store.sqlite.keyed import entries, namespaces, quarantine
+from fencepost.store.sqlite.keyed import entries, move, namespaces, quarantine
 
 from ..clock import FakeClock
 from .inside import connection
@@ -38,11 +38,11 @@ HOT = {
     "keys": (entries._KEYS, [NAME, KEY]),
     "live": (entries._LIVE, [NAME, EXPIRY]),
     "clear": (entries._CLEAR, [ROW, "fp_entry_"]),
-    "expire all": (entries._EXPIRE_ALL, [EXPIRY]),
-    "any with ttl": (entries._ANY_WITH_TTL, [EXPIRY]),
-    "expired here": (entries._EXPIRED_HERE, [KEY]),
-    "known here": (entries._KNOWN_HERE, ["fp_entry_"]),
-    "move": (entries._MOVE, ["fp_entry_"]),
+    "expire all": (move._EXPIRE_ALL, [EXPIRY]),
+    "any with ttl": (move._ANY_WITH_TTL, [EXPIRY]),
+    "expired here": (move._EXPIRED_HERE, [KEY]),
+    "known here": (move._KNOWN_HERE, ["fp_entry_"]),
+    "move": (move._MOVE, ["fp_entry_"]),
     "set aside": (quarantine._DELETE, [ROW]),
     "quarantined": (quarantine._LIST, []),
 }

@@ -10,7 +10,7 @@ from ...types.entry import Entry, Namespace, Quarantined
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
 from ..session.damage import calls_back, tells, told
 from ..session.session import Session
-from . import entries, namespaces, quarantine
+from . import entries, move, namespaces, quarantine
 from .namespaces import PRUNE
 from .quarantine import Damaged
 
@@ -139,7 +139,7 @@ class SqliteKeyed:
 
     def move(self, space: Space, source: str, *, most: int) -> int:
         with self._session.write("move_from") as write:
-            return entries.move(write, space, source, most)
+            return move.move(write, space, source, most)
 
     def namespace(self, space: Space) -> Namespace | None:
         return namespaces.describe(self._session, space)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...engine.keyed import Item, Space
-from ...errors import InvalidInput, LimitExceeded
+from ...errors import LimitExceeded
 from ...rules.caps import is_full
 from ...types.entry import Entry
 from ..session.session import Session, Write
@@ -97,31 +97,6 @@ where id in (
   limit :limit
 )
 """
-
-_EXPIRE_ALL = "delete from fp_entry where namespace = :namespace and expires_at_ms <= :now"
-
-_ANY_WITH_TTL = """
-select 1
-from fp_entry
-where namespace = :namespace and expires_at_ms > :now
-limit 1
-"""
-
-# Of the keys of another namespace: what is here and has expired, what is there and live here.
-# By key, because there may be more that has expired than there are keys.
-_EXPIRED_HERE = """
-delete from fp_entry indexed by fp_entry_key
-where namespace = :namespace and expires_at_ms <= :now
-  and key in (select key from fp_entry where namespace = :source)
-"""
-
-_KNOWN_HERE = """
-delete from fp_entry
-where namespace = :source
-  and key in (select key from fp_entry where namespace = :namespace)
-"""
-
-_MOVE = "update fp_entry set namespace = :namespace where namespace = :source"
 
 
 def put(write: Write, space: Space, item: Item, operation: str, *, replace: bool = True) -> bool:
@@ -227,46 +202,11 @@ def clear(write: Write, space: Space, last: int) -> int:
     return removed
 
 
-def move(write: Write, space: Space, source: str, most: int) -> int:
-    """Take over the entries of another namespace; return how many were moved.
-
-    Raises:
-        InvalidInput, LimitExceeded: Let it roll all back.
-    """
-    origin = namespaces.find(write, Space(space.owner, source))
-    if origin is None:
-        return 0
-    record = namespaces.ensure(write, space)
-    if origin.entries > most:
-        raise LimitExceeded(
-            f"{space.owner}/{source} has {origin.entries} rows; at most {most} can be moved",
-            operation="move_from",
-            path=write.path,
-        )
-    both = {"namespace": record.id, "source": origin.id, "now": write.now_ms}
-    gone = write.change(_EXPIRE_ALL, {"namespace": origin.id, "now": write.now_ms})
-    if write.run(_ANY_WITH_TTL, {"namespace": origin.id, "now": write.now_ms}):
-        raise InvalidInput(
-            f"{space.owner}/{source} has entries with a time to live; they cannot be moved",
-            operation="move_from",
-            path=write.path,
-        )
-    freed = namespaces.prune(write, record) + write.change(_EXPIRED_HERE, both)
-    gone += write.change(_KNOWN_HERE, both)
-    moved = write.change(_MOVE, both)
-    rows = record.entries - freed + moved
-    if record.max_entries is not None and rows > record.max_entries:
-        raise _full(write, record, "move_from")
-    namespaces.count(write, record, moved - freed)
-    namespaces.count(write, origin, -gone - moved)
-    return moved
-
-
 def _make_room(write: Write, record: Record, freed: int, operation: str) -> int:
     """Evict the oldest row when there is no room for one more; return how many went."""
     full = is_full(record.max_entries, record.entries - freed)
     if full and record.overflow == "reject":
-        raise _full(write, record, operation)
+        raise no_room(write, record, operation)
     left = record.owner_entries - freed
     crowded = is_full(record.owner_max_entries, left)
     if crowded:
@@ -280,11 +220,12 @@ def _make_room(write: Write, record: Record, freed: int, operation: str) -> int:
     if record.overflow == "evict":
         evicted = write.change(_EVICT, {"namespace": record.id})
     if not evicted:
-        raise _full(write, record, operation)
+        raise no_room(write, record, operation)
     return evicted
 
 
-def _full(write: Write, record: Record, operation: str) -> LimitExceeded:
+def no_room(write: Write, record: Record, operation: str) -> LimitExceeded:
+    """Return the error for a namespace, or an owner, that has no room."""
     limits = f"max_entries {record.max_entries}, owner_max_entries {record.owner_max_entries}"
     return LimitExceeded(
         f"{record.owner}/{record.name} is full ({limits})", operation=operation, path=write.path

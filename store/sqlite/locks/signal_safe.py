@@ -29,7 +29,7 @@ _libc = ctypes.CDLL(None)
 
 def record(results: list[T], call: Callable[..., T], *arguments: object) -> None:
     """Append what a function written in C returns: both happen, or neither."""
-    results.extend(map(call, *([each] for each in arguments)))
+    results.extend(map(call, *zip(arguments)))
 
 
 def unlock_file(fd: int) -> Callable[[], object]:

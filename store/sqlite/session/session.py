@@ -107,13 +107,13 @@ class Session:
         database = self._database
         started = time.monotonic()
         patience = self._busy_seconds if patience is None else patience
-        self.check(operation)
+        database.check(operation)
         taken: list[bool] = []
         try:
             record(taken, database.mutex.acquire, True, patience)
             if not taken[0]:
                 raise faults.busy(operation, self.path, started)
-            self.check(operation)  # again: another thread may have closed it meanwhile
+            database.check(operation)  # again: another thread may have closed it meanwhile
             end_if_left(database.block)
             if database.writing is None:
                 steps = self._transactions.run(operation, grows, started, started + patience)
