@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import ParamSpec, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
 
+from .administration import Administration
 from .engine import Engine
 from .errors import InvalidInput
 from .keyed import Keyed
 from .leases import Lease, Leases
 from .naming import verbs
 from .once import Once, idempotent
-from .operators import Operators
 from .queue import Queue
 from .rules.retention import DEFAULT_KEEP_RESULT_MS
 from .types import validate
 from .types.entry import Namespace, Overflow, Quarantined
 from .types.message import QueueStats
-from .types.probe import ProbeReport, ProbeStep
 from .types.transaction import Parameters, Row, Table, Transaction
 from .types.validate import Duration
-from .types.worker import MAX_WORKERS, Event, Pool, Worker
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 @verbs
-class Store(Operators):
+class Store(Administration):
     """An open store, from `connect`.
 
     Threads of one process may share it; they take turns. A forked child must open its own.
@@ -271,78 +268,3 @@ class Store(Operators):
     def stats(self) -> dict[str, QueueStats]:
         """Count deliveries by state, for every queue that has ever had one."""
         return self.engine.operators.stats()
-
-    def wanted_workers(self) -> int | None:
-        """Return the number that `scale` set; None if each pool has the number it started with."""
-        return self.engine.pools.scale()
-
-    def scale(self, workers: int | None) -> None:
-        """Set the number of workers of every pool of this store, now and in the future.
-
-        Running pools adjust to it. None gives each pool the number with which it was started.
-        """
-        if workers is not None:
-            validate.count(workers, "workers", least=0, most=MAX_WORKERS)
-        self.engine.pools.set_scale(workers)
-
-    def pools(self) -> list[Pool]:
-        """List the registered pools of workers, oldest first."""
-        return self.engine.pools.pools()
-
-    def workers(self) -> list[Worker]:
-        """List the registered worker processes, oldest first."""
-        return self.engine.pools.workers()
-
-    def events(
-        self, *, worker: int | None = None, pool: int | None = None, limit: int = 100
-    ) -> list[Event]:
-        """List at most `limit` events of workers and pools, newest first.
-
-        The store keeps the last 10,000 events.
-
-        Args:
-            worker: Only events of the worker with this id.
-            pool: Only events of the pool with this id.
-        """
-        for id in (worker, pool):
-            if id is not None:
-                validate.id(id)
-        return self.engine.pools.events(
-            worker=worker, pool=pool, limit=validate.count(limit, "limit")
-        )
-
-    def sweep(self) -> int:
-        """Delete expired rows, in short transactions; return how many.
-
-        A running pool does this by itself.
-        """
-        return sum(self.sweep_all().values())
-
-    def sweep_all(self) -> dict[str, int]:
-        """Remove everything that has expired, like `sweep`; return how many rows of each kind."""
-        return self.engine.upkeep.sweep()
-
-    def backup(self, dest: str | os.PathLike[str]) -> str:
-        """Copy the store to a new file while others use it; return the file's full path.
-
-        The copy is a single file with everything that was acknowledged before the call. No
-        lease is held in it, and its fences continue 2**40 later, so a holder of a lease in
-        the original cannot change the copy. No other process waits for the backup. While it
-        runs, the WAL grows with each write.
-
-        Raises:
-            InvalidInput: The path is not usable; nothing was written.
-            StoreOpenFailed: A file exists there, or none can be created.
-            StoreFull: The disk is full; the unfinished copy was deleted.
-            StoreFailed: Reading or writing failed; the unfinished copy was deleted.
-            StoreCorrupt: The store is damaged; the unfinished copy was deleted.
-        """
-        return self.engine.upkeep.backup(validate.path(dest, "dest"))
-
-    def probe(self) -> ProbeReport:
-        """Try each thing that a store must be able to do; fast at any size of the store."""
-        return self.engine.upkeep.probe()
-
-    def examine(self) -> list[ProbeStep]:
-        """Read the whole store and check it; slow if the store is large."""
-        return [self.engine.upkeep.integrity(), *self.engine.upkeep.audit()]

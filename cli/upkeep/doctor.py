@@ -9,11 +9,11 @@ import click
 from ...store import connect
 from ...store.connect import quarantine
 from ...store.errors import FencepostError
-from ...store.neglected import neglected
 from ...store.types.probe import ProbeStep
 from ..options import as_json, the_store
 from ..output import plain, print_json, record
 from ..table import print_table
+from .neglected import neglected
 
 
 @click.command()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .errors import FencepostError
-from .store import Store
-from .types.probe import ProbeStep
+from ...store.errors import FencepostError
+from ...store.store import Store
+from ...store.types.probe import ProbeStep
 
 # Now and then a sender does send a key again with another body, and that is its own affair.
 MANY_CONFLICTS = 10
