@@ -175,7 +175,12 @@ with fencepost.connect("hooks.db") as store:
 
 
 # What declares and does nothing yet, or lives in a test's process, on a store of the test's.
-UNDONE = ("@app.on_dead", 'scheme="hmac", secret="hush", header', "fencepost.testing import")
+UNDONE = (
+    "@app.on_dead",
+    "# POST /in/github",
+    'scheme="hmac", secret="hush", header',
+    "fencepost.testing import",
+)
 
 
 def _code(marker: str) -> str:

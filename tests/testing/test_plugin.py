@@ -93,7 +93,7 @@ def test_clock(fencepost_store, fencepost_clock):
     ("ini", "says"),
     [
         ("", 'set fencepost_app = "hooks.py:app"'),
-        ("fencepost_app = missing.py", "missing.py does not exist"),
+        ("fencepost_app = missing.py", "does not exist"),
         ("fencepost_app = hooks.py:runs", "is a list, not a fencepost.App"),
     ],
 )
