@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from fencepost import Store, connect
 from fencepost.store.clock import HostClock
+from fencepost.store.plain.engine import PlainEngine
+from fencepost.store.plain.memory import Memory
+from fencepost.store.plain.upkeep import broken
 from fencepost.store.types.transaction import Transaction
-from fencepost.stress.plain.engine import PlainEngine
-from fencepost.stress.plain.memory import Memory
-from fencepost.stress.plain.upkeep import broken
 
 from .clock import FakeClock
 from .sqlite import invariants

@@ -13,12 +13,12 @@ from ...store.engine import Hold
 from ...store.engine.keyed import Item, Options, Space
 from ...store.engine.leases import NameHold
 from ...store.engine.once import Claimed, InWork, KeyHold
+from ...store.plain.engine import PlainEngine
+from ...store.plain.memory import Memory
+from ...store.plain.rows import DeliveryRow, KeyRow, LeaseRow
+from ...store.plain.tables import Tables
 from ...store.types.entry import Entry, Overflow
 from ...store.types.message import Draft
-from ..plain.engine import PlainEngine
-from ..plain.memory import Memory
-from ..plain.rows import DeliveryRow, KeyRow, LeaseRow
-from ..plain.tables import Tables
 from .numbers import Told
 from .verdict import Broken
 

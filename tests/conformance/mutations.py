@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fencepost.store.plain import keyed, leases, once, spaces
+from fencepost.store.plain.keyed import PlainKeyed
+from fencepost.store.plain.memory import Numbers, Session, Write
+from fencepost.store.plain.operators import operate
+from fencepost.store.plain.queues import arrivals, changes, claim, enqueue, lanes, reap, settle
 from fencepost.store.types.delivery import Outcome
-from fencepost.stress.plain import keyed, leases, once, spaces
-from fencepost.stress.plain.keyed import PlainKeyed
-from fencepost.stress.plain.memory import Numbers, Session, Write
-from fencepost.stress.plain.operators import operate
-from fencepost.stress.plain.queues import arrivals, changes, claim, enqueue, lanes, reap, settle
 
 Patch = tuple[Any, str, Any]
 

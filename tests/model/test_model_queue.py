@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 from fencepost import Claim, InvalidInput, Receipt, Store
 from fencepost.store.engine import Leased
 from fencepost.store.engine.clock import Term
+from fencepost.store.plain.rows import LIVE
 from fencepost.store.types.delivery import Delivery, Outcome
 from fencepost.store.types.message import Limits
-from fencepost.stress.plain.rows import LIVE
 
 from ..kits import Effects
 from ..sqlite.inside import ask

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from ...store.clock import HostClock
-from ...store.errors import InvalidInput, LeaseLost, SqlError, StoreBusy
-from ...store.types.message import Death
-from ...store.types.transaction import Parameters, Row
+from ..clock import HostClock
+from ..errors import InvalidInput, LeaseLost, SqlError, StoreBusy
+from ..types.message import Death
+from ..types.transaction import Parameters, Row
 from .rows import EntryRow
 from .tables import Name, Tables
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...store.clock import HostClock, SystemClock
-from ...store.errors import SqlError
-from ...store.types.transaction import Parameters, Table
+from ..clock import HostClock, SystemClock
+from ..errors import SqlError
+from ..types.transaction import Parameters, Table
 from .keyed import PlainKeyed
 from .leases import PlainLeases
 from .memory import Memory, Session, Write

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...store.types.worker import Event
+from ..types.worker import Event
 from .memory import Write
 from .tables import Tables
 

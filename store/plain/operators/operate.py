@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....store.types.delivery import Outcome
+from ...types.delivery import Outcome
 from ..memory import Write
 from ..queues import changes, lanes, redelivery
 from ..rows import LIVE, DeliveryRow, QueueRow

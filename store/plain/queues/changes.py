@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....store.types.message import Death
+from ...types.message import Death
 from ..memory import Write
 from ..rows import LIVE, DeliveryRow
 from . import lanes

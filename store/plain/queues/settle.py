@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ....store.engine import Hold
-from ....store.engine.clock import Term
-from ....store.errors import LeaseLost
+from ...engine import Hold
+from ...engine.clock import Term
+from ...errors import LeaseLost
 from ..memory import Write
 from ..rows import LIVE, DeliveryRow
 from . import changes

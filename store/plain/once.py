@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...store.engine.clock import Term
-from ...store.engine.leases import Displaced
-from ...store.engine.once import Claimed, Completed, InWork, KeyHold
-from ...store.errors import KeyConflict
+from ..engine.clock import Term
+from ..engine.leases import Displaced
+from ..engine.once import Claimed, Completed, InWork, KeyHold
+from ..errors import KeyConflict
 from .memory import Session, Write
 from .rows import KeyRow
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from ....store.engine import Hold, Leased
-from ....store.engine.clock import Term
-from ....store.errors import LimitExceeded, QueueFull, StoreCorrupt
-from ....store.types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
+from ...engine import Hold, Leased
+from ...engine.clock import Term
+from ...errors import LimitExceeded, QueueFull, StoreCorrupt
+from ...types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
 from ..memory import Session, Write
 from ..rows import QueueRow
 from . import claim, enqueue, settle, waiting

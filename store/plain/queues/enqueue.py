@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ....store.types.message import Draft, Receipt, State
+from ...types.message import Draft, Receipt, State
 from ..memory import Write
 from ..rows import ConflictRow, MessageRow
 from . import arrivals, changes, redelivery

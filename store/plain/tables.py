@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
-from ...store.types.worker import Event
+from ..types.worker import Event
 from .rows import (
     LIVE,
     AsideRow,

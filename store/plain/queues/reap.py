@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ....store.rules.backoff import backoff_ms
-from ....store.types.validate import error_text
+from ...rules.backoff import backoff_ms
+from ...types.validate import error_text
 from ..memory import Write
 from ..rows import DeliveryRow
 from . import changes, lanes

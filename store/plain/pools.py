@@ -7,9 +7,9 @@ import socket
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from ...store.engine.liveness import Gone, Liveness
-from ...store.engine.pools import Report
-from ...store.types.worker import Event, Pool, Worker
+from ..engine.liveness import Gone, Liveness
+from ..engine.pools import Report
+from ..types.worker import Event, Pool, Worker
 from . import events
 from .memory import Session, Write
 from .queues import reap

@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from fnmatch import fnmatchcase
 
-from ....store.types.delivery import Content, Delivery, Stored
-from ....store.types.filter import Filter
-from ....store.types.message import QueueStats
+from ...types.delivery import Content, Delivery, Stored
+from ...types.filter import Filter
+from ...types.message import QueueStats
 from ..rows import DeliveryRow, MessageRow, QueueRow
 from ..tables import Tables
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ....store.types.delivery import Outcome
-from ....store.types.message import Address, Message
-from ....store.types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
+from ...types.delivery import Outcome
+from ...types.message import Address, Message
+from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from ..memory import Session, Write
 from ..pools import PlainPools
 from ..queues import redelivery

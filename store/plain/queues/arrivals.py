@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ....store.errors import LimitExceeded, QueueFull
-from ....store.types.message import DEATHS, Address, Limits, queue_scope
+from ...errors import LimitExceeded, QueueFull
+from ...types.message import DEATHS, Address, Limits, queue_scope
 from ..memory import Write
 from ..rows import DeliveryRow, MessageRow, QueueRow
 from . import changes, lanes

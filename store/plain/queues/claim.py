@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from ....store.engine import Hold, Leased
-from ....store.engine.clock import Term
-from ....store.types.message import Limits, Message
+from ...engine import Hold, Leased
+from ...engine.clock import Term
+from ...types.message import Limits, Message
 from ..memory import Write
 from ..rows import DeliveryRow, MessageRow, QueueRow
 from ..tables import Tables

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...store.engine.upkeep import Tick
-from ...store.errors import StoreBusy, Unsupported
-from ...store.types.probe import ProbeReport, ProbeStep
+from ..engine.upkeep import Tick
+from ..errors import StoreBusy, Unsupported
+from ..types.probe import ProbeReport, ProbeStep
 from . import events, leases, once, spaces
 from .memory import Session, Write
 from .queues.changes import forget

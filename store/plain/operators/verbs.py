@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....store.types.delivery import Content, Delivery, Outcome, Stored
-from ....store.types.filter import Filter
-from ....store.types.message import QueueStats
+from ...types.delivery import Content, Delivery, Outcome, Stored
+from ...types.filter import Filter
+from ...types.message import QueueStats
 from ..memory import Session
 from ..pools import PlainPools
 from ..queues import reap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from ....store.types.message import Address, Draft
+from ...types.message import Address, Draft
 from .. import events
 from ..memory import Write
 from ..rows import DeliveryRow, MessageRow

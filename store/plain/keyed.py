@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from ...store.engine.keyed import Exchanged, Found, Item, Matches, Space
-from ...store.errors import StoreBusy, StoreCorrupt
-from ...store.types.entry import Entry, Namespace, Quarantined
-from ...store.types.json_value import decode
+from ..engine.keyed import Exchanged, Found, Item, Matches, Space
+from ..errors import StoreBusy, StoreCorrupt
+from ..types.entry import Entry, Namespace, Quarantined
+from ..types.json_value import decode
 from . import spaces
 from .memory import Session, Write
 from .rows import AsideRow, EntryRow

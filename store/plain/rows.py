@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...store.types.entry import Overflow
-from ...store.types.message import Address, Caps, Limits, State
+from ..types.entry import Overflow
+from ..types.message import Address, Caps, Limits, State
 
 LIVE = ("ready", "leased")
 

@@ -6,9 +6,9 @@ import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...store.engine.clock import Term
-from ...store.engine.leases import Displaced, LeaseInfo, NameHold, Taken
-from ...store.errors import LeaseHeld
+from ..engine.clock import Term
+from ..engine.leases import Displaced, LeaseInfo, NameHold, Taken
+from ..errors import LeaseHeld
 from .memory import Session, Write
 from .rows import LeaseRow
 

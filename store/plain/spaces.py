@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from ...store.engine.keyed import Item, Space
-from ...store.errors import InvalidInput, LimitExceeded
-from ...store.types.entry import Namespace
+from ..engine.keyed import Item, Space
+from ..errors import InvalidInput, LimitExceeded
+from ..types.entry import Namespace
 from .memory import Write
 from .rows import EntryRow, SpaceRow
 from .tables import Name, Tables

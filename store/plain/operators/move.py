@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....store.types.delivery import Outcome
-from ....store.types.message import queue_scope
+from ...types.delivery import Outcome
+from ...types.message import queue_scope
 from ..memory import Write
 from ..queues import changes, lanes
 from ..rows import DeliveryRow, QueueRow
