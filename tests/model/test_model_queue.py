@@ -229,6 +229,20 @@ class QueueMachine(StoreMachine):
 
         self.same(which, completed)
 
+    @rule(
+        target=claims,
+        which=OPENINGS,
+        name=queues,
+        ends=st.lists(st.integers(0, 4), min_size=1, max_size=3),
+    )
+    def claim_and_end(self, which: int, name: str, ends: list[int]) -> MultipleResults[Any]:
+        """End a claim that is new, and once more by a worker that was not told."""
+        taken = self.claim(which, name, 1, 5)
+        for pair in taken.values:
+            for end in ends:
+                self._end(which, pair, _ENDS[end])
+        return taken
+
     @rule(claim=consumes(claims))
     def forget(self, claim: Pair) -> None:
         """A worker that never comes back."""
@@ -341,6 +355,14 @@ class QueueMachine(StoreMachine):
             for row in rows
         ]
 
+
+_ENDS: tuple[Callable[[Claim], object], ...] = (
+    lambda claim: claim.ack(1),
+    lambda claim: claim.retry(0, "no"),
+    lambda claim: claim.retry(5),
+    lambda claim: claim.release(),
+    lambda claim: claim.bury("buried"),
+)
 
 _KEYS = "select key from fp_message where key is not null"
 

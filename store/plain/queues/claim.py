@@ -59,16 +59,19 @@ def claim(
 
 def claimable(tables: Tables, queue: str) -> list[DeliveryRow]:
     """Return what may be leased of a queue now, in its order."""
-    known = tables.queues.get(queue, QueueRow())
-    if known.paused:
+    return in_order(tables, queue)[: room(tables, queue)]
+
+
+def in_order(tables: Tables, queue: str) -> list[DeliveryRow]:
+    """Return what a queue gives, however much of it may be leased."""
+    if tables.queues.get(queue, QueueRow()).paused:
         return []
     ready = [
         row
         for row in tables.of_queue(queue)
         if row.state == "ready" and row.due_ms is None and lanes.can_be_claimed(tables.heads, row)
     ]
-    ready.sort(key=lambda row: (-row.address.priority, row.id))
-    return ready[: room(tables, queue)]
+    return sorted(ready, key=lambda row: (-row.address.priority, row.id))
 
 
 def room(tables: Tables, queue: str) -> int | None:

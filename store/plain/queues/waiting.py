@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..rows import QueueRow
 from ..tables import Tables
-from .claim import claimable, room
+from .claim import claimable, in_order, room
 
 
 def waiting_since_ms(tables: Tables, queues: Sequence[str], now: int) -> int | None:
@@ -16,7 +16,7 @@ def waiting_since_ms(tables: Tables, queues: Sequence[str], now: int) -> int | N
         known = tables.queues.get(queue, QueueRow())
         if known.paused or room(tables, queue) == 0:
             continue
-        since += [row.changed_ms for row in claimable(tables, queue)]
+        since += [row.changed_ms for row in in_order(tables, queue)]
         for row in tables.of_queue(queue):
             due = row.due_ms if row.state == "ready" else None
             heads = row.in_lane is None or tables.heads.get(row.in_lane) in (None, row.id)
