@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from ..stress.catalog import SCENARIOS
+from ..stress.discovery import SCENARIOS
 from ..stress.harness.runner import run_all
 from ..stress.harness.scenario import PROFILES
 from ..stress.views import terminal

@@ -6,7 +6,7 @@ import importlib
 import os
 
 from .clock import HostClock, SystemClock
-from .engine.scheme import OpenOptions, Scheme
+from .engine.driver import Driver, OpenOptions
 from .engine.upkeep import Adopted, Migration, Restored
 from .errors import InvalidInput
 from .naming import address, named, names_errors
@@ -14,8 +14,8 @@ from .store import Store
 from .types import validate
 from .types.validate import Duration
 
-# The modules of the engines: each has a SCHEME, and is imported when it is needed first.
-_SCHEMES = {"sqlite": f"{__package__}.sqlite.scheme"}
+# The modules of the engines: each has a DRIVER, and is imported when it is needed first.
+_DRIVERS = {"sqlite": f"{__package__}.sqlite.driver"}
 # What an address begins with, and the engine is not given.
 _PREFIXES = {"sqlite": "sqlite:///"}
 _PATHS = "sqlite"  # whose an address is that is no URL
@@ -59,9 +59,9 @@ def connect(
     """
     if durability not in ("full", "normal"):
         raise InvalidInput(f'durability must be "full" or "normal", not {durability!r}')
-    scheme, where = _engine_of(target)
+    driver, where = _engine_of(target)
     if checksums:
-        scheme.able(scheme.checksums, "checksums")
+        driver.able(driver.checksums, "checksums")
     options = OpenOptions(
         clock=clock or SystemClock(),
         busy_seconds=validate.milliseconds(busy_timeout, "busy_timeout") / 1000,
@@ -69,7 +69,7 @@ def connect(
         create=create,
         checksums=checksums,
     )
-    return Store(scheme.open(where, options))
+    return Store(driver.open(where, options))
 
 
 @names_errors("make_folder")
@@ -84,8 +84,8 @@ def make_folder(target: str | os.PathLike[str]) -> str:
         InvalidInput: The target is not usable.
         StoreOpenFailed: The folder cannot be created, or something else has its name.
     """
-    scheme, where = _engine_of(target)
-    return scheme.able(scheme.make_folder, "make_folder")(where)
+    driver, where = _engine_of(target)
+    return driver.able(driver.make_folder, "make_folder")(where)
 
 
 @names_errors("migrate")
@@ -96,8 +96,8 @@ def migrate(target: str | os.PathLike[str], *, dry_run: bool) -> Migration:
         StoreOpenFailed, StoreCorrupt, SchemaUnsupported, StoreBusy, StoreFull: A step
             failed; the store has the version of the last step that succeeded.
     """
-    scheme, where = _engine_of(target)
-    return scheme.able(scheme.migrate, "migrate")(where, dry_run)
+    driver, where = _engine_of(target)
+    return driver.able(driver.migrate, "migrate")(where, dry_run)
 
 
 @names_errors("quarantine")
@@ -110,8 +110,8 @@ def quarantine(target: str | os.PathLike[str]) -> str:
         InvalidInput: The store is not damaged; nothing was renamed.
         StoreOpenFailed, StoreBusy: Another process has it open; nothing was renamed.
     """
-    scheme, where = _engine_of(target)
-    return scheme.able(scheme.set_aside, "quarantine")(where, SystemClock())
+    driver, where = _engine_of(target)
+    return driver.able(driver.set_aside, "quarantine")(where, SystemClock())
 
 
 def restore(backup: str | os.PathLike[str], target: str | os.PathLike[str]) -> Restored:
@@ -129,8 +129,8 @@ def restore(backup: str | os.PathLike[str], target: str | os.PathLike[str]) -> R
     """
     with named("restore", address(target)):
         source = validate.path(backup, "backup")
-        scheme, where = _engine_of(target)
-        return scheme.able(scheme.restore, "restore")(source, where, SystemClock())
+        driver, where = _engine_of(target)
+        return driver.able(driver.restore, "restore")(source, where, SystemClock())
 
 
 @names_errors("adopt")
@@ -146,8 +146,8 @@ def adopt(target: str | os.PathLike[str]) -> Adopted:
         StoreBusy, StoreCorrupt, SchemaUnsupported, StoreFull, StoreFailed: The copy could not
             be changed.
     """
-    scheme, where = _engine_of(target)
-    return scheme.able(scheme.adopt, "adopt")(where, SystemClock())
+    driver, where = _engine_of(target)
+    return driver.able(driver.adopt, "adopt")(where, SystemClock())
 
 
 @names_errors("open")
@@ -157,8 +157,8 @@ def exists(target: str | os.PathLike[str]) -> bool:
     Raises:
         InvalidInput: An argument is not usable.
     """
-    scheme, where = _engine_of(target)
-    return scheme.exists(where)
+    driver, where = _engine_of(target)
+    return driver.exists(where)
 
 
 @names_errors("open")
@@ -168,20 +168,20 @@ def why_not_made(target: str | os.PathLike[str]) -> str | None:
     Raises:
         InvalidInput: An argument is not usable.
     """
-    scheme, where = _engine_of(target)
-    return scheme.why_not_made(where)
+    driver, where = _engine_of(target)
+    return driver.why_not_made(where)
 
 
 def modules_of(target: str | os.PathLike[str]) -> tuple[str, ...]:
     """Return the modules that connect() would import, for a process that forks others."""
     name, _ = _split(target)
-    return (_SCHEMES[name],)
+    return (_DRIVERS[name],)
 
 
-def _engine_of(target: str | os.PathLike[str]) -> tuple[Scheme, str]:
+def _engine_of(target: str | os.PathLike[str]) -> tuple[Driver, str]:
     name, where = _split(target)
-    scheme: Scheme = importlib.import_module(_SCHEMES[name]).SCHEME
-    return scheme, where
+    driver: Driver = importlib.import_module(_DRIVERS[name]).DRIVER
+    return driver, where
 
 
 def _split(target: str | os.PathLike[str]) -> tuple[str, str]:
@@ -190,7 +190,7 @@ def _split(target: str | os.PathLike[str]) -> tuple[str, str]:
     name, found, _ = given.partition("://")
     if not found:
         return _PATHS, given
-    if name not in _SCHEMES or not given.startswith(_PREFIXES[name]):
-        known = ", ".join(f"{_PREFIXES[each]}path" for each in _SCHEMES)
+    if name not in _DRIVERS or not given.startswith(_PREFIXES[name]):
+        known = ", ".join(f"{_PREFIXES[each]}path" for each in _DRIVERS)
         raise InvalidInput(f"no engine for {name}://; use a path or {known}")
     return name, given.removeprefix(_PREFIXES[name])

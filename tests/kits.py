@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from fencepost import Store, connect
 from fencepost.store.clock import HostClock
-from fencepost.store.plain.engine import PlainEngine
-from fencepost.store.plain.memory import Memory
-from fencepost.store.plain.upkeep import broken
+from fencepost.store.reference.engine import PlainEngine
+from fencepost.store.reference.memory import Memory
+from fencepost.store.reference.upkeep import broken
 from fencepost.store.types.transaction import Transaction
 
 from .clock import FakeClock

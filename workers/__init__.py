@@ -2,6 +2,6 @@
 
 from .options import PoolOptions
 from .pool import run_pool
-from .process.process import Role
+from .process.managed_process import Role
 
 __all__ = ["PoolOptions", "Role", "run_pool"]

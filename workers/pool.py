@@ -20,7 +20,7 @@ from ..store.types.message import DEATHS
 from ..store.types.validate import milliseconds
 from .options import PoolOptions
 from .process.app_process import AppSpec, Load
-from .process.process import Role
+from .process.managed_process import Role
 from .process.source_files import SourceFiles
 from .supervisor.autoscale import Autoscaler
 from .supervisor.damage import Damage

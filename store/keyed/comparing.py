@@ -10,8 +10,8 @@ from ..engine.keyed import Exchanged, Item, Matches, Space
 from ..errors import InvalidInput, LimitExceeded, StoreCorrupt
 from ..naming import verbs
 from ..types import json_value, validate
+from ..types.compare_tokens import Tokens
 from ..types.entry import Compared, Entry, Observed
-from ..types.tokens import Tokens
 from ..types.validate import Duration
 from . import arguments
 

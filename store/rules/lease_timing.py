@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 LEAST_RENEWED_MS = 1_000
 
+_RENEWALS = 3  # the lease is renewed after a third
 _SUPERVISOR_LOOKS_SECONDS = 0.25
 _WORKER_LOOKS_SECONDS = 1.0
 _HOLDER_RENEWS_SECONDS = (0.25, 30.0)
@@ -52,7 +53,7 @@ class LeaseTiming:
     @property
     def renew_left_ms(self) -> int:
         """Renew it when this much is left."""
-        return self.ms * 2 // 3
+        return self.ms * (_RENEWALS - 1) // _RENEWALS
 
     @property
     def renew_together_left_ms(self) -> float:
@@ -96,4 +97,4 @@ class LeaseTiming:
 def holder_renews_seconds(ttl_ms: int) -> float:
     """Return how long the holder of a named lease waits between two renewals."""
     least, most = _HOLDER_RENEWS_SECONDS
-    return min(max(ttl_ms / 3000, least), most)
+    return min(max(ttl_ms / _RENEWALS / 1000, least), most)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 
-from ..engine.scheme import OpenOptions
+from ..engine.driver import OpenOptions
 from .file import paths
 from .keyed.engine import SqliteKeyed
+from .leases.named_leases import SqliteLeases
+from .leases.once import SqliteOnce
 from .locks import forks
-from .locks.liveness import Liveness
-from .locks.wakeup import Wakeup
-from .names.leases import SqliteLeases
-from .names.once import SqliteOnce
+from .locks.live_bytes import Liveness
+from .locks.wakeup_fifo import Wakeup
 from .operator_verbs import SqliteOperators
 from .pools.register import SqlitePools
 from .ports import SqliteClock, SqliteIdentity, SqliteWakeup

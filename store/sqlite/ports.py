@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..clock import HostClock
-from .locks.wakeup import Wakeup
+from .locks.wakeup_fifo import Wakeup
 from .session.session import Session
 
 # A worker whose FIFO is full or gone finds work all the same.

@@ -5,8 +5,8 @@
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
 -- fp_conflict    one row for each source that has sent a known key with another body
--- fp_pool        one row for each living pool of workers; see locks/liveness.py
--- fp_worker      one row for each living worker process; see locks/liveness.py
+-- fp_pool        one row for each living pool of workers; see locks/live_bytes.py
+-- fp_worker      one row for each living worker process; see locks/live_bytes.py
 -- fp_event       what became of pools and workers, the newest of it
 -- fp_owner       one row for each owner of keyed state: how many entries it has in all
 -- fp_namespace   one row for each namespace: the options it was first opened with, its size
@@ -15,6 +15,7 @@
 -- fp_lease       named leases
 -- fp_once        two-phase claims of keys: in work, then done with a result
 --
+-- A change here is a new version: MIGRATIONS in file/schema.py brings older stores to it.
 -- Times are milliseconds on the store's clock (Unix time that does not step; session/clock.py).
 -- AUTOINCREMENT everywhere: SQLite would give the number of a deleted last row out again.
 -- Sizes and counts are kept by the statements that change them, in the same transaction.

@@ -11,7 +11,7 @@ import os
 from datetime import UTC, datetime
 
 from ..clock import HostClock
-from ..engine.scheme import OpenOptions
+from ..engine.driver import OpenOptions
 from ..errors import InvalidInput, SchemaUnsupported, StoreCorrupt, StoreOpenFailed
 from .engine import SqliteEngine
 from .file import paths, space

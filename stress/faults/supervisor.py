@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from ...linux.reaper import Reaper
 from ...workers.process.forkserver import ForkServer
-from ...workers.process.process import End, ManagedProcess
+from ...workers.process.managed_process import End, ManagedProcess
 from ...workers.process.role_group import RoleGroup
 from ...workers.supervisor.dead_workers import DeadWorkers
 from ...workers.supervisor.lease_renewer import LeaseRenewer

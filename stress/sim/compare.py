@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...store.plain.rows import LIVE, DeliveryRow
-from ...store.plain.tables import Tables
+from ...store.reference.rows import LIVE, DeliveryRow
+from ...store.reference.tables import Tables
 from ..sqlite.look import Row, Seen
 from .reference import Reference
 

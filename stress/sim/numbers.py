@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...store.plain.memory import Numbers
-from ...store.plain.tables import Tables
+from ...store.reference.memory import Numbers
+from ...store.reference.tables import Tables
 from ..sqlite.look import Seen
 from .verdict import Broken
 

@@ -13,10 +13,10 @@ from ...store.engine import Hold
 from ...store.engine.keyed import Item, Options, Space
 from ...store.engine.leases import NameHold
 from ...store.engine.once import Claimed, InWork, KeyHold
-from ...store.plain.engine import PlainEngine
-from ...store.plain.memory import Memory
-from ...store.plain.rows import DeliveryRow, KeyRow, LeaseRow
-from ...store.plain.tables import Tables
+from ...store.reference.engine import PlainEngine
+from ...store.reference.memory import Memory
+from ...store.reference.rows import DeliveryRow, KeyRow, LeaseRow
+from ...store.reference.tables import Tables
 from ...store.types.entry import Entry, Overflow
 from ...store.types.message import Draft
 from .numbers import Told

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fencepost.store.plain import keyed, leases, once, spaces
-from fencepost.store.plain.keyed import PlainKeyed
-from fencepost.store.plain.memory import Numbers, Session, Write
-from fencepost.store.plain.operators import operate
-from fencepost.store.plain.queues import arrivals, changes, claim, enqueue, lanes, reap, settle
+from fencepost.store.reference import keyed, leases, namespaces, once
+from fencepost.store.reference.keyed import PlainKeyed
+from fencepost.store.reference.memory import Numbers, Session, Write
+from fencepost.store.reference.operators import operate
+from fencepost.store.reference.queues import arrivals, changes, claim, enqueue, lanes, reap, settle
 from fencepost.store.types.delivery import Outcome
 
 Patch = tuple[Any, str, Any]
@@ -140,7 +140,7 @@ _require = settle.require
 _give_back = changes.give_back
 _enqueue = enqueue.enqueue
 _claimable = claim.claimable
-_make_room = spaces._make_room
+_make_room = namespaces._make_room
 _replay = operate.replay
 _cancel = operate.cancel
 _end_message = changes.end_message
@@ -258,7 +258,7 @@ MUTATIONS = (
     Mutation(
         "the newest entry is evicted",
         ("test_keyed_caps.py",),
-        ((spaces, "_make_room", _evict_newest),),
+        ((namespaces, "_make_room", _evict_newest),),
     ),
     Mutation(
         "what has expired is read",

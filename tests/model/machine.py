@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from fencepost import FencepostError, Store, connect
-from fencepost.store.plain.engine import PlainEngine
-from fencepost.store.plain.memory import Memory
-from fencepost.store.plain.tables import Tables
-from fencepost.store.plain.upkeep import broken
+from fencepost.store.reference.engine import PlainEngine
+from fencepost.store.reference.memory import Memory
+from fencepost.store.reference.tables import Tables
+from fencepost.store.reference.upkeep import broken
 
 from ..clock import FakeClock
 from ..sqlite import invariants

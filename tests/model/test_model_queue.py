@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from fencepost import Claim, InvalidInput, Receipt, Store
 from fencepost.store.engine import Leased
 from fencepost.store.engine.clock import Term
-from fencepost.store.plain.rows import LIVE
+from fencepost.store.reference.rows import LIVE
 from fencepost.store.types.delivery import Delivery, Outcome
 from fencepost.store.types.message import Limits
 

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from fencepost import Store
-from fencepost.store.sqlite.names import leases, once
+from fencepost.store.sqlite.leases import named_leases, once
 from fencepost.store.sqlite.operators import move, operate
 from fencepost.store.sqlite.queue import claim, reap, redelivery, settle
 
@@ -109,13 +109,13 @@ def test_a_live_lease_is_not_taken_by_the_statement_alone(store: Store) -> None:
     given: dict[str, object] = {"name": "deploy", "owner": "me", "fence": 9, "token": "t"}
 
     taken = {**given, "now": store.engine.clock.now_ms(), "until": store.engine.clock.now_ms() + 1}
-    assert _changed(store, leases, "_TAKE", taken) == 0
+    assert _changed(store, named_leases, "_TAKE", taken) == 0
     again = {**taken, "fence": lease.fence, "was": lease.token}
-    assert _changed(store, leases, "_ENTER_AGAIN", again) == 1
-    assert _changed(store, leases, "_ENTER_AGAIN", {**again, "was": "another"}) == 0
-    assert _changed(store, leases, "_ENTER_AGAIN", {**again, "fence": 0}) == 0
+    assert _changed(store, named_leases, "_ENTER_AGAIN", again) == 1
+    assert _changed(store, named_leases, "_ENTER_AGAIN", {**again, "was": "another"}) == 0
+    assert _changed(store, named_leases, "_ENTER_AGAIN", {**again, "fence": 0}) == 0
     lease.release()
-    assert _changed(store, leases, "_TAKE", taken) == 1
+    assert _changed(store, named_leases, "_TAKE", taken) == 1
 
 
 # CLAIM-42

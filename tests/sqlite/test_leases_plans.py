@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.sqlite.names import leases, once
+from fencepost.store.sqlite.leases import named_leases, once
 
 from ..clock import FakeClock
 from .inside import connection
@@ -16,15 +16,15 @@ from .inside import connection
 ROWS = 300
 
 HOT = {
-    "lease: find": (leases._FIND, "PRIMARY KEY"),
-    "lease: enter again": (leases._ENTER_AGAIN, "PRIMARY KEY"),
-    "lease: renew": (leases._RENEW, "PRIMARY KEY"),
-    "lease: require": (leases._REQUIRE, "PRIMARY KEY"),
-    "lease: release": (leases._RELEASE, "PRIMARY KEY"),
-    "lease: look": (leases._LOOK, "PRIMARY KEY"),
-    "lease: free": (leases._FREE, "PRIMARY KEY"),
-    "lease: get": (leases._GET, "PRIMARY KEY"),
-    "lease: sweep": (leases._SWEEP, "fp_lease_expiry"),
+    "lease: find": (named_leases._FIND, "PRIMARY KEY"),
+    "lease: enter again": (named_leases._ENTER_AGAIN, "PRIMARY KEY"),
+    "lease: renew": (named_leases._RENEW, "PRIMARY KEY"),
+    "lease: require": (named_leases._REQUIRE, "PRIMARY KEY"),
+    "lease: release": (named_leases._RELEASE, "PRIMARY KEY"),
+    "lease: look": (named_leases._LOOK, "PRIMARY KEY"),
+    "lease: free": (named_leases._FREE, "PRIMARY KEY"),
+    "lease: get": (named_leases._GET, "PRIMARY KEY"),
+    "lease: sweep": (named_leases._SWEEP, "fp_lease_expiry"),
     "once: find": (once._FIND, "fp_once_key"),
     "once: renew": (once._RENEW, "fp_once_key"),
     "once: complete": (once._COMPLETE, "fp_once_key"),
@@ -78,4 +78,4 @@ def test_a_statement_uses_its_index(full: Store, name: str, analyzed: bool) -> N
 
 
 def test_the_list_is_read_in_its_order(full: Store) -> None:
-    assert not any("TEMP B-TREE" in step for step in _plan(full, leases._LIST))
+    assert not any("TEMP B-TREE" in step for step in _plan(full, named_leases._LIST))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fencepost import LeaseLost, LimitExceeded, Store
-from fencepost.store.sqlite.names import leases, once
+from fencepost.store.sqlite.leases import named_leases, once
 
 from ..clock import FakeClock
 from .inside import ask, connection, session
@@ -15,7 +15,7 @@ DAY = 86_400
 
 def _sweep_leases(store: Store, limit: int = 100) -> int:
     with session(store).write("sweep") as write:
-        return leases.sweep(write, limit)
+        return named_leases.sweep(write, limit)
 
 
 def _sweep_once(store: Store, limit: int = 100) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fencepost.store.rules import caps, lanes, lost
+from fencepost.store.rules import caps, lanes, lease_loss
 from fencepost.store.rules.attempts import is_exhausted
 from fencepost.store.types.message import Caps
 
@@ -81,7 +81,7 @@ def test_a_queue_is_full_at_its_cap_and_not_before() -> None:
     ],
 )
 def test_why_a_claim_was_lost(found: Any, cause: str) -> None:
-    assert lost.claim(fence=7, token="mine", found=found) == cause
+    assert lease_loss.claim(fence=7, token="mine", found=found) == cause
 
 
 # FP-25
@@ -99,7 +99,7 @@ def test_why_a_claim_was_lost(found: Any, cause: str) -> None:
     ],
 )
 def test_why_a_lease_of_a_name_was_lost(found: Any, cause: str) -> None:
-    assert lost.name(fence=7, token="mine", found=found) == cause
+    assert lease_loss.name(fence=7, token="mine", found=found) == cause
 
 
 # FP-25
@@ -116,4 +116,4 @@ def test_why_a_lease_of_a_name_was_lost(found: Any, cause: str) -> None:
     ],
 )
 def test_why_a_claim_of_a_key_was_lost(found: Any, cause: str) -> None:
-    assert lost.key(fence=7, token="mine", found=found) == cause
+    assert lease_loss.key(fence=7, token="mine", found=found) == cause

@@ -21,7 +21,7 @@ from fencepost.store.connect import (
     restore,
     why_not_made,
 )
-from fencepost.store.engine.scheme import Instead, OpenOptions, Scheme
+from fencepost.store.engine.driver import Driver, Instead, OpenOptions
 from fencepost.store.naming import shown
 
 CONNECT = sys.modules["fencepost.store.connect"]
@@ -35,20 +35,20 @@ def _refuse(address: str, options: OpenOptions) -> NoReturn:
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine without files, in the table of schemes."""
-    module = ModuleType("elsewhere_scheme")
+    module = ModuleType("elsewhere_driver")
     instead = {
         name: Instead(f"use {name}_tool")
         for name in ("checksums", "migrate", "make_folder", "set_aside", "restore", "adopt")
     }
-    vars(module)["SCHEME"] = Scheme(
+    vars(module)["DRIVER"] = Driver(
         name="Elsewhere",
         open=_refuse,
         exists=lambda address: True,
         why_not_made=lambda address: None,
         **instead,
     )
-    monkeypatch.setitem(sys.modules, "elsewhere_scheme", module)
-    monkeypatch.setitem(CONNECT._SCHEMES, "elsewhere", "elsewhere_scheme")
+    monkeypatch.setitem(sys.modules, "elsewhere_driver", module)
+    monkeypatch.setitem(CONNECT._DRIVERS, "elsewhere", "elsewhere_driver")
     monkeypatch.setitem(CONNECT._PREFIXES, "elsewhere", "elsewhere://")
 
 
@@ -132,7 +132,7 @@ def test_a_path_and_its_url_are_one_address(tmp_path: Path) -> None:
 
     assert exists(path)
     assert exists(url)
-    assert modules_of(url) == modules_of(path) == ("fencepost.store.sqlite.scheme",)
+    assert modules_of(url) == modules_of(path) == ("fencepost.store.sqlite.driver",)
     assert why_not_made(path) is None
     assert why_not_made(tmp_path / "gone" / "a.db") == f"the folder {tmp_path}/gone does not exist"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.stress.catalog import INVARIANTS, SCENARIOS
+from fencepost.stress.discovery import INVARIANTS, SCENARIOS
 from fencepost.stress.harness.faults import faults
 from fencepost.stress.harness.scenario import PROFILES, canaries
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fencepost.stress.catalog import INVARIANTS
+from fencepost.stress.discovery import INVARIANTS
 from fencepost.stress.harness.driver import perform
 from fencepost.stress.harness.forkserver import Forkserver
 from fencepost.stress.harness.run import Run

@@ -12,7 +12,7 @@ import pytest
 
 from fencepost import Store, connect
 from fencepost.store.types.delivery import Delivery
-from fencepost.workers.process.process import End
+from fencepost.workers.process.managed_process import End
 from fencepost.workers.process.shared_page import Work
 from fencepost.workers.supervisor.dead_workers import DeadWorkers
 

@@ -14,7 +14,7 @@ import pytest
 
 from fencepost import Store
 from fencepost.store.engine import Hold
-from fencepost.workers.process.process import ManagedProcess
+from fencepost.workers.process.managed_process import ManagedProcess
 from fencepost.workers.process.shared_page import SharedPage
 from fencepost.workers.supervisor.deadlines import Deadlines
 from fencepost.workers.supervisor.lease_renewer import LeaseRenewer

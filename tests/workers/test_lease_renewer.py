@@ -12,7 +12,7 @@ from fencepost import StoreBusy
 from fencepost.app.context import Context
 from fencepost.store import Claim, Store
 from fencepost.store.engine import Engine, Hold
-from fencepost.workers.process.process import ManagedProcess
+from fencepost.workers.process.managed_process import ManagedProcess
 from fencepost.workers.process.shared_page import SharedPage
 from fencepost.workers.supervisor.lease_renewer import LeaseRenewer, effective_end
 from fencepost.workers.worker.in_progress import InProgress, SupervisedLease

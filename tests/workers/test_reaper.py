@@ -15,7 +15,7 @@ from fencepost.linux.reaper import Reaper
 from fencepost.workers.process.app_code import AppCode
 from fencepost.workers.process.app_process import AppSpec
 from fencepost.workers.process.forkserver import ForkServer
-from fencepost.workers.process.process import End, Role
+from fencepost.workers.process.managed_process import End, Role
 from fencepost.workers.process.role_group import RoleGroup
 from fencepost.workers.process.shared_page import Work
 

@@ -10,7 +10,7 @@ from multiprocess.connection import Connection
 from ...log.log import configure
 from .app_process import Load, app_of
 from .entry_point import report
-from .process import Role
+from .managed_process import Role
 from .shared_page import SharedPage
 
 # serve(app, listener, on_ready, on_waiting)

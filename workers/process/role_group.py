@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ...log.log import log
 from ...store.rules.blame import Blame
 from .app_code import AppCode
-from .process import End, ManagedProcess, Role
+from .managed_process import End, ManagedProcess, Role
 
 _FIRST_DELAY_SECONDS = 0.1
 _MAX_DELAY_SECONDS = 1.0

@@ -12,7 +12,7 @@ from ...store.engine import Engine
 from ...store.engine.pools import Report
 from ...store.errors import FencepostError
 from ...store.rules.blame import Blame
-from ..process.process import End, ManagedProcess
+from ..process.managed_process import End, ManagedProcess
 from .damage import Damage
 
 _ROUND_SECONDS = 5.0

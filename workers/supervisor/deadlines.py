@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ...store.engine import Engine
 from ...store.rules.lease_timing import LeaseTiming
-from ..process.process import ManagedProcess
+from ..process.managed_process import ManagedProcess
 from .lease_renewer import effective_end
 
 

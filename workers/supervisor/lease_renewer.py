@@ -16,7 +16,7 @@ from ...log.log import log
 from ...store.engine import Engine
 from ...store.errors import FencepostError
 from ...store.rules.lease_timing import LeaseTiming
-from ..process.process import ManagedProcess
+from ..process.managed_process import ManagedProcess
 from ..process.shared_page import Renewal, Work
 from .damage import Damage
 from .reporter import Reporter

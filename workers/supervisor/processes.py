@@ -10,7 +10,7 @@ from typing import Any
 from ..process.app_code import AppCode
 from ..process.app_process import AppSpec
 from ..process.forkserver import MAX_FAILURES, ForkServer
-from ..process.process import End, ManagedProcess, Role
+from ..process.managed_process import End, ManagedProcess, Role
 from ..process.role_group import RoleGroup
 
 # What can be waited for, and what to call when there is something to read.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...linux.memory import resident_bytes
 from ...store.engine import Engine
 from ...store.engine.pools import Report
-from ..process.process import ManagedProcess
+from ..process.managed_process import ManagedProcess
 from ..process.shared_page import Work
 
 _REPORT_SECONDS = 1.0

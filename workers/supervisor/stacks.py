@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from ...log.log import log
-from ..process.process import ManagedProcess
+from ..process.managed_process import ManagedProcess
 from .processes import Sources
 
 # A process writes its stacks in many pieces.

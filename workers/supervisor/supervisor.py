@@ -20,7 +20,7 @@ from ...store import Store
 from ...store.rules.lease_timing import LeaseTiming
 from ..process import descendants
 from ..process.app_process import AppSpec
-from ..process.process import ManagedProcess, Role
+from ..process.managed_process import ManagedProcess, Role
 from ..process.source_files import SourceFiles
 from .dead_workers import DeadWorkers
 from .deadlines import Deadlines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.liveness import Gone
-from ..locks.liveness import Liveness
+from ..locks.live_bytes import Liveness
 from ..session.damage import tells
 from ..session.session import Session
 

@@ -11,7 +11,7 @@ from ...engine.pools import Report
 from ...types.worker import Event, Pool, Worker
 from .. import events
 from ..file.space import again_when_full
-from ..locks.liveness import Liveness
+from ..locks.live_bytes import Liveness
 from ..queue.reap import disown, reap_worker
 from ..session.damage import tells
 from ..session.session import Session, Write

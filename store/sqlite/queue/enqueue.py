@@ -9,7 +9,7 @@ from typing import Any
 
 from ...types.message import Draft, Receipt, State, Status
 from ..session.session import Write
-from . import addressing, payload, redelivery, retention
+from . import deliveries, payload, redelivery, retention
 
 _FIND = """
 select id, coalesce(plain_sha256, body_sha256), coalesce(expires_at_ms <= :now, 0)
@@ -89,7 +89,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
                 same = sha256 == (prepared.plain_sha256 or prepared.sha256)
                 return _seen_before(write, prepared, message, same=same)
             retention.forget(write, message)
-    addressing.require_room(write, draft.addresses, len(draft.body))
+    deliveries.require_room(write, draft.addresses, len(draft.body))
     write.run(
         _INSERT_MESSAGE,
         {
@@ -111,7 +111,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
     body = {"body": prepared.body, "compressed": int(prepared.compressed)}
     write.run(_INSERT_BODY, {"message": message, **body})
     if draft.addresses:
-        addressing.deliver(write, message, draft.addresses, len(draft.body))
+        deliveries.deliver(write, message, draft.addresses, len(draft.body))
     state, result = _standing(write, message)
     return Receipt("accepted", message, state, result)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ...engine import Hold
 from ...errors import LeaseLost
-from ...rules import lost as rules
+from ...rules import lease_loss as rules
 from ..session.session import Write
 from .transitions import COLUMNS, Standing, standings
 

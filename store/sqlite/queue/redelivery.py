@@ -12,7 +12,7 @@ from ...errors import StoreCorrupt
 from ...types.message import Address, Draft
 from .. import events
 from ..session.session import Write
-from . import addressing, counters, payload
+from . import counters, deliveries, payload
 from .lanes import is_behind
 from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 
@@ -61,7 +61,7 @@ def redeliver(write: Write, message: int, draft: Draft) -> Literal["revived", "r
     if unrouted:
         if not draft.addresses:
             return None
-        addressing.require_room(write, draft.addresses, len(draft.body))
+        deliveries.require_room(write, draft.addresses, len(draft.body))
         with _whole(write):
             _restore(write, message, draft)
             route(write, message, draft.addresses, len(draft.body))
@@ -81,7 +81,7 @@ def redeliver(write: Write, message: int, draft: Draft) -> Literal["revived", "r
 def route(write: Write, message: int, addresses: Sequence[Address], bytes: int) -> None:
     """Make the deliveries of a message that no route had matched before."""
     write.must(_ROUTED, {"message": message})
-    addressing.deliver(write, message, addresses, bytes)
+    deliveries.deliver(write, message, addresses, bytes)
     events.note(write, "routed", detail=f"message {message}")
 
 

@@ -18,9 +18,9 @@ from .. import events
 from ..file import space
 from ..file.space import again_when_full
 from ..keyed import namespaces
+from ..leases import named_leases, once
 from ..locks import lock_holders
-from ..locks.liveness import Liveness
-from ..names import leases, once
+from ..locks.live_bytes import Liveness
 from ..queue import retention
 from ..session import clock as store_clock
 from ..session.damage import tells
@@ -36,7 +36,7 @@ SWEEPERS: dict[str, Sweeper] = {
     "bodies": retention.sweep_bodies,
     "entries": namespaces.sweep,
     "keys": once.sweep,
-    "leases": leases.sweep,
+    "leases": named_leases.sweep,
     "events": events.sweep,
 }
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from ....store.engine import Hold, Leased
-from ....store.sqlite.names import leases as named
-from ....store.sqlite.names import once
+from ....store.sqlite.leases import named_leases as named
+from ....store.sqlite.leases import once
 from ....store.sqlite.queue import claim, counters, holding, settle
 from ....store.sqlite.queue_verbs import SqliteQueue
 from ....store.sqlite.session.write import Write

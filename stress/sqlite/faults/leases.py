@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ....store.engine.leases import NameHold, Taken
 from ....store.renewal import RenewedLease
-from ....store.sqlite.names import leases
-from ....store.sqlite.names.leases import SqliteLeases
+from ....store.sqlite.leases import named_leases
+from ....store.sqlite.leases.named_leases import SqliteLeases
 from ....store.sqlite.session.write import Write
 from ...harness.faults import fault
 
 
 @fault("anyone who asks for a lease gets it, expired or not")
 def lease_taken_live() -> None:
-    leases._FIND = "select owner, fence, token, 0 from fp_lease where name = :name"
-    leases._TAKE = leases._TAKE.partition("where token is null")[0]
+    named_leases._FIND = "select owner, fence, token, 0 from fp_lease where name = :name"
+    named_leases._TAKE = named_leases._TAKE.partition("where token is null")[0]
 
 
 @fault("a holder believes in its lease until the store refuses it, even past its end")
@@ -35,7 +35,7 @@ def fences_restart() -> None:
         return range(last + 1, last + count + 1)
 
     SqliteLeases.release = release  # type: ignore[method-assign]
-    leases.next_fences = next_fences  # type: ignore[attr-defined]
+    named_leases.next_fences = next_fences  # type: ignore[attr-defined]
 
 
 @fault("a lease lasts three times as long as its holder was told")
@@ -50,19 +50,19 @@ def lease_outlives() -> None:
 
 @fault("a transaction under a lease does not check that the lease is held")
 def transaction_unfenced() -> None:
-    leases._REQUIRE = "select 1 from fp_lease where name = :name"
+    named_leases._REQUIRE = "select 1 from fp_lease where name = :name"
 
 
 @fault("a lease cannot be renewed in its last 100 ms")
 def renewal_refused_early() -> None:
     early = "expires_at_ms > :now + 100"
-    leases._RENEW = leases._RENEW.replace("expires_at_ms > :now", early)
+    named_leases._RENEW = named_leases._RENEW.replace("expires_at_ms > :now", early)
 
 
 @fault("a named lease is checked by its owner's name, not by fence and token")
 def lease_by_owner() -> None:
     owners: dict[str, str] = {}
-    was, bind = SqliteLeases.acquire, leases._bind
+    was, bind = SqliteLeases.acquire, named_leases._bind
 
     def acquire(self: SqliteLeases, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
         owners[token] = owner
@@ -72,8 +72,8 @@ def lease_by_owner() -> None:
         return bind(hold, now_ms, **{"owner": owners[hold.token], **others})
 
     SqliteLeases.acquire = acquire  # type: ignore[method-assign]
-    leases._bind = _bind
+    named_leases._bind = _bind
     for statement in ("_RENEW", "_REQUIRE", "_RELEASE"):
-        by_token = vars(leases)[statement]
+        by_token = vars(named_leases)[statement]
         by_owner = by_token.replace("fence = :fence and token = :token", "owner = :owner")
-        vars(leases)[statement] = by_owner
+        vars(named_leases)[statement] = by_owner

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....store.clock import SystemClock
 from ....store.engine import Hold, Leased
-from ....store.engine.scheme import OpenOptions
+from ....store.engine.driver import OpenOptions
 from ....store.sqlite.engine import SqliteEngine
 from ....store.sqlite.file import checkpoint, space
 from ....store.sqlite.file.checkpoint import Checkpointer

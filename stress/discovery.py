@@ -1,4 +1,4 @@
-"""All scenarios, and the invariants that they check."""
+"""Finds all scenarios, and the invariants that they check."""
 
 from __future__ import annotations
 

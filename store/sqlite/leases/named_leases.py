@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ...engine.clock import Term
 from ...engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ...errors import LeaseHeld, LeaseLost
-from ...rules import lost
+from ...rules import lease_loss
 from ...rules.retention import KEEP_EXPIRED_MS
 from ..fences import next_fences
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
@@ -196,7 +196,7 @@ def _released(write: Write, hold: NameHold) -> bool:
 
 def _lost(write: Write, hold: NameHold, operation: str) -> LeaseLost:
     found = next(iter(write.run(_LOOK, {"name": hold.name})), None)
-    cause = lost.name(fence=hold.fence, token=hold.token, found=found)
+    cause = lease_loss.name(fence=hold.fence, token=hold.token, found=found)
     return LeaseLost(
         repr(hold.name),
         cause=cause,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..engine.upkeep import Tick
 from ..errors import StoreBusy, Unsupported
 from ..types.probe import ProbeReport, ProbeStep
-from . import events, leases, once, spaces
+from . import events, leases, namespaces, once
 from .memory import Session, Write
 from .queues.changes import forget
 from .rows import LIVE
@@ -81,7 +81,7 @@ def _sweep_bodies(write: Write) -> int:
 _SWEEPERS: dict[str, Callable[[Write], int]] = {
     "messages": _sweep_messages,
     "bodies": _sweep_bodies,
-    "entries": spaces.sweep,
+    "entries": namespaces.sweep,
     "keys": once.sweep,
     "leases": leases.sweep,
     "events": events.sweep,

@@ -1,6 +1,8 @@
 """The contract for a URL scheme: what an engine can do with an address without opening a store.
 
-An engine has a capability, or names in one line what to use in its place.
+An engine has a capability, or names in one line what to use in its place. A new engine is a
+folder beside store/sqlite with a driver.py, and is registered in store/connect.py; the stress
+tests find it by stress/engines.py, the tests of the store by tests/kits.py.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class OpenOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Scheme:
+class Driver:
     """An engine as the table of schemes knows it. Addresses are without the scheme's name.
 
     Attributes:

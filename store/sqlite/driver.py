@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..engine.scheme import Scheme
+from ..engine.driver import Driver
 from .engine import SqliteEngine
 from .file.paths import make_folder
 from .set_aside import quarantine
@@ -17,7 +17,7 @@ def _why_not_made(path: str) -> str | None:
     return None if os.path.isdir(folder) else f"the folder {folder} does not exist"
 
 
-SCHEME = Scheme(
+DRIVER = Driver(
     name="SQLite",
     open=SqliteEngine,
     exists=os.path.exists,

@@ -8,7 +8,7 @@ from ..engine.keyed import Exchanged, Found, Item, Matches, Space
 from ..errors import StoreBusy, StoreCorrupt
 from ..types.entry import Entry, Namespace, Quarantined
 from ..types.json_value import decode
-from . import spaces
+from . import namespaces
 from .memory import Session, Write
 from .rows import AsideRow, EntryRow
 from .tables import Name, Tables
@@ -23,18 +23,18 @@ class PlainKeyed:
         self._session = session
 
     def open(self, space: Space) -> None:
-        if not spaces.agrees(self._session.read("keyed"), space):
+        if not namespaces.agrees(self._session.read("keyed"), space):
             with self._session.write("keyed") as write:
-                spaces.ensure(write, space)
+                namespaces.ensure(write, space)
 
     def register(self, space: Space, items: Sequence[Item]) -> None:
         with self._session.write("register") as write:
             for item in items:
-                spaces.put(write, space, item)
+                namespaces.put(write, space, item)
 
     def register_if_absent(self, space: Space, item: Item) -> bool:
         with self._session.write("register_if_absent") as write:
-            return spaces.put(write, space, item, replace=False)
+            return namespaces.put(write, space, item, replace=False)
 
     def update(
         self, space: Space, key: str, change: Callable[[Entry | None], Item | None]
@@ -45,7 +45,7 @@ class PlainKeyed:
                 return found
             item = change(found)
             if item is not None:
-                spaces.put(write, space, item)
+                namespaces.put(write, space, item)
             return None
 
     def replace(self, space: Space, item: Item, matches: Matches) -> Exchanged | StoreCorrupt:
@@ -55,7 +55,7 @@ class PlainKeyed:
                 return found
             if not matches(found):
                 return Exchanged("conflict", found)
-            spaces.put(write, space, item)
+            namespaces.put(write, space, item)
             written = self._look(write, space, item.key)
             return written if isinstance(written, StoreCorrupt) else Exchanged("applied", written)
 
@@ -67,7 +67,7 @@ class PlainKeyed:
 
     def take(self, space: Space, key: str) -> Found | None:
         with self._session.write("consume") as write:
-            row = spaces.remove(write, (space.owner, space.name), key)
+            row = namespaces.remove(write, (space.owner, space.name), key)
             if row is None or not row.is_live(write.now):
                 return None
             found = _read(space, key, row, "consume", self._session.address)
@@ -77,7 +77,7 @@ class PlainKeyed:
 
     def delete(self, space: Space, key: str) -> bool:
         with self._session.write("delete") as write:
-            return spaces.remove(write, (space.owner, space.name), key) is not None
+            return namespaces.remove(write, (space.owner, space.name), key) is not None
 
     def delete_if(
         self, space: Space, key: str, predicate: Callable[[Entry], bool]
@@ -88,7 +88,7 @@ class PlainKeyed:
                 return found or False
             if not predicate(found):
                 return False
-            return spaces.remove(write, (space.owner, space.name), key) is not None
+            return namespaces.remove(write, (space.owner, space.name), key) is not None
 
     def delete_matching(
         self, space: Space, keys: Sequence[tuple[str, Matches]]
@@ -104,7 +104,7 @@ class PlainKeyed:
                 elif found is None:
                     outcomes.append(Exchanged("unchanged", None))
                 else:
-                    spaces.remove(write, (space.owner, space.name), key)
+                    namespaces.remove(write, (space.owner, space.name), key)
                     outcomes.append(Exchanged("applied", None))
         return outcomes
 
@@ -136,14 +136,14 @@ class PlainKeyed:
 
     def move(self, space: Space, source: str, *, most: int) -> int:
         with self._session.write("move_from") as write:
-            return spaces.move(write, space, source, most)
+            return namespaces.move(write, space, source, most)
 
     def namespace(self, space: Space) -> Namespace | None:
-        return spaces.describe(self._session.read(), (space.owner, space.name))
+        return namespaces.describe(self._session.read(), (space.owner, space.name))
 
     def namespaces(self, limit: int) -> list[Namespace]:
         tables = self._session.read()
-        found = [spaces.describe(tables, at) for at in sorted(tables.spaces)[:limit]]
+        found = [namespaces.describe(tables, at) for at in sorted(tables.spaces)[:limit]]
         return [one for one in found if one is not None]
 
     def quarantined(self, limit: int) -> list[Quarantined]:
@@ -169,7 +169,7 @@ class PlainKeyed:
             try:
                 with self._session.write("quarantine") as write:
                     for key, error in damaged:
-                        spaces.remove(write, (space.owner, space.name), key)
+                        namespaces.remove(write, (space.owner, space.name), key)
                         _keep(write, space, key, error)
             except StoreBusy:
                 pass  # the next to meet it sets it aside

@@ -12,7 +12,7 @@ from ...engine.clock import Term
 from ...engine.leases import Displaced
 from ...engine.once import Claimed, Completed, InWork, KeyHold
 from ...errors import KeyConflict, LeaseLost
-from ...rules import lost
+from ...rules import lease_loss
 from ...rules.retention import KEEP_EXPIRED_MS
 from ..fences import next_fences
 from ..file.space import ROW_BYTES, again_when_full
@@ -192,7 +192,7 @@ def _require_settled(write: Write, hold: KeyHold, key: str, operation: str, *, d
 
 def _lost(write: Write, hold: KeyHold, key: str, operation: str) -> LeaseLost:
     found = next(iter(write.run(_LOOK, {"namespace": hold.namespace, "key": key})), None)
-    cause = lost.key(fence=hold.fence, token=hold.token, found=found)
+    cause = lease_loss.key(fence=hold.fence, token=hold.token, found=found)
     what = f"key {key!r} of {hold.namespace}"
     return LeaseLost(
         what, cause=cause, operation=operation, path=write.path, store_id=write.store_id

@@ -10,7 +10,7 @@ memory.py    a store and its openings: the lock, transactions, wake-ups
 engine.py    the contract's front: ports, and the parts below
 queues/      a message's life: enqueue, claim, settle, reap, lanes
 operators/   what operators see and change
-keyed.py  spaces.py  leases.py  once.py  pools.py  events.py  upkeep.py    the other parts
+keyed.py  namespaces.py  leases.py  once.py  pools.py  events.py  upkeep.py    the other parts
 
 Left out: SQL of callers, backup, and bounds on how many rows one call cleans up.
 """

@@ -1,0 +1,1 @@
+"""Leases of names, and of keys that are worked on once, on SQLite."""

@@ -1,1 +1,0 @@
-"""Named leases and two-phase claims of keys on SQLite."""
