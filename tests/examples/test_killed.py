@@ -67,7 +67,7 @@ class Program:
 
 
 def _pushes(path: Path, _: Store) -> None:
-    rows = ask(path, "select delivery, count(*) from pushes group by delivery")
+    rows = ask(path, "select key, count(*) from pushes group by key")
     assert sorted(rows) == sorted((f"kill-{n}", 1) for n in range(1, _MESSAGES + 1))
 
 
