@@ -162,9 +162,20 @@ def test_a_store_that_somebody_has_open_is_neither_replaced_nor_adopted(
 
 
 # OPS-10
-@pytest.mark.parametrize("kind", ["missing", "empty", "garbage", "foreign", "itself", "damaged"])
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        ("missing", "there is no such file, or it is empty"),
+        ("empty", "there is no such file, or it is empty"),
+        ("garbage", "it is not a SQLite database"),
+        ("foreign", "it is a SQLite database of another program"),
+        ("newer", "it has schema version 1000000; this Fencepost knows up to"),
+        ("itself", "it is the store itself"),
+        ("damaged", "it is damaged: "),
+    ],
+)
 def test_what_is_no_sound_backup_is_refused_and_nothing_changes(
-    path: Path, backup: Path, command: Command, kind: str
+    path: Path, backup: Path, command: Command, kind: str, why: str
 ) -> None:
     if kind == "missing":
         backup.unlink()
@@ -176,14 +187,22 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_changes(
         backup.unlink()
         code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('create table t (a)')"
         subprocess.run([sys.executable, "-c", code, str(backup)], check=True)
+    elif kind == "newer":
+        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])"
+        newer = "pragma user_version = 1000000"
+        subprocess.run([sys.executable, "-c", code, str(backup), newer], check=True)
     elif kind == "damaged":
         data = bytearray(backup.read_bytes())
         data[4096 * 4 : 4096 * 12] = b"\xa5" * 4096 * 8
         backup.write_bytes(data)
     before = _names(path)
 
-    refused = command("restore", str(path if kind == "itself" else backup))
+    given = path if kind == "itself" else backup
 
+    refused = command("restore", str(given))
+
+    assert refused.err.startswith(f"Error: cannot restore {given}: {why}")
+    assert refused.err.endswith(f"; {path} was not changed\n")
     assert refused.code in (1, 2)
     assert refused.complains(refused.code)
     assert set(_names(path)) <= {*before, "hooks.db-gate"}

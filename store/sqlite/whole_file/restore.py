@@ -15,7 +15,7 @@ import apsw
 
 from ...clock import HostClock
 from ...engine.upkeep import Adopted, Restored
-from ...errors import FencepostError, StoreOpenFailed
+from ...errors import FencepostError, SchemaUnsupported, StoreCorrupt, StoreOpenFailed
 from ..file import checksums as page_checksums
 from ..file import paths, schema
 from ..locks import lock_holders
@@ -56,7 +56,7 @@ def restore(source: str, path: str, clock: HostClock) -> Restored:
     """
     _undo_half(path)
     path = paths.locate(path)
-    source = _usable(source, path)
+    backup = _usable(source, path)
     moment = datetime.fromtimestamp(clock.wall_ms() / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
     aside = f"{path}{_ASIDE}{moment}"
     if any(os.path.lexists(aside + suffix) for suffix in ("", *_SIDECARS)):
@@ -65,7 +65,7 @@ def restore(source: str, path: str, clock: HostClock) -> Restored:
         if os.path.lexists(path):
             _require_closed(path, "restore")
         past = _last_fence(path, gate)
-        with _copied(source, path) as (name, connection):
+        with _names_backup(source, path), _copied(backup, path) as (name, connection):
             store_id = wal_owner.new_id()
             fence = lineage.begin_anew(
                 connection, path, operation="restore", store_id=store_id, past=past
@@ -125,8 +125,26 @@ def _usable(source: str, path: str) -> str:
             " where the store is to be and run `fencepost adopt`"
         )
     if why is not None:
-        raise StoreOpenFailed(f"cannot restore {source}: {why}", operation="restore", path=path)
+        raise StoreOpenFailed(_refusal(source, path, why), operation="restore", path=path)
     return real
+
+
+def _refusal(source: str, path: str, why: str) -> str:
+    return f"cannot restore {source}: {why}; {path} was not changed"
+
+
+@contextlib.contextmanager
+def _names_backup(source: str, path: str) -> Iterator[None]:
+    """Have the errors about what is in the backup name it, and not the store."""
+    try:
+        yield
+    except (SchemaUnsupported, StoreCorrupt) as error:
+        why = str(error).removesuffix("; run `fencepost doctor`")
+        for name in (os.path.realpath(source), path):
+            if why.startswith(f"{name} "):
+                why = f"it{why.removeprefix(name)}"
+        error.args = (_refusal(source, path, why),)
+        raise
 
 
 @contextlib.contextmanager
