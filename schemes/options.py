@@ -18,10 +18,10 @@ def usable_secrets(secrets: Sequence[str]) -> tuple[str, ...]:
     """Return the secrets; errors never show a secret."""
     if isinstance(secrets, str | bytes) or not isinstance(secrets, Sequence) or not secrets:
         raise ValueError("secrets is a list of at least one secret.")
-    if not all(
-        isinstance(secret, str) and secret.strip() and _encodes(secret) for secret in secrets
-    ):
-        raise ValueError("Each secret is a string that is not empty and encodes as UTF-8.")
+    if any(isinstance(secret, str) and not secret.strip() for secret in secrets):
+        raise ValueError("the secret is empty" if len(secrets) == 1 else "one secret is empty")
+    if not all(isinstance(secret, str) and _encodes(secret) for secret in secrets):
+        raise ValueError("Each secret is a string that encodes as UTF-8.")
     if any(_STRAY.search(secret) for secret in secrets):
         raise ValueError(
             "A secret begins or ends with whitespace, or has a control character in it. "

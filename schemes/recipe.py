@@ -167,8 +167,10 @@ def _spelled(text: str, *, option: str) -> Recipe:
         return Pointer(tuple(name.replace("~1", "/").replace("~0", "~") for name in names))
     if text == "body" and option == "key":
         return BodyHash()
-    also = ' or "body"' if option == "key" else ""
-    raise ValueError(f'{option} is "header:NAME", "json:/json/pointer"{also}.')
+    forms = '"header:NAME", "json:/json/pointer" or "body"'
+    if option != "key":
+        forms = '"header:NAME" or "json:/json/pointer"'
+    raise ValueError(f"{option}={text!r} is not usable; give {forms}")
 
 
 def _member(value: Any, name: str) -> Any:

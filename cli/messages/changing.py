@@ -97,10 +97,10 @@ def replay(
 def cancel(
     store: str, ids: tuple[Id, ...], everything: bool, wanted: dict[str, Any], yes: bool
 ) -> None:
-    """Cancel waiting or dead deliveries: d7, or those of message m7.
+    """Cancel ready, scheduled or dead deliveries: d7, or those of message m7.
 
-    A delivery that a worker is running is refused. --all cancels every waiting delivery, or
-    those of --state.
+    A delivery that a worker is running is refused. --all cancels every ready or scheduled
+    delivery, or those of --state.
 
     Example: fencepost messages cancel d42
     """
@@ -122,7 +122,7 @@ def cancel(
 def move(
     store: str, source_queue: str, target_queue: str, wanted: dict[str, Any], yes: bool
 ) -> None:
-    """Move waiting and dead deliveries to another queue.
+    """Move ready, scheduled and dead deliveries to another queue.
 
     Their lanes, attempts and idempotency keys do not change. Deliveries that a worker is
     running stay: run the command again later.
@@ -153,7 +153,7 @@ def move(
 
 def _check(given: Sequence[Id], everything: bool, options: dict[str, Any]) -> None:
     if bool(given) == everything:
-        raise click.UsageError("give ids, or --all")
+        raise click.UsageError("give ids or --all, not both" if given else "give ids, or --all")
     if options and not everything:
         raise click.UsageError(f"--{next(iter(options))} needs --all")
     if "queue" in options:

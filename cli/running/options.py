@@ -36,10 +36,30 @@ class _Bounds(click.ParamType[tuple[int, int]]):
         try:
             least, most = (int(part) for part in value.split(":"))
         except ValueError:
-            self.fail(f"{value!r} is not MIN:MAX", param, ctx)
-        if not 0 <= least <= most <= MAX_WORKERS:
-            self.fail(f"{value!r} is not within 0:{MAX_WORKERS}, in that order", param, ctx)
+            self.fail(f"{value!r} is not two numbers; {_GIVE_BOUNDS}", param, ctx)
+        if least > most:
+            self.fail(f"{value!r}: MIN is greater than MAX; {_GIVE_BOUNDS}", param, ctx)
+        if least < 0 or most > MAX_WORKERS:
+            self.fail(f"{value!r} is out of range; {_GIVE_BOUNDS}", param, ctx)
         return least, most
+
+
+_GIVE_BOUNDS = f"give MIN:MAX, both from 0 to {MAX_WORKERS}"
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds within bounds."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            seconds: float = super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(
+                f"{value!r} is not a number of seconds from {self.min} to {self.max}", param, ctx
+            )
+        return seconds
 
 
 class _Bytes(click.ParamType[int]):
@@ -73,43 +93,44 @@ pool_options = _all(
         "--lease",
         default=30.0,
         show_default=True,
-        type=click.FloatRange(0.1, 86_400),
-        help="Seconds until another worker may claim a stalled worker's message; renewed after a third.",
+        type=_Seconds(0.1, 86_400),
+        help="Length of a lease in seconds: a delivery whose worker stalls may be claimed by another"
+        " worker after it. Running handlers' leases are renewed after a third of it.",
     ),
     click.option(
         "--grace",
         default=25.0,
         show_default=True,
-        type=click.FloatRange(0, 86_400),
+        type=_Seconds(0, 86_400),
         help="Seconds that running handlers have after SIGTERM before they are cancelled.",
     ),
     click.option(
         "--start-timeout",
         default=60.0,
         show_default=True,
-        type=click.FloatRange(0.1, 86_400),
+        type=_Seconds(0.1, 86_400),
         help="Replace a process that has not started after this many seconds.",
     ),
     click.option(
         "--max-handled",
         type=click.IntRange(1, 2**31),
-        help="Replace a worker after this many messages, or up to a tenth fewer.",
+        help="Replace a worker after this many deliveries, or up to a tenth fewer.",
     ),
     click.option(
         "--max-memory",
         type=_Bytes(),
         metavar="SIZE",
-        help="Replace a worker that uses more memory than this, such as 512M.",
+        help="Replace a worker that uses more memory than this, such as 512M, or up to a tenth less.",
     ),
     click.option(
         "--max-age",
-        type=click.FloatRange(0.1, 31_536_000),
+        type=_Seconds(0.1, 31_536_000),
         help="Replace a worker after this many seconds, or up to a tenth earlier.",
     ),
 )
 
 exec_options = _all(
-    click.option("--exec", "command", metavar="COMMAND", help="Run COMMAND for each message."),
+    click.option("--exec", "command", metavar="COMMAND", help="Run COMMAND for each delivery."),
     click.option(
         "--store",
         envvar="FENCEPOST_STORE",
@@ -118,13 +139,13 @@ exec_options = _all(
     ),
     click.option(
         "--timeout",
-        type=click.FloatRange(0.001, 86_400),
-        help="With --exec: kill the command after this many seconds, and retry the message.",
+        type=_Seconds(0.001, 86_400),
+        help="With --exec: kill the command after this many seconds, and retry the delivery.",
     ),
     click.option(
         "--max-attempts",
         type=click.IntRange(1, 2**31),
-        help="With --exec: a message is dead after this many attempts; by default after 3 days.",
+        help="With --exec: a delivery is dead after this many attempts; by default after 3 days.",
     ),
 )
 

@@ -28,7 +28,11 @@ _FOR_EXEC = ("store", "timeout", "max_attempts")
 @click.option(
     "--queue", "queues", multiple=True, metavar="Q", help="Serve only queue Q; repeatable."
 )
-@click.option("--drain", is_flag=True, help="Exit when the queues are empty.")
+@click.option(
+    "--drain",
+    is_flag=True,
+    help="Exit when every delivery is done, dead or cancelled; retries are waited for.",
+)
 @make_folder_option
 @exec_options
 @log_options
@@ -46,14 +50,14 @@ def work(
 ) -> None:
     """Run only the workers of TARGET, or a command.
 
-    A message that fails is retried for 3 days: ten attempts within 15 minutes, later ones at
+    A delivery that fails is retried for 3 days: ten attempts within 15 minutes, later ones at
     most 1 h apart. Handlers may set max_attempts, retry_for and backoff.
 
     Example: fencepost work hooks.py --workers 8 --drain
 
     With --exec there is no TARGET. The command gets the body on stdin and the rest in
-    FENCEPOST_... variables. Exit code 0: the message is done. 100: it is dead at once.
-    Any other code: it is retried.
+    FENCEPOST_... variables. Exit code 0: the delivery is done. 100: it is dead at
+    once. Any other code: it is retried.
 
     Example: fencepost work --exec ./deploy.sh --queue mail --store hooks.db --timeout 60
     """
@@ -70,7 +74,8 @@ def work(
         if target is not None:
             raise click.UsageError("give TARGET or --exec, not both")
         if not queues or store is None:
-            raise click.UsageError("--exec needs --queue and --store")
+            missing = ["--queue"] * (not queues) + ["--store"] * (store is None)
+            raise click.UsageError(f"--exec needs {' and '.join(missing)}")
         loaded = Commands(store, command, queues, timeout, max_attempts)
         app = loaded()
         prepare_folder(store, make_folder)
@@ -88,6 +93,6 @@ def _refuse_without_exec() -> None:
     for parameter in work.params:
         given = context.get_parameter_source(parameter.name or "")
         if parameter.name == "target" and context.params["target"] is None:
-            raise click.MissingParameter(ctx=context, param=parameter)
+            raise click.UsageError("give TARGET, or --exec COMMAND")
         if parameter.name in _FOR_EXEC and given is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"{parameter.opts[0]} needs --exec")

@@ -56,10 +56,10 @@ def _findings(store: Store, max_age: float | None) -> Iterator[Finding]:
         if stats.dead:
             yield Finding("dead", name, stats.dead, f"dead: queue {name} has {stats.dead}")
     if waiting and not pools:
-        said = f"no pool: no pool is running, and {waiting} deliveries are waiting"
+        said = f"no pool: no pool is running, and {_are_waiting(waiting)}"
         yield Finding("no pool", None, waiting, said)
     elif waiting and not up:
-        said = f"no worker: no worker is running, and {waiting} deliveries are waiting"
+        said = f"no worker: no worker is running, and {_are_waiting(waiting)}"
         yield Finding("no worker", None, waiting, said)
     for queue in store.unserved() if pools else ():
         held = queue.waiting + queue.leased
@@ -70,3 +70,7 @@ def _findings(store: Store, max_age: float | None) -> Iterator[Finding]:
         if max_age is not None and stats.ready and age > max_age:
             said = f"age: queue {name} has a delivery that has been ready for {age:.0f} s"
             yield Finding("age", name, stats.ready, said, age)
+
+
+def _are_waiting(count: int) -> str:
+    return "1 delivery is waiting" if count == 1 else f"{count} deliveries are waiting"

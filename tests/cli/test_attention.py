@@ -41,6 +41,8 @@ def test_each_thing_that_needs_attention_is_found(command: Command, path: Path) 
         assert _kinds(command) == []
         store.queue("mail").enqueue(b"")
         assert _kinds(command) == [("no pool", None)]
+        said = command("status", "--check").out
+        assert said == "no pool: no pool is running, and 1 delivery is waiting\n"
         (claim,) = store.queue("mail").claim(lease=30)
         assert _kinds(command) == [("no pool", None)]
         claim.bury("no")

@@ -117,7 +117,10 @@ def test_what_cannot_work_is_one_line_and_exit_2(command: Command, words: tuple[
 def test_a_command_needs_a_store(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FENCEPOST_STORE")
 
-    assert command("work", "--exec", "true", "--queue", "mail").complains(2)
+    refused = command("work", "--exec", "true", "--queue", "mail")
+
+    assert refused.complains(2)
+    assert refused.err.endswith("--exec needs --store\n")
 
 
 def _read(file: Path) -> list[int]:

@@ -134,6 +134,46 @@ def test_wrong_usage_is_one_line_and_exit_2(
 
 
 @pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("messages", "replay", "d1", "--all"), "give ids or --all, not both"),
+        (("messages", "replay"), "give ids, or --all"),
+        (("work",), "give TARGET, or --exec COMMAND"),
+        (("work", "--exec", "true"), "--exec needs --queue"),
+        (
+            ("work", "a.py", "--autoscale", "4:2"),
+            "'4:2': MIN is greater than MAX; give MIN:MAX, both from 0 to 256",
+        ),
+        (
+            ("work", "a.py", "--autoscale", "2:257"),
+            "'2:257' is out of range; give MIN:MAX, both from 0 to 256",
+        ),
+        (
+            ("work", "a.py", "--autoscale", "4"),
+            "'4' is not two numbers; give MIN:MAX, both from 0 to 256",
+        ),
+        (("work", "a.py", "--lease", "30s"), "'30s' is not a number of seconds from 0.1 to 86400"),
+        (("work", "a.py", "--lease", "0"), "'0' is not a number of seconds from 0.1 to 86400"),
+        (
+            ("backup", "no-folder/copy.db"),
+            "no-folder does not exist (create it, or choose another path)",
+        ),
+        (
+            ("messages", "list", "--store", "no-folder/hooks.db"),
+            "(check the path, or create the store with `fencepost up` or `fencepost work`"
+            + " and --make-folder)",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_cure(
+    path: Path, command: Command, words: tuple[str, ...], says: str
+) -> None:
+    connect(str(path)).close()
+
+    assert command(*words).err.endswith(f"{says}\n")
+
+
+@pytest.mark.parametrize(
     "words", [(), ("messages",), ("keys",), ("leases",), ("workers",)], ids=str
 )
 def test_without_a_command_there_is_help_and_exit_2(
@@ -225,9 +265,9 @@ def test_looking_makes_no_file(path: Path, command: Command, words: tuple[str, .
 @pytest.mark.parametrize(
     ("target", "says"),
     [
-        ("absent.py", "does not exist"),
+        ("absent.py", "there is no file absent.py"),
         ("absent", "No module named"),
-        ("absent.py:app", "does not exist"),
+        ("absent.py:app", "there is no file absent.py"),
         ("good.py:other", "no 'other'"),
         ("good:other", "no 'other'"),
         ("good.py:", "neither"),

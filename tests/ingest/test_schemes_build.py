@@ -78,6 +78,15 @@ def test_without_usable_secrets_there_is_no_scheme(scheme: str, secrets: Any) ->
 
 
 @pytest.mark.parametrize(
+    ("secrets", "says"),
+    [([""], "^the secret is empty$"), (["good", "  "], "^one secret is empty$")],
+)
+def test_an_empty_secret_is_told(secrets: list[str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        build("hmac", secrets)
+
+
+@pytest.mark.parametrize(
     ("scheme", "option", "takes"),
     [
         ("github", "tolerance", "event, key"),
@@ -129,16 +138,20 @@ def test_the_tolerance_decides_when_a_request_is_stale(name: str, tolerance: Any
         ("prefix", "é", "printable ASCII"),
         ("prefix", "v1=\n", "printable ASCII"),
         ("prefix", None, "printable ASCII"),
-        ("key", "", 'key is "header:NAME", "json:/json/pointer" or "body"'),
-        ("key", "id", 'key is "header:NAME"'),
-        ("key", "json:", 'key is "header:NAME"'),
-        ("key", "json:id", 'key is "header:NAME"'),
-        ("key", "json:/a~2b", 'key is "header:NAME"'),
-        ("key", "body:x", 'key is "header:NAME"'),
+        ("key", "", 'key=\'\' is not usable; give "header:NAME", "json:/json/pointer" or "body"$'),
+        ("key", "id", "key='id' is not usable; give \"header:NAME\""),
+        ("key", "json:", "key='json:' is not usable; give \"header:NAME\""),
+        ("key", "json:id", "key='json:id' is not usable; give \"header:NAME\""),
+        ("key", "json:/a~2b", "key='json:/a~2b' is not usable; give \"header:NAME\""),
+        ("key", "body:x", "key='body:x' is not usable; give \"header:NAME\""),
         ("key", "header:", "header name"),
         ("key", "header:X Id", "header name"),
-        ("key", 5, 'key is "header:NAME"'),
-        ("event", "body", 'event is "header:NAME", "json:/json/pointer".'),
+        ("key", 5, 'key=5 is not usable; give "header:NAME"'),
+        (
+            "event",
+            "body",
+            'event=\'body\' is not usable; give "header:NAME" or "json:/json/pointer"$',
+        ),
     ],
 )
 def test_an_option_with_a_wrong_value_is_refused(option: str, value: Any, says: str) -> None:

@@ -18,6 +18,9 @@ from ...errors import StoreOpenFailed
 # Made within a folder in which others may write, and found there from then on.
 PRIVATE = "fencepost"
 
+_CREATING = "`fencepost up` or `fencepost work` and --make-folder"
+_CURE = f"check the path, or create the store with {_CREATING}"
+
 
 def resolve(folder: Path, path: str) -> Path:
     """Return the folder to use for the store at `path`: this one, or the private one in it.
@@ -35,14 +38,14 @@ def resolve(folder: Path, path: str) -> Path:
             return private
     raise _refuse(
         path,
-        f"{shared} may write in {folder} (mode {stat.S_IMODE(found.st_mode):04o}); start with"
-        f" --make-folder to keep the store in {private}, or take that right away with chmod",
+        f"{shared} may write in {folder} (mode {stat.S_IMODE(found.st_mode):04o}); create the"
+        f" store with {_CREATING}, which keeps it in {private}, or take that right away with chmod",
     )
 
 
 def refuse_shared(folder: Path, path: str) -> None:
     """Raise StoreOpenFailed for a folder that does not exist, or in which others may write."""
-    found = _stat(folder, path)
+    found = _stat(folder, path, cure="create it, or choose another path")
     if (shared := _shared(found)) is not None:
         raise _refuse(
             path,
@@ -72,15 +75,11 @@ def make(folder: Path, path: str) -> None:
         raise _refuse(path, f"cannot make the folder {made}: {error.strerror}") from error
 
 
-def _stat(folder: Path, path: str) -> os.stat_result:
+def _stat(folder: Path, path: str, *, cure: str = _CURE) -> os.stat_result:
     try:
         found = folder.stat()
     except FileNotFoundError as error:
-        raise _refuse(
-            path,
-            f"the folder {folder} does not exist (create it, start with --make-folder,"
-            " or choose another path)",
-        ) from error
+        raise _refuse(path, f"the folder {folder} does not exist ({cure})") from error
     except OSError as error:
         raise _refuse(path, f"the folder {folder} cannot be used: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode):
