@@ -77,8 +77,8 @@ def cli() -> None:
 def main() -> None:
     """Run a command; an error is one line on stderr.
 
-    The exit code is 0 when the command has succeeded, 1 when it has failed, 2 on wrong usage,
-    and 130 after Ctrl-C.
+    The exit code is 0 when the command has succeeded and 1 when it has failed. It is 2 for wrong
+    usage, an app that cannot be loaded, or a store that cannot be opened, and 130 after Ctrl-C.
     """
     fill()
     for stream in (sys.stdout, sys.stderr):

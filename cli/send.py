@@ -68,8 +68,8 @@ def send(
     """Send a signed webhook to SOURCE of TARGET.
 
     It is signed with the secret that TARGET declares for SOURCE. Without --file the body is
-    a small example of the provider's. Without --event the first handler of the source
-    matches it. The same webhook sent twice is a duplicate.
+    a small example of the provider's. Without --event, an event is chosen that the first
+    handler of the source matches. The same webhook sent twice is a duplicate.
 
     Example: fencepost send hooks.py github --event push --times 2
     """

@@ -68,9 +68,9 @@ def stress(
 ) -> None:
     """Run many processes against one store, with faults, and check what they saw.
 
-    Without a SCENARIO all of them run. Each also runs with faults planted in Fencepost itself,
-    its canaries, which it must detect. The exit code is 0 only if every check passed and every
-    canary was caught, of those that this machine can run.
+    Without a SCENARIO all of them run. Each scenario also runs with faults planted in Fencepost
+    (canaries), and must detect them. The exit code is 0 only if every check passed and every
+    canary was caught; what this machine cannot run does not count.
 
     Example: fencepost stress busy caps --seconds 30 --report report
     """

@@ -1,4 +1,4 @@
-"""fencepost workers: list worker processes, and show one with its events."""
+"""fencepost workers: list worker processes, and show what happened to one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = ("pool", "worker", "pid", "state", "on", "for", "handled", "memory")
 
 @click.group()
 def workers() -> None:
-    """List worker processes, and show one with its events.
+    """List worker processes, and show what happened to one.
 
     Example: fencepost workers list
     """
@@ -46,7 +46,9 @@ def list_(store: str, as_json: bool) -> None:
 @row_limit(50)
 @as_json
 def show(store: str, id: int, limit: int, as_json: bool) -> None:
-    """Show a worker and its events, newest first, also after it has ended.
+    """Show a worker and what happened to it, newest first, also after it has ended.
+
+    The last 10,000 entries of all workers are kept.
 
     Example: fencepost workers show 7
     """

@@ -30,9 +30,9 @@ _WIDTH = 80
 def check(target: str, as_json: bool) -> None:
     """Print the sources, events and queues of TARGET.
 
-    Findings follow: errors, which `fencepost up` would refuse (exit code 1); routes and
-    sources that cannot work; messages in the store that no handler takes. The command
-    creates no store.
+    Findings follow: errors, with which `fencepost up` would not start (`check` then exits
+    with 1); routes and sources that cannot work; messages in the store that no handler takes.
+    The command creates no store.
 
     Example: fencepost check hooks.py
     """
@@ -172,7 +172,7 @@ def _of_sources(sources: list[dict[str, Any]]) -> Iterator[str]:
         yield from _wrapped(
             [
                 f"key {key}{'' if source['require_key'] else ' (not required)'}",
-                f"key kept {_span(source['keep_for'])} after the end",
+                f"key kept {_span(source['keep_for'])} after its work has ended",
                 _body(source["keep_body_for"]),
                 f"body up to {_size(source['max_body'])}",
                 f"redelivery {source['redelivery']}",
@@ -250,7 +250,8 @@ def _wait(wait: str | float) -> str:
 
 
 def _body(seconds: float) -> str:
-    return f"body kept {_span(seconds)} after the end" if seconds else "body deleted at the end"
+    kept = f"kept {_span(seconds)} after" if seconds else "deleted when"
+    return f"body {kept} all deliveries are done"
 
 
 def _span(seconds: float) -> str:

@@ -81,10 +81,10 @@ def test_what_is_declared_is_shown_with_its_settings(checked: Command) -> None:
     text = " ".join(shown.out.split())
     for part in (
         "github: scheme github, POST /in/github",
-        "key header:X-GitHub-Delivery; key kept 1 h after the end; body deleted at the end",
+        "key header:X-GitHub-Delivery; key kept 1 h after its work has ended; body deleted when all deliveries are done",
         "push → deploy (lane <lambda>, park) (priority 4)",
         "issues → issue",
-        "key json:/order/id; key kept 35 days after the end; body kept 2 days",
+        "key json:/order/id; key kept 35 days after its work has ended; body kept 2 days after all deliveries are done",
         "body up to 5000 bytes; redelivery ignore",
         "order → true",
         "deploy: runs deploy retried for 3 days",
