@@ -143,7 +143,7 @@ def test_a_worker_whose_start_fails_is_tried_again_and_claims_nothing(folder: Pa
     with running(fencepost("up", "hooks.py", "--workers", "1", "--port", "0"), cwd=folder) as pool:
         line_of(pool)
         assert "mail" not in _notes(folder)
-        line = _log(folder, "worker_started failed")[0]
+        line = wait_until(lambda: _log(folder, "worker_started failed"), "the log says so")[0]
         assert line["function"] == "failing"
         assert "no database yet" in line["exception"]
         (folder / "go").touch()
