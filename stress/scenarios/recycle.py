@@ -13,6 +13,7 @@ import statistics
 from collections import Counter
 
 from ...store import connect
+from ...store.types.worker import Worker
 from ..harness.child_processes import Child
 from ..harness.run import Run
 from ..harness.scenario import Scenario
@@ -144,7 +145,7 @@ class _Pool:
 
     def _look(self) -> bool:
         """Look at the workers once; True when there are as many as are wanted, and no more."""
-        workers = self._store.workers()
+        workers = self._seen()
         # One that has registered works; it is told to leave only when the next has.
         working = {each.id for each in workers if each.state not in ("stopping", "lost")}
         self._run.check(
@@ -157,6 +158,19 @@ class _Pool:
         self.recycled += len(working - self._known)
         self._known |= working
         return len(workers) == _WORKERS
+
+    def _seen(self) -> list[Worker]:
+        """Return the workers, as the register has them at one moment.
+
+        Who is lost is asked after the register was read: one may have ended since, with a
+        successor that was not in it yet. So all are lost already when it is read.
+        """
+        lost, known = {0}, set[int]()
+        while not lost <= known:
+            known |= lost
+            workers = self._store.workers()
+            lost = {each.id for each in workers if each.state == "lost"}
+        return workers
 
     def _rest(self) -> bool:
         """Note what all take, unless one comes or goes."""

@@ -102,6 +102,10 @@ def _log(folder: Path, event: str) -> list[dict[str, str]]:
     return [each for each in found if each["event"] == event]
 
 
+def _states(folder: Path) -> list[str]:
+    return [each["state"] for each in workers_of(folder / "store.db")]
+
+
 # HOOK-1
 def test_hooks_are_called_before_the_first_message_and_after_the_last(folder: Path) -> None:
     with connect(folder / "store.db") as store:
@@ -130,6 +134,8 @@ def test_hooks_are_called_in_workers_alone_and_in_each(folder: Path) -> None:
         assert {int(line.split()[0]) for line in lines} == pids
         os.kill(min(pids), signal.SIGKILL)
         wait_until(lambda: _notes(folder).count("plain") == 3, "its successor calls them")
+        # One that is told to end before it is up calls nothing.
+        wait_until(lambda: _states(folder) == ["idle", "idle"], "its successor is up")
         pool.send_signal(signal.SIGTERM)
         assert pool.wait(PATIENCE_SECONDS) == 0
     assert _notes(folder).count("first") == 2
@@ -143,7 +149,7 @@ def test_a_worker_whose_start_fails_is_tried_again_and_claims_nothing(folder: Pa
     with running(fencepost("up", "hooks.py", "--workers", "1", "--port", "0"), cwd=folder) as pool:
         line_of(pool)
         assert "mail" not in _notes(folder)
-        line = _log(folder, "worker_started failed")[0]
+        line = wait_until(lambda: _log(folder, "worker_started failed"), "the log says so")[0]
         assert line["function"] == "failing"
         assert "no database yet" in line["exception"]
         (folder / "go").touch()

@@ -112,6 +112,11 @@ class Pool:
         found = [json.loads(line) for line in lines if line.startswith("{")]
         return [each for each in found if each["event"] == event]
 
+    def told(self, event: str, count: int = 1) -> list[dict[str, object]]:
+        """Wait for so many lines about something, which the supervisor passes on; return them."""
+        wait_until(lambda: len(self.events(event)) >= count, event)
+        return self.events(event)
+
     def reload(self, ends: str) -> dict[str, object]:
         """Have it reload; return the line that says how that ended."""
         before = len(self.events(ends))
@@ -212,7 +217,7 @@ def test_the_process_with_the_app_is_replaced_whatever_became_of_the_files(folde
             wait_until(lambda app=app: is_gone(app), "its end")  # type: ignore[misc]
             pool.kill_all()
             assert pool.result() == "one!", harm
-            lines = pool.events("the app process is started again")
+            lines = pool.told("the app process is started again", count)
             assert [line["level"] for line in lines] == ["warning"] * count
         assert not pool.events("cannot load the app")
 
@@ -247,8 +252,7 @@ def test_an_app_that_cannot_be_loaded_again_is_an_error_until_it_can(folder: Pat
         (folder / "greeting.txt").unlink()
         (app,) = named("fp-app", pool.process.pid)
         os.kill(app, signal.SIGKILL)
-        wait_until(lambda: pool.events("cannot load the app"), "the error")
-        assert {line["level"] for line in pool.events("cannot load the app")} == {"error"}
+        assert pool.told("cannot load the app")[0]["level"] == "error"
         (folder / "greeting.txt").write_text("?")
         pool.kill_all()
         assert pool.result() == "one?"
@@ -278,10 +282,8 @@ def test_a_receiver_goes_on_when_its_pool_cannot(folder: Path) -> None:
     with running(fencepost("up", "hooks.py", "--port", "0"), cwd=folder) as process:
         port = int(line_of(process).split()[2].rpartition(":")[2])
         assert _status(port) == 200
-        said = json.loads(
-            next(line for line in (folder / "stderr").read_text().splitlines() if "retried" in line)
-        )
-        assert said["event"] == "a process does not start: it is retried"
+        with connect(folder / "store.db") as store:
+            Pool(folder, process, store).told("a process does not start: it is retried")
         (folder / "go").touch()
         wait_until(lambda: workers_of(folder / "store.db"), "workers, in the end")
         process.send_signal(signal.SIGTERM)
@@ -292,7 +294,7 @@ def test_a_receiver_goes_on_when_its_pool_cannot(folder: Path) -> None:
 def test_an_app_that_cannot_be_forked_is_imported_by_each_worker(folder: Path) -> None:
     (folder / "hooks.py").write_text(APP + THREADED)
     with _pool(folder, "work", "hooks.py", "--workers", "2") as pool:
-        (line,) = pool.events("each process imports the app itself")
+        (line,) = pool.told("each process imports the app itself")
         assert "threads" in str(line["why"])
         assert pool.result() == "one!"
         (folder / "hooks.py").write_text("def (")
@@ -323,7 +325,7 @@ def test_an_app_that_cannot_be_forked_is_imported_by_each_worker(folder: Path) -
 def test_what_cannot_be_shared_is_found(folder: Path, line: str) -> None:
     (folder / "hooks.py").write_text(f"{APP}\n{line}\n")
     with _pool(folder, "work", "hooks.py", "--workers", "1") as pool:
-        assert pool.events("each process imports the app itself")
+        assert pool.told("each process imports the app itself")
 
 
 # RELOAD-6

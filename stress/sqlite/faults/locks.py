@@ -22,8 +22,9 @@ def no_gate() -> None:
 def gives_up_early() -> None:
     was = Session.__init__
 
-    def __init__(self: Session, *args: object, busy_seconds: float, **options: object) -> None:
-        was(self, *args, busy_seconds=0.001, **options)  # type: ignore[arg-type]
+    def __init__(self: Session, *args: object, **options: object) -> None:
+        was(self, *args, **options)  # type: ignore[arg-type]
+        self._busy_seconds = 0.001  # not while it opens, which would end the writer
 
     Session.__init__ = __init__  # type: ignore[method-assign]
 
