@@ -223,7 +223,8 @@ def test_the_senders_credentials_are_not_stored(path: Path) -> None:
     assert answer.status == 200
     assert headers["x-trace"] == "kept"
     assert "canary" not in json.dumps(headers)
-    assert all(b"canary" not in part.read_bytes() for part in path.parent.glob("hooks.db*[!l]"))
+    files = [part for part in path.parent.glob("hooks.db*") if part.is_file()]
+    assert all(b"canary" not in part.read_bytes() for part in files)
 
 
 def test_the_signing_secret_is_in_no_file_of_the_store_and_in_no_log(
