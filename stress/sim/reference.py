@@ -1,4 +1,4 @@
-"""What the store has to answer: the plain engine, called as the store was.
+"""What the store has to answer: the reference engine, called as the store was.
 
 It is told the numbers that the store has given out, and the moment at which it did.
 """

@@ -224,6 +224,7 @@ def test_the_senders_credentials_are_not_stored(path: Path) -> None:
     assert headers["x-trace"] == "kept"
     assert "canary" not in json.dumps(headers)
     files = [part for part in path.parent.glob("hooks.db*") if part.is_file()]
+    assert len(files) >= 3
     assert all(b"canary" not in part.read_bytes() for part in files)
 
 
