@@ -61,6 +61,30 @@ def test_an_empty_file_gets_the_newest_schema(connection: apsw.Connection, path:
     assert ask(path, "pragma application_id") == [(schema.APPLICATION_ID,)]
 
 
+# SCHEMA-1
+@pytest.mark.parametrize("read", range(4))
+def test_a_store_made_while_another_process_looks_is_not_taken_for_a_strangers(
+    connection: apsw.Connection, path: str, read: int
+) -> None:
+    connection.pragma("journal_mode", "wal")
+    statements = []
+
+    def made_meanwhile(cursor: apsw.Cursor, sql: str, bindings: object) -> bool:
+        statements.append(sql)
+        if len(statements) == read + 2:
+            with contextlib.closing(apsw.Connection(path)) as other:
+                schema.bring_up_to_date(other, path)
+        return True
+
+    connection.exec_trace = made_meanwhile
+    seen = schema.is_current(connection, path)
+    connection.exec_trace = None
+
+    assert seen == (read == 0)
+    assert len(statements) == 6
+    assert schema.is_current(connection, path)
+
+
 # KV-11
 def test_a_file_brought_up_to_date_is_left_alone_by_the_next(
     connection: apsw.Connection, path: str

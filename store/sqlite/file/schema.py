@@ -38,11 +38,16 @@ def is_current(connection: apsw.Connection, path: str) -> bool:
         SchemaUnsupported: It is another program's, or newer.
         StoreCorrupt: Its tables are not the ones that its version says.
     """
-    application = connection.pragma("application_id")
-    version = connection.pragma("user_version")
+    with _snapshot(connection):
+        application, version, tables, ours = (
+            connection.pragma("application_id"),
+            connection.pragma("user_version"),
+            connection.execute("select count(*) from sqlite_schema").get,
+            connection.execute(_OURS).fetchall(),
+        )
     newest = len(MIGRATIONS) + 1
     if application != APPLICATION_ID:
-        if application or version or connection.execute("select 1 from sqlite_schema").fetchone():
+        if application or version or tables:
             raise ForeignDatabase(
                 f"{path} is a SQLite database of another program",
                 found=version,
@@ -62,7 +67,7 @@ def is_current(connection: apsw.Connection, path: str) -> bool:
             f"{path} is a store of schema version {version}", operation="open", path=path
         )
     if version == newest:
-        if connection.execute(_OURS).fetchall() != _expected():
+        if ours != _expected():
             raise StoreCorrupt(
                 f"the tables in {path} are not those of schema version {version}",
                 operation="open",
@@ -114,6 +119,17 @@ def whole(connection: apsw.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("rollback")
         raise
+
+
+@contextlib.contextmanager
+def _snapshot(connection: apsw.Connection) -> Iterator[None]:
+    """Let all that the block reads be of one moment: others may create or migrate meanwhile."""
+    connection.execute("begin")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("rollback")
 
 
 @functools.cache
