@@ -22,6 +22,7 @@ _WRONG_USAGE = (InvalidInput, StoreOpenFailed, SchemaUnsupported)
 _COMMANDS = {
     "adopt": "upkeep.restore",
     "backup": "upkeep.backup",
+    "bench": "bench",
     "check": "check",
     "doctor": "upkeep.doctor",
     "enqueue": "enqueue",

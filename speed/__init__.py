@@ -1,0 +1,1 @@
+"""How fast a store and its workers are on this machine and disk: what `fencepost bench` measures."""

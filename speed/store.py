@@ -1,0 +1,159 @@
+"""Enqueue with key, claim and ack, in batches: the store, beside raw SQLite, in one process."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from typing import Protocol
+
+from ..store import Store, connect
+from ..store.engine import Hold
+from .measurement import BODY, Figure, Setup, Spread
+from .raw import Raw
+
+BATCHES = (1, 10, 100, 1000)
+QUEUE = "bench"
+_LEASE_MS = 60_000
+
+
+class _Way(Protocol):
+    """One way to do the same work."""
+
+    def enqueue(self, keys: Sequence[str]) -> None: ...
+    def work(self, limit: int) -> None:
+        """Claim and ack as many."""
+        ...
+
+
+class _RawSqlite:
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+
+    def enqueue(self, keys: Sequence[str]) -> None:
+        self._raw.enqueue(keys, BODY)
+
+    def work(self, limit: int) -> None:
+        claims = self._raw.claim(limit)
+        assert len(claims.rows) == limit
+        self._raw.ack(claims)
+
+
+class _Apart:
+    """The public verbs: a transaction for the claim, and one for the acks."""
+
+    def __init__(self, store: Store) -> None:
+        self._queue = store.queue(QUEUE)
+
+    def enqueue(self, keys: Sequence[str]) -> None:
+        if len(keys) == 1:
+            self._queue.enqueue(BODY, key=keys[0])
+        else:
+            self._queue.enqueue_many([{"body": BODY, "key": key} for key in keys])
+
+    def work(self, limit: int) -> None:
+        claims = self._queue.claim(limit=limit)
+        assert len(claims) == limit
+        if limit == 1:
+            claims[0].ack()
+        else:
+            assert not self._queue.ack_many(claims)
+
+
+class _Fused(_Apart):
+    """The acks are part of the transaction of the next claim, as workers do it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._verb = store.engine.queue.claim
+        self._acks: list[tuple[Hold, str | None]] = []
+
+    def work(self, limit: int) -> None:
+        leases, refused = self._verb([QUEUE], limit=limit, lease_ms=_LEASE_MS, acks=self._acks)
+        assert len(leases) == limit
+        assert not refused
+        self._acks = [(leased.hold, None) for leased in leases]
+
+
+def measure(setup: Setup) -> list[Figure]:
+    """Measure each batch size; the ways take turns, batch by batch."""
+    spent: dict[tuple[int, str, str], list[float]] = defaultdict(list)
+    for number in setup.each_round("enqueue, claim, ack"):
+        with ExitStack() as stack:
+            ways = _open(setup, number, stack)
+            for batch in BATCHES:
+                _take_turns(ways, batch, setup.seconds, spent)
+    return [figure for batch in BATCHES for figure in _figures(batch, spent)]
+
+
+def _open(setup: Setup, number: int, stack: ExitStack) -> dict[str, _Way]:
+    folder = setup.folder / f"store-{number}"
+    folder.mkdir()
+    raw, qpsg = (
+        stack.enter_context(closing(Raw(folder / f"{name}.db", stable_plans=name == "qpsg")))
+        for name in ("raw", "qpsg")
+    )
+    apart, fused = (
+        stack.enter_context(connect(folder / f"{name}.db")) for name in ("apart", "fused")
+    )
+    return {
+        "raw": _RawSqlite(raw),
+        "qpsg": _RawSqlite(qpsg),
+        "apart": _Apart(apart),
+        "fused": _Fused(fused),
+    }
+
+
+def _take_turns(
+    ways: dict[str, _Way],
+    batch: int,
+    seconds: float,
+    spent: dict[tuple[int, str, str], list[float]],
+) -> None:
+    """Add what a message took each way in this round, once with the caches warm."""
+    total: dict[tuple[int, str, str], float] = defaultdict(float)
+    order = list(ways.items())
+    end = time.perf_counter() + seconds
+    for turn in itertools.count():
+        prefix = secrets.token_hex(8)
+        keys = [f"{prefix}-{n}" for n in range(batch)]
+        for name, way in order:
+            began = time.perf_counter()
+            way.enqueue(keys)
+            enqueued = time.perf_counter()
+            way.work(batch)
+            ended = time.perf_counter()
+            if turn:
+                total[batch, name, "enqueue"] += enqueued - began
+                total[batch, name, "work"] += ended - enqueued
+        order.append(order.pop(0))
+        if turn and ended > end:
+            break
+    for key, took in total.items():
+        spent[key].append(took / (turn * batch))
+
+
+def _figures(batch: int, spent: dict[tuple[int, str, str], list[float]]) -> list[Figure]:
+    return [
+        Figure(
+            name=name,
+            batch=batch,
+            per_second=Spread.of([1 / took for took in spent[batch, way, step]]),
+            raw=raw,
+            raw_per_second=Spread.of([1 / took for took in spent[batch, "raw", step]]),
+            of_raw=_over(spent[batch, "raw", step], spent[batch, way, step]),
+            of_raw_qpsg=_over(spent[batch, "qpsg", step], spent[batch, way, step]),
+        )
+        for name, way, step, raw in (
+            ("enqueue", "apart", "enqueue", "enqueue in the same batches"),
+            ("claim, ack", "apart", "work", "claim, then ack in the same batches"),
+            ("claim with acks", "fused", "work", "claim, then ack in the same batches"),
+        )
+    ]
+
+
+def _over(raw: Sequence[float], ours: Sequence[float]) -> Spread:
+    return Spread.of([each / other for each, other in zip(raw, ours, strict=True)])
