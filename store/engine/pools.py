@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ..types.worker import Event, Pool, Worker
+from ..types.worker import Event, Pool, Progress, Worker
 from .liveness import Liveness
 
 
@@ -143,6 +143,18 @@ class PoolVerbs(Protocol):
         """
         ...
 
+    def take_back(self, worker: int, fences: Collection[int]) -> int:
+        """Give back claims of a worker that it has not begun; return how many it still held.
+
+        They count as no attempt, and the worker can do nothing more with them.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
+        ...
+
     def retire(
         self,
         worker: int,
@@ -152,16 +164,19 @@ class PoolVerbs(Protocol):
         crashed: bool = False,
         overdue: int | None = None,
         last: Report | None = None,
+        progress: Progress | None = None,
     ) -> int:
         """Strike a worker off; return how many claims it left, given back now.
 
         Args:
-            crashed: It ended by its own doing. If it held one delivery and no other, that
+            crashed: It ended by its own doing. If it ran one delivery and no other, that
                 one is to blame: after `max_crashes` of them it is dead. Several come back
                 one after the other, so that the next crash tells more.
             overdue: The delivery that it was killed for. The attempts at others that it
-                held do not count, unless there is to be but one.
+                ran do not count, unless there is to be but one.
             last: What has not been reported of it yet.
+            progress: How far it was with its claims. What it had not begun counts as no
+                attempt, and what it had done is acknowledged. None: it ran all of them.
 
         Joins: yes.
 

@@ -129,19 +129,26 @@ class QueueVerbs(Protocol):
         owner: int | None = None,
         limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
+        releases: Sequence[Hold] = (),
+        prefetch: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
-        """Ack, then lease at most `limit` deliveries, in one transaction.
+        """Ack, release, then lease at most `limit` deliveries, in one transaction.
 
         Returns the leases, in the order of the queues, then by priority, then oldest
         first; and those acks that were refused because the lease was lost. Deliveries of
         a queue named in `limits` have those from now on in place of the ones at enqueue.
-        A queue that is paused gives nothing, nor does one with its max_leased.
+        A queue that is paused gives nothing, nor does one with its max_leased. A release
+        whose lease was lost changes nothing.
+
+        With `prefetch`, for a caller that handles one after the other, all leases are of one
+        queue: the first that gives any, at most as many as stand there. One with a max_leased
+        gives one, because others could run the rest meanwhile.
 
         Joins: no.
 
         Raises:
-            StoreBusy, StoreFull, StoreFailed: Nothing was acked and nothing claimed.
-            OutcomeUnknown: Repeat the acks. What may have been claimed is given back by
+            StoreBusy, StoreFull, StoreFailed: Nothing was acked, released or claimed.
+            OutcomeUnknown: Repeat the acks and releases. What may have been claimed is given back by
                 `pools.disown`, or when its lease ends.
         """
         ...

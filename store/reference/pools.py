@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..engine.liveness import Gone, Liveness
 from ..engine.pools import Report
-from ..types.worker import Event, Pool, Worker
+from ..types.worker import Event, Pool, Progress, Worker
 from . import events
 from .memory import Session, Write
 from .queues import reap
@@ -135,6 +135,10 @@ class PlainPools:
         with self._session.write("disown") as write:
             return reap.disown(write, worker, keep)
 
+    def take_back(self, worker: int, fences: Collection[int]) -> int:
+        with self._session.write("take_back") as write:
+            return reap.take_back(write, worker, fences)
+
     def retire(
         self,
         worker: int,
@@ -144,11 +148,14 @@ class PlainPools:
         crashed: bool = False,
         overdue: int | None = None,
         last: Report | None = None,
+        progress: Progress | None = None,
     ) -> int:
         with self._session.write("retire") as write:
             if last is not None:
                 _report(write, worker, last)
-            losses = reap.reap_worker(write, worker, why, crashed=crashed, overdue=overdue)
+            losses = reap.reap_worker(
+                write, worker, why, crashed=crashed, overdue=overdue, progress=progress
+            )
             row = write.tables.workers.pop(worker, None)
             if row is not None:
                 for lost, fence, state in losses:

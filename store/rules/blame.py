@@ -14,6 +14,9 @@ if a worker with another delivery was killed in between: then somebody kills wor
 
 | why the worker ended | the delivery | what follows |
 |---|---|---|
+| any | its handler had not been called | UNBEGUN |
+| any | its handler had returned, without a result | DONE |
+| any | its handler had ended otherwise | LOST |
 | HANDLER | its only one | CRASHED |
 | HANDLER | one of several | SUSPECTED |
 | killed for a delivery over its timeout | that one | OVERDUE |
@@ -26,6 +29,9 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
+
+from ..types.worker import Progress
 
 _CRASHES = {
     signal.SIGSEGV,
@@ -53,6 +59,8 @@ class Consequence(Enum):
     CRASHED = "the crash counts, and the delivery is dead after max_crashes of them"
     SUSPECTED = "tried again one by one with the others, so that the guilty one shows itself"
     OVERDUE = "tried again after the pause that follows a failed attempt"
+    UNBEGUN = "ready again, as if it had not been claimed"
+    DONE = "acknowledged: the worker had no time to do so itself"
     UNCOUNTED = "ready again, and the attempt does not count"
     LOST = "ready again; after several lost attempts it waits longer each time"
 
@@ -92,14 +100,42 @@ def blame(exit: Exit, *, killed_before: bool = False, others_since: bool = False
     return Blame.HANDLER if crashed or not exit.signal else Blame.NOBODY
 
 
-def consequence(delivery: int, *, crashed: bool, overdue: int | None, claims: int) -> Consequence:
+Stage = Literal["unbegun", "running", "done", "ended"]
+
+
+def stage(progress: Progress | None, fence: int) -> Stage:
+    """Return how far a worker was with one of its claims; None stands for running all of them."""
+    if progress is None:
+        return "running"
+    if fence in progress.unbegun or fence > progress.known:
+        return "unbegun"
+    if fence in progress.done:
+        return "done"
+    return "ended" if fence in progress.ended else "running"
+
+
+def consequence(
+    delivery: int,
+    *,
+    crashed: bool,
+    overdue: int | None,
+    claims: int,
+    stage: Stage = "running",
+) -> Consequence:
     """Decide what follows for a delivery whose worker has ended.
 
     Args:
         crashed: Its handlers are to blame.
         overdue: The delivery over its timeout for which the worker was killed, None for none.
-        claims: How many deliveries the worker had claimed.
+        claims: How many deliveries the worker's handlers were running.
+        stage: How far it was with this one.
     """
+    if stage == "unbegun":
+        return Consequence.UNBEGUN
+    if stage == "done":
+        return Consequence.DONE
+    if stage == "ended":
+        return Consequence.LOST
     if crashed:
         return Consequence.CRASHED if claims == 1 else Consequence.SUSPECTED
     if overdue is None:

@@ -75,6 +75,8 @@ class SqliteQueue:
         owner: int | None = None,
         limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
+        releases: Sequence[Hold] = (),
+        prefetch: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         tried: list[Hold] = []
 
@@ -84,6 +86,7 @@ class SqliteQueue:
             with self._session.write("claim", joins=False) as write:
                 settle.release_each(write, tried)  # the first COMMIT may be there after all
                 refused = settle.ack_each(write, acks)
+                settle.release_each(write, releases)
                 leases, more = claim.claim(
                     write,
                     queues,
@@ -91,6 +94,7 @@ class SqliteQueue:
                     lease_ms=lease_ms,
                     worker=owner,
                     limits=limits or {},
+                    prefetch=prefetch,
                 )
                 tried.extend(each.hold for each in leases)
                 write.wakes |= more  # whoever heard of it first is busy from now on
@@ -102,7 +106,7 @@ class SqliteQueue:
             refused += lost
             if not again:
                 return leases, refused
-            acks = ()
+            acks, releases = (), ()
 
     @again_when_full
     def renew(self, hold: Hold, lease_ms: int) -> Term:

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 MAX_WORKERS = 256  # of one pool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a worker was with what it had claimed, by the fences of the claims.
+
+    A handler that is named nowhere here was running.
+
+    Attributes:
+        known: The greatest fence that the worker had noted: newer claims were not begun.
+        unbegun: The handler had not been called.
+        done: It had returned, without a result.
+        ended: It had ended otherwise, and the store was not told.
+    """
+
+    known: int = 0
+    unbegun: AbstractSet[int] = frozenset()
+    done: AbstractSet[int] = frozenset()
+    ended: AbstractSet[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,6 +241,16 @@ MUTATIONS = (
         tuple((at, "is_exhausted", lambda row, now: NEVER) for at in (settle, reap)),
     ),
     Mutation(
+        "what a dead worker had not begun counts as an attempt",
+        ("test_prefetch.py",),
+        ((reap, "_stage", lambda progress, fence: "running"),),
+    ),
+    Mutation(
+        "of a queue with few leases one caller takes all",
+        ("test_prefetch.py",),
+        ((claim, "_ahead", lambda tables, queues, most: claim.claimable(tables, queues[0])),),
+    ),
+    Mutation(
         "what is leased is replayed",
         ("test_operators.py",),
         ((operate, "replay", _replay_leased),),

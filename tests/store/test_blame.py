@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from fencepost.store.rules import blame as rules
-from fencepost.store.rules.blame import Blame, Consequence, Exit, blame, consequence
+from fencepost.store.rules.blame import Blame, Consequence, Exit, blame, consequence, stage
+from fencepost.store.types.worker import Progress
 
 HANDLER, PROCESS, SUPERVISOR, NOBODY = Blame
 CRASHES = ["SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP"]
@@ -71,6 +72,27 @@ def test_what_follows_for_a_delivery_whose_worker_ended(
     crashed: bool, overdue: int | None, claims: int, expected: Consequence
 ) -> None:
     assert consequence(1, crashed=crashed, overdue=overdue, claims=claims) is expected
+
+
+# PREFETCH-6
+@pytest.mark.parametrize("crashed", [True, False])
+@pytest.mark.parametrize("overdue", [1, 2, None])
+@pytest.mark.parametrize(
+    ("fence", "expected"),
+    [
+        (10, Consequence.UNBEGUN),
+        (21, Consequence.UNBEGUN),
+        (11, Consequence.DONE),
+        (12, Consequence.LOST),
+    ],
+)
+def test_what_its_handler_was_not_running_when_the_worker_ended_is_never_to_blame(
+    fence: int, expected: Consequence, overdue: int | None, crashed: bool
+) -> None:
+    at = stage(Progress(20, unbegun={10}, done={11}, ended={12}), fence)
+
+    assert consequence(1, crashed=crashed, overdue=overdue, claims=1, stage=at) is expected
+    assert stage(Progress(20), fence) == ("unbegun" if fence > 20 else "running")
 
 
 def test_the_table_names_each_verdict() -> None:

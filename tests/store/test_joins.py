@@ -188,6 +188,7 @@ CALLS: dict[str, dict[str, Callable[[World], object]]] = {
         "report": lambda w: w.engine.pools.report({w.worker: Report("idle", 9)}),
         "renew_owned": lambda w: w.engine.pools.renew_owned([w.worker], 1000),
         "disown": lambda w: w.engine.pools.disown(w.worker, []),
+        "take_back": lambda w: w.engine.pools.take_back(w.worker, []),
         "retire": lambda w: w.engine.pools.retire(w.worker, "it ended"),
         "workers": lambda w: w.engine.pools.workers(),
         "events": lambda w: w.engine.pools.events(limit=9),
@@ -225,7 +226,7 @@ PARTS: dict[str, type] = {
 # A file, SQL of a dialect, another opening, and one round of a leader: tried elsewhere.
 ELSEWHERE = {"backup", "read", "twin", "tick"}
 # Nothing that `_seen` shows.
-UNSEEN = {"on_died", "begin", "disown", "probe", "tell_deaths", "open"}
+UNSEEN = {"on_died", "begin", "disown", "take_back", "probe", "tell_deaths", "open"}
 
 
 def _joins(part: str, verb: str) -> str:

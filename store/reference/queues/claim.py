@@ -22,11 +22,16 @@ def claim(
     lease_ms: int,
     owner: int | None,
     limits: Mapping[str, Limits],
+    prefetch: Mapping[str, int] | None,
 ) -> list[Leased]:
     """Lease at most `limit` deliveries, the queues asked in the order given."""
     reap.reap_expired(write)
     reap.promote_due(write)
-    found = [row for queue in queues for row in claimable(write.tables, queue)][:limit]
+    if prefetch is None:
+        found = [row for queue in queues for row in claimable(write.tables, queue)]
+    else:
+        found = _ahead(write.tables, queues, prefetch)
+    del found[limit:]
     leases = []
     for row in found:
         what = f"delivery {row.id}"
@@ -55,6 +60,15 @@ def claim(
             )
         )
     return leases
+
+
+def _ahead(tables: Tables, queues: Sequence[str], most: Mapping[str, int]) -> list[DeliveryRow]:
+    """Return what one caller may take of one queue before it has handled any of it."""
+    for queue in queues:
+        if found := claimable(tables, queue):
+            is_limited = tables.queues.get(queue, QueueRow()).max_leased is not None
+            return found[: 1 if is_limited else most[queue]]
+    return []
 
 
 def claimable(tables: Tables, queue: str) -> list[DeliveryRow]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...rules.backoff import backoff_ms
 from ...types.validate import error_text
+from ...types.worker import Progress
 from ..memory import Write
 from ..rows import DeliveryRow
 from . import changes, lanes
@@ -52,30 +53,55 @@ def promote_due(write: Write) -> None:
 
 
 def reap_worker(
-    write: Write, worker: int, why: str, *, crashed: bool, overdue: int | None
+    write: Write,
+    worker: int,
+    why: str,
+    *,
+    crashed: bool,
+    overdue: int | None,
+    progress: Progress | None,
 ) -> list[Loss]:
-    """Put all that a dead worker held among the ready, or the dead.
+    """Put what a dead worker held among the ready or the dead, or the done if it was.
 
-    Of one that crashed, a delivery that was alone with it is to blame. Of one that was killed
-    because `overdue` ran too long, the attempts at all others do not count.
+    Of one that crashed, a delivery that it ran alone is to blame. Of one that was killed
+    because `overdue` ran too long, the attempts at all others that it ran do not count.
     """
     held = _held_by(write, worker)
+    stages = {row.id: _stage(progress, row.fence) for row in held}
+    running = [row for row in held if stages[row.id] == "running"]
     losses = []
-    for place, row in enumerate(held):
-        if crashed and len(held) == 1:
+    for row in held:
+        if stages[row.id] == "done":
+            done = {"state": "done", "parked": False, "result": None, "error": None}
+            settled = {"token": None, "settled": row.token, "until_ms": None}
+            changes.change(write, row, **done, **settled, changed_ms=write.now)
+            continue
+        if stages[row.id] == "unbegun":
+            state = _undo(write, row)
+        elif stages[row.id] == "ended":
+            state = _lost(write, row, why)
+        elif crashed and len(running) == 1:
             state = _crashed_alone(write, row, why)
         elif crashed:
+            place = running.index(row)
             wait = place * _APART_MS * 2 ** min(row.attempt - 1, _MOST_DOUBLINGS)
             state = _take_back(write, row, why, due_ms=write.now + wait if place else None)
         elif row.id == overdue:
             state = _take_back(write, row, why, due_ms=write.now + backoff_ms(row.attempt))
         elif overdue is None or (row.attempt == 1 and is_exhausted(row, write.now)):
-            due = row.changed_ms + _apart_ms(row.attempt)
-            state = _take_back(write, row, why, due_ms=due if due > write.now else None)
+            state = _lost(write, row, why)
         else:
             state = _undo(write, row)
         losses.append(Loss(row.id, row.fence, state))
     return losses
+
+
+def _stage(progress: Progress | None, fence: int) -> str:
+    if progress is None:
+        return "running"
+    sets = {"unbegun": progress.unbegun, "done": progress.done, "ended": progress.ended}
+    named = [name for name, fences in sets.items() if fence in fences]
+    return "unbegun" if fence > progress.known else next(iter(named), "running")
 
 
 def disown(write: Write, worker: int, keep: Collection[int]) -> int:
@@ -84,6 +110,14 @@ def disown(write: Write, worker: int, keep: Collection[int]) -> int:
     for row in unheard:
         _undo(write, row)
     return len(unheard)
+
+
+def take_back(write: Write, worker: int, fences: Collection[int]) -> int:
+    """Put among the ready these claims of a worker, which has not begun them; return how many."""
+    unbegun = [row for row in _held_by(write, worker) if row.fence in fences]
+    for row in unbegun:
+        _undo(write, row)
+    return len(unbegun)
 
 
 def _held_by(write: Write, worker: int) -> list[DeliveryRow]:
@@ -100,6 +134,11 @@ def _crashed_alone(write: Write, row: DeliveryRow, why: str) -> str:
     before = "" if row.error is None else f"; before that: {row.error}"
     said = error_text(f"given up after crash {crashes}: {why}{before}")
     return _take_back(write, row, said, fatal=True)
+
+
+def _lost(write: Write, row: DeliveryRow, why: str) -> str:
+    due = row.changed_ms + _apart_ms(row.attempt)
+    return _take_back(write, row, why, due_ms=due if due > write.now else None)
 
 
 def _take_back(

@@ -3,6 +3,7 @@ also past its expiry, because then nobody else has begun."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from ...engine import Hold
@@ -88,6 +89,13 @@ def release(write: Write, hold: Hold) -> None:
         row = require(write, hold, "release")
         uncounted = {"attempt": row.attempt - 1}
         changes.give_back(write, row, token=None, settled=hold.token, **uncounted)
+
+
+def release_each(write: Write, holds: Iterable[Hold]) -> None:
+    """Give back the deliveries that these claims still hold."""
+    for hold in holds:
+        with contextlib.suppress(LeaseLost):
+            release(write, hold)
 
 
 def bury(write: Write, hold: Hold, error: str) -> None:

@@ -68,9 +68,12 @@ class PlainQueue:
         owner: int | None = None,
         limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
+        releases: Sequence[Hold] = (),
+        prefetch: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         with self._session.write("claim", joins=False) as write:
             refused = settle.ack_each(write, acks)
+            settle.release_each(write, releases)
             leased = claim.claim(
                 write,
                 queues,
@@ -78,6 +81,7 @@ class PlainQueue:
                 lease_ms=lease_ms,
                 owner=owner,
                 limits=limits or {},
+                prefetch=prefetch,
             )
             return leased, refused
 

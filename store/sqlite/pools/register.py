@@ -8,11 +8,11 @@ import socket
 from collections.abc import Collection, Mapping, Sequence
 
 from ...engine.pools import Report
-from ...types.worker import Event, Pool, Worker
+from ...types.worker import Event, Pool, Progress, Worker
 from .. import events
 from ..file.space import again_when_full
 from ..locks.live_bytes import Liveness
-from ..queue.reap import disown, reap_worker
+from ..queue.reap import disown, reap_worker, take_back
 from ..session.damage import tells
 from ..session.session import Session, Write
 from .liveness import SqliteLiveness
@@ -182,6 +182,11 @@ class SqlitePools:
             return disown(write, worker, keep)
 
     @again_when_full
+    def take_back(self, worker: int, fences: Collection[int]) -> int:
+        with self._session.write("take_back") as write:
+            return take_back(write, worker, fences)
+
+    @again_when_full
     def retire(
         self,
         worker: int,
@@ -191,11 +196,14 @@ class SqlitePools:
         crashed: bool = False,
         overdue: int | None = None,
         last: Report | None = None,
+        progress: Progress | None = None,
     ) -> int:
         with self._session.write("retire") as write:
             if last is not None:
                 _report(write, worker, last)
-            losses = reap_worker(write, worker, why, crashed=crashed, overdue=overdue)
+            losses = reap_worker(
+                write, worker, why, crashed=crashed, overdue=overdue, progress=progress
+            )
             for pool, pid in write.run(_RETIRE, {"id": worker}):
                 who = {"pool": pool, "worker": worker, "pid": pid}
                 for delivery, fence, state in losses:

@@ -29,6 +29,8 @@ order by priority desc, id
 limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0))
 """
 
+_IS_LIMITED = "select 1 from fp_queue where name = :queue and max_leased is not null"
+
 # The next claim goes on from there, and others come in between.
 _MOST_BURIED = 500
 
@@ -65,8 +67,11 @@ def claim(
     lease_ms: int,
     worker: int | None,
     limits: Mapping[str, Limits],
+    prefetch: Mapping[str, int] | None,
 ) -> tuple[list[Leased], bool]:
     """Lease at most `limit` deliveries, the queues asked in the order given; is there more?
+
+    With `prefetch` they are all of one queue, and at most as many as stand there.
 
     A delivery whose stored row is damaged becomes a dead letter that says so, and the
     next one takes its place.
@@ -76,7 +81,11 @@ def claim(
     found: list[tuple[Standing, Message]] = []
     more = False
     for name in names:
-        sound, more = _sound(write, name, limit - len(found))
+        if prefetch is None:
+            room = limit - len(found)
+        else:  # once some are found, the others are only asked whether there is more
+            room = 0 if found else min(limit, _ahead(write, name, prefetch[name]))
+        sound, more = _sound(write, name, room)
         found += sound
         if more:
             break
@@ -104,6 +113,11 @@ def claim(
         counters.moved(write, queue, "ready", "leased", 0, count)
         write.freed.discard(queue)  # taken again; if that was not all, there is more
     return leases, more
+
+
+def _ahead(write: Write, queue: str, most: int) -> int:
+    """Return how many of a queue to take ahead: one where others could run the rest."""
+    return most if most == 1 or not write.run(_IS_LIMITED, {"queue": queue}) else 1
 
 
 def _bound(limits: Limits) -> dict[str, int | None]:

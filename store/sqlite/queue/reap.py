@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from ...rules.backoff import apart_ms, backoff_ms, one_by_one_ms
-from ...rules.blame import Consequence, consequence
+from ...rules.blame import Consequence, consequence, stage
 from ...rules.lanes import stands_aside
 from ...types.validate import error_text
+from ...types.worker import Progress
 from ..session.session import Write
 from . import counters, lanes
 from .claimable import DUE
@@ -47,6 +48,13 @@ where {AS_SEEN}
 _UNDO = f"""
 update fp_delivery
 set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null,
+    lease_until_ms = null, changed_at_ms = :now
+where {AS_SEEN}
+"""
+
+_FINISH = f"""
+update fp_delivery
+set state = 'done', parked = 0, result = null, error = null, settled_token = token, token = null,
     lease_until_ms = null, changed_at_ms = :now
 where {AS_SEEN}
 """
@@ -94,25 +102,45 @@ class Loss(NamedTuple):
 
 
 def reap_worker(
-    write: Write, worker: int, why: str, *, crashed: bool, overdue: int | None
+    write: Write,
+    worker: int,
+    why: str,
+    *,
+    crashed: bool,
+    overdue: int | None,
+    progress: Progress | None,
 ) -> list[Loss]:
-    """Put all that a dead worker held among the ready, or the dead.
+    """Put what a dead worker held among the ready or the dead, or the done if it was.
 
-    Of a worker that has `crashed` a delivery that was alone with it is to blame. Of one that
-    was killed because `overdue` was over its time the attempts at all others do not count.
+    Of a worker that has `crashed` a delivery that it ran alone is to blame. Of one that was
+    killed because `overdue` was over its time the attempts at all others do not count.
     """
-    rows = write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms})
-    losses = []
-    for place, (*columns, crashes, most, error, since) in enumerate(rows):
+    held = []
+    for *columns, crashes, most, error, since in write.run(
+        _OF_WORKER, {"worker": worker, "now": write.now_ms}
+    ):
         (was,) = standings(write, [tuple(columns)], "leased")
+        held.append((was, stage(progress, was.fence), crashes, most, error, since))
+    running = sum(at == "running" for _, at, *_ in held)
+    losses, place = [], 0
+    for was, at, crashes, most, error, since in held:
         said, fatal, due = why, False, None
-        match consequence(was.id, crashed=crashed, overdue=overdue, claims=len(rows)):
+        match consequence(was.id, crashed=crashed, overdue=overdue, claims=running, stage=at):
+            case Consequence.DONE:
+                write.must(_FINISH, {**was.seen, "now": write.now_ms})
+                moved(write, was, "done")
+                continue
+            case Consequence.UNBEGUN:
+                _undo(write, was)
+                losses.append(Loss(was.id, was.fence, "ready"))
+                continue
             case Consequence.CRASHED:
                 write.must(_CRASH, was.seen)
                 if fatal := crashes >= most and not was.is_exhausted(write.now_ms):
                     said = _blame(crashes, why, error)
             case Consequence.SUSPECTED:
                 due = write.now_ms + one_by_one_ms(place, was.attempt) if place else None
+                place += 1
             case Consequence.OVERDUE:
                 due = write.now_ms + backoff_ms(was.attempt)  # what it waited for may be down
             case Consequence.UNCOUNTED if not (was.attempt == 1 and was.is_exhausted(write.now_ms)):
@@ -128,13 +156,12 @@ def reap_worker(
 
 def disown(write: Write, worker: int, keep: Collection[int]) -> int:
     """Put among the ready what a worker holds without having been told; return how many."""
-    left = 0
-    for *columns, _, _, _, _ in write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms}):
-        (was,) = standings(write, [tuple(columns)], "leased")
-        if was.fence not in keep:
-            _undo(write, was)
-            left += 1
-    return left
+    return _give_back(write, worker, lambda fence: fence not in keep)
+
+
+def take_back(write: Write, worker: int, fences: Collection[int]) -> int:
+    """Put among the ready these claims of a worker, which has not begun them; return how many."""
+    return _give_back(write, worker, lambda fence: fence in fences)
 
 
 def promote_due(write: Write) -> None:
@@ -147,6 +174,16 @@ def promote_due(write: Write) -> None:
             lanes.advance(write, queue, lane)
     for queue, count in promoted.items():
         counters.scheduled(write, queue, -count)
+
+
+def _give_back(write: Write, worker: int, wanted: Callable[[int], bool]) -> int:
+    left = 0
+    for *columns, _, _, _, _ in write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms}):
+        (was,) = standings(write, [tuple(columns)], "leased")
+        if wanted(was.fence):
+            _undo(write, was)
+            left += 1
+    return left
 
 
 def _take_back(
