@@ -42,9 +42,11 @@ check: .venv/ready ## Lint, types, import layers, the documentation site
 	$(MKDOCS)
 
 .PHONY: bench
-bench: .venv/ready ## Print the ratios behind the defaults
+bench: .venv/ready ## Measure beside raw SQLite, and print the ratios behind the defaults
+	$(BIN)/fencepost bench --rounds 3
+	$(BIN)/python bench/flat.py --rounds 3 --seconds 1
+	$(BIN)/python bench/processes.py --processes 1 4 --seconds 1
 	$(BIN)/python bench/gate.py
-	$(BIN)/python bench/claims.py
 	$(BIN)/python bench/lanes.py
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/keyed.py --small

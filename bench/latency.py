@@ -1,69 +1,70 @@
 """How soon an idle pool begins a message, and what it costs to be idle.
 
-    .venv/bin/python bench/latency.py
+    .venv/bin/python bench/latency.py [--json]
 
-Prints, for 4 workers: the wait from before enqueue to the handler's first line, and
-the share of one core that the whole pool and its supervisor use while nothing happens.
+Prints, for 4 workers: the wait from before enqueue to the handler's first line, the share of
+one core that a worker and the supervisor use while nothing happens, and the memory that is
+theirs alone.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-import fencepost
+import msgspec
 
-WORKERS = 4
-MESSAGES = 400
-PAUSE_SECONDS = 0.02
-IDLE_SECONDS = 20.0
+from fencepost.speed.idle import waits_of
+from fencepost.speed.pool import Pool
+from fencepost.stress.machine.trials import machine
+from fencepost.stress.records.percentiles import quantiles
 
-APP = """
-import time
-from pathlib import Path
-from fencepost import App
-
-app = App(str(Path(__file__).with_name("bench.db")))
-
-@app.task("ping")
-def ping(message, ctx):
-    return time.monotonic_ns()
-"""
+_SETTLE_SECONDS = 2.0  # what start-up leaves behind
 
 
 def main() -> None:
     """Start a pool, let it idle, send it messages one by one, print what was seen."""
-    with tempfile.TemporaryDirectory() as folder:
-        app = Path(folder, "app.py")
-        app.write_text(APP)
-        with fencepost.connect(str(app.with_name("bench.db"))) as store:
-            pool = subprocess.Popen(
-                [sys.executable, "-m", "fencepost", "work", str(app), "--workers", str(WORKERS)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            try:
-                assert pool.stdout is not None
-                pool.stdout.readline()
-                time.sleep(2)  # what start-up leaves behind
-                pids = [pool.pid, *(worker.pid for worker in store.workers())]
-                before = sum(map(cpu_seconds, pids))
-                time.sleep(IDLE_SECONDS)
-                idle = (sum(map(cpu_seconds, pids)) - before) / IDLE_SECONDS
-                waits = sorted(latencies(store))
-            finally:
-                pool.terminate()
-                pool.wait()
-    print(f"idle: {idle * 100:.3f} % of a core for {WORKERS} workers and their supervisor")
-    print(
-        f"enqueue to handler, idle, {MESSAGES} messages: p50 {statistics.median(waits):.2f} ms,"
-        f" p99 {waits[int(len(waits) * 0.99)]:.2f} ms, max {waits[-1]:.2f} ms"
-    )
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--messages", type=int, default=400)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of idling")
+    parser.add_argument("--folder", help="on the disk to measure")
+    parser.add_argument("--json", action="store_true")
+    told = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(dir=told.folder) as folder,
+        Pool(Path(folder, "pool"), "clock", workers=told.workers) as pool,
+    ):
+        where = machine(Path(folder))
+        time.sleep(_SETTLE_SECONDS)
+        workers = [worker.pid for worker in pool.store.workers()]
+        before = {pid: cpu_seconds(pid) for pid in (pool.pid, *workers)}
+        time.sleep(told.seconds)
+        used = {pid: (cpu_seconds(pid) - was) / told.seconds for pid, was in before.items()}
+        figures = {
+            "workers": told.workers,
+            "supervisor_cpu": used[pool.pid],
+            "worker_cpu": statistics.mean(used[pid] for pid in workers),
+            "supervisor_own_mib": own_mib(pool.pid),
+            "worker_own_mib": statistics.mean(own_mib(pid) for pid in workers),
+            "wait_ms": quantiles(waits_of(pool, told.messages)),
+        }
+    if told.json:
+        print(json.dumps({"machine": msgspec.to_builtins(where), **figures}, indent=2))
+        return
+    for who in ("supervisor", "worker"):
+        print(
+            f"{who}, idle: {figures[f'{who}_cpu']:.3%} of a core,"
+            f" {figures[f'{who}_own_mib']:.1f} MiB of its own"
+        )
+    waits = ", ".join(f"{name} {wait:.2f} ms" for name, wait in figures["wait_ms"].items())
+    print(f"enqueue to handler, idle, {told.messages} messages: {waits}")
 
 
 def cpu_seconds(pid: int) -> float:
@@ -72,19 +73,10 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def latencies(store: fencepost.Store) -> list[float]:
-    """Return milliseconds from before each enqueue to its handler's first line."""
-    queue = store.queue("ping")
-    sent = {}
-    for n in range(MESSAGES):
-        sent[f"{n}"] = time.monotonic_ns()
-        queue.enqueue(b"x" * 1024, key=f"{n}")
-        time.sleep(PAUSE_SECONDS)
-    deadline = time.monotonic() + 30
-    while queue.stats().done < MESSAGES and time.monotonic() < deadline:
-        time.sleep(0.05)
-    begun = {key: queue.enqueue(b"x" * 1024, key=key).result for key in sent}
-    return [(begun[key] - sent[key]) / 1e6 for key in sent]
+def own_mib(pid: int) -> float:
+    """Return the memory that a process shares with no other, in MiB."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(map(int, re.findall(r"^Private_\w+: +(\d+) kB", text, re.MULTILINE))) / 1024
 
 
 if __name__ == "__main__":

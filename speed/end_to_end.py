@@ -44,13 +44,13 @@ def _measure(
 ) -> Figure:
     ours, theirs, ratios, shares = [], [], [], []
     with Pool(setup.folder / queue, queue) as pool:
-        rate = _through(pool, _WARM_UP)
+        rate = through(pool, _WARM_UP)
         handled = pool.handled()
         for number in setup.each_round(name):
             path = setup.folder / f"{queue}-{number}.db"
             with closing(Raw(path)) as raw:
                 before = _raw_rate(raw, setup.seconds / 2, work)
-                rate = _through(pool, max(_LEAST, int(rate * setup.seconds)))
+                rate = through(pool, max(_LEAST, int(rate * setup.seconds)))
                 after = _raw_rate(raw, setup.seconds / 2, work)
             _remove(path)
             was, handled = handled, pool.handled()
@@ -69,7 +69,7 @@ def _measure(
     )
 
 
-def _through(pool: Pool, count: int) -> float:
+def through(pool: Pool, count: int) -> float:
     """Return the messages a second from the first enqueue to the last that is done."""
     prefix = secrets.token_hex(8)
     began = time.perf_counter()

@@ -24,7 +24,7 @@ def measure(setup: Setup) -> list[Waits]:
         closing(Raw(setup.folder / "clock.db")) as raw,
     ):
         for _ in setup.each_round("idle"):
-            waits += _waits(pool, each)
+            waits += waits_of(pool, each)
             for _ in range(each):
                 began = time.perf_counter()
                 raw.enqueue([secrets.token_hex(8)], BODY)
@@ -43,7 +43,8 @@ def measure(setup: Setup) -> list[Waits]:
     ]
 
 
-def _waits(pool: Pool, count: int) -> list[float]:
+def waits_of(pool: Pool, count: int) -> list[float]:
+    """Return the milliseconds that each of so many messages waits, sent one by one."""
     queue = pool.store.queue(pool.name)
     sent = {}
     for _ in range(count):

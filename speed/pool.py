@@ -29,10 +29,11 @@ class Pool:
 
     store: Store
 
-    def __init__(self, folder: Path, queue: str) -> None:
+    def __init__(self, folder: Path, queue: str, *, workers: int = WORKERS) -> None:
         """`folder` does not exist yet, and becomes the pool's."""
         self.name = queue
         self._folder = folder
+        self._workers = workers
         self._done = 0
 
     def __enter__(self) -> Self:
@@ -49,7 +50,7 @@ class Pool:
 
     def _start(self) -> None:
         command = [sys.executable, "-m", "fencepost", "work", f"{app_module}:app"]
-        options = ["--workers", str(WORKERS), "--queue", self.name, "--log-format", "json"]
+        options = ["--workers", str(self._workers), "--queue", self.name, "--log-format", "json"]
         parent = os.getpid()
         self._log = self._folder / "log"
         with self._log.open("wb") as log:
@@ -80,6 +81,11 @@ class Pool:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's."""
+        return self._process.pid
 
     def enqueue(self, keys: list[str]) -> None:
         """Put a message for each key into the queue, in one transaction."""

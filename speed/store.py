@@ -20,8 +20,12 @@ QUEUE = "bench"
 _LEASE_MS = 60_000
 
 
-class _Way(Protocol):
-    """One way to do the same work."""
+# Seconds a message, for each round, by batch, way and step: "enqueue" or "work".
+Spent = dict[tuple[int, str, str], list[float]]
+
+
+class Way(Protocol):
+    """One way to store messages, and to claim and ack them."""
 
     def enqueue(self, keys: Sequence[str]) -> None: ...
     def work(self, limit: int) -> None:
@@ -29,7 +33,9 @@ class _Way(Protocol):
         ...
 
 
-class _RawSqlite:
+class RawWay:
+    """Raw SQLite."""
+
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
 
@@ -42,7 +48,7 @@ class _RawSqlite:
         self._raw.ack(claims)
 
 
-class _Apart:
+class ApartWay:
     """The public verbs: a transaction for the claim, and one for the acks."""
 
     def __init__(self, store: Store) -> None:
@@ -63,7 +69,7 @@ class _Apart:
             assert not self._queue.ack_many(claims)
 
 
-class _Fused(_Apart):
+class FusedWay(ApartWay):
     """The acks are part of the transaction of the next claim, as workers do it."""
 
     def __init__(self, store: Store) -> None:
@@ -80,16 +86,16 @@ class _Fused(_Apart):
 
 def measure(setup: Setup) -> list[Figure]:
     """Measure each batch size; the ways take turns, batch by batch."""
-    spent: dict[tuple[int, str, str], list[float]] = defaultdict(list)
+    spent: Spent = defaultdict(list)
     for number in setup.each_round("enqueue, claim, ack"):
         with ExitStack() as stack:
             ways = _open(setup, number, stack)
             for batch in BATCHES:
-                _take_turns(ways, batch, setup.seconds, spent)
+                take_turns(ways, batch, setup.seconds, spent)
     return [figure for batch in BATCHES for figure in _figures(batch, spent)]
 
 
-def _open(setup: Setup, number: int, stack: ExitStack) -> dict[str, _Way]:
+def _open(setup: Setup, number: int, stack: ExitStack) -> dict[str, Way]:
     folder = setup.folder / f"store-{number}"
     folder.mkdir()
     raw, qpsg = (
@@ -100,20 +106,15 @@ def _open(setup: Setup, number: int, stack: ExitStack) -> dict[str, _Way]:
         stack.enter_context(connect(folder / f"{name}.db")) for name in ("apart", "fused")
     )
     return {
-        "raw": _RawSqlite(raw),
-        "qpsg": _RawSqlite(qpsg),
-        "apart": _Apart(apart),
-        "fused": _Fused(fused),
+        "raw": RawWay(raw),
+        "qpsg": RawWay(qpsg),
+        "apart": ApartWay(apart),
+        "fused": FusedWay(fused),
     }
 
 
-def _take_turns(
-    ways: dict[str, _Way],
-    batch: int,
-    seconds: float,
-    spent: dict[tuple[int, str, str], list[float]],
-) -> None:
-    """Add what a message took each way in this round, once with the caches warm."""
+def take_turns(ways: dict[str, Way], batch: int, seconds: float, spent: Spent) -> None:
+    """Add the seconds that a message takes each way, after one turn to warm up."""
     total: dict[tuple[int, str, str], float] = defaultdict(float)
     order = list(ways.items())
     end = time.perf_counter() + seconds
@@ -136,7 +137,7 @@ def _take_turns(
         spent[key].append(took / (turn * batch))
 
 
-def _figures(batch: int, spent: dict[tuple[int, str, str], list[float]]) -> list[Figure]:
+def _figures(batch: int, spent: Spent) -> list[Figure]:
     return [
         Figure(
             name=name,
@@ -144,8 +145,8 @@ def _figures(batch: int, spent: dict[tuple[int, str, str], list[float]]) -> list
             per_second=Spread.of([1 / took for took in spent[batch, way, step]]),
             raw=raw,
             raw_per_second=Spread.of([1 / took for took in spent[batch, "raw", step]]),
-            of_raw=_over(spent[batch, "raw", step], spent[batch, way, step]),
-            of_raw_qpsg=_over(spent[batch, "qpsg", step], spent[batch, way, step]),
+            of_raw=over(spent[batch, "raw", step], spent[batch, way, step]),
+            of_raw_qpsg=over(spent[batch, "qpsg", step], spent[batch, way, step]),
         )
         for name, way, step, raw in (
             ("enqueue", "apart", "enqueue", "enqueue in the same batches"),
@@ -155,5 +156,6 @@ def _figures(batch: int, spent: dict[tuple[int, str, str], list[float]]) -> list
     ]
 
 
-def _over(raw: Sequence[float], ours: Sequence[float]) -> Spread:
+def over(raw: Sequence[float], ours: Sequence[float]) -> Spread:
+    """Return the ratios of two sequences, round by round."""
     return Spread.of([each / other for each, other in zip(raw, ours, strict=True)])
