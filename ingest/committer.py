@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from ..store.engine import Engine
 from ..store.errors import FencepostError
@@ -14,16 +17,38 @@ from ..store.types.message import Draft, Receipt
 _MOST_DRAFTS = 500
 _MOST_BYTES = 8 * 1024 * 1024
 
+Outcome = Receipt | BaseException
+Answering = Callable[[Outcome], None]
+Batch = list[tuple[Draft, Answering]]
+
 
 class Committer:
-    """Stores the messages of one event loop in a thread, so that the loop never waits for the disk."""
+    """Stores the messages of one event loop in a thread, so that the loop never waits for the disk.
+
+    All methods are called in that loop.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._waiting: deque[tuple[Draft, asyncio.Future[Receipt]]] = deque()
-        self._running: asyncio.Task[None] | None = None
+        self._waiting: deque[tuple[Draft, Answering]] = deque()
+        self._busy = False  # a batch is in the thread, or will be by the next turn of the loop
         self._alone = 0  # so many of those waiting get a transaction of their own
+        self._idle: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+
+    def add(self, draft: Draft, answer: Answering) -> None:
+        """Store a message with the next batch.
+
+        Args:
+            answer: Called in the loop: with a receipt once the message is on disk, or with the
+                error. QueueFull and LimitExceeded are of this message; any other error is of
+                the transaction, for all messages in it.
+        """
+        self._waiting.append((draft, answer))
+        if not self._busy:
+            # In the next turn, so requests that were read in this one are committed together.
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._hand_over)
 
     async def commit(self, draft: Draft) -> Receipt:
         """Return once the message is on disk.
@@ -32,50 +57,50 @@ class Committer:
             QueueFull, LimitExceeded: There is no room for this message.
             FencepostError: The transaction failed, for all messages in it.
         """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Receipt] = loop.create_future()
-        self._waiting.append((draft, done))
-        if self._running is None:
-            self._running = loop.create_task(self._run())
+        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self.add(draft, partial(_settle, done))
         return await done
 
     async def close(self) -> None:
         """Store what is waiting, then end the thread."""
-        if self._running is not None:
-            await self._running
+        if self._busy:
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
         self._thread.shutdown()
 
-    async def _run(self) -> None:
-        # A task's first step comes after every callback of this turn of the loop, so
-        # requests that were read together are committed together.
-        loop = asyncio.get_running_loop()
-        while batch := self._next_batch():
-            drafts = [draft for draft, _ in batch]
+    def _hand_over(self) -> None:
+        """Give the thread the next batch."""
+        batch = self._next_batch()
+        self._busy = bool(batch)
+        if batch:
+            loop = asyncio.get_running_loop()
             try:
-                answers = await loop.run_in_executor(
-                    self._thread, self._engine.queue.enqueue_each, drafts
-                )
-            except Exception as error:  # noqa: BLE001 - raised in the waiting requests
-                if len(batch) > 1 and not isinstance(error, FencepostError):
-                    # One message may be the cause, so each gets a transaction of its own.
-                    self._waiting.extendleft(reversed(batch))
-                    self._alone = len(batch)
-                    continue
-                for _, done in batch:
-                    if not done.cancelled():
-                        done.set_exception(error)
-            else:
-                for (_, done), answer in zip(batch, answers, strict=True):
-                    if done.cancelled():
-                        continue
-                    if isinstance(answer, Receipt):
-                        done.set_result(answer)
-                    else:
-                        done.set_exception(answer)
-        self._running = None
+                self._thread.submit(_store, self._engine, batch, loop, self._stored)
+            except RuntimeError as error:  # it has ended, as the interpreter is about to
+                loop.call_soon(self._stored, batch, error)
+        elif self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
 
-    def _next_batch(self) -> list[tuple[Draft, asyncio.Future[Receipt]]]:
-        batch: list[tuple[Draft, asyncio.Future[Receipt]]] = []
+    def _stored(self, batch: Batch, outcomes: Sequence[Outcome] | BaseException) -> None:
+        """Answer the requests of a batch, once the next one is on its way."""
+        if isinstance(outcomes, BaseException):
+            if len(batch) > 1 and not isinstance(outcomes, FencepostError):
+                # One message may be the cause, so each gets a transaction of its own.
+                self._waiting.extendleft(reversed(batch))
+                self._alone = len(batch)
+                batch = []
+            outcomes = [outcomes] * len(batch)
+        self._hand_over()
+        for (_, answer), outcome in zip(batch, outcomes, strict=True):
+            try:
+                answer(outcome)
+            except Exception as error:  # noqa: BLE001 - the others are answered
+                problem = {"message": "a stored message was not answered", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(problem)
+
+    def _next_batch(self) -> Batch:
+        batch: Batch = []
         size = 0
         most = 1 if self._alone else _MOST_DRAFTS
         self._alone = max(0, self._alone - 1)
@@ -83,3 +108,28 @@ class Committer:
             batch.append(self._waiting.popleft())
             size += len(batch[-1][0].body)
         return batch
+
+
+def _store(
+    engine: Engine,
+    batch: Batch,
+    loop: asyncio.AbstractEventLoop,
+    stored: Callable[[Batch, Sequence[Outcome] | BaseException], None],
+) -> None:
+    """Commit a batch, in the thread, and tell the loop."""
+    outcomes: Sequence[Outcome] | BaseException
+    try:
+        outcomes = engine.queue.enqueue_each([draft for draft, _ in batch])
+    except BaseException as error:  # noqa: BLE001 - it is the answer to the waiting requests
+        outcomes = error
+    with contextlib.suppress(RuntimeError):  # the loop was closed, so no request waits
+        loop.call_soon_threadsafe(stored, batch, outcomes)
+
+
+def _settle(done: asyncio.Future[Receipt], outcome: Outcome) -> None:
+    if done.cancelled():
+        return
+    if isinstance(outcome, Receipt):
+        done.set_result(outcome)
+    else:
+        done.set_exception(outcome)

@@ -1,13 +1,16 @@
-"""Group commit when one draft cannot be stored: the others are not made to pay."""
+"""Group commit: what shares a transaction, and whom the fault of one concerns."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
 
-from fencepost import connect
-from fencepost.ingest.committer import Committer
+from fencepost import Receipt, connect
+from fencepost.ingest.committer import Committer, Outcome
 from fencepost.store.types.message import Draft
+
+from ..processes import wait_until
+from .inbox import counted_commits
 
 
 def _draft(key: str, event: str = "") -> Draft:
@@ -29,3 +32,86 @@ def test_a_draft_that_cannot_be_stored_fails_alone(tmp_path: Path) -> None:
 
     assert isinstance(two, UnicodeEncodeError)
     assert [getattr(receipt, "status", None) for receipt in (one, three, four)] == ["accepted"] * 3
+
+
+def test_what_arrives_during_a_commit_shares_the_next_one(tmp_path: Path) -> None:
+    outcomes: list[Outcome] = []
+
+    async def commit() -> int:
+        committer = Committer(store.engine)
+        commits.clear()
+        with connect(tmp_path / "store.db") as other, other.transaction():
+            for n in range(32):
+                committer.add(_draft(str(n)), outcomes.append)
+                for _ in range(3):  # the first is in the thread now, and waits for the lock
+                    await asyncio.sleep(0)
+        await committer.close()
+        return len(commits)
+
+    with counted_commits() as commits, connect(tmp_path / "store.db") as store:
+        shared = asyncio.run(commit())
+
+    assert [getattr(outcome, "status", None) for outcome in outcomes] == ["accepted"] * 32
+    assert shared - 1 == 2  # one is of the other connection
+
+
+def test_the_next_commit_runs_while_the_requests_of_the_last_are_answered(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def answer(outcome: Outcome) -> None:
+        """Answer so slowly that the next batch is on disk before."""
+        wait_until(lambda: len(commits) >= 3, "the second commit")
+        seen.append(len(commits))
+
+    async def commit() -> None:
+        committer = Committer(store.engine)
+        commits.clear()
+        with connect(tmp_path / "store.db") as other, other.transaction():
+            committer.add(_draft("1"), answer)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            committer.add(_draft("2"), lambda _: None)
+        await committer.close()
+
+    with counted_commits() as commits, connect(tmp_path / "store.db") as store:
+        asyncio.run(commit())
+
+    assert seen == [3]  # one is of the other connection
+
+
+def test_an_answer_that_fails_leaves_the_others_of_its_commit_alone(tmp_path: Path) -> None:
+    outcomes: list[Outcome] = []
+    problems: list[object] = []
+
+    def fail(outcome: Outcome) -> None:
+        raise OSError("the connection is gone")
+
+    async def commit() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, problem: problems.append(problem["exception"]))
+        committer = Committer(store.engine)
+        for n, answer in enumerate([outcomes.append, fail, outcomes.append]):
+            committer.add(_draft(str(n)), answer)
+        await committer.close()
+
+    with connect(tmp_path / "store.db") as store:
+        asyncio.run(commit())
+
+    assert [type(outcome) for outcome in outcomes] == [Receipt, Receipt]
+    assert [str(problem) for problem in problems] == ["the connection is gone"]
+
+
+def test_what_waits_when_the_thread_has_ended_is_told_so(tmp_path: Path) -> None:
+    outcomes: list[Outcome] = []
+
+    async def commit() -> None:
+        committer = Committer(store.engine)
+        await committer.close()
+        for n in range(600):
+            committer.add(_draft(str(n)), outcomes.append)
+        await committer.close()
+
+    with connect(tmp_path / "store.db") as store:
+        asyncio.run(commit())
+
+    assert [type(outcome) for outcome in outcomes] == [RuntimeError] * 600
