@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import tempfile
 from collections import defaultdict
@@ -112,7 +113,7 @@ def measure(
             "stored": count,
             "batch": batch,
             "step": step,
-            "us": sum(spent[batch, f"{count}", step]) / rounds * 1e6,
+            "us": statistics.median(took.median for took in spent[batch, f"{count}", step]) * 1e6,
             "cost": msgspec.to_builtins(
                 over(spent[batch, f"{count}", step], spent[batch, f"{counts[0]}", step])
             ),

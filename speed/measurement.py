@@ -68,6 +68,7 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
         raw: What it is held against, in words.
         raw_per_second: Messages a second of that.
         of_raw: per_second over raw_per_second, round by round.
+        of_raw_mean: The same by all batches and not by the median one; see store.Took.
         of_raw_qpsg: The same against raw SQLite with QPSG on; see Raw.
         share: The least number of messages that a worker handled over the greatest.
     """
@@ -78,6 +79,7 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
     raw_per_second: Spread
     of_raw: Spread
     batch: int | None = None
+    of_raw_mean: Spread | None = None
     of_raw_qpsg: Spread | None = None
     share: Spread | None = None
 
