@@ -52,6 +52,11 @@ bench: .venv/ready ## Measure beside raw SQLite, and print the ratios behind the
 	$(BIN)/python bench/ingest.py
 	$(BIN)/python bench/keyed.py --small
 
+.PHONY: plots
+plots: .venv/ready ## Draw docs/performance/*.svg from bench/results/*.json
+	$(BIN)/pip install -q --group bench
+	$(BIN)/python bench/plot.py
+
 .PHONY: cover
 cover: .venv/ready ## Run the tests with branch coverage of every process
 	rm -f .coverage*
