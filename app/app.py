@@ -19,7 +19,7 @@ from .command.parent import Runner
 from .embedding import Embeddable
 from .handler import Function, Handler, make_handler
 from .hooks import Hooked
-from .route import Lane, Route, check_lane
+from .route import Lane, Matchings, Route, check_lane
 from .settings import Settings
 from .source import DEFAULT_MAX_BODY, Source, make_source
 
@@ -57,6 +57,7 @@ class App(Hooked, Embeddable):
         self.sources: dict[str, Source] = {}
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []
+        self._matchings = Matchings(self.routes, self.handlers)
         self._runner = Runner()
 
     def source(
@@ -238,12 +239,12 @@ class App(Hooked, Embeddable):
 
     def addresses(self, message: Message) -> list[Address]:
         """Return one address for each handler with a route that matches the message."""
-        found: dict[str, Address] = {}
-        for route in self.routes:
-            if route.queue not in found and route.matches(message):
-                limits = self.handlers[route.queue].limits
-                found[route.queue] = route.address(message, limits)
-        return list(found.values())
+        matching = self._matchings.of(message.source, message.event)
+        return [route.address(message, limits) for route, limits in matching.routes]
+
+    def common_addresses(self, source: str, event: str) -> Sequence[Address] | None:
+        """Return the addresses of every message of an event; None if a lane depends on it."""
+        return self._matchings.of(source, event).addresses
 
     def work(self, *, workers: int = 4, drain: bool = False) -> bool:
         """Run a pool of worker processes in your own program; call it in the main thread.

@@ -32,6 +32,10 @@ class ReceiverApp(Protocol):
         """Return one address for each handler that gets the message."""
         ...
 
+    def common_addresses(self, source: str, event: str) -> Sequence[Address] | None:
+        """Return the addresses of every message of an event; None if a lane depends on it."""
+        ...
+
 
 class WorkerApp(Protocol):
     """What a worker process needs of an app."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.types.message import Address, LanePolicy, Limits
 from ..store.types.validate import error_text
 from ..store.types.validate import lane as lane_name
+from .handler import Handler
+
+# Senders choose the event names, so there may be any number of them.
+_MOST_EVENTS = 1_000
 
 Lane = Callable[[Message], str | int | None]
 
@@ -37,13 +41,12 @@ class Route:
     lane_policy: LanePolicy
     priority: int
 
-    def matches(self, message: Message) -> bool:
+    def matches(self, source: str | None, event: str) -> bool:
         """True for an event that matches the pattern, or has the match before a dot."""
-        if message.source != self.source:
+        if source != self.source:
             return False
         return any(
-            fnmatch.fnmatchcase(message.event, pattern)
-            for pattern in (self.pattern, f"{self.pattern}.*")
+            fnmatch.fnmatchcase(event, pattern) for pattern in (self.pattern, f"{self.pattern}.*")
         )
 
     def address(self, message: Message, limits: Limits) -> Address:
@@ -65,3 +68,48 @@ class Route:
             lane_policy=self.lane_policy,
             refused=refused,
         )
+
+
+class Matching(NamedTuple):
+    """The routes of an event.
+
+    Attributes:
+        routes: At most one for each handler, with the handler's limits.
+        addresses: Those of every message of the event; None if a lane function has to see each.
+    """
+
+    routes: Sequence[tuple[Route, Limits]]
+    addresses: Sequence[Address] | None
+
+
+class Matchings:
+    """The routes of each event, compared with the patterns once."""
+
+    def __init__(self, routes: Sequence[Route], handlers: Mapping[str, Handler]) -> None:
+        self._routes = routes
+        self._handlers = handlers
+        # With the number of routes then, because an app may declare more.
+        self._found: dict[tuple[str | None, str], tuple[int, Matching]] = {}
+
+    def of(self, source: str | None, event: str) -> Matching:
+        """Return the routes of an event."""
+        count = len(self._routes)
+        known = self._found.get((source, event))
+        if known is not None and known[0] == count:
+            return known[1]
+        matching = self._matching(source, event)
+        if len(self._found) >= _MOST_EVENTS:
+            self._found.clear()
+        self._found[source, event] = count, matching
+        return matching
+
+    def _matching(self, source: str | None, event: str) -> Matching:
+        found: dict[str, tuple[Route, Limits]] = {}
+        for route in self._routes:
+            if route.queue not in found and route.matches(source, event):
+                found[route.queue] = route, self._handlers[route.queue].limits
+        routes = tuple(found.values())
+        if any(route.lane is not None for route, _ in routes):
+            return Matching(routes, None)
+        message = Message(0, source, None, event, {}, b"", 0.0)
+        return Matching(routes, tuple(route.address(message, limits) for route, limits in routes))

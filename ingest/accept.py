@@ -6,7 +6,8 @@ The receiver, `App.accept`, `App.asgi` and `App.wsgi` all call this.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ..app.interfaces import ReceiverApp
 from ..app.source import Source
@@ -25,8 +26,7 @@ from .refusals import refusals
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A request that is a message, as it will be stored.
 
     Attributes:
@@ -34,10 +34,9 @@ class Incoming:
         began: When the request had been checked, on time.monotonic().
     """
 
-    source: str
     draft: Draft
     silent: bool
-    began: float = field(default_factory=time.monotonic)
+    began: float
 
 
 def accept(app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Request) -> Answer:
@@ -97,7 +96,7 @@ def read(app: ReceiverApp, source: Source, request: Request) -> Incoming | Answe
     if event.key is None and source.require_key:
         where = key_rule(source.scheme)
         return error(400, f"the request has no usable dedupe key; this source reads it at {where}")
-    return Incoming(source.name, draft(app, source, request, event), event.silent)
+    return Incoming(draft(app, source, request, event), event.silent, time.monotonic())
 
 
 def answer_to(
@@ -115,7 +114,7 @@ def answer_to(
         if lazy_store.is_news(outcome):
             log.error(
                 "not stored",
-                source=incoming.source,
+                source=incoming.draft.source,
                 key=incoming.draft.key,
                 code=outcome.code,
                 error=str(outcome),
@@ -134,10 +133,14 @@ def _handshake(handshake: Handshake) -> Answer:
 
 def draft(app: ReceiverApp, source: Source, request: Request, event: Event) -> Draft:
     """Return a message as the store takes it, with the addresses of its handlers."""
-    headers = {
-        name: value for name, value in request.fields().items() if name not in _SECRET_HEADERS
-    }
-    message = Message(0, source.name, event.key, event.event, headers, request.body, time.time())
+    headers = request.fields()
+    if not _SECRET_HEADERS.isdisjoint(headers):
+        headers = {name: text for name, text in headers.items() if name not in _SECRET_HEADERS}
+    addresses = app.common_addresses(source.name, event.event)
+    if addresses is None:
+        now = time.time()
+        message = Message(0, source.name, event.key, event.event, headers, request.body, now)
+        addresses = app.addresses(message)
     return Draft(
         scope=source.name,
         source=source.name,
@@ -145,7 +148,7 @@ def draft(app: ReceiverApp, source: Source, request: Request, event: Event) -> D
         event=event.event,
         headers=headers,
         body=request.body,
-        addresses=app.addresses(message),
+        addresses=addresses,
         keep_ms=source.keep_ms,
         keep_body_ms=source.keep_body_ms,
         redelivery=source.redelivery,

@@ -29,6 +29,9 @@ FORMAT = "FENCEPOST_LOG_FORMAT"
 
 Fields = dict[str, object]
 
+# json.dumps makes an encoder in each call that does not take its defaults.
+_encoded = json.JSONEncoder(allow_nan=False).encode
+
 
 class Log:
     """Writes events with their fields; what cannot be written is dropped.
@@ -112,7 +115,7 @@ class Log:
 
 def render_json(fields: Fields) -> str:
     """Return one line of ASCII: a JSON object."""
-    return json.dumps(_plain(fields), allow_nan=False)
+    return _encoded(_plain(fields))
 
 
 def _for_people(colors: bool) -> Callable[[Fields], str]:

@@ -18,7 +18,11 @@ def named(key: str | None, event: str | None, *, silent: bool = False) -> Event:
 
 
 def _usable(text: str | None, most: int) -> str | None:
-    if not text or text.isspace() or _CONTROL.search(text):
+    if not text or text.isspace():
+        return None
+    if text.isascii() and text.isprintable():
+        return text if len(text) <= most else None
+    if _CONTROL.search(text):
         return None
     try:
         size = len(text.encode())

@@ -116,6 +116,8 @@ class Recipes:
 
     def over(self, request: Request, own: Event) -> Event:
         """Return the event with key and name replaced by what the recipes find, or do not find."""
+        if self.key is None and self.event is None:
+            return own
         key = own.key if self.key is None else self.key.find(request)
         event = own.event if self.event is None else self.event.find(request)
         return named(key, event, silent=own.silent)

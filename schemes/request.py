@@ -26,18 +26,21 @@ class Request:
         Servers differ in which copy of a repeated header counts, and request smuggling
         exploits that.
         """
-        found = [value for key, value in self.headers if key == name]
-        return found[0] if len(found) == 1 else None
+        singles: dict[bytes, bytes | None] | None = self._cache.get("singles")
+        if singles is None:
+            singles = self._cache["singles"] = {}
+            for key, value in self.headers:
+                singles[key] = None if key in singles else value
+        return singles.get(name)
 
     def fields(self) -> dict[str, str]:
         """Return the headers as a message has them: repeated ones are joined with a comma."""
-        if "fields" not in self._cache:
-            found: dict[str, str] = {}
+        fields: dict[str, str] | None = self._cache.get("fields")
+        if fields is None:
+            fields = self._cache["fields"] = {}
             for name, value in self.headers:
                 key, text = name.decode("latin-1"), value.decode("latin-1")
-                found[key] = f"{found[key]}, {text}" if key in found else text
-            self._cache["fields"] = found
-        fields: dict[str, str] = self._cache["fields"]
+                fields[key] = f"{fields[key]}, {text}" if key in fields else text
         return fields
 
     def plain(self, most: int = MAX_BODY_BYTES) -> bytes:
@@ -47,7 +50,8 @@ class Request:
             Malformed: It is damaged, or larger than `most` bytes.
         """
         try:
-            return inflated(self.body, self.fields().get("content-encoding", ""), most)
+            encoding = self.fields().get("content-encoding")
+            return inflated(self.body, encoding, most) if encoding else self.body
         except UnknownCoding:
             return self.body
         except Undecodable as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...store import Message, Store, connect
+from ...store import Store, connect
 from ...store.connect import exists, why_not_made
 from ...store.errors import FencepostError, InvalidInput, StoreBusy
 from ...store.naming import shown
@@ -127,8 +127,7 @@ def _waiting(app: App, store: Store, seen: dict[str, Any]) -> Iterator[Finding]:
 
     seen["unrouted"], seen["without_handler"] = [], []
     for each in store.unrouted_counts():
-        message = Message(0, each.source, None, each.event, {}, b"", 0.0)
-        matches = any(route.matches(message) for route in app.routes)
+        matches = any(route.matches(each.source, each.event) for route in app.routes)
         seen["unrouted"].append(
             {
                 "source": each.source,

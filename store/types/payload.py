@@ -81,7 +81,8 @@ def parsed(body: bytes, headers: Headers, most: int) -> Any:
 
 
 def _decoded(body: bytes, headers: Headers, most: int) -> tuple[str, str]:
-    plain = inflated(body, headers.get("content-encoding", ""), most)
+    coding = headers.get("content-encoding")
+    plain = inflated(body, coding, most) if coding else body
     encoding = _encoding(plain, headers)
     return plain.decode(encoding), encoding
 

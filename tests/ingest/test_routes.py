@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -308,3 +309,54 @@ def test_what_cannot_be_called_with_a_message_is_no_handler(app: App, handler: A
         app.on("github", name="work")(handler)
     with pytest.raises(InvalidInput):
         app.task("work")(handler)
+
+
+def test_patterns_are_compared_once_for_each_event(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    fnmatchcase = fnmatch.fnmatchcase
+
+    def compare(event: str, pattern: str) -> bool:
+        compared.append(event)
+        return fnmatchcase(event, pattern)
+
+    monkeypatch.setattr("fencepost.app.route.fnmatch.fnmatchcase", compare)
+    app.on("github", "push")(first)
+
+    addresses = [app.common_addresses("github", f"push.{n % 3}") for n in range(30)]
+
+    assert [address.queue for (address,) in filter(None, addresses)] == ["first"] * 30
+    assert sorted(set(compared)) == ["push.0", "push.1", "push.2"]
+    assert len(compared) <= 6
+
+
+def test_a_route_that_is_declared_later_gets_the_next_messages(app: App) -> None:
+    app.on("github", "push")(first)
+    before = app.common_addresses("github", "push")
+    app.on("github", "push")(second)
+    after = app.common_addresses("github", "push")
+
+    assert [address.queue for address in before or ()] == ["first"]
+    assert [address.queue for address in after or ()] == ["first", "second"]
+
+
+def test_more_events_than_are_remembered_are_routed_all_the_same(app: App) -> None:
+    app.on("github", "push")(first)
+
+    found = [app.common_addresses("github", f"push.{n}") for n in (*range(2500), *range(2500))]
+
+    assert all(addresses and addresses[0].queue == "first" for addresses in found)
+
+
+def test_a_lane_function_is_called_for_each_message(app: App) -> None:
+    seen: list[str | None] = []
+    app.on("github", "push", lane=lambda message: seen.append(message.key))(first)
+    app.on("github", "*")(second)
+
+    with Inbox(app) as inbox:
+        statuses = [inbox.post(b"{}", github(key=f"d-{n}")).status for n in range(3)]
+
+    assert statuses == [200] * 3
+    assert seen == ["d-0", "d-1", "d-2"]
+    assert app.common_addresses("github", "push") is None
