@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ..types.transaction import Parameters, Table
@@ -23,10 +23,8 @@ class SqliteTransactions:
         self._session = session
         self._twin = twin
 
-    @contextmanager
-    def begin(self, operation: str = "transaction") -> Iterator[Write]:
-        with self._session.write(operation, nests=True) as write:
-            yield write
+    def begin(self, operation: str = "transaction") -> AbstractContextManager[Write]:
+        return self._session.write(operation, nests=True)
 
     def read(
         self, sql: str, parameters: Parameters, *, timeout_ms: int, most: int | None = None

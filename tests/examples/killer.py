@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from fencepost import App, Context, Message
-from fencepost.store.sqlite.session.transactions import Transactions
+from fencepost.store.sqlite.session.transactions import Block
 
 _KEY = re.compile(r"kill-([0-9]+)")
 
@@ -92,13 +92,13 @@ async def _call_async(steps: _Steps, function: Any, message: Message, ctx: Conte
 
 
 def _count_commits(steps: _Steps) -> None:
-    commit = Transactions._commit
+    commit = Block._commit
 
-    def counted(transactions: Transactions, operation: str) -> None:
-        if operation in ("transaction", "claim"):
+    def counted(block: Block) -> None:
+        if block._operation in ("transaction", "claim"):
             steps.step()
-        commit(transactions, operation)
-        if operation in ("transaction", "claim"):
+        commit(block)
+        if block._operation in ("transaction", "claim"):
             steps.step()
 
-    Transactions._commit = counted  # type: ignore[method-assign,assignment]
+    Block._commit = counted  # type: ignore[method-assign,assignment]

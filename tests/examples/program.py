@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 import fencepost  # noqa: F401 - before the first fork, so that no child has to
-from fencepost.store.sqlite.session.transactions import Transactions
+from fencepost.store.sqlite.session.transactions import Block
 
 _PATIENCE_SECONDS = 60.0
 
@@ -75,14 +75,14 @@ def _kill_at(left: int, example: str) -> None:
             step()
         return trace
 
-    commit = Transactions._commit
+    commit = Block._commit
 
-    def counted(transactions: Transactions, operation: str) -> None:
+    def counted(block: Block) -> None:
         step()
-        commit(transactions, operation)
+        commit(block)
         step()
 
-    Transactions._commit = counted  # type: ignore[method-assign,assignment]
+    Block._commit = counted  # type: ignore[method-assign,assignment]
     sys.settrace(trace)
 
 

@@ -19,7 +19,7 @@ def test_a_thread_that_waited_while_the_store_was_closed_is_told(address: str) -
 
     def is_waiting() -> bool:
         stacks = [traceback.extract_stack(frame) for frame in sys._current_frames().values()]
-        return any((stack[-1].line or "").startswith("results.extend(map(call") for stack in stacks)
+        return any((stack[-1].line or "").startswith("taken.extend(map(") for stack in stacks)
 
     with ThreadPoolExecutor(1) as pool:
         with session(store)._database.mutex:

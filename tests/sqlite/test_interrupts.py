@@ -6,6 +6,7 @@ import itertools
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -111,6 +112,22 @@ def test_a_transaction_within_which_a_call_was_interrupted_has_nothing_of_it(
         after = queue.stats().ready
         assert after == before + done or after == before + 1
         assert [step for step in store.engine.upkeep.audit() if not step.ok] == []
+
+
+def test_an_interrupt_while_a_part_is_undone_leaves_nothing_of_the_part(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.execute("create table t (a)")
+
+    def fail() -> None:
+        with suppress(ValueError), store.transaction() as inner:
+            inner.execute("insert into t values (1)")
+            raise ValueError
+
+    for call in everywhere(fail):
+        with store.transaction(), suppress(Interrupted):
+            call()
+
+        assert store.read("select count(*) from t") == [(0,)]
 
 
 def test_a_store_is_closed_while_an_interrupt_is_handled(address: str) -> None:

@@ -7,6 +7,8 @@ its own (paths.py). What it commits from then on would be in a file without a na
 
 from __future__ import annotations
 
+import os
+
 from ...errors import StoreFailed
 from . import paths
 
@@ -16,12 +18,13 @@ class FileIdentity:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._wal_path = path + "-wal"
         self.database = paths.identity(path)
         self.take_wal()
 
     def take_wal(self) -> None:
         """Expect the WAL that is there now."""
-        self._wal = paths.identity(self._path + "-wal")
+        self._wal = paths.identity(self._wal_path)
         self._expects_wal = True
 
     def leave_wal(self) -> None:
@@ -30,23 +33,38 @@ class FileIdentity:
 
     def has_wal(self) -> bool:
         """True while the WAL is the one expected."""
-        return not self._expects_wal or paths.identity(self._path + "-wal") == self._wal
+        return not self._expects_wal or paths.identity(self._wal_path) == self._wal
 
-    def require(self, operation: str) -> None:
+    def require(self, operation: str) -> int:
         """Refuse to go on with files that are no longer the ones at the path.
+
+        Returns the size of the WAL, 0 when none is expected.
 
         Raises:
             StoreFailed: One was moved, unlinked or replaced; nothing was changed.
         """
-        if paths.identity(self._path) != self.database:
+        try:
+            found = os.lstat(self._path)
+            same = (found.st_dev, found.st_ino) == self.database
+        except OSError:
+            same = False
+        if not same:
             raise StoreFailed(
                 f"{self._path} was moved or replaced while it was open",
                 operation=operation,
                 path=self._path,
             )
-        if not self.has_wal():
+        if not self._expects_wal:
+            return 0
+        try:
+            found = os.lstat(self._wal_path)
+            same, size = (found.st_dev, found.st_ino) == self._wal, found.st_size
+        except OSError:
+            same, size = self._wal is None, 0
+        if not same:
             raise StoreFailed(
                 f"{self._path}-wal was moved or replaced while it was open; open the store anew",
                 operation=operation,
                 path=self._path,
             )
+        return size

@@ -50,10 +50,10 @@ def is_short(path: str, grows: int, pending: int) -> bool:
 
     `pending` is how many bytes of the WAL may not be in the database yet.
     """
-    growth = min(_size(path) // _GROWTH, _MOST_GROWTH)
-    reserve = _ballast_bytes(path) * 5 // 4 + growth + pending
+    disk = _disk(path)
     # Everything is written twice: to the WAL, then to the database.
-    return _free(path) < reserve + 2 * grows
+    ample = _free(disk) - _ballast_on(disk) * 5 // 4 - pending - 2 * grows
+    return ample < _MOST_GROWTH and ample < _size(path) // _GROWTH
 
 
 def wal_bytes(path: str) -> int:
@@ -66,7 +66,7 @@ def load_ballast(path: str) -> bool:
     wanted = _ballast_bytes(path)
     if not wanted or _size(path + BALLAST) >= wanted:
         return bool(wanted)
-    if _free(path) < 2 * wanted:
+    if _free(_disk(path)) < 2 * wanted:
         return False
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -92,7 +92,8 @@ def drop_ballast(path: str) -> None:
 
 def drop_ballast_when_exhausted(path: str) -> None:
     """Delete the ballast when there may be too little room for a transaction."""
-    if _free(path) < max(_LEAST_BALLAST, _ballast_bytes(path) // 2):
+    disk = _disk(path)
+    if _free(disk) < max(_LEAST_BALLAST, _ballast_on(disk) // 2):
         drop_ballast(path)
 
 
@@ -133,21 +134,23 @@ def _again(
 
 
 def _ballast_bytes(path: str) -> int:
-    disk = _disk(path)
+    return _ballast_on(_disk(path))
+
+
+def _ballast_on(disk: os.statvfs_result | None) -> int:
     wanted = min(_MOST_BALLAST, disk.f_blocks * disk.f_frsize // 8) if disk else 0
     return wanted if wanted >= _LEAST_BALLAST else 0
 
 
-def _free(path: str) -> int:
-    disk = _disk(path)
+def _free(disk: os.statvfs_result | None) -> int:
     return disk.f_bavail * disk.f_frsize if disk else sys.maxsize
 
 
 def _disk(path: str) -> os.statvfs_result | None:
-    # A folder that is gone is for others to say.
-    with contextlib.suppress(OSError):
-        return os.statvfs(os.path.dirname(path))
-    return None
+    try:
+        return os.statvfs(path.rpartition("/")[0] or "/")
+    except OSError:  # a folder that is gone is for others to say
+        return None
 
 
 def _size(path: str) -> int:

@@ -45,6 +45,7 @@ _PAST_SECONDS = 5.0
 
 _NOTE_BYTES = 128
 
+_LOCK = fcntl.LOCK_EX | fcntl.LOCK_NB
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -81,8 +82,10 @@ class Gate:
         """Take the lock; False when time.monotonic() passed `deadline` first."""
         try:
             now = time.monotonic()
-            if now < self._turn_until and any(self._try() for _ in range(_TRIES)):
-                return True
+            if now < self._turn_until:
+                for _ in range(_TRIES):
+                    if self._try():
+                        return True
             if now < self._past_until:
                 entered = self._poll(deadline, at_once=False)
             else:
@@ -153,10 +156,11 @@ class Gate:
                 time.sleep(_AWAY_SECONDS)
 
     def _try(self) -> bool:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        return False
+        try:
+            fcntl.flock(self._fd, _LOCK)
+        except BlockingIOError:
+            return False
+        return True
 
 
 class _Line:

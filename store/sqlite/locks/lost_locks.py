@@ -18,7 +18,6 @@ import os
 import random
 import struct
 import sys
-from collections.abc import Callable
 
 from .signal_safe import FLOCK
 
@@ -43,10 +42,13 @@ class LockSentinel:
         byte = random.randrange(_FIRST, _LAST)
         self._request = FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
         self._files: dict[int, tuple[int, int]] = {}
+        self._shm = -1
         for suffix in _WATCHED:
             with contextlib.suppress(FileNotFoundError):
                 fd = os.open(path + suffix, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
                 self._files[fd] = _identity(fd)
+                if suffix == "-shm":
+                    self._shm = fd
         self.take()
 
     def take(self) -> None:
@@ -66,19 +68,18 @@ class LockSentinel:
 
     def is_written_here(self) -> bool:
         """True while some connection of this very process holds SQLite's write lock."""
-        answer = self._of_shm(lambda fd: fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _ASK_WRITE))
-        kind, *_, pid = FLOCK.unpack(answer) if answer else (fcntl.F_UNLCK, 0)
-        return bool(kind != fcntl.F_UNLCK and pid == os.getpid())
+        try:
+            answer = fcntl.fcntl(self._shm, fcntl.F_OFD_GETLK, _ASK_WRITE)
+        except OSError:
+            return False
+        return not answer.startswith(_UNLOCKED) and FLOCK.unpack(answer)[-1] == os.getpid()
 
     def commits(self) -> bytes:
         """Return SQLite's counter of commits, which no other's may change while one writes."""
-        return self._of_shm(lambda fd: os.pread(fd, _COUNTER_BYTES, _COUNTER_AT))
-
-    def _of_shm(self, ask: Callable[[int], bytes]) -> bytes:
-        for fd in list(self._files)[1:]:
-            with contextlib.suppress(OSError):
-                return ask(fd)
-        return b""
+        try:
+            return os.pread(self._shm, _COUNTER_BYTES, _COUNTER_AT)
+        except OSError:
+            return b""
 
     def close(self) -> None:
         """Close the files, and with them drop every lock that the process has on them."""
@@ -86,7 +87,7 @@ class LockSentinel:
             with contextlib.suppress(OSError):
                 if _identity(fd) == identity:  # else it is another file's by now
                     os.close(fd)
-        self._files = {}
+        self._files, self._shm = {}, -1
 
 
 def _identity(fd: int) -> tuple[int, int]:

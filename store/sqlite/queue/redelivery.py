@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Literal
 
 from ...errors import StoreCorrupt
@@ -87,7 +87,7 @@ def route(write: Write, message: int, addresses: Sequence[Address], bytes: int) 
 
 def _whole(write: Write) -> AbstractContextManager[Write]:
     """Undo the block alone when it meets damage: the transaction is shared, and commits."""
-    return contextmanager(write.savepoint)()
+    return write.savepoint()
 
 
 def _revivals(write: Write, message: int, draft: Draft) -> list[tuple[Standing, str | None]]:

@@ -6,10 +6,11 @@ import ctypes
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import apsw
 
@@ -25,7 +26,10 @@ from ..locks.lost_locks import LockSentinel
 from . import damage, faults, opening, recovery
 from .authorizer import Authorizer
 from .readers import Readers
-from .write import Block, Write, end_if_left
+from .write import Write
+
+if TYPE_CHECKING:
+    from .transactions import Block
 
 T = TypeVar("T")
 
@@ -42,7 +46,7 @@ class Database:
         connection: The one that writes. After an error that leaves it in doubt it is closed,
             and `mend` opens another.
         writing: The open write transaction, None when there is none.
-        block: The block of the store's own code that the transaction stands in.
+        block: The block that has the mutex for a transaction, None when none has.
         clock: The store's clock.
         exposed: The files that group or others had access to before this opening.
         identity: Which files this opening has.
@@ -61,7 +65,7 @@ class Database:
         self._pid = os.getpid()
         self.mutex = threading.RLock()
         self.writing: Write | None = None
-        self.block: Block | None = None
+        self.block: weakref.ref[Block] | None = None
         self.store_id = ""
         self.broken = False
         self.closed = False
@@ -177,7 +181,8 @@ class Database:
         if os.getpid() != self._pid:
             return
         with self.mutex:
-            end_if_left(self.block)
+            if self.block and (block := self.block()):
+                block.end_if_left()
             if self.writing is not None:
                 raise InvalidInput(
                     f"{self.path} cannot be closed within a transaction",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,15 +12,14 @@ from ...clock import HostClock
 from ...errors import InvalidInput
 from ...types.message import Death
 from ...types.transaction import Parameters, Row, Table
-from ..file import space
 from ..file.checkpoint import Report
 from ..file.identity import FileIdentity
 from ..locks.signal_safe import record
 from . import faults, readers, settings
 from .authorizer import Authorizer
 from .database import Database
-from .transactions import Transactions
-from .write import STORE_ID, Block, Write, end_if_left
+from .transactions import Block
+from .write import STORE_ID, Write
 
 __all__ = ["Session", "Write"]
 
@@ -53,7 +50,6 @@ class Session:
             durability=durability,
             checksums=checksums,
         )
-        self._transactions = Transactions(self._database)
         self.on_wake: Callable[[], None] = lambda: None
         self.on_died: Callable[[list[Death]], None] = lambda _: None
 
@@ -77,7 +73,6 @@ class Session:
         """True when each page of the database carries a checksum."""
         return self._database.has_checksums
 
-    @contextmanager
     def write(
         self,
         operation: str,
@@ -86,11 +81,11 @@ class Session:
         nests: bool = False,
         grows: int | None = None,
         patience: float | None = None,
-    ) -> Iterator[Write]:
-        """Hold a write transaction; it commits at the end of the block.
+    ) -> Block:
+        """Return a `with` block of a write transaction, which commits at its end.
 
         Within another one of the same thread it is a savepoint of that one: both commit
-        together.
+        together. It is entered once, by the function that runs it.
 
         Args:
             joins: False refuses to be part of another transaction.
@@ -104,43 +99,9 @@ class Session:
             StoreFull: There is no room; nothing was changed.
             OutcomeUnknown: COMMIT raised.
         """
-        database = self._database
-        started = time.monotonic()
-        patience = self._busy_seconds if patience is None else patience
-        database.check(operation)
-        taken: list[bool] = []
-        try:
-            record(taken, database.mutex.acquire, True, patience)
-            if not taken[0]:
-                raise faults.busy(operation, self.path, started)
-            database.check(operation)  # again: another thread may have closed it meanwhile
-            end_if_left(database.block)
-            if database.writing is None:
-                steps = self._transactions.run(operation, grows, started, started + patience)
-                # Behind this function stands contextlib's, and behind that the block's.
-                database.block = None if nests else Block(steps, sys._getframe(2))
-                try:
-                    done = yield from steps
-                finally:
-                    steps.close()
-                    database.block = None
-                if done.wakes or done.freed:
-                    self.on_wake()
-                if done.died:
-                    self.on_died(done.died)
-            elif not joins:
-                raise InvalidInput(
-                    f"{operation} cannot be part of another transaction",
-                    operation=operation,
-                    path=self.path,
-                )
-            elif grows is not None and space.is_short(self.path, grows, 0):
-                raise faults.short(operation, self.path)
-            else:
-                yield from database.writing.savepoint()
-        finally:
-            if True in taken:
-                database.mutex.release()
+        if patience is None:
+            patience = self._busy_seconds
+        return Block(self, self._database, operation, joins, nests, grows, patience)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of one statement, seen as of one moment; waits for no writer."""

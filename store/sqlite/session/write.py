@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from types import FrameType
-from typing import TYPE_CHECKING, Self
+import weakref
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -32,14 +30,17 @@ class Write:
         wakes: Something can be claimed now, or will be; said once it is committed.
         died: The deliveries that have become dead letters; told once it is committed.
         freed: Queues of which one more may be leased than before, which is a reason too.
+        inner: The savepoints that are open, the last one last.
     """
 
     __slots__ = (
         "_authorizer",
         "_connection",
         "_database",
+        "_execute",
         "died",
         "freed",
+        "inner",
         "now_ms",
         "operation",
         "path",
@@ -50,6 +51,7 @@ class Write:
     def __init__(self, database: Database, operation: str) -> None:
         self._database = database
         self._connection = database.connection
+        self._execute = database.connection.execute
         self._authorizer = database.authorizer
         self.now_ms = database.clock.now_ms()
         self.path = database.path
@@ -58,16 +60,17 @@ class Write:
         self.wakes = False
         self.died: list[Death] = []
         self.freed: set[str] = set()
+        self.inner: list[weakref.ref[Savepoint]] = []
 
     def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one of the store's own statements."""
-        self.check()
-        return self._connection.execute(sql, parameters).fetchall()
+        if self._database.writing is not self or not self._connection.in_transaction:
+            raise self._gone()
+        return self._execute(sql, parameters).fetchall()
 
     def change(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one of the store's own statements and return how many rows it changed."""
-        self.check()
-        self._connection.execute(sql, parameters).fetchall()
+        self.run(sql, parameters)
         return self._connection.changes()
 
     def one(self, sql: str, parameters: Parameters = ()) -> Row:
@@ -104,69 +107,75 @@ class Write:
         self.check()
         return self._authorizer.execute(sql, parameters, self.path)
 
-    def savepoint(self) -> Iterator[Self]:
-        """Let what is done until the next step be undone alone."""
-        self.check()  # without a transaction around it, a savepoint is one and commits
-        self._connection.execute("savepoint fp_inner")
-        try:
-            yield self
-        except BaseException:
-            if self._database.writing is self and self._connection.in_transaction:
-                self._end("rollback to fp_inner")
-                self._end("release fp_inner")
-            raise
-        self.check()
-        self._end("release fp_inner")
+    def savepoint(self) -> Savepoint:
+        """Return a block that an error undoes alone, when it leaves the block."""
+        return Savepoint(self)
 
-    def _end(self, sql: str) -> None:
+    def mark(self, sql: str) -> None:
+        """Begin or end a savepoint."""
         try:
-            self._connection.execute(sql)
+            self._execute(sql)
         except apsw.SQLError as error:  # the caller has ended it with a statement of its own
             raise SqlError(str(error), operation=self.operation, path=self.path) from error
 
+    def undo(self) -> None:
+        """Undo what was done since the last savepoint, unless all of it has been rolled back."""
+        try:
+            is_open = self._database.writing is self and self._connection.in_transaction
+            if is_open:
+                self.mark("rollback to fp_inner")
+        except SqlError:
+            del self.inner[-1]
+            raise
+        del self.inner[-1]
+        if is_open:
+            self.mark("release fp_inner")
+
+    def undo_lost(self, savepoint: weakref.ref[Savepoint]) -> None:
+        """Undo a savepoint that a signal's handler has kept from ending."""
+        if self.inner and self.inner[-1] is savepoint:
+            self.undo()
+
     def check(self) -> None:
         """Refuse to go on once the transaction is gone, or after a fork."""
+        if self._database.writing is not self or not self._connection.in_transaction:
+            raise self._gone()
+
+    def _gone(self) -> SqlError:
         self._database.check(self.operation)
-        if self._database.writing is not self:
-            raise SqlError(
-                "the transaction has ended; nothing was changed",
-                operation=self.operation,
-                path=self.path,
-            )
-        # "insert or rollback" and some I/O errors end a transaction on their own; what
-        # came after would commit statement by statement.
-        if not self._connection.in_transaction:
-            raise SqlError(
-                "the transaction was rolled back by an earlier error; nothing was changed",
-                operation=self.operation,
-                path=self.path,
-            )
+        what = "has ended"
+        if self._database.writing is self:
+            # "insert or rollback" and some I/O errors end a transaction on their own; what
+            # came after would commit statement by statement.
+            what = "was rolled back by an earlier error"
+        return SqlError(
+            f"the transaction {what}; nothing was changed", operation=self.operation, path=self.path
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block of the store's own within a write transaction.
+class Savepoint:
+    """A block of a write transaction whose changes can be undone alone."""
 
-    Attributes:
-        steps: What ends the transaction when it is closed.
-        frame: Of the function that the block stands in.
-    """
+    __slots__ = ("__weakref__", "_write")
 
-    steps: Generator[Write, None, Write]
-    frame: FrameType
+    def __init__(self, write: Write) -> None:
+        self._write = write
 
+    def __enter__(self) -> Write:
+        self._write.check()  # without a transaction around it, a savepoint is one and commits
+        self._write.mark("savepoint fp_inner")
+        self._write.inner.append(weakref.ref(self, self._write.undo_lost))
+        return self._write
 
-def end_if_left(block: Block | None) -> None:
-    """Roll back when a block was left and not ended.
-
-    A signal's handler can raise just before the block's end, and what it has raised keeps
-    the rest alive for as long as it is handled.
-    """
-    if block is None:
-        return
-    frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        if frame is block.frame:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._write.undo()
             return
-        frame = frame.f_back
-    block.steps.close()
+        self._write.check()
+        del self._write.inner[-1]  # no call, behind which a handler could raise
+        self._write.mark("release fp_inner")

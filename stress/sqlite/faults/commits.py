@@ -7,7 +7,7 @@ from typing import Any
 
 from ....store.errors import OutcomeUnknown, StoreFailed
 from ....store.sqlite.session import faults, opening
-from ....store.sqlite.session.transactions import Transactions
+from ....store.sqlite.session.transactions import Block
 from ...harness.faults import fault
 
 
@@ -34,26 +34,26 @@ def nothing_synced() -> None:
 
 @fault("a COMMIT that raised is reported as one that changed nothing")
 def commit_plain() -> None:
-    was = Transactions._commit
+    was = Block._commit
 
-    def _commit(self: Transactions, operation: str) -> None:
+    def _commit(self: Block) -> None:
         try:
-            was(self, operation)
+            was(self)
         except OutcomeUnknown as error:
             raise StoreFailed(str(error)) from error
 
-    Transactions._commit = _commit  # type: ignore[method-assign]
+    Block._commit = _commit  # type: ignore[method-assign]
 
 
 @fault("a COMMIT that raised is reported as done")
 def commit_ignored() -> None:
-    was = Transactions._commit
+    was = Block._commit
 
-    def _commit(self: Transactions, operation: str) -> None:
+    def _commit(self: Block) -> None:
         with suppress(OutcomeUnknown):
-            was(self, operation)
+            was(self)
 
-    Transactions._commit = _commit  # type: ignore[method-assign]
+    Block._commit = _commit  # type: ignore[method-assign]
 
 
 @fault("SQLite's own errors reach the caller untranslated")
