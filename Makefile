@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## Print this message
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/ready: pyproject.toml
 	$(PY) -m venv .venv
@@ -51,6 +51,11 @@ bench: .venv/ready ## Measure beside raw SQLite, and print the ratios behind the
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/ingest.py
 	$(BIN)/python bench/keyed.py --small
+
+# The queues are installed in .venvs/peers. Redis is the machine's; what cannot be had is left out.
+.PHONY: bench-peers
+bench-peers: .venv/ready ## Measure beside other queues, in some twenty minutes
+	$(BIN)/python -m bench.peers
 
 .PHONY: plots
 plots: .venv/ready ## Draw docs/performance/*.svg from bench/results/*.json

@@ -1,0 +1,141 @@
+"""One measurement of one queue: enqueue one by one, drain with two workers, both at once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from fencepost.stress.machine.trials import fdatasync_ms
+from fencepost.stress.records.percentiles import quantile
+
+from .handler import Note, handled, notes
+from .place import Place
+from .processes import Failed, Workers, call, cpu
+from .queue import WORKERS, Queue
+from .services import Service
+
+BEGIN_SECONDS = 60.0
+DRAIN_SECONDS = 20.0
+SYNCS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one round gave; rates in messages a second, CPU in milliseconds a message.
+
+    `together` is None where the drain before it was cut short, and `share` where more
+    processes than the workers ran handlers: the least worker's part of the drain divided by
+    the greatest's. `sync_ms` is what an fdatasync took just before.
+    """
+
+    enqueue: float
+    enqueue_p50_ms: float
+    drain: float
+    together: float | None
+    producer_cpu: float
+    worker_cpu: float
+    server_cpu: float | None
+    share: float | None
+    twice: int
+    sync_ms: float
+    setting: str
+
+
+def measure(
+    queue: Queue, durability: str, size: int, service: Service | None, scale: float
+) -> Figures:
+    """Run one round of a queue in a new folder.
+
+    Raises:
+        Failed: A process of the queue failed, or handled too little.
+    """
+    ones, many = (max(40, int(count * scale)) for count in queue.messages)
+    folder = Path(tempfile.mkdtemp(prefix="peers-"))
+    try:
+        sync_ms = round(quantile(fdatasync_ms(folder, SYNCS), 0.5), 3)
+        place = Place(folder, durability, service.url() if service else "")
+        call(place, "prepare", queue)
+        server = _server(service)
+        put = call(place, "put", queue, 0, ones, size, 0)
+        ones, rate = put["count"], put["count"] / put["seconds"]
+        if not queue.batched:  # a slow disk is as slow for the workers
+            many = max(40, int(many * min(1.0, rate / queue.messages[0])))
+        if many > ones:
+            call(place, "put", queue, ones, many - ones, size, 1)
+        total = max(ones, many)
+        workers = Workers(place, queue)
+        try:
+            if not workers.wait(lambda: handled(folder) > 0, BEGIN_SECONDS):
+                raise Failed(f"no message was handled within {BEGIN_SECONDS:.0f} s")
+            used, before = workers.cpu(), handled(folder)
+            whole = workers.wait(lambda: _are_handled(folder, total), DRAIN_SECONDS)
+            spent, after = workers.cpu() - used, handled(folder)
+            drained = notes(folder)
+            together = _together(place, queue, workers, total, many, size) if whole else None
+        finally:
+            workers.stop()
+        every = notes(folder)
+        return Figures(
+            enqueue=rate,
+            enqueue_p50_ms=put["p50_ms"],
+            drain=_rate(drained),
+            together=together,
+            producer_cpu=put["cpu"] * 1e3 / ones,
+            worker_cpu=spent * 1e3 / max(1, after - before),
+            server_cpu=(_server(service) - server) * 1e3 / len(every) if service else None,
+            share=_share(drained),
+            twice=len(every) - len({note.number for note in every}),
+            sync_ms=sync_ms,
+            setting=put["setting"],
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _together(
+    place: Place, queue: Queue, workers: Workers, first: int, count: int, size: int
+) -> float | None:
+    """Put more messages while the idle workers wait for them; return messages a second."""
+    sent = call(place, "put", queue, first, count, size, 1)
+    count = sent["count"]
+    if not workers.wait(lambda: _are_handled(place.folder, first + count), DRAIN_SECONDS):
+        return None
+    rate: float = count / (notes(place.folder)[-1].at - sent["begun"])
+    return rate
+
+
+def _are_handled(folder: Path, count: int) -> bool:
+    """Return whether every number was noted: a queue may hand out a message twice."""
+    return handled(folder) >= count and len({n.number for n in notes(folder)}) >= count
+
+
+def _server(service: Service | None) -> float:
+    return cpu(service.process.pid) if service else 0.0
+
+
+def _rate(drained: list[Note]) -> float:
+    """Return messages a second from when both workers ran, or from the first message.
+
+    The latter where one worker's process ran most before the other had begun, or where there
+    are other processes than one for each worker.
+    """
+    firsts: dict[int, float] = {}
+    for note in drained:
+        firsts.setdefault(note.pid, note.at)
+    begun, last = drained[0].at, drained[-1].at
+    if len(firsts) == WORKERS:
+        both = max(firsts.values())
+        if sum(note.at > both for note in drained) > len(drained) / 2:
+            begun = both
+    return sum(note.at > begun for note in drained) / (last - begun)
+
+
+def _share(drained: list[Note]) -> float | None:
+    counts: dict[int, int] = {}
+    for note in drained:
+        counts[note.pid] = counts.get(note.pid, 0) + 1
+    if len(counts) != WORKERS:
+        return 0.0 if len(counts) == 1 else None
+    return min(counts.values()) / max(counts.values())
