@@ -130,6 +130,33 @@ def test_an_interrupt_while_a_part_is_undone_leaves_nothing_of_the_part(store: S
         assert store.read("select count(*) from t") == [(0,)]
 
 
+def test_a_part_that_fails_after_an_interrupt_within_it_leaves_nothing(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.execute("create table t (a)")
+
+    def fail(handled: list[Interrupted]) -> None:
+        with suppress(ValueError), store.transaction() as part:
+            part.execute("insert into t values (1)")
+            try:
+                with store.transaction() as inner:
+                    inner.execute("insert into t values (2)")
+            except Interrupted as error:
+                handled.append(error)
+            raise ValueError
+
+    def call() -> None:
+        handled: list[Interrupted] = []
+        fail(handled)
+        if handled:
+            raise handled[0]
+
+    for interrupted in everywhere(call):
+        with store.transaction(), suppress(Interrupted):
+            interrupted()
+
+        assert store.read("select count(*) from t") == [(0,)]
+
+
 def test_a_store_is_closed_while_an_interrupt_is_handled(address: str) -> None:
     opened = [connect(address, durability="normal")]
     for call in everywhere(lambda: opened[-1].queue("mail").enqueue(b"work")):

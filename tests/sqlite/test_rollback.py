@@ -115,7 +115,7 @@ def test_a_user_who_ends_the_stores_savepoint_ends_the_whole_block(
         queue.enqueue(b"outer")
         with store.transaction() as inner:
             queue.enqueue(b"inner")
-            inner.execute("release fp_inner")
+            inner.execute("release fp_inner_0")
 
     assert store.deliveries() == []
     assert queue.enqueue(b"next").status == "accepted"

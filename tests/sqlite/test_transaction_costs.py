@@ -62,7 +62,7 @@ def test_a_transaction_is_two_statements_and_a_part_of_one_two_more(store: Store
         with session(store).write("test", nests=True), session(store).write("test"):
             pass
 
-    savepoint = ["savepoint fp_inner", "release fp_inner"]
+    savepoint = ["savepoint fp_inner_0", "release fp_inner_0"]
     assert statements == ["begin immediate", "commit", "begin immediate", *savepoint, "commit"]
 
 

@@ -118,23 +118,23 @@ class Write:
         except apsw.SQLError as error:  # the caller has ended it with a statement of its own
             raise SqlError(str(error), operation=self.operation, path=self.path) from error
 
-    def undo(self) -> None:
-        """Undo what was done since the last savepoint, unless all of it has been rolled back."""
+    def undo(self, depth: int) -> None:
+        """Undo what was done since a savepoint, unless all of it has been rolled back."""
         try:
             is_open = self._database.writing is self and self._connection.in_transaction
             if is_open:
-                self.mark("rollback to fp_inner")
+                self.mark(f"rollback to fp_inner_{depth}")
         except SqlError:
-            del self.inner[-1]
+            del self.inner[depth:]
             raise
-        del self.inner[-1]
+        del self.inner[depth:]
         if is_open:
-            self.mark("release fp_inner")
+            self.mark(f"release fp_inner_{depth}")
 
     def undo_lost(self, savepoint: weakref.ref[Savepoint]) -> None:
         """Undo a savepoint that a signal's handler has kept from ending."""
-        if self.inner and self.inner[-1] is savepoint:
-            self.undo()
+        if savepoint in self.inner:
+            self.undo(self.inner.index(savepoint))
 
     def check(self) -> None:
         """Refuse to go on once the transaction is gone, or after a fork."""
@@ -154,16 +154,21 @@ class Write:
 
 
 class Savepoint:
-    """A block of a write transaction whose changes can be undone alone."""
+    """A block of a write transaction whose changes can be undone alone.
 
-    __slots__ = ("__weakref__", "_write")
+    Each has the name of its depth: one that a signal's handler has kept from ending, or from
+    being noted, is undone or released with the one around it.
+    """
+
+    __slots__ = ("__weakref__", "_depth", "_write")
 
     def __init__(self, write: Write) -> None:
         self._write = write
 
     def __enter__(self) -> Write:
         self._write.check()  # without a transaction around it, a savepoint is one and commits
-        self._write.mark("savepoint fp_inner")
+        self._depth = len(self._write.inner)
+        self._write.mark(f"savepoint fp_inner_{self._depth}")
         self._write.inner.append(weakref.ref(self, self._write.undo_lost))
         return self._write
 
@@ -174,8 +179,8 @@ class Savepoint:
         traceback: TracebackType | None,
     ) -> None:
         if error is not None:
-            self._write.undo()
+            self._write.undo(self._depth)
             return
         self._write.check()
-        del self._write.inner[-1]  # no call, behind which a handler could raise
-        self._write.mark("release fp_inner")
+        del self._write.inner[self._depth :]  # no call, behind which a handler could raise
+        self._write.mark(f"release fp_inner_{self._depth}")
