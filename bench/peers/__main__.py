@@ -142,9 +142,12 @@ def _print(rows: list[table.Row], chosen: argparse.Namespace, where: Machine) ->
     for size in chosen.sizes:
         print(f"\nBodies of {size:,} bytes; medians of {chosen.rounds} rounds\n")
         print(form(table.speeds(rows, size)))
-        print("\n" + "\n".join(table.ratios(rows, size)))
+        print("\nFencepost's rate ÷ the other's\n")
+        print(form(table.ratios(rows, size)))
     print("\nWhat each promises\n")
     print(form(table.promises(rows)))
+    print("\nRead back from the connections\n")
+    print("\n".join(table.settings(rows)))
 
 
 def _say(line: str) -> None:

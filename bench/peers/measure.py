@@ -25,15 +25,18 @@ SYNCS = 50
 class Figures:
     """What one round gave; rates in messages a second, CPU in milliseconds a message.
 
-    `together` is None where the drain before it was cut short, and `share` where more
-    processes than the workers ran handlers: the least worker's part of the drain divided by
-    the greatest's. `sync_ms` is what an fdatasync took just before.
+    `through` is from the first put to the last handled, put one by one while the workers
+    wait, and `in_bulk` the same by the queue's own call for many. They are None where a drain
+    was cut short. `share` is the least worker's part of the drain divided by the greatest's,
+    and None where more processes than the workers ran handlers. `sync_ms` is what an
+    fdatasync took just before.
     """
 
     enqueue: float
     enqueue_p50_ms: float
     drain: float
-    together: float | None
+    through: float | None
+    in_bulk: float | None
     producer_cpu: float
     worker_cpu: float
     server_cpu: float | None
@@ -73,7 +76,11 @@ def measure(
             whole = workers.wait(lambda: _are_handled(folder, total), DRAIN_SECONDS)
             spent, after = workers.cpu() - used, handled(folder)
             drained = notes(folder)
-            together = _together(place, queue, workers, total, many, size) if whole else None
+            through = in_bulk = None
+            if whole:
+                through = _through(place, queue, workers, total, ones, size, False)
+            if through is not None and queue.bulk:
+                in_bulk = _through(place, queue, workers, _next(folder), many, size, True)
         finally:
             workers.stop()
         every = notes(folder)
@@ -81,7 +88,8 @@ def measure(
             enqueue=rate,
             enqueue_p50_ms=put["p50_ms"],
             drain=_rate(drained),
-            together=together,
+            through=through,
+            in_bulk=in_bulk,
             producer_cpu=put["cpu"] * 1e3 / ones,
             worker_cpu=spent * 1e3 / max(1, after - before),
             server_cpu=(_server(service) - server) * 1e3 / len(every) if service else None,
@@ -94,16 +102,20 @@ def measure(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _together(
-    place: Place, queue: Queue, workers: Workers, first: int, count: int, size: int
+def _through(
+    place: Place, queue: Queue, workers: Workers, first: int, count: int, size: int, many: bool
 ) -> float | None:
     """Put more messages while the idle workers wait for them; return messages a second."""
-    sent = call(place, "put", queue, first, count, size, 1)
+    sent = call(place, "put", queue, first, count, size, int(many))
     count = sent["count"]
     if not workers.wait(lambda: _are_handled(place.folder, first + count), DRAIN_SECONDS):
         return None
     rate: float = count / (notes(place.folder)[-1].at - sent["begun"])
     return rate
+
+
+def _next(folder: Path) -> int:
+    return max(note.number for note in notes(folder)) + 1
 
 
 def _are_handled(folder: Path, count: int) -> bool:

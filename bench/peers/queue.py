@@ -40,7 +40,7 @@ class Queue:
 
     Attributes:
         package: The distribution that is measured.
-        durabilities: Name of a durability to what survives at it; the queue's default first.
+        durabilities: Whether a power loss is survived at each; the queue's default first.
         service: The server that it needs.
         processes: How many processes are to be started for two workers.
         messages: How many are put one by one, and how many are drained: about a second each.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from .measure import Figures
@@ -36,7 +36,8 @@ class Row:
 _COLUMNS: dict[str, Callable[[Figures], float | None]] = {
     "enqueue/s": lambda each: each.enqueue,
     "drain/s": lambda each: each.drain,
-    "together/s": lambda each: each.together,
+    "end to end/s": lambda each: each.through,
+    "in bulk/s": lambda each: each.in_bulk,
     "producer CPU ms": lambda each: each.producer_cpu,
     "worker CPU ms": lambda each: each.worker_cpu,
     "server CPU ms": lambda each: each.server_cpu,
@@ -63,56 +64,58 @@ def speeds(rows: list[Row], size: int) -> list[list[str]]:
 
 def promises(rows: list[Row]) -> list[list[str]]:
     """Return what each queue promises, and what came when its workers were killed."""
-    head = ["queue", "version", "fenced", "deduped", "kill -9 of its workers", "seen", "loses"]
-    table = [[*head, "setting read back", "source"]]
-    for row in _once(rows):
-        said = row.queue.promises
-        survives = row.queue.durabilities[row.durability]
-        setting = row.rounds[0].setting if row.rounds else ""
-        cells = [row.title(), row.version, said.fenced, said.deduped, said.killed, row.killed]
-        table.append([*cells, survives, setting, said.note])
+    head = ["queue", "version", "fenced", "deduped after it is done", "kill -9 of a worker"]
+    table = [[*head, "seen when both were killed", "power loss, default first", "source"]]
+    of: dict[str, list[Row]] = {}
+    for row in rows:
+        of.setdefault(row.queue.name, []).append(row)
+    for name, own in of.items():
+        said, first = own[0].queue.promises, own[0]
+        lost = [f"{at}: {what}" for at, what in first.queue.durabilities.items()]
+        seen = first.killed or ("not run" if first.failed else "")
+        cells = [name, first.version, said.fenced, said.deduped, said.killed, seen]
+        table.append([*cells, "; ".join(lost), said.note])
     return table
 
 
-def _once(rows: list[Row]) -> Iterable[Row]:
-    seen = set()
-    for row in rows:
-        if row.title() not in seen:
-            seen.add(row.title())
-            yield row
+def settings(rows: list[Row]) -> list[str]:
+    """Return what each queue's connection said of its durability."""
+    told = {row.title(): row.rounds[0].setting for row in rows if row.rounds}
+    return [f"{title}: {setting}" for title, setting in told.items()]
 
 
-def ratios(rows: list[Row], size: int) -> list[str]:
-    """Return how Fencepost compares with those that the targets name: medians of ratios by round."""
-    of = {row.title(): row for row in rows if row.size == size and row.rounds}
-    lines = []
-    for own, other, name in _COMPARED:
-        if own in of and other in of:
-            pairs = zip(of[own].rounds, of[other].rounds, strict=False)
-            values = [_rate(name, left) / _rate(name, right) for left, right in pairs]
-            spread = f"{min(values):.2f} to {max(values):.2f}"
-            lines.append(f"{name}: {own} ÷ {other} = {statistics.median(values):.2f} ({spread})")
-    return lines
+def ratios(rows: list[Row], size: int) -> list[list[str]]:
+    """Return Fencepost's rates divided by each other's: the median of the rounds, and the spread.
+
+    At full durability beside every queue, and beside those that sync less also at "normal".
+    """
+    table = [["beside", "Fencepost at", "enqueue", "enqueue with keys", "drain", "end to end"]]
+    of = {(row.queue.name, row.durability): row for row in rows if row.size == size}
+    for (name, durability), row in of.items():
+        if name.startswith("fencepost") or not row.rounds:
+            continue
+        for own in ("full",) if durability == "full" else ("full", "normal"):
+            ours, keyed = of.get(("fencepost", own)), of.get(("fencepost, keyed", own))
+            cells = [_ratio(ours, row, lambda each: each.enqueue)]
+            cells.append(_ratio(keyed, row, lambda each: each.enqueue))
+            cells.append(_ratio(ours, row, lambda each: each.drain))
+            cells.append(_ratio(ours, row, _end_to_end))
+            table.append([row.title(), own, *cells])
+    return table
 
 
-_FULL = ("fencepost full", "fencepost, keyed full")
-_COMPARED = [
-    *((own, "huey full", "enqueue/s") for own in _FULL),
-    *((own, "litequeue full (set)", "enqueue/s") for own in _FULL),
-    ("fencepost, keyed full", "litequeue, keyed full", "enqueue/s"),
-    ("fencepost normal (set)", "litequeue normal", "enqueue/s"),
-    *(
-        ("fencepost full", other, name)
-        for name in ("drain/s", "together/s")
-        for other in ("huey full", "litequeue full (set)", "litequeue normal")
-    ),
-    ("fencepost normal (set)", "litequeue normal", "drain/s"),
-    ("fencepost normal (set)", "litequeue normal", "together/s"),
-]
+def _end_to_end(each: Figures) -> float | None:
+    """Return the faster of the two ways."""
+    return max((rate for rate in (each.through, each.in_bulk) if rate), default=None)
 
 
-def _rate(name: str, figures: Figures) -> float:
-    return _COLUMNS[name](figures) or 0.0
+def _ratio(ours: Row | None, theirs: Row, of: Callable[[Figures], float | None]) -> str:
+    both = zip(ours.rounds if ours else (), theirs.rounds, strict=False)
+    read = [(of(left), of(right)) for left, right in both]
+    values = [left / right for left, right in read if left and right]
+    if not values:
+        return "-"
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def plain(table: list[list[str]]) -> str:
@@ -152,7 +155,7 @@ def as_json(rows: list[Row]) -> list[dict[str, object]]:
             "failed": row.failed or None,
             "killed": row.killed or None,
             "promises": asdict(row.queue.promises),
-            "survives": row.queue.durabilities[row.durability],
+            "power_loss": row.queue.durabilities[row.durability],
         }
         for row in rows
     ]

@@ -41,7 +41,7 @@ def test_a_run_measures_fencepost_and_kills_its_workers() -> None:
     (figures,) = row["rounds"]
     assert row["failed"] is None
     assert figures["setting"] == "journal_mode=wal, synchronous=FULL"
-    assert min(figures[name] for name in ("enqueue", "drain", "together", "sync_ms")) > 0
+    assert min(figures[name] for name in ("enqueue", "drain", "through", "in_bulk", "sync_ms")) > 0
     assert figures["twice"] == 0
     assert row["killed"].startswith("all handled, by itself")
     assert report["machine"]["fdatasync_p50_ms"] > 0
@@ -50,12 +50,12 @@ def test_a_run_measures_fencepost_and_kills_its_workers() -> None:
 def test_what_cannot_run_has_its_reason_in_the_table(table: Any) -> None:
     row = table.Row(table.Queue(), "full", 1024, failed="no wheel for this Python")
     row.queue.name = "other"
-    row.queue.durabilities = {"full": "power loss"}
+    row.queue.durabilities = {"full": "survived"}
 
     shown = table.plain(table.speeds([row], 1024))
 
     assert shown.splitlines()[-1] == "other full  not run: no wheel for this Python"
-    assert table.ratios([row], 1024) == []
+    assert len(table.ratios([row], 1024)) == 1  # its head alone
 
 
 def test_unknown_queues_are_refused() -> None:

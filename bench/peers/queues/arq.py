@@ -51,13 +51,13 @@ class Arq(Queue):
 
     name = "arq"
     package = "arq"
-    durabilities: ClassVar[dict[str, str]] = {"snapshot": "clean stop", "full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"snapshot": "not survived", "full": "survived"}
     service = "redis"
     messages = (1_000, 500)
     promises = Promises(
         fenced="no: a job is finished by its id",
         deduped="while its result is kept, by job id",
-        killed="yes: after job_timeout and 10 s",
+        killed="yes: after job_timeout (300 s) and 10 s",
         note="arq/worker.py, start_jobs",
     )
 

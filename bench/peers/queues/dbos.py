@@ -62,13 +62,13 @@ class Dbos(Queue):
 
     name = "DBOS"
     package = "dbos"
-    durabilities: ClassVar[dict[str, str]] = {"full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"full": "survived"}
     messages = (300, 300)
     promises = Promises(
-        fenced="no: steps are recorded by workflow id",
+        fenced="yes: the execution's token, when it records its outcome",
         deduped="yes, by workflow id",
-        killed="by hand: restart under the same executor id",
-        note="dbos/_recovery.py, dbos/_dbos.py launch",
+        killed="yes: when its executor id starts again",
+        note="dbos/_sys_db.py, update_workflow_outcome; dbos/_recovery.py",
     )
 
     def prepare(self, place: Place) -> None:

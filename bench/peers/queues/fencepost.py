@@ -59,7 +59,7 @@ class Fencepost(Queue):
 
     name = "fencepost"
     package = "fencepost"
-    durabilities: ClassVar[dict[str, str]] = {"full": "power loss", "normal": "process crash"}
+    durabilities: ClassVar[dict[str, str]] = {"full": "survived", "normal": "not survived"}
     processes = 1
     messages = (2_000, 20_000)
     bulk = True
@@ -86,7 +86,7 @@ class FencepostKeyed(Fencepost):
     """With a key for each message."""
 
     name = "fencepost, keyed"
-    durabilities: ClassVar[dict[str, str]] = {"full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"full": "survived"}
     promises = Promises(
         fenced="yes: fence and random token",
         deduped="yes, until the key's retention ends",

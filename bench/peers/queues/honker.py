@@ -48,12 +48,12 @@ class Honker(Queue):
 
     name = "honker"
     package = "honker"
-    durabilities: ClassVar[dict[str, str]] = {"normal": "process crash"}
+    durabilities: ClassVar[dict[str, str]] = {"normal": "not survived"}
     messages = (2_000, 2_000)
     bulk = True
     batched = True
     promises = Promises(
-        fenced="no: a claim is known by its worker's name",
+        fenced="by worker: a claim is known by its worker's name",
         deduped="no",
         killed="yes: after its visibility timeout",
         note="honker-core/src/honker_ops.rs",

@@ -39,7 +39,7 @@ class Huey(Queue):
 
     name = "huey"
     package = "huey"
-    durabilities: ClassVar[dict[str, str]] = {"full": "power loss", "off": "process crash"}
+    durabilities: ClassVar[dict[str, str]] = {"full": "survived", "off": "not survived"}
     processes = 1
     messages = (2_000, 4_000)
     promises = Promises(

@@ -81,7 +81,7 @@ class LiteQueue(Queue):
 
     name = "litequeue"
     package = "litequeue"
-    durabilities: ClassVar[dict[str, str]] = {"normal": "process crash", "full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"normal": "not survived", "full": "survived"}
     messages = (2_000, 4_000)
     bulk = True
     promises = Promises(
@@ -115,7 +115,7 @@ class LiteQueueKeyed(LiteQueue):
     """With an idempotency key for each message."""
 
     name = "litequeue, keyed"
-    durabilities: ClassVar[dict[str, str]] = {"full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"full": "survived"}
     promises = Promises(
         fenced="yes: claim number per message",
         deduped="yes, until prune()",

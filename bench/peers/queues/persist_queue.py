@@ -40,7 +40,7 @@ class PersistQueue(Queue):
 
     name = "persist-queue"
     package = "persist-queue"
-    durabilities: ClassVar[dict[str, str]] = {"full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"full": "survived"}
     messages = (2_000, 1_500)
     promises = Promises(
         fenced="no: two processes can get the same message",

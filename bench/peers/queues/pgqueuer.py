@@ -59,7 +59,7 @@ class PgQueuer(Queue):
 
     name = "PgQueuer"
     package = "pgqueuer"
-    durabilities: ClassVar[dict[str, str]] = {"full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"full": "survived"}
     service = "postgres"
     messages = (1_500, 2_000)
     bulk = True
@@ -67,7 +67,7 @@ class PgQueuer(Queue):
     promises = Promises(
         fenced="no: a job is finished by its id",
         deduped="no: dedupe_key holds while it waits",
-        killed="yes: after heartbeat_timeout",
+        killed="yes: after heartbeat_timeout (30 s)",
         note="pgqueuer/adapters/persistence/qb.py; docs/guides/heartbeat.md",
     )
 

@@ -55,7 +55,7 @@ class Procrastinate(Queue):
 
     name = "procrastinate"
     package = "procrastinate"
-    durabilities: ClassVar[dict[str, str]] = {"full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"full": "survived"}
     service = "postgres"
     messages = (1_000, 1_000)
     bulk = True

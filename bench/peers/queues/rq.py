@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -43,14 +44,14 @@ class Rq(Queue):
 
     name = "rq"
     package = "rq"
-    durabilities: ClassVar[dict[str, str]] = {"snapshot": "clean stop", "full": "power loss"}
+    durabilities: ClassVar[dict[str, str]] = {"snapshot": "not survived", "full": "survived"}
     service = "redis"
     messages = (1_500, 200)
     bulk = True
     worker: ClassVar[str] = "Worker"
     promises = Promises(
         fenced="no: a job is finished by its id",
-        deduped="no: unique=True holds while it waits",
+        deduped="while the job is kept, with unique=True",
         killed="by hand: goes to the failed jobs when its time is up",
         note="rq/registry.py, StartedJobRegistry.cleanup",
     )
@@ -66,11 +67,18 @@ class Rq(Queue):
         queue = _queue(place)
         getattr(rq, self.worker)([queue], connection=queue.connection).work(logging_level="ERROR")
 
+    def recover(self, place: Place) -> None:
+        """Let the time of the started jobs be up, and requeue the failed ones."""
+        queue = _queue(place)
+        queue.started_job_registry.cleanup(timestamp=time.time() + 86_400)
+        for job in queue.failed_job_registry.get_job_ids():
+            queue.failed_job_registry.requeue(job)
+
 
 class RqSimple(Rq):
     """Its SimpleWorker."""
 
     name = "rq, SimpleWorker"
-    durabilities: ClassVar[dict[str, str]] = {"snapshot": "clean stop"}
+    durabilities: ClassVar[dict[str, str]] = {"snapshot": "not survived"}
     messages = (1_500, 800)
     worker = "SimpleWorker"
