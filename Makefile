@@ -47,6 +47,7 @@ bench: .venv/ready ## Measure beside raw SQLite, and print the ratios behind the
 	$(BIN)/python bench/flat.py --rounds 3 --seconds 1
 	$(BIN)/python bench/processes.py --processes 1 4 --seconds 1
 	$(BIN)/python bench/gate.py
+	$(BIN)/python bench/transaction.py
 	$(BIN)/python bench/lanes.py
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/ingest.py
