@@ -76,7 +76,10 @@ class Claim:
 
     @property
     def token(self) -> str:
-        """The random text that proves, with the fence, that the caller holds the lease."""
+        """The random text that proves, with the fence, that the caller holds the lease.
+
+        The claims of one call have the same.
+        """
         return self._hold.token
 
     def ack(self, result: Any = None) -> None:

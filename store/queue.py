@@ -39,6 +39,8 @@ class Queue:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self.name = validate.name(name, "queue")
+        self._scope = queue_scope(self.name)
+        self._anywhere = [self._address()]  # of a message that says nothing of it
 
     def set_caps(
         self,
@@ -147,7 +149,7 @@ class Queue:
             except LimitExceeded as error:
                 raise LimitExceeded(f"message {index}: {error}", operation="enqueue") from error
             except (InvalidInput, TypeError) as error:
-                why = str(error).removeprefix("Queue._draft() ")
+                why = str(error).removeprefix("Queue._draft() ").removeprefix("Queue._address() ")
                 raise InvalidInput(f"message {index}: {why}", operation="enqueue") from error
         return self._engine.queue.enqueue(drafts)
 
@@ -199,33 +201,38 @@ class Queue:
         *,
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
+        keep_for: Duration | None = None,
+        **where: Any,
+    ) -> Draft:
+        return Draft(
+            self._scope,
+            None,
+            None if key is None else validate.key(key),
+            "",
+            validate.headers(headers) if headers else {},
+            validate.body(body),
+            [self._address(**where)] if where else self._anywhere,
+            DEFAULT_KEEP_MS if keep_for is None else validate.milliseconds(keep_for, "keep_for"),
+        )
+
+    def _address(
+        self,
+        *,
         lane: str | None = None,
         delay: Duration = 0,
         priority: int = 0,
-        keep_for: Duration = DEFAULT_KEEP_MS / 1000,
         lane_policy: LanePolicy = "strict",
         max_attempts: int | None = None,
         retry_for: Duration = DEFAULT_RETRY_FOR_MS / 1000,
-    ) -> Draft:
-        return Draft(
-            scope=queue_scope(self.name),
-            source=None,
-            key=None if key is None else validate.key(key),
-            event="",
-            headers=validate.headers(headers or {}),
-            body=validate.body(body),
-            addresses=[
-                Address(
-                    queue=self.name,
-                    lane=validate.lane(lane),
-                    delay_ms=validate.milliseconds(delay, "delay"),
-                    lane_policy=validate.lane_policy(lane_policy),
-                    priority=validate.count(priority, "priority", least=-(2**31)),
-                    max_attempts=_bound(max_attempts),
-                    retry_for_ms=validate.milliseconds(retry_for, "retry_for"),
-                )
-            ],
-            keep_ms=validate.milliseconds(keep_for, "keep_for"),
+    ) -> Address:
+        return Address(
+            queue=self.name,
+            lane=validate.lane(lane),
+            delay_ms=validate.milliseconds(delay, "delay"),
+            lane_policy=validate.lane_policy(lane_policy),
+            priority=validate.count(priority, "priority", least=-(2**31)),
+            max_attempts=_bound(max_attempts),
+            retry_for_ms=validate.milliseconds(retry_for, "retry_for"),
         )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct
 
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..types.message import CapChanges, Caps, Death, Draft, Limits, Message, Receipt
@@ -13,13 +14,29 @@ from ..types.transaction import Transaction
 from .clock import Term
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """What proves a claim: the delivery, its fence, its token."""
+class Hold(Struct, frozen=True, gc=False, eq=False):
+    """What proves a claim: the delivery, its fence, its token.
+
+    Attributes:
+        note: What the engine that gave the claim wants to know again when it ends. It proves
+            nothing, and a hold without it is as good.
+    """
 
     id: int
     fence: int
-    token: str = field(repr=False)
+    token: str
+    note: object = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Hold):
+            return NotImplemented
+        return (self.id, self.fence, self.token) == (other.id, other.fence, other.token)
+
+    def __hash__(self) -> int:
+        return self.fence
+
+    def __repr__(self) -> str:
+        return f"Hold(id={self.id}, fence={self.fence})"
 
     @property
     def what(self) -> str:
@@ -27,8 +44,7 @@ class Hold:
         return f"delivery d{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
+class Leased(Struct, frozen=True, gc=False):
     """A delivery as claimed: the message, and what proves the lease.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import LimitExceeded
 from .session.session import Write
 
-_MOST = 2**63 - 1  # what SQLite's INTEGER holds; sqlite.org/datatype3.html
+MOST = 2**63 - 1  # what SQLite's INTEGER holds; sqlite.org/datatype3.html
 
 _LAST = "select last_fence from fp_store"
 
@@ -21,7 +21,7 @@ def next_fences(write: Write, count: int = 1) -> range:
     (last,) = write.one(_LAST)
     if not isinstance(last, int):
         raise write.corrupt(f"the last fence is {last!r}")
-    if last > _MOST - count:
+    if last > MOST - count:
         raise LimitExceeded("the store has no fences left", operation="fence", path=write.path)
     write.must(_ADVANCE, {"last": last + count, "now": write.now_ms})
     return range(last + 1, last + count + 1)

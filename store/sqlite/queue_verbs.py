@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 from ..engine.clock import Term
 from ..engine.queue import Hold, Leased
@@ -14,8 +16,15 @@ from .file.space import ROW_BYTES, again_when_full
 from .operators import counts
 from .queue import claim, counters, deaths, enqueue, settle
 from .queue.holding import require
+from .queue.prepare import Prepared, prepare
+from .queue.sets import claim as claim_set
+from .queue.sets import end as end_set
+from .queue.sets import enqueue as enqueue_set
+from .queue.sets.odd import by_set_or_by_row
 from .session import damage
 from .session.session import Session, Write
+
+A = TypeVar("A")
 
 
 @damage.tells
@@ -26,22 +35,26 @@ class SqliteQueue:
         self._session = session
 
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
-        prepared = [enqueue.prepare(draft) for draft in drafts]
-        with self._session.write("enqueue", grows=_grows(prepared)) as write:
-            return [enqueue.enqueue(write, each) for each in prepared]
+        return self._enqueue(drafts, enqueue.enqueue)
 
     def enqueue_each(
         self, drafts: Sequence[Draft]
     ) -> list[Receipt | QueueFull | LimitExceeded | StoreCorrupt]:
-        prepared = [enqueue.prepare(draft) for draft in drafts]
-        answers: list[Receipt | QueueFull | LimitExceeded | StoreCorrupt] = []
-        with self._session.write("enqueue", grows=_grows(prepared)) as write:
-            for each in prepared:
-                try:
-                    answers.append(enqueue.enqueue(write, each))
-                except (QueueFull, LimitExceeded, StoreCorrupt) as error:
-                    answers.append(error)
-        return answers
+        return self._enqueue(drafts, enqueue.enqueue_or_error)
+
+    def _enqueue(
+        self, drafts: Sequence[Draft], one: Callable[[Write, Prepared], A]
+    ) -> list[A | Receipt]:
+        batch = [prepare(draft) for draft in drafts]
+        grows = sum([len(each.body) for each in batch]) + len(batch) * ROW_BYTES
+
+        def transact(by_set: bool) -> list[A | Receipt]:
+            with self._session.write("enqueue", grows=grows) as write:
+                if by_set:
+                    return [*enqueue_set.enqueue(write, batch)]
+                return enqueue_set.enqueue_runs(write, batch, partial(one, write))
+
+        return by_set_or_by_row(transact)
 
     def caps(self, queue: str) -> Caps:
         return counters.caps(self._session, queue)
@@ -81,13 +94,13 @@ class SqliteQueue:
         tried: list[Hold] = []
 
         # A fence must not be known to anybody before the COMMIT that makes it true.
-        @again_when_full
-        def transact() -> tuple[list[Leased], list[Hold], bool]:
+        def transact(by_set: bool) -> tuple[list[Leased], list[Hold], bool]:
+            end, take = (end_set, claim_set.claim) if by_set else (settle, claim.claim)
             with self._session.write("claim", joins=False) as write:
                 settle.release_each(write, tried)  # the first COMMIT may be there after all
-                refused = settle.ack_each(write, acks)
-                settle.release_each(write, releases)
-                leases, more = claim.claim(
+                refused = end.ack_each(write, acks)
+                end.release_each(write, releases)
+                leases, more = take(
                     write,
                     queues,
                     limit=limit,
@@ -96,17 +109,18 @@ class SqliteQueue:
                     limits=limits or {},
                     prefetch=prefetch,
                 )
-                tried.extend(each.hold for each in leases)
+                tried.extend([each.hold for each in leases])
                 write.wakes |= more  # whoever heard of it first is busy from now on
             return leases, refused, more and not leases
 
         refused: list[Hold] = []
+        leases, lost, again = again_when_full(by_set_or_by_row)(transact)
         while True:  # as long as each turn has buried what cannot be read
-            leases, lost, again = transact()
             refused += lost
             if not again:
                 return leases, refused
             acks, releases = (), ()
+            leases, lost, again = again_when_full(transact)(False)
 
     @again_when_full
     def renew(self, hold: Hold, lease_ms: int) -> Term:
@@ -121,8 +135,14 @@ class SqliteQueue:
 
     @again_when_full
     def ack_many(self, holds: Sequence[Hold]) -> list[Hold]:
-        with self._session.write("ack") as write:
-            return settle.ack_each(write, [(hold, None) for hold in holds])
+        acks = [(hold, None) for hold in holds]
+
+        def transact(by_set: bool) -> list[Hold]:
+            ack = end_set.ack_each if by_set else settle.ack_each
+            with self._session.write("ack") as write:
+                return ack(write, acks)
+
+        return by_set_or_by_row(transact)
 
     @contextmanager
     def completion(self, hold: Hold) -> Iterator[Write]:
@@ -158,7 +178,3 @@ class SqliteQueue:
 
     def anything_left(self, queues: Sequence[str]) -> bool:
         return counts.anything_left(self._session, queues)
-
-
-def _grows(prepared: Sequence[enqueue.Prepared]) -> int:
-    return sum(len(each.body) + ROW_BYTES for each in prepared)

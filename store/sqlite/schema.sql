@@ -42,7 +42,8 @@ create table fp_message (
   received_at_ms integer not null,
   keep_ms integer not null,
   keep_body_ms integer not null default 0 check (keep_body_ms >= 0), -- once all is done
-  -- When the key is forgotten; null while a delivery has not ended, or one is yet to be made.
+  -- When the key is forgotten; null while a delivery has not ended, or one is yet to be made, or
+  -- its only delivery says so.
   expires_at_ms integer,
   body_until_ms integer, -- when the body goes; null: with the message, or it is gone
   copy_of integer, -- fp_message.id, which may be gone before it; null: it is no copy
@@ -95,7 +96,10 @@ create table fp_delivery (
   error text,
   result text,
   bytes integer not null check (bytes >= 0), -- of the body as it came
-  changed_at_ms integer not null
+  changed_at_ms integer not null,
+  -- When the key of its message is forgotten, where it is the only delivery and is done: that
+  -- changes one row in place of two. Null otherwise; fp_message has it then.
+  expires_at_ms integer
 ) strict;
 
 create unique index fp_delivery_message on fp_delivery (message_id, queue);
@@ -108,6 +112,7 @@ create index fp_delivery_due on fp_delivery (due_at_ms)
 create index fp_delivery_scheduled on fp_delivery (queue, due_at_ms)
   where state = 'ready' and due_at_ms is not null;
 create index fp_delivery_lease on fp_delivery (lease_until_ms) where state = 'leased';
+create index fp_delivery_expiry on fp_delivery (expires_at_ms) where expires_at_ms is not null;
 create index fp_delivery_worker on fp_delivery (worker) where state = 'leased';
 create index fp_delivery_lane on fp_delivery (queue, lane, id)
   where lane is not null and state in ('ready', 'leased');

@@ -1,10 +1,16 @@
-"""Messages, receipts, limits and states."""
+"""Messages, receipts, limits and states.
+
+What there is one of for each message is a msgspec.Struct: made in a tenth of the time that a
+frozen dataclass takes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypedDict
+
+from msgspec import Struct
 
 from ..rules.retention import DEFAULT_KEEP_BODY_MS, DEFAULT_KEEP_MS
 from . import payload
@@ -23,8 +29,7 @@ DEFAULT_MAX_CRASHES = 3
 MAX_BODY_BYTES = 25 * 1024 * 1024  # the largest payload GitHub sends; docs.github.com/webhooks
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True, gc=False):
     """One inbound webhook, or one enqueued job.
 
     Attributes:
@@ -69,8 +74,7 @@ class Message:
         return payload.text(self.body, self.headers, MAX_BODY_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True, gc=False):
     """Where one delivery of a message goes, as fixed when the message is accepted.
 
     Attributes:
@@ -133,8 +137,7 @@ class CapChanges(TypedDict, total=False):
     keep_body_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True, gc=False):
     """A message that is not stored yet, with an address for each of its deliveries.
 
     Attributes:
@@ -185,8 +188,7 @@ def queue_scope(queue: str) -> str:
     return f"queue/{queue}"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True, gc=False):
     """The answer to an enqueue.
 
     Attributes:

@@ -8,7 +8,7 @@ import apsw
 
 _DELIVERIES = """
 select d.message_id, d.id, d.queue, m.key, d.state, d.attempt, d.fence, d.token,
-       d.settled_token, d.lease_until_ms, d.due_at_ms, m.expires_at_ms
+       d.settled_token, d.lease_until_ms, d.due_at_ms, coalesce(m.expires_at_ms, d.expires_at_ms)
 from fp_delivery as d
 join fp_message as m on m.id = d.message_id
 """

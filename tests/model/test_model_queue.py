@@ -18,11 +18,14 @@ from hypothesis.stateful import (
     multiple,
     rule,
 )
+from msgspec import structs
 
 from fencepost import Claim, InvalidInput, Receipt, Store
 from fencepost.store.engine import Leased
 from fencepost.store.engine.clock import Term
+from fencepost.store.reference.memory import Numbers
 from fencepost.store.reference.rows import LIVE
+from fencepost.store.reference.tables import Tables
 from fencepost.store.types.delivery import Delivery, Outcome
 from fencepost.store.types.message import Limits
 
@@ -56,6 +59,23 @@ results = st.sampled_from([None, 1, {"done": [True, None]}])
 picks = st.lists(st.integers(1, 12), min_size=1, max_size=3)
 
 
+class Fences(Numbers):
+    """The fences that SQLite has given out; which they are, as long as they rise, is its own."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._given: dict[int, str] = {}
+
+    def fence(self, tables: Tables, what: str) -> int:
+        sql = f"select fence from fp_delivery where id = {what.removeprefix('delivery ')}"  # noqa: S608
+        ((fence,),) = ask(self._path, sql)
+        assert isinstance(fence, int)
+        assert self._given.setdefault(fence, what) == what
+        assert fence > tables.last.get(what, 0)
+        tables.last[what] = fence
+        return fence
+
+
 class QueueMachine(StoreMachine):
     """Claims stay usable for ever: late, twice, by the other opening and after a reopening."""
 
@@ -63,6 +83,7 @@ class QueueMachine(StoreMachine):
 
     @initialize(batch=st.lists(st.tuples(queues, drafts), max_size=5))
     def begin(self, batch: list[tuple[str, Given]]) -> None:
+        self.memory.numbers = Fences(self.path)
         self.effects = Pair(
             Effects(self.stores[0], has_sql=True), Effects(self.plain[0], has_sql=False)
         )
@@ -259,7 +280,7 @@ class QueueMachine(StoreMachine):
             def again(store: Store, key: str, body: bytes, name: str) -> list[Receipt]:
                 queue = store.queue(name)
                 draft = queue._draft(body, key=key)
-                given = replace(draft, redelivery="revive", source="s" if other else None)
+                given = structs.replace(draft, redelivery="revive", source="s" if other else None)
                 return store.engine.queue.enqueue([given])
 
             key, body = message.key, message.body

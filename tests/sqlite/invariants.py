@@ -45,11 +45,23 @@ RULES = {
     "a key's retention begins when its message has ended": """
         select id
         from fp_message
-        where (expires_at_ms is null) <> exists (
+        where (coalesce(expires_at_ms, (
+          select max(expires_at_ms) from fp_delivery where message_id = fp_message.id
+        )) is null) <> exists (
           select 1
           from fp_delivery
           where message_id = fp_message.id and (state in ('ready', 'leased') or parked = 1)
         ) and unrouted <> 2
+    """,
+    "only what is done, and alone, says when its message is forgotten": """
+        select d.id
+        from fp_delivery as d
+        join fp_message as m on m.id = message_id
+        where d.expires_at_ms is not null and (
+          state <> 'done' or m.expires_at_ms is not null or exists (
+            select 1 from fp_delivery as other where other.message_id = m.id and other.id <> d.id
+          )
+        )
     """,
     "an unrouted message has a body and no delivery": """
         select id

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from fencepost import FencepostError, OutcomeUnknown, Queue, Store, StoreFailed, connect
 from fencepost.store.types.message import Address, Draft

@@ -89,12 +89,12 @@ def test_each_commit_is_one_sync(disk: Disk, address: str) -> None:
 
 
 # BLOB-2, BLOB-3
-def test_a_body_is_compressed_from_512_bytes_on_if_that_saves_an_eighth(
+def test_a_body_is_compressed_from_4_kib_on_if_that_saves_an_eighth(
     store: Store, queue: Queue
 ) -> None:
     dice = random.Random(1)
-    queue.enqueue(b"x" * 511)
-    queue.enqueue(b"x" * 512)
+    queue.enqueue(b"x" * 4095)
+    queue.enqueue(b"x" * 4096)
     queue.enqueue(dice.randbytes(10_000))
     queue.enqueue(dice.randbytes(9_000) + bytes(1_000))
     queue.enqueue(dice.randbytes(8_500) + bytes(1_500))

@@ -21,7 +21,7 @@ DAMAGES = {
 }
 
 
-# QUEUE-10, BLOB-1, BLOB-4, BLOB-5, GC-2, GC-3, INGRESS-6
+# QUEUE-10, BLOB-1, BLOB-4, BLOB-5, GC-2, GC-3, INGRESS-6, SET-2
 @pytest.mark.parametrize("limit", [1, 2, 10])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_message_that_cannot_be_read_is_dead_and_the_others_go_on(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from types import ModuleType
 
+import apsw
 import pytest
 
 from fencepost import Store
 from fencepost.store.sqlite.leases import named_leases, once
 from fencepost.store.sqlite.operators import move, operate
 from fencepost.store.sqlite.queue import claim, reap, redelivery, settle
+from fencepost.store.sqlite.queue.sets import claim as claim_set
+from fencepost.store.sqlite.queue.sets import end as end_set
 
 from .inside import connection
 
@@ -78,6 +82,40 @@ def test_what_ends_a_claim_asks_for_its_fence_and_token(
     assert _changed(store, module, name, {**given, **stale}) == 0
 
 
+# SET-3
+@pytest.mark.parametrize("name", ["_ACK", "_RELEASE"])
+@pytest.mark.parametrize(
+    ("stale", "left"),
+    [
+        ({}, 3),
+        ({"offset": 1}, 0),
+        ({"token": "another"}, 0),
+        ({"queue": "other"}, 0),
+        ({"ids": [1, 2, 4]}, 2),
+    ],
+)
+def test_what_ends_a_set_of_claims_ends_those_of_one_token_and_one_distance_alone(
+    store: Store, name: str, stale: dict[str, object], left: int
+) -> None:
+    queue = store.queue("mail")
+    queue.enqueue_many({"body": b"work"} for _ in range(5))
+    held = queue.claim(limit=3)
+    queue.claim(limit=2)
+    given: dict[str, object] = {
+        "ids": [claim.id for claim in held],
+        "offset": held[0].fence - held[0].id,
+        "token": held[0].token,
+        "queue": "mail",
+        "keep": 1,
+        **stale,
+    }
+    ids = given["ids"]
+    assert isinstance(ids, list)
+    given["ids"] = apsw.carray(array("q", ids))
+
+    assert _changed(store, end_set, name, given) == left
+
+
 # CLAIM-42
 @pytest.mark.parametrize(("module", "name"), _AS_SEEN)
 @pytest.mark.parametrize("stale", [{"fence": 0}, {"was": "ready"}, {"until": 1}])
@@ -90,6 +128,17 @@ def test_what_changes_a_row_that_was_read_asks_whether_it_is_still_so(
 ) -> None:
     assert _changed(store, module, name, claimed) == 1
     assert _changed(store, module, name, {**claimed, **stale}) == 0
+
+
+# SET-3
+@pytest.mark.parametrize("name", ["_LEASE", "_LEASE_WITH_LIMITS"])
+def test_what_claims_a_set_takes_only_what_can_be_claimed(
+    store: Store, claimed: dict[str, object], name: str
+) -> None:
+    given = {**claimed, "max_attempts": 1, "retry_for": 1, "max_crashes": 1, "once": 0, "offset": 9}
+    given["ids"] = apsw.carray(array("q", [1, 2]))
+
+    assert _changed(store, claim_set, name, given) == 1
 
 
 # CLAIM-42

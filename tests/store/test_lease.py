@@ -157,12 +157,15 @@ def test_fences_rise_with_every_claim_of_a_delivery_and_none_is_given_twice(
 
 
 # LEASE-6, CLAIM-12
-def test_a_token_is_never_the_same_and_never_shown(queue: Queue) -> None:
-    queue.enqueue_many([{"body": b"%d" % n} for n in range(20)])
+def test_each_call_has_a_token_of_its_own_and_it_is_never_shown(queue: Queue) -> None:
+    queue.enqueue_many([{"body": b"%d" % n} for n in range(40)])
 
-    claims = queue.claim(limit=20)
+    calls = [queue.claim(limit=2) for _ in range(20)]
 
-    assert len({claim.token for claim in claims}) == 20
+    claims = [claim for call in calls for claim in call]
+    tokens = [{claim.token for claim in call} for call in calls]
+    assert len(set().union(*tokens)) == sum(map(len, tokens))
+    assert len({(claim.fence, claim.token) for claim in claims}) == 40
     assert not any(claim.token in repr(claim) + repr(claim.hold) for claim in claims)
 
 

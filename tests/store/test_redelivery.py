@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fencepost import Claim, LeaseLost, QueueFull, Receipt, Store
 from fencepost.store.types.message import Address, Draft, Limits

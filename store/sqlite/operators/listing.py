@@ -12,6 +12,7 @@ from ...types.delivery import Content, Delivery, Stored
 from ...types.filter import Filter
 from ...types.transaction import Row
 from ..queue import payload
+from ..queue.retention import KEPT_UNTIL
 from ..session.session import Session
 
 # What each fact of a Delivery is read from; times become seconds.
@@ -139,11 +140,13 @@ where d.id = :id
 
 _RESULT = "select message_id, cast(result as blob) from fp_delivery where id = :id"
 
-_MESSAGE = """
+_MESSAGE = f"""
 select
-  id, source, key, event, received_at_ms, expires_at_ms, cast(headers as blob), body, compressed,
-  body_sha256, copy_of, (select json_group_array(id) from fp_message as c where c.copy_of = m.id)
-from fp_message as m
+  id, source, key, event, received_at_ms, {KEPT_UNTIL}, cast(headers as blob), body, compressed,
+  body_sha256, copy_of, (
+    select json_group_array(id) from fp_message as c where c.copy_of = fp_message.id
+  )
+from fp_message
 left join fp_body on message_id = id
 where id = :id
 """

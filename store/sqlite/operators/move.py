@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...types.delivery import Outcome
 from ...types.message import queue_scope
 from ..queue import counters, lanes, retention
+from ..queue.retention import KEPT_UNTIL
 from ..queue.transitions import AS_SEEN, Standing, end_message
 from ..session.session import Write
 from . import operate
@@ -12,10 +13,10 @@ from . import operate
 _PRESENT = "select 1 from fp_delivery where message_id = :message and queue = :queue"
 
 # A job's key is unique within its queue, and goes with it.
-_SAME_KEY = """
-select other.id, coalesce(other.expires_at_ms <= :now, 0)
+_SAME_KEY = f"""
+select fp_message.id, coalesce({KEPT_UNTIL} <= :now, 0)
 from fp_message as mine
-cross join fp_message as other on other.key = mine.key and other.scope = :new
+cross join fp_message on fp_message.key = mine.key and fp_message.scope = :new
 where mine.id = :message and mine.scope = :old
 """
 
@@ -57,7 +58,7 @@ def move(write: Write, id: int, queue: str) -> Outcome:
     write.must(_MOVE, place)
     live = was.bytes if was.state == "ready" else 0
     counters.left(write, was.queue, was.state, 1, bytes=live, due=was.scheduled)
-    counters.arrived(write, queue, was.state, was.bytes, due=bool(was.scheduled))
+    counters.arrived(write, queue, was.state, was.bytes, scheduled=int(bool(was.scheduled)))
     write.wakes |= was.state == "ready"
     if was.lane is not None:
         lanes.advance(write, was.queue, was.lane)

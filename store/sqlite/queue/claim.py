@@ -1,4 +1,4 @@
-"""Claiming ready deliveries: by priority, then oldest first, in one transaction."""
+"""Claiming ready deliveries row by row: by priority, then oldest first, in one transaction."""
 
 from __future__ import annotations
 
@@ -42,12 +42,18 @@ set state = 'leased', fence = :fence, token = :token, settled_token = null, work
 where id = :id and {CLAIMABLE}
 """
 
-_LEASE_WITH_LIMITS = _LEASE.replace(
-    "where",
-    """  , max_attempts = :max_attempts, retry_for_ms = :retry_for, max_crashes = :max_crashes,
+
+def with_limits(lease: str) -> str:
+    """Return the statement that leases and also sets limits anew; see `bound`."""
+    return lease.replace(
+        "where",
+        """  , max_attempts = :max_attempts, retry_for_ms = :retry_for, max_crashes = :max_crashes,
     at_most_once = :once
 where""",
-)
+    )
+
+
+_LEASE_WITH_LIMITS = with_limits(_LEASE)
 
 _MESSAGE = """
 select
@@ -107,7 +113,7 @@ def claim(
         if (most := limits.get(row.queue)) is None:
             write.must(_LEASE, lease)
         else:
-            write.must(_LEASE_WITH_LIMITS, {**lease, **_bound(most)})
+            write.must(_LEASE_WITH_LIMITS, {**lease, **bound(most)})
         leases.append(Leased(hold, row.queue, message, row.attempt + 1, term, row.origin))
     for queue, count in Counter(row.queue for row, _ in found).items():
         counters.moved(write, queue, "ready", "leased", 0, count)
@@ -120,7 +126,8 @@ def _ahead(write: Write, queue: str, most: int) -> int:
     return most if most == 1 or not write.run(_IS_LIMITED, {"queue": queue}) else 1
 
 
-def _bound(limits: Limits) -> dict[str, int | None]:
+def bound(limits: Limits) -> dict[str, int | None]:
+    """Return what `with_limits` asks for."""
     return {
         "max_attempts": limits.max_attempts,
         "retry_for": limits.retry_for_ms,

@@ -14,9 +14,10 @@ SCHEDULED = "state = 'ready' and due_at_ms is not null"
 DUE = "state = 'ready' and due_at_ms <= :now"
 
 # Of fp_queue: how many more of its deliveries may be leased.
-ROOM = """case
+NO_BOUND = 2**63 - 1
+ROOM = f"""case
     when paused then 0
-    when max_leased is null then 9223372036854775807
+    when max_leased is null then {NO_BOUND}
     else max(0, max_leased - leased)
   end"""
 

@@ -54,8 +54,8 @@ _MOVE = {
 
 _ARRIVE = {
     state: (
-        f"update fp_queue set {state} = {state} + 1, scheduled = scheduled + :due,"
-        " bytes = bytes + :bytes where name = :queue returning 1"
+        f"update fp_queue set {state} = {state} + :count, scheduled = scheduled + :due,"
+        " bytes = bytes + :bytes where name = :queue"
     )
     for state in ("ready", "dead")
 }
@@ -124,13 +124,28 @@ def require_room(write: Write, queue: str, bytes: int) -> None:
         raise QueueFull(queue, holds, operation="enqueue", path=write.path)
 
 
-def arrived(write: Write, queue: str, state: str, bytes: int, *, due: bool = False) -> None:
-    """Count a new delivery; `due` when it waits for its time."""
-    new = {"queue": queue, "bytes": bytes if state in LIVE else 0, "due": int(due)}
-    if write.run(_ARRIVE[state], new):
-        return
-    write.run(_BEGIN, {"queue": queue})
-    write.one(_ARRIVE[state], new)
+def have_room(write: Write, queue: str, count: int, bytes: int) -> bool:
+    """Return whether so many more deliveries of so many bytes together are within the caps."""
+    for max_rows, max_bytes, _, _, rows, used in write.run(_CAPS, {"queue": queue}):
+        return (max_rows is None or rows + count <= max_rows) and (
+            max_bytes is None or used + bytes <= max_bytes
+        )
+    return True
+
+
+def arrived(
+    write: Write, queue: str, state: str, bytes: int, *, count: int = 1, scheduled: int = 0
+) -> None:
+    """Count new deliveries of so many bytes together; `scheduled` of them wait for their time."""
+    new = {
+        "queue": queue,
+        "count": count,
+        "bytes": bytes if state in LIVE else 0,
+        "due": scheduled,
+    }
+    if not write.change(_ARRIVE[state], new):
+        write.run(_BEGIN, {"queue": queue})
+        write.must(_ARRIVE[state], new)
 
 
 def moved(write: Write, queue: str, old: str, new: str, bytes: int, count: int = 1) -> None:

@@ -8,6 +8,7 @@ from ...errors import StoreCorrupt
 from ...types.message import DEATHS, Address, Death, Draft, queue_scope
 from ..session.session import Write
 from . import enqueue
+from .prepare import prepare
 
 _DEATH = "select queue, attempt, error, message_id from fp_delivery where id = :id"
 _MESSAGE = "select source, key, event from fp_message where id = :id"
@@ -39,7 +40,7 @@ def died(write: Write, id: int) -> None:
         addresses=[Address(DEATHS, max_attempts=_MOST_CALLS)],
         keep_ms=0,
     )
-    enqueue.enqueue(write, enqueue.prepare(draft))
+    enqueue.enqueue(write, prepare(draft))
 
 
 def tell(write: Write, queue: str, wanted: bool) -> None:

@@ -70,7 +70,7 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
     )
     delivery = write.last_id
     waits = state == "ready" and due is not None
-    counters.arrived(write, address.queue, state, bytes, due=waits)
+    counters.arrived(write, address.queue, state, bytes, scheduled=int(waits))
     write.wakes |= state == "ready"
     if state == "dead":
         from .deaths import died  # which makes a message for the app, with this

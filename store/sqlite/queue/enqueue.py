@@ -1,18 +1,18 @@
-"""Enqueueing: the dedupe key and the work in one transaction."""
+"""Enqueueing one message: the dedupe key and the work in one transaction."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
 from typing import Any
 
+from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.message import Draft, Receipt, State, Status
 from ..session.session import Write
 from . import deliveries, payload, redelivery, retention
+from .prepare import Prepared
+from .retention import KEPT_UNTIL
 
-_FIND = """
-select id, coalesce(plain_sha256, body_sha256), coalesce(expires_at_ms <= :now, 0)
+_FIND = f"""
+select id, coalesce(plain_sha256, body_sha256), coalesce({KEPT_UNTIL} <= :now, 0)
 from fp_message
 where scope = :scope and key = :key
 """
@@ -49,31 +49,6 @@ on conflict do update set conflicts = conflicts + 1, key = :key, last_at_ms = :n
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A draft with all that can be computed before the write lock is taken."""
-
-    draft: Draft
-    headers: str
-    sha256: bytes
-    plain_sha256: bytes | None
-    body: bytes
-    compressed: bool
-
-
-def prepare(draft: Draft) -> Prepared:
-    """Do the part of an enqueue that needs no transaction."""
-    body, compressed = payload.pack(draft.body)
-    return Prepared(
-        draft=draft,
-        headers=json.dumps(dict(draft.headers)),
-        sha256=hashlib.sha256(draft.body).digest(),
-        plain_sha256=None if draft.plain is None else hashlib.sha256(draft.plain).digest(),
-        body=body,
-        compressed=compressed,
-    )
-
-
 def enqueue(write: Write, prepared: Prepared) -> Receipt:
     """Store a message and its deliveries, unless its key is there already.
 
@@ -108,12 +83,22 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
         },
     )
     message = write.last_id
-    body = {"body": prepared.body, "compressed": int(prepared.compressed)}
+    body = {"body": prepared.body, "compressed": prepared.compressed}
     write.run(_INSERT_BODY, {"message": message, **body})
     if draft.addresses:
         deliveries.deliver(write, message, draft.addresses, len(draft.body))
     state, result = _standing(write, message)
     return Receipt("accepted", message, state, result)
+
+
+def enqueue_or_error(
+    write: Write, prepared: Prepared
+) -> Receipt | QueueFull | LimitExceeded | StoreCorrupt:
+    """Do the same, and return an error that is of this message alone."""
+    try:
+        return enqueue(write, prepared)
+    except (QueueFull, LimitExceeded, StoreCorrupt) as error:
+        return error
 
 
 def _seen_before(write: Write, prepared: Prepared, message: int, *, same: bool) -> Receipt:

@@ -10,6 +10,8 @@ from ...errors import LeaseLost
 from ...rules.lanes import stands_aside
 from ..session.session import Write
 from .holding import HOLDING, HOLDING_OR_DEAD, holding, lost, require, settled_already
+from .sets import end as end_set
+from .sets.odd import OddSet
 from .transitions import AS_SEEN, Standing, moved
 
 _ACK = f"""
@@ -60,6 +62,14 @@ returning lease_until_ms
 
 def ack(write: Write, hold: Hold, result: str | None) -> None:
     """Mark a delivery done; a repeat by the same lease changes nothing more."""
+    try:
+        end_set.ack_each(write, [(hold, result)])
+    except OddSet:  # of a single one nothing was changed
+        ack_odd(write, hold, result)
+
+
+def ack_odd(write: Write, hold: Hold, result: str | None) -> None:
+    """Do the same where there may be more to it, such as other deliveries of its message."""
     was = holding(write, hold, done=True)
     if was is None:
         if not settled_already(write, hold, "done"):
@@ -74,7 +84,7 @@ def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold
     refused = []
     for hold, result in acks:
         try:
-            ack(write, hold, result)
+            ack_odd(write, hold, result)
         except LeaseLost:
             refused.append(hold)
     return refused

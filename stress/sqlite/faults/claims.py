@@ -6,13 +6,16 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ....store.engine import Hold, Leased
 from ....store.sqlite.leases import named_leases as named
 from ....store.sqlite.leases import once
 from ....store.sqlite.queue import claim, counters, holding, settle
+from ....store.sqlite.queue.sets import claim as claim_set
+from ....store.sqlite.queue.sets import end as end_set
 from ....store.sqlite.queue_verbs import SqliteQueue
 from ....store.sqlite.session.write import Write
 from ....store.types.message import Draft, Receipt
@@ -23,6 +26,8 @@ _FENCED = {
     settle: ("_ACK", "_RETRY", "_RELEASE", "_BURY", "_RENEW"),
 }
 
+_FENCE_OF_A_SET = "fence = :offset + id"
+
 
 def _claim_held(predicate: str) -> None:
     """Have every statement that looks at a claim, or ends it, ask for this in place of its proof."""
@@ -30,6 +35,10 @@ def _claim_held(predicate: str) -> None:
         for name in names:
             sql = vars(module)[name]
             vars(module)[name] = sql.replace("fence = :fence and token = :token", predicate)
+    of_a_set = predicate.replace("fence = :fence", _FENCE_OF_A_SET)
+    for name in ("_ACK", "_RELEASE"):
+        sql = vars(end_set)[name]
+        vars(end_set)[name] = sql.replace(f"{_FENCE_OF_A_SET} and token = :token", of_a_set)
 
 
 @fault("a key is looked up before the transaction that stores it")
@@ -60,6 +69,11 @@ def lanes_by_snapshot() -> None:
     )
     claim._PICK = claim._PICK.replace("and behind = 0", first)
     claim._LEASE = claim._LEASE.replace("and behind = 0", "")
+    of_a_set = first.replace(":queue", "d.queue").replace("fp_delivery.lane", "d.lane")
+    of_a_set = of_a_set.replace("(lane is null or id", "(d.lane is null or d.id")
+    claim_set._HEAD = claim_set._HEAD.replace("and behind = 0", "")
+    claim_set._PICK = claim_set._PICK.replace("and d.behind = 0", of_a_set)
+    claim_set._LEASE = claim_set._LEASE.replace("and behind = 0", "")
 
 
 @fault("the ack is in another transaction than the handler's writes")
@@ -102,7 +116,9 @@ def expired_refused() -> None:
 
 @fault("one more delivery of a queue is leased than its limit allows")
 def one_beyond() -> None:
-    claim._PICK = claim._PICK.replace("max_leased - leased", "max_leased - leased + 1")
+    for module, name in ((claim, "_PICK"), (claim_set, "_HEAD")):
+        sql = vars(module)[name]
+        vars(module)[name] = sql.replace("max_leased - leased", "max_leased - leased + 1")
 
 
 @fault("the counters of a queue are not updated")
@@ -123,12 +139,15 @@ def repeat_refused() -> None:
 
 @fault("a fence is one more than the greatest one in use, so that fences come again")
 def fences_reused() -> None:
+    in_use = (
+        "max(coalesce((select max(fence) from fp_delivery where state = 'leased'), 0),"
+        " coalesce((select max(fence) from fp_lease where token is not null), 0))"
+    )
+
     def next_fences(write: Write, count: int = 1) -> range:
-        ((last,),) = write.run(
-            "select max(coalesce((select max(fence) from fp_delivery where state = 'leased'), 0),"
-            " coalesce((select max(fence) from fp_lease where token is not null), 0))"
-        )
+        ((last,),) = write.run(f"select {in_use}")
         return range(last + 1, last + 1 + count)
 
+    claim_set._HEAD = claim_set._HEAD.replace("last_fence", in_use, 1)
     for module in (claim, named, once):
         vars(module)["next_fences"] = next_fences

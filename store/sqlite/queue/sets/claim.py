@@ -1,0 +1,241 @@
+"""Claiming by set.
+
+Of one call all claims have one random token, and the fence of each is the same distance from
+its delivery's id: a set of them is proven by three values (end.py ends them so). The fences
+of a call rise with the ids and are greater than all given out before; those between them are
+never given out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import zlib
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apsw
+import msgspec
+
+from ....engine.clock import Term
+from ....engine.queue import Hold, Leased
+from ....types.message import Limits, Message
+from ...fences import MOST as MOST_FENCES
+from ...session.session import Write
+from .. import counters
+from ..claim import bound, with_limits
+from ..claimable import CLAIMABLE, NO_BOUND, ROOM
+from ..reap import promote_due, reap_expired
+from .end import Note
+from .odd import OddSet
+
+# Of one call, so that fences are not used up: a delivery of long ago beside a new one.
+_MOST_APART = 1_000_000
+
+# Is there something for upkeep to do first, how many more may be leased, and how many of those
+# asked for are there?
+_HEAD = f"""
+select
+  last_fence,
+  coalesce((select min(lease_until_ms) from fp_delivery where state = 'leased') <= :now, 0),
+  coalesce((
+    select min(due_at_ms) from fp_delivery where state = 'ready' and due_at_ms is not null
+  ) <= :now, 0),
+  coalesce((select {ROOM} from fp_queue where name = :queue), 0),
+  (
+    select count(*)
+    from (
+      select 1
+      from fp_delivery indexed by fp_delivery_ready
+      where queue = :queue and {CLAIMABLE}
+      limit :limit
+    )
+  )
+from fp_store
+where one = 1
+"""
+
+# "cross join" fixes the order: fp_delivery_ready in its own.
+_PICK = f"""
+select
+  d.id, d.attempt, d.bytes, d.lane, d.origin, m.id, m.source, m.key, m.event,
+  cast(m.headers as blob), body, compressed, m.body_sha256, m.received_at_ms, m.copy_of, m.keep_ms,
+  m.keep_body_ms, exists (
+    select 1 from fp_delivery as other where other.message_id = d.message_id and other.id <> d.id
+  )
+from fp_delivery as d indexed by fp_delivery_ready
+cross join fp_message as m on m.id = d.message_id
+left join fp_body as b on b.message_id = m.id
+where d.queue = :queue and d.{CLAIMABLE.replace(" and ", " and d.")}
+order by d.priority desc, d.id
+limit :limit
+"""
+
+_LEASE = f"""
+update fp_delivery not indexed
+set state = 'leased', fence = :offset + id, token = :token, settled_token = null, worker = :worker,
+    holder_pid = :pid, attempt = attempt + 1, lease_until_ms = :until, changed_at_ms = :now,
+    tried_since_ms = case attempt when 0 then :now else tried_since_ms end
+where id in carray(:ids) and {CLAIMABLE}
+"""
+
+_LEASE_WITH_LIMITS = with_limits(_LEASE)
+
+_FENCE = "update fp_store set last_fence = :last, seen_ms = max(seen_ms, :now)"
+
+_read_headers = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def claim(
+    write: Write,
+    names: Sequence[str],
+    *,
+    limit: int,
+    lease_ms: int,
+    worker: int | None,
+    limits: Mapping[str, Limits],
+    prefetch: Mapping[str, int] | None,
+) -> tuple[list[Leased], bool]:
+    """Lease at most `limit` deliveries, the queues asked in the order given; is there more?
+
+    With `prefetch` they are all of one queue, and at most as many as stand there.
+
+    Raises:
+        OddSet: What was found cannot be leased as one set, or not all of it can be read.
+    """
+    term = Term(write.now_ms + lease_ms, lease_ms)
+    token = secrets.token_hex(16)
+    leases: list[Leased] = []
+    more = False
+    for name in names:
+        wanted = limit - len(leases)
+        if prefetch is not None:  # once there are some, others are only asked whether there is more
+            wanted = 0 if leases else min(limit, prefetch[name])
+        fence, room, ready = _look(write, name, wanted + 1)
+        if prefetch is not None and room < NO_BOUND:
+            wanted = min(wanted, 1)  # others could run the rest
+        take = min(ready, room, wanted)
+        if take:
+            rows = write.run(_PICK, {"queue": name, "limit": take})
+            offset = _lease(write, rows, fence, token, term.until_ms, worker, limits.get(name))
+            leases += _leased(rows, name, offset, token, term)
+            counters.moved(write, name, "ready", "leased", 0, take)
+            write.freed.discard(name)  # taken again; if that was not all, there is more
+        more = min(ready, room) > take
+        if more:
+            break
+    return leases, more
+
+
+def _look(write: Write, queue: str, most: int) -> tuple[int, int, int]:
+    """Return the last fence, how many may be leased, and how many can be, at most `most`."""
+    asked = {"now": write.now_ms, "queue": queue, "limit": most}
+    fence, expired, due, room, ready = write.one(_HEAD, asked)
+    if expired or due:
+        reap_expired(write)
+        promote_due(write)
+        fence, _, _, room, ready = write.one(_HEAD, asked)
+    if not isinstance(fence, int):
+        raise write.corrupt(f"the last fence is {fence!r}")
+    return fence, room, ready
+
+
+def _lease(
+    write: Write,
+    rows: Sequence[Sequence[Any]],
+    last_fence: int,
+    token: str,
+    until_ms: int,
+    worker: int | None,
+    limits: Limits | None,
+) -> int:
+    """Lease what was picked; return what is between a delivery's id and its fence."""
+    ids = array("q", [row[0] for row in rows])
+    if not ids:
+        raise OddSet
+    least, greatest = min(ids), max(ids)
+    offset: int = last_fence + 1 - least
+    if greatest - least > _MOST_APART or offset + greatest > MOST_FENCES:
+        raise OddSet
+    lease = {
+        "ids": apsw.carray(ids),
+        "offset": offset,
+        "token": token,
+        "worker": worker,
+        "pid": os.getpid(),
+        "until": until_ms,
+        "now": write.now_ms,
+    }
+    if limits is None:
+        changed = write.change(_LEASE, lease)
+    else:
+        changed = write.change(_LEASE_WITH_LIMITS, lease | bound(limits))
+    if changed != len(ids):
+        raise OddSet
+    write.must(_FENCE, {"last": offset + greatest, "now": write.now_ms})
+    return offset
+
+
+def _leased(
+    rows: Sequence[Sequence[Any]], queue: str, offset: int, token: str, term: Term
+) -> list[Leased]:
+    leases = []
+    for (
+        id,
+        attempt,
+        bytes,
+        lane,
+        origin,
+        message,
+        source,
+        key,
+        event,
+        headers,
+        body,
+        compressed,
+        sha256,
+        received,
+        copy_of,
+        keep,
+        keep_body,
+        shared,
+    ) in rows:
+        if compressed:
+            body = _unpacked(body)
+        if body is None or hashlib.sha256(body).digest() != sha256:
+            raise OddSet
+        note = None
+        if not shared and not keep_body:
+            note = Note(queue, message, lane, bytes, keep)
+        try:
+            leases.append(
+                Leased(
+                    Hold(id, offset + id, token, note),
+                    queue,
+                    Message(
+                        message,
+                        source,
+                        key,
+                        event,
+                        {} if headers == b"{}" else _read_headers(headers),
+                        body,
+                        received / 1000,
+                        copy_of,
+                    ),
+                    attempt + 1,
+                    term,
+                    origin,
+                )
+            )
+        except (msgspec.DecodeError, TypeError, ValueError) as error:
+            raise OddSet from error
+    return leases
+
+
+def _unpacked(body: bytes) -> bytes:
+    try:
+        return zlib.decompress(body)
+    except (zlib.error, TypeError) as error:
+        raise OddSet from error

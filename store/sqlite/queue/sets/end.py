@@ -1,0 +1,129 @@
+"""Ending claims by set: ack and release.
+
+A set is what one call has claimed, or a part of it, so that one token and one distance between
+ids and fences prove it all: id, fence and token of each row are in the statement, as in settle.py.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+
+from ....engine.queue import Hold
+from ...session.session import Write
+from .. import counters
+from . import lanes
+from .odd import OddSet
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """What a claim knows of its delivery that does not change until it ends.
+
+    Only of the only delivery of a message whose body is not kept beyond the end.
+
+    Attributes:
+        bytes: Of the body as it came.
+        keep_ms: How long the key is kept after the end.
+    """
+
+    queue: str
+    message: int
+    lane: str | None
+    bytes: int
+    keep_ms: int
+
+
+class _Set(NamedTuple):
+    """What claims have in common that one statement ends."""
+
+    token: str
+    offset: int
+    queue: str
+    keep_ms: int
+    result: str | None
+
+
+# "not indexed": the rows are found by id, also where ANALYZE has made an index look better.
+_ACK = """
+update fp_delivery not indexed
+set state = 'done', result = :result, error = null, token = null, settled_token = :token,
+    lease_until_ms = null, changed_at_ms = :now, expires_at_ms = :now + :keep
+where id in carray(:ids) and fence = :offset + id and token = :token
+  and state = 'leased' and queue = :queue
+  and (select keep_body_ms from fp_queue where name = :queue) = 0
+"""
+
+_DROP_BODIES = "delete from fp_body where message_id in carray(:messages)"
+
+_RELEASE = """
+update fp_delivery not indexed
+set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null, settled_token = :token,
+    lease_until_ms = null, changed_at_ms = :now
+where id in carray(:ids) and fence = :offset + id and token = :token
+  and state = 'leased' and queue = :queue
+"""
+
+
+def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold]:
+    """Mark deliveries done, each held by its claim; return those that were refused: none.
+
+    Raises:
+        OddSet: One is not, or there is more to end than the delivery. Of a single one nothing
+            was changed then.
+    """
+    messages = array("q")
+    for each, holds, notes in _sets(acks):
+        if write.change(_ACK, _bind(write, each, holds)) != len(holds):
+            raise OddSet
+        messages.extend([note.message for note in notes])
+        bytes = sum([note.bytes for note in notes])
+        counters.moved(write, each.queue, "leased", "done", bytes, len(notes))
+        if ended := {note.lane for note in notes if note.lane is not None}:
+            lanes.advance(write, each.queue, ended)
+    if messages:
+        write.run(_DROP_BODIES, {"messages": apsw.carray(messages)})
+    return []
+
+
+def release_each(write: Write, holds: Iterable[Hold]) -> None:
+    """Give back deliveries as if they had not been claimed.
+
+    Raises:
+        OddSet: One is not held by its claim.
+    """
+    for each, same, _ in _sets((hold, None) for hold in holds):
+        if write.change(_RELEASE, _bind(write, each, same)) != len(same):
+            raise OddSet
+        counters.moved(write, each.queue, "leased", "ready", 0, len(same))
+        write.wakes = True
+
+
+def _sets(acks: Iterable[tuple[Hold, str | None]]) -> Iterator[tuple[_Set, list[Hold], list[Note]]]:
+    found: dict[tuple[Any, ...], tuple[list[Hold], list[Note]]] = {}
+    for hold, result in acks:
+        note = hold.note
+        if not isinstance(note, Note):
+            raise OddSet
+        same = hold.token, hold.fence - hold.id, note.queue, note.keep_ms, result
+        if (those := found.get(same)) is None:
+            those = found[same] = [], []
+        those[0].append(hold)
+        those[1].append(note)
+    for same, (holds, notes) in found.items():
+        yield _Set(*same), holds, notes
+
+
+def _bind(write: Write, each: _Set, holds: Sequence[Hold]) -> dict[str, Any]:
+    return {
+        "ids": apsw.carray(array("q", [hold.id for hold in holds])),
+        "offset": each.offset,
+        "token": each.token,
+        "queue": each.queue,
+        "now": write.now_ms,
+        "keep": each.keep_ms,
+        "result": each.result,
+    }

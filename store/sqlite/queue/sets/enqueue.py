@@ -1,0 +1,234 @@
+"""Storing new messages by set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, TypeVar
+
+import apsw
+
+from ....types.message import Address, Receipt
+from ...session.session import Write
+from .. import counters
+from ..prepare import Prepared
+from . import lanes
+from .odd import OddSet
+from .rows import Insert
+
+A = TypeVar("A")
+
+_MESSAGES = Insert(
+    "fp_message",
+    (
+        "scope",
+        "source",
+        "key",
+        "event",
+        "headers",
+        "body_sha256",
+        "plain_sha256",
+        "received_at_ms",
+        "keep_ms",
+        "keep_body_ms",
+        "unrouted",
+        "expires_at_ms",
+    ),
+    "on conflict do nothing",
+)
+
+_BODIES = Insert("fp_body", ("message_id", "body", "compressed"))
+
+_DELIVERIES = Insert(
+    "fp_delivery",
+    (
+        "message_id",
+        "queue",
+        "lane",
+        "lane_policy",
+        "behind",
+        "priority",
+        "state",
+        "due_at_ms",
+        "max_attempts",
+        "retry_for_ms",
+        "tried_since_ms",
+        "at_most_once",
+        "bytes",
+        "changed_at_ms",
+    ),
+)
+
+_KNOWN = "select key from fp_message where scope = :scope and key in carray(:keys)"
+
+
+def enqueue(write: Write, batch: Sequence[Prepared]) -> list[Receipt]:
+    """Store messages, each new and with room in its queues; receipts in their order.
+
+    Raises:
+        OddSet: One of them is not.
+    """
+    rows = _Rows(write.now_ms, batch)
+    if rows.odd or not rows.have_room(write):
+        raise OddSet
+    return rows.store(write)
+
+
+def enqueue_runs(
+    write: Write, batch: Sequence[Prepared], one: Callable[[Prepared], A]
+) -> list[A | Receipt]:
+    """Store messages in their order: those that are ordinary by set, the others with `one`."""
+    answers: list[A | Receipt] = []
+    for run, odd in _runs(batch, _known(write, batch)):
+        rows = _Rows(write.now_ms, run)
+        if rows.have_room(write):
+            try:
+                answers += rows.store(write)
+            except OddSet:
+                raise write.corrupt("a key is in its index, and its message is not") from None
+        else:
+            answers += map(one, run)
+        if odd is not None:
+            answers.append(one(odd))
+    return answers
+
+
+class _Rows:
+    """The rows of new messages, and what they bring to their queues.
+
+    Attributes:
+        odd: Two of them have one key, or one is dead from the start.
+    """
+
+    def __init__(self, now_ms: int, batch: Sequence[Prepared]) -> None:
+        self._batch = batch
+        self._messages: list[Any] = []
+        self._deliveries: list[list[Any]] = []
+        self._queues: dict[str, list[int]] = {}  # deliveries, scheduled ones, bytes
+        keys: set[tuple[str, str]] = set()
+        keyed = 0
+        self.odd = False
+        for each in batch:
+            draft = each.draft
+            if draft.key is not None:
+                keyed += 1
+                keys.add((draft.scope, draft.key))
+            unrouted = not draft.addresses
+            self._messages += (
+                draft.scope,
+                draft.source,
+                draft.key,
+                draft.event,
+                each.headers,
+                each.sha256,
+                each.plain_sha256,
+                now_ms,
+                draft.keep_ms,
+                draft.keep_body_ms,
+                int(unrouted),
+                now_ms + draft.keep_ms if unrouted else None,
+            )
+            for address in draft.addresses:
+                self._add(address, len(draft.body), now_ms)
+        self.odd |= len(keys) < keyed
+
+    def _add(self, address: Address, bytes: int, now_ms: int) -> None:
+        due = now_ms + address.delay_ms if address.delay_ms else None
+        self._deliveries.append(
+            [
+                0,  # the message, which has no id yet
+                address.queue,
+                address.lane,
+                address.lane_policy,
+                0,
+                address.priority,
+                "ready",
+                due,
+                address.max_attempts,
+                address.retry_for_ms,
+                now_ms,
+                int(address.at_most_once),
+                bytes,
+                now_ms,
+            ]
+        )
+        if (sums := self._queues.get(address.queue)) is None:
+            sums = self._queues[address.queue] = [0, 0, 0]
+        sums[0] += 1
+        sums[1] += due is not None
+        sums[2] += bytes
+        self.odd |= address.refused is not None
+
+    def have_room(self, write: Write) -> bool:
+        """Return whether no queue is over a cap with all of them."""
+        return all(
+            counters.have_room(write, queue, count, bytes)
+            for queue, (count, _, bytes) in self._queues.items()
+        )
+
+    def store(self, write: Write) -> list[Receipt]:
+        """Insert them.
+
+        Raises:
+            OddSet: A key is known.
+        """
+        if _MESSAGES.run(write, self._messages) != len(self._batch):
+            raise OddSet
+        # One transaction writes, and AUTOINCREMENT counts on by one from row to row.
+        first = write.last_id - len(self._batch) + 1
+        bodies, receipts, deliveries = list[Any](), list[Receipt](), iter(self._deliveries)
+        for id, each in enumerate(self._batch, first):
+            bodies += (id, each.body, each.compressed)
+            for _ in each.draft.addresses:
+                next(deliveries)[0] = id
+            receipts.append(Receipt("accepted", id, "ready" if each.draft.addresses else None))
+        _BODIES.run(write, bodies)
+        if self._deliveries:
+            lanes.join(write, self._deliveries)
+            _DELIVERIES.run(write, list(chain.from_iterable(self._deliveries)))
+            write.wakes = True
+        for queue, (count, scheduled, bytes) in self._queues.items():
+            counters.arrived(write, queue, "ready", bytes, count=count, scheduled=scheduled)
+        return receipts
+
+
+def _is_refused(each: Prepared) -> bool:
+    return any(address.refused is not None for address in each.draft.addresses)
+
+
+def _known(write: Write, batch: Iterable[Prepared]) -> set[tuple[str, str]]:
+    """Return which scopes and keys are stored, also those that could be forgotten."""
+    keys: dict[str, list[str]] = {}
+    for each in batch:
+        if each.draft.key is not None:
+            keys.setdefault(each.draft.scope, []).append(each.draft.key)
+    return {
+        (scope, key)
+        for scope, asked in keys.items()
+        for (key,) in write.run(_KNOWN, {"scope": scope, "keys": _texts(asked)})
+    }
+
+
+def _texts(values: Sequence[str]) -> Any:
+    """Return texts as one binding, for `in carray(?)`."""
+    return apsw.carray(tuple(values), flags=apsw.SQLITE_CARRAY_TEXT)
+
+
+def _runs(
+    batch: Sequence[Prepared], known: set[tuple[str, str]]
+) -> Iterator[tuple[list[Prepared], Prepared | None]]:
+    """Yield runs of ordinary messages, each with the odd one behind it, if there is one."""
+    run: list[Prepared] = []
+    for each in batch:
+        key = each.draft.key
+        odd = _is_refused(each)
+        if key is not None:
+            odd |= (each.draft.scope, key) in known
+            known.add((each.draft.scope, key))
+        if odd:
+            yield run, each
+            run = []
+        else:
+            run.append(each)
+    if run:
+        yield run, None
