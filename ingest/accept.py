@@ -9,6 +9,8 @@ import time
 from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
+
 from ..app.interfaces import ReceiverApp
 from ..app.source import Source
 from ..log.log import log
@@ -17,7 +19,7 @@ from ..schemes.request import Event, Handshake, Malformed, Request, Verdict
 from ..store import Message
 from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
 from ..store.types.message import Draft, Receipt
-from .answer import Answer, Headers, document, error, unavailable
+from .answer import Answer, Headers, error, unavailable
 from .lazy_store import LazyStore
 from .message_lines import log_stored
 from .refusals import refusals
@@ -120,10 +122,16 @@ def answer_to(
                 error=str(outcome),
             )
         return unavailable("the store cannot be used")
-    log_stored(incoming.draft, outcome, incoming.began)
+    body = stored(incoming, outcome)
+    return Answer(200, Headers({"content-type": "application/json"} if body else {}), body)
+
+
+def stored(incoming: Incoming, receipt: Receipt) -> bytes:
+    """Log a stored message; return the body of its answer, which is JSON or empty."""
+    log_stored(incoming.draft, receipt, incoming.began)
     if incoming.silent:
-        return Answer(200)
-    return document(200, {"id": outcome.message_id, "status": outcome.status})
+        return b""
+    return msgspec.json.encode({"id": receipt.message_id, "status": receipt.status})
 
 
 def _handshake(handshake: Handshake) -> Answer:

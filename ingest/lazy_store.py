@@ -81,11 +81,15 @@ class LazyStore:
         """
         if not self.is_open:
             await asyncio.to_thread(self.open)
-        store, loop = self.open(), asyncio.get_running_loop()
-        committer = self._committers.get(loop)
-        if committer is None:
-            committer = self._committers[loop] = Committer(store.engine)
-        return committer
+        committer = self._committers.get(asyncio.get_running_loop())
+        return self._new_committer() if committer is None else committer
+
+    def open_committer(self) -> Committer | None:
+        """Return the committer of the running event loop; None if the store is not open."""
+        if not self.is_open:
+            return None
+        committer = self._committers.get(asyncio.get_running_loop())
+        return self._new_committer() if committer is None else committer
 
     def is_news(self, failure: FencepostError) -> bool:
         """True for a failure that was not logged in the last minute."""
@@ -124,6 +128,11 @@ class LazyStore:
         self._lock = threading.Lock()
         self._store = None
         self._committers = weakref.WeakKeyDictionary()
+
+    def _new_committer(self) -> Committer:
+        committer = Committer(self.open().engine)
+        self._committers[asyncio.get_running_loop()] = committer
+        return committer
 
     def _open(self) -> None:
         self._committers = weakref.WeakKeyDictionary()

@@ -16,20 +16,23 @@ from ..refusals import refusals
 from .paths import READY, route
 from .reading import Receive, Scope, Send, TooLarge, Unfinished, read_body
 
-_MOST_AT_ONCE = 1000
+MOST_AT_ONCE = 1000
 
 
 class Asgi:
     """POST /in/<source>, GET /healthz, GET /readyz, wherever it is mounted.
 
     The store is opened at the lifespan's startup, or, without a lifespan, at the first request.
+
+    Attributes:
+        at_once: How many webhooks have been begun and not answered, at most MOST_AT_ONCE.
     """
 
     def __init__(self, app: ReceiverApp, lazy_store: LazyStore, *, mounted: bool = True) -> None:
         self.app = app
         self.lazy_store = lazy_store
         self._mounted = mounted
-        self._at_once = 0
+        self.at_once = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -67,13 +70,13 @@ class Asgi:
             return refusals.note(None, found)
         if isinstance(found, str):
             return await self._ready() if found == READY else document(200, {"ok": True})
-        if self._at_once >= _MOST_AT_ONCE:
+        if self.at_once >= MOST_AT_ONCE:
             return refusals.note(found.name, unavailable("too many requests at once"))
-        self._at_once += 1
+        self.at_once += 1
         try:
             return await self._receive(found, scope, receive)
         finally:
-            self._at_once -= 1
+            self.at_once -= 1
 
     async def _receive(self, source: Source, scope: Scope, receive: Receive) -> Answer:
         try:

@@ -14,8 +14,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # A body over the cap is read and discarded up to this size, so that its sender gets to read the
 # 413. For a larger one the connection is closed.
 _DRAINED_BYTES = 64 * 1024 * 1024
-_SECONDS = 20.0
+BODY_SECONDS = 20.0
 _CHUNK_BYTES = 64 * 1024
+
+# Why a body is Unfinished.
+BROKEN_OFF = "the sender closed the connection"
+TOO_LATE = "the body did not arrive in time"
 
 
 class Readable(Protocol):
@@ -88,16 +92,16 @@ async def read_body(scope: Scope, receive: Receive, cap: int) -> bytes:
     names = {name for name, _ in scope["headers"]}
     body = Body(cap, declared=_declared_length(scope), asks=b"expect" in names)
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(BODY_SECONDS):
             while True:
                 event = await receive()
                 if event["type"] == "http.disconnect":
-                    raise Unfinished("the sender closed the connection")
+                    raise Unfinished(BROKEN_OFF)
                 body.add(event.get("body", b""))
                 if not event.get("more_body", False):
                     return body.whole()
     except TimeoutError as error:
-        raise Unfinished("the body did not arrive in time") from error
+        raise Unfinished(TOO_LATE) from error
 
 
 def read_stream(stream: Readable, length: int | None, cap: int, *, asks: bool) -> bytes:
@@ -110,21 +114,21 @@ def read_stream(stream: Readable, length: int | None, cap: int, *, asks: bool) -
         TooLarge, Unfinished: As in read_body; the time is checked between two chunks.
     """
     body = Body(cap, declared=length, asks=asks)
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + BODY_SECONDS
     left = length
     while left is None or left > 0:
         try:
             chunk = stream.read(_CHUNK_BYTES if left is None else min(left, _CHUNK_BYTES))
         except Exception as error:
-            raise Unfinished("the sender closed the connection") from error
+            raise Unfinished(BROKEN_OFF) from error
         if not chunk:
             if left is None:
                 break
-            raise Unfinished("the sender closed the connection")
+            raise Unfinished(BROKEN_OFF)
         body.add(chunk)
         left = None if left is None else left - len(chunk)
         if time.monotonic() > deadline:
-            raise Unfinished("the body did not arrive in time")
+            raise Unfinished(TOO_LATE)
     return body.whole()
 
 

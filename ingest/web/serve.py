@@ -12,6 +12,7 @@ import uvicorn
 
 from ...app.interfaces import ReceiverApp
 from ...store.errors import InvalidInput
+from .fast_lane import FastLane
 from .receiver import Receiver
 from .wire import Wire
 
@@ -71,11 +72,16 @@ def serve(
     """
     # At SIGTERM uvicorn shuts down, then raises the signal again for the earlier handler: this.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    receiver = Receiver(app, on_ready=on_ready, on_waiting=on_waiting)
-    config = uvicorn.Config(
+    config = configured(Receiver(app, on_ready=on_ready, on_waiting=on_waiting))
+    _Server(config).run(sockets=[socket.socket(fileno=listener)])
+
+
+def configured(receiver: Receiver, connections: type[Wire] = FastLane) -> uvicorn.Config:
+    """Return the settings of the receiver's server."""
+    return uvicorn.Config(
         receiver,
         loop="uvloop",
-        http=Wire,
+        http=connections,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -85,4 +91,3 @@ def serve(
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         backlog=_BACKLOG,
     )
-    _Server(config).run(sockets=[socket.socket(fileno=listener)])

@@ -37,16 +37,18 @@ class Wire(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._head += len(data)
         if not self._in_body:
-            head, end, body = data.partition(b"\r\n\r\n")
-            data = _UPGRADE.sub(b"\r\nx-upgrade:", head) + end + body
+            data = _without_offer(data)
         super().data_received(data)
-        if self._in_head and self._head > _HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The headers are too large.")
+        # A head that came in one piece has ended by now, and needs no timer.
+        if self._in_head and not self.transport.is_closing():
+            if self._head > _HEAD_BYTES:
+                self.send_400_response("The headers are too large.")
+            elif self._too_late is None:
+                self._expect_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head, self._in_head = 0, True
-        self._expect_head()
 
     def on_headers_complete(self) -> None:
         self._in_head, self._in_body = False, True
@@ -58,10 +60,17 @@ class Wire(HttpToolsProtocol):
         super().on_message_complete()
 
     def _expect_head(self) -> None:
-        if self._too_late is None:
-            self._too_late = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+        self._too_late = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
 
     def _stop_waiting(self) -> None:
         if self._too_late is not None:
             self._too_late.cancel()
             self._too_late = None
+
+
+def _without_offer(data: bytes) -> bytes:
+    end = data.find(b"\r\n\r\n")
+    if _UPGRADE.search(data, 0, len(data) if end < 0 else end) is None:
+        return data
+    head, end_of_head, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + end_of_head + body

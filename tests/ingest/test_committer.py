@@ -34,6 +34,7 @@ def test_a_draft_that_cannot_be_stored_fails_alone(tmp_path: Path) -> None:
     assert [getattr(receipt, "status", None) for receipt in (one, three, four)] == ["accepted"] * 3
 
 
+# ACCEPT-11
 def test_what_arrives_during_a_commit_shares_the_next_one(tmp_path: Path) -> None:
     outcomes: list[Outcome] = []
 
@@ -55,6 +56,7 @@ def test_what_arrives_during_a_commit_shares_the_next_one(tmp_path: Path) -> Non
     assert shared - 1 == 2  # one is of the other connection
 
 
+# ACCEPT-11
 def test_the_next_commit_runs_while_the_requests_of_the_last_are_answered(tmp_path: Path) -> None:
     seen: list[int] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 from collections.abc import Callable, Iterator, MutableMapping
@@ -15,6 +16,7 @@ from urllib.parse import unquote
 from fencepost import App
 
 from .inbox import Inbox
+from .listening import listening
 from .vectors import Headers
 
 Event = MutableMapping[str, Any]
@@ -34,7 +36,7 @@ class Answered:
 
 Post = Callable[[str, bytes, Headers], Answered]
 
-_OF_THE_CONNECTION = {"content-length", "connection"}
+_OF_THE_CONNECTION = {"content-length", "connection", "date"}
 
 
 def _answered(status: int, headers: dict[str, str], body: bytes) -> Answered:
@@ -96,12 +98,28 @@ def wsgi(app: App, **environ: Any) -> Iterator[Post]:
     app.close()
 
 
+@contextmanager
+def socket(app: App) -> Iterator[Post]:
+    """POST to the receiver's server, by a connection of its own."""
+    with listening(app) as server:
+
+        def post(source: str, body: bytes, headers: Headers) -> Answered:
+            with contextlib.closing(server.connect()) as connection:
+                connection.request("POST", f"/in/{source}", body, headers)
+                answer = connection.getresponse()
+                named = {name.lower(): value for name, value in answer.getheaders()}
+                return _answered(answer.status, named, answer.read())
+
+        yield post
+
+
 WAYS = {
     "receiver": receiver,
     "accept": accept,
     "accept_async": accept_async,
     "asgi": asgi,
     "wsgi": wsgi,
+    "socket": socket,
 }
 
 
