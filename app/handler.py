@@ -44,6 +44,15 @@ class Handler(CheckedSettings):
         object.__setattr__(self, "rules", rules)
 
     @property
+    def takes_one(self) -> bool:
+        """True when its deliveries must not be claimed before they can be handled.
+
+        Of a pool that dies as a whole nobody knows what it had begun: all it held counts as
+        attempted, and the only attempt of what had not begun would be over.
+        """
+        return self.at_most_once or self.max_attempts == 1
+
+    @property
     def is_async(self) -> bool:
         """True when calling the function returns a coroutine."""
         return is_async(self.function)

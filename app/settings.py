@@ -57,6 +57,11 @@ class Settings(TypedDict, total=False):
     """For a coroutine function, how many deliveries one worker runs at the same time; by default
     10."""
 
+    prefetch: int | None
+    """For a function that is no coroutine function, how many deliveries a worker claims at once
+    at most. By default as many as it handles in about 20 ms, up to 250; 1 claims one at a
+    time. With `max_leased`, `at_most_once` or `max_attempts=1` it is always 1."""
+
     max_leased: int | None
     """How many deliveries run at the same time in all pools together."""
 
@@ -107,6 +112,7 @@ class CheckedSettings:
     at_most_once: Annotated[bool, _flag] = False
     max_crashes: Annotated[int, count] = DEFAULT_MAX_CRASHES
     concurrency: Annotated[int, _concurrency] = 1
+    prefetch: Annotated[int | None, count] = None
     max_leased: Annotated[int | UnsetType | None, cap] = UNSET
     max_rows: Annotated[int | UnsetType | None, cap] = UNSET
     max_bytes: Annotated[int | UnsetType | None, cap] = UNSET
@@ -143,6 +149,8 @@ def check_settings(given: Settings, *, is_async: bool, durable: bool) -> dict[st
         settings |= {"max_attempts": 1, "max_crashes": 1}
     if "concurrency" in given and given["concurrency"] is not None and not is_async:
         raise InvalidInput("concurrency is for coroutine functions; for others start more workers")
+    if is_async and settings.get("prefetch") is not None:
+        raise InvalidInput("prefetch is for plain functions; coroutine functions have concurrency")
     hard, soft = settings.get("timeout"), settings.get("soft_timeout")
     if hard is not None and soft is not None and soft >= hard:
         raise InvalidInput(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..types.worker import Event, Pool, Progress, Worker
 from .liveness import Liveness
@@ -24,6 +24,18 @@ class Report:
     handled: int
     memory: int | None = None
     claimed: tuple[int, int] | None = None
+
+
+class Retired(NamedTuple):
+    """What became of the claims that a worker left.
+
+    Attributes:
+        given_back: How many can be claimed again, or are dead.
+        acknowledged: The deliveries that it had done.
+    """
+
+    given_back: int
+    acknowledged: list[int]
 
 
 class PoolVerbs(Protocol):
@@ -165,8 +177,8 @@ class PoolVerbs(Protocol):
         overdue: int | None = None,
         last: Report | None = None,
         progress: Progress | None = None,
-    ) -> int:
-        """Strike a worker off; return how many claims it left, given back now.
+    ) -> Retired:
+        """Strike a worker off, and give back the claims that it left.
 
         Args:
             crashed: It ended by its own doing. If it ran one delivery and no other, that

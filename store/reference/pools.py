@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from ..engine.liveness import Gone, Liveness
-from ..engine.pools import Report
+from ..engine.pools import Report, Retired
 from ..types.worker import Event, Pool, Progress, Worker
 from . import events
 from .memory import Session, Write
@@ -149,11 +149,11 @@ class PlainPools:
         overdue: int | None = None,
         last: Report | None = None,
         progress: Progress | None = None,
-    ) -> int:
+    ) -> Retired:
         with self._session.write("retire") as write:
             if last is not None:
                 _report(write, worker, last)
-            losses = reap.reap_worker(
+            losses, done = reap.reap_worker(
                 write, worker, why, crashed=crashed, overdue=overdue, progress=progress
             )
             row = write.tables.workers.pop(worker, None)
@@ -161,7 +161,7 @@ class PlainPools:
                 for lost, fence, state in losses:
                     _note(write, "lost", worker, row, delivery=lost, fence=fence, detail=state)
                 _note(write, kind, worker, row, detail=why)
-            return len(losses)
+            return Retired(len(losses), done)
 
     def workers(self) -> list[Worker]:
         tables, gone = self._session.read(), self.liveness.gone().workers

@@ -131,7 +131,7 @@ def _look(
             if what == "pool":
                 pools.end(id)
             else:
-                left += pools.retire(id, "its process is gone", kind="killed")
+                left += pools.retire(id, "its process is gone", kind="killed").given_back
     again = drain(store, history, "mail")
     verdicts.append((left == again == 2, f"of 2 claims {left} were given back, {again} were had"))
     refusal = ""

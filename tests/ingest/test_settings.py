@@ -53,6 +53,7 @@ def test_a_route_takes_what_a_task_takes() -> None:
         "timeout": 20,
         "soft_timeout": 10,
         "max_crashes": 2,
+        "prefetch": 10,
         "max_leased": 4,
         "max_rows": 100,
         "max_bytes": 1000,
@@ -94,6 +95,11 @@ def test_a_route_takes_what_a_task_takes() -> None:
         {"max_leased": 1.5},
         {"concurrency": 2},
         {"concurrency": 1},
+        {"prefetch": 0},
+        {"prefetch": -1},
+        {"prefetch": 1.5},
+        {"prefetch": True},
+        {"prefetch": "1"},
         {"at_most_once": True, "max_attempts": 2},
         {"at_most_once": True, "retry_for": 5},
         {"at_most_once": True, "backoff": 5},
@@ -113,6 +119,13 @@ def test_settings_that_make_no_sense_are_refused_where_they_are_written(
 def test_concurrency_is_a_sensible_number(concurrency: Any) -> None:
     with pytest.raises(InvalidInput):
         made(later, concurrency=concurrency)
+
+
+def test_a_coroutine_function_has_concurrency_in_place_of_prefetch() -> None:
+    with pytest.raises(InvalidInput, match="concurrency"):
+        made(later, prefetch=2)
+
+    assert made(later, prefetch=None).prefetch is None
 
 
 def test_a_setting_that_there_is_not_is_an_error_that_names_it() -> None:

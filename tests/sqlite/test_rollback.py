@@ -84,6 +84,18 @@ def test_nobody_sees_an_inner_block_before_the_outer_one_has_ended(
     assert ask(address, "select count(*) from fp_delivery") == [(1,)]
 
 
+def test_a_transaction_is_entered_once(store: Store, queue: Queue) -> None:
+    transaction = store.transaction()
+    with transaction:
+        queue.enqueue(b"kept")
+        with pytest.raises(InvalidInput, match="entered once"), transaction:
+            pass
+
+    with pytest.raises(InvalidInput, match="entered once"), transaction:
+        queue.enqueue(b"not stored")
+    assert _bodies(store) == {b"kept"}
+
+
 def test_a_claim_within_a_transaction_is_refused_and_the_rest_stands(
     store: Store, queue: Queue
 ) -> None:

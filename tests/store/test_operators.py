@@ -272,7 +272,7 @@ def test_a_dead_workers_claims_are_given_back_at_once(
     left = store.engine.pools.retire(worker, "worker process 7 was killed by SIGKILL")
 
     (claim,) = queue.claim(limit=5)
-    assert left == 1
+    assert left == (1, [])
     assert claim.attempt == 2
     delivery = store.delivery(claim.id)
     assert delivery is not None

@@ -244,7 +244,7 @@ def test_only_what_a_worker_crashed_on_alone_is_to_blame(
     for limit, crashed in ((2, True), (1, False)):
         worker = pools.register(1)
         claim_as(store, worker, limit=limit)
-        assert pools.retire(worker, "gone", crashed=crashed) == limit
+        assert pools.retire(worker, "gone", crashed=crashed).given_back == limit
 
     assert {found.crashes for found in store.deliveries()} == {0}
 

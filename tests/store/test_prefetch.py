@@ -157,9 +157,10 @@ def _ended(store: Store, *, crashed: bool = False, overdue: int | None = None) -
     progress = Progress(
         unknown.fence - 1, unbegun={unbegun.fence}, done={done.fence}, ended={ended.fence}
     )
-    store.engine.pools.retire(
+    retired = store.engine.pools.retire(
         worker, "it ended", crashed=crashed, overdue=overdue, progress=progress
     )
+    assert retired == (4, [done.id])
     return done
 
 

@@ -92,7 +92,7 @@ def test_while_the_store_cannot_be_used_each_end_costs_no_wait(
     dead = [_dead(tmp_path), _dead(tmp_path), _dead(tmp_path)]
     retire = store.engine.pools.retire
 
-    def counted(*arguments: Any, **options: Any) -> int:
+    def counted(*arguments: Any, **options: Any) -> Any:
         asked.append(arguments)
         return retire(*arguments, **options)
 

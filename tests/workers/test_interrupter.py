@@ -33,6 +33,7 @@ class Remembering(Claimer):
     def begin(self, *arguments: Any) -> Attempt:
         """Begin it, and know it."""
         attempt = super().begin(*arguments)
+        assert attempt is not None
         self.begun = [*self.begun, attempt]
         return attempt
 

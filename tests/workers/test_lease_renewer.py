@@ -30,6 +30,7 @@ class Member:
     worker: int
     pid: int = 0
     stopped: bool = False
+    taken: int = 0
     page: SharedPage = field(default_factory=SharedPage)
 
     def is_stopped(self) -> bool:

@@ -17,6 +17,7 @@ from multiprocess.connection import Connection
 from ...linux.memfd import memfd
 from ...log.log import log
 from ...store.rules.blame import Blame, Exit, blame
+from ...store.types.worker import Progress
 from .app_code import AppCode
 from .entry_point import dump
 from .shared_page import SharedPage, Work
@@ -53,6 +54,7 @@ class End:
         code: What it exited with, 0 when it was killed.
         by_supervisor: The supervisor killed it.
         work: What its handlers were running.
+        progress: How far it was with its claims; None if that is not known.
     """
 
     why: str
@@ -60,6 +62,7 @@ class End:
     code: int
     by_supervisor: bool
     work: Work
+    progress: Progress | None = None
 
     def blame(self, *, killed_before: bool = False, others_since: bool = False) -> Blame:
         """Return whose doing it was; see the function of this name."""
@@ -78,6 +81,7 @@ class ManagedProcess:
         over_at: time.monotonic() when it had nothing left to do; None before.
         killed_for: Why the supervisor killed it; empty if it did not.
         overdue: The delivery over its timeout for which it was killed, 0 for none.
+        taken: The batch of which it has lost what it had not begun, as on its page.
         damage: What it said of a damaged store before it ended.
         asleep_at: time.monotonic() when it was last seen stopped, or woke up from the
             suspension of the machine.
@@ -98,6 +102,7 @@ class ManagedProcess:
         self.over_at: float | None = None
         self.killed_for = ""
         self.overdue = 0
+        self.taken = 0
         self.asleep_at = -math.inf
         self.damage = ""
         with contextlib.ExitStack() as undo, contextlib.ExitStack() as theirs:
@@ -188,7 +193,7 @@ class ManagedProcess:
         because = f": {self.killed_for}" if self.killed_for else ""
         # In bytes on macOS: getrusage(2).
         most = usage.ru_maxrss // (1024 if sys.platform == "linux" else 1024 * 1024)
-        work = self.page.work or Work()
+        work, progress = self.page.work or Work(), self.page.progress
         self._close()
         return End(
             f"{self.role.name} process {self.pid} {ended}{because} (at most {most} MiB of memory)",
@@ -196,6 +201,7 @@ class ManagedProcess:
             code=max(0, code),
             by_supervisor=bool(self.killed_for),
             work=work,
+            progress=progress,
         )
 
     def read_stacks(self) -> str:

@@ -12,6 +12,7 @@ from ...store.engine import Engine
 from ...store.engine.pools import Report
 from ...store.errors import FencepostError
 from ...store.rules.blame import Blame
+from ...store.types.worker import Progress
 from ..process.managed_process import End, ManagedProcess
 from .damage import Damage
 
@@ -28,6 +29,7 @@ class _Ending(NamedTuple):
     crashed: bool = False
     overdue: int | None = None
     last: Report | None = None
+    progress: Progress | None = None
 
 
 class DeadWorkers:
@@ -93,7 +95,8 @@ class DeadWorkers:
         if each.worker:
             crashed = self._is_to_blame(end)
             kind: Literal["stopped", "killed"] = "killed" if end.signal else "stopped"
-            ending = _Ending(end.why, kind, crashed, each.overdue or None, last)
+            overdue = each.overdue or None
+            ending = _Ending(end.why, kind, crashed, overdue, last, end.progress)
             if self._untold:  # `look` asks the store: each wait for it blocks the pool
                 self._untold[each.worker] = ending
             else:
@@ -116,7 +119,7 @@ class DeadWorkers:
     def _retire(self, worker: int, ending: _Ending) -> bool:
         """Remove a worker from the register; False if the store could not be told yet."""
         try:
-            left = self._engine.pools.retire(worker, **ending._asdict())
+            left, done = self._engine.pools.retire(worker, **ending._asdict())
         except FencepostError as error:
             if not self._damage.met(error):
                 log.warning(
@@ -125,5 +128,7 @@ class DeadWorkers:
             self._untold[worker] = ending
             self.due = time.monotonic() + _AGAIN_SECONDS
             return False
+        for each in done:
+            log.info("handled", delivery=f"d{each}", worker=worker)
         log.info("process ended", why=ending.why, worker=worker, given_back=left)
         return True

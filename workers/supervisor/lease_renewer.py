@@ -20,6 +20,7 @@ from ..process.managed_process import ManagedProcess
 from ..process.shared_page import Renewal, Work
 from .damage import Damage
 from .reporter import Reporter
+from .stuck_workers import StuckWorkers
 
 _UPKEEP_SECONDS = 10.0
 _UPKEEP_AGAIN_SECONDS = 1.0
@@ -34,7 +35,7 @@ def effective_end(work: Work, renewal: Renewal | None) -> int:
 
 
 class LeaseRenewer:
-    """Renews leases in rounds; each round also reports, and does the store's upkeep.
+    """Renews leases in rounds; each round also takes back, reports, and does the store's upkeep.
 
     It has an opening of the store of its own. What fails in one round, because the store is
     busy, is done in the next: nothing is lost by that until a lease ends.
@@ -59,6 +60,7 @@ class LeaseRenewer:
         self._damage = damage or Damage()
         self._beat_at = 0.0
         self.reporter = Reporter(engine)
+        self._stuck = StuckWorkers(engine)
         self._upkeep_at = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="renewer", daemon=True)
@@ -78,6 +80,7 @@ class LeaseRenewer:
             workers = [each for each in self._workers() if each.worker]
             self._renew(workers)
             self._beat(workers)
+            self._stuck.look(workers)
             self.reporter.report(workers)
             self._keep_up()
         except FencepostError as error:

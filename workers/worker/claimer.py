@@ -7,7 +7,7 @@ import os
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
 from ...app.context import Cancelled, Context
@@ -35,6 +35,7 @@ class Claimer:
 
     Attributes:
         acks: Deliveries that are done and not acknowledged yet, with their results.
+        releases: Deliveries that were not begun and are not given back yet.
         pause: Seconds to wait before asking the store again; 0 if it has answered.
         asked_ms: The stopwatch before the newest claims.
     """
@@ -63,22 +64,31 @@ class Claimer:
         self._unsure = False
         self._told: set[str] = set()
         self._endings: deque[tuple[Hold, Callable[[], object]]] = deque()
-        # Of attempts that run, or whose outcome the store has not been told.
-        self._about: dict[Hold, delivery_lines.Fields] = {}
-        self._handled: dict[Hold, delivery_lines.Fields] = {}
+        # Of attempts that run, or whose outcome the store has not been told, by fence.
+        self._begun: dict[int, Claim] = {}
+        self._handled: dict[int, delivery_lines.Fields] = {}
         self.acks: list[tuple[Hold, str | None]] = []
+        self.releases: list[Hold] = []
         self.pause = 0.0
         self.asked_ms = 0
 
     @property
     def unsettled(self) -> bool:
-        """True while the store has not been told the outcome of every attempt that has ended."""
-        return bool(self.acks or self._endings)
+        """True while the store has not been told the outcome of every claim."""
+        return bool(self.acks or self.releases or self._endings)
 
-    def next(self, queues: Sequence[str], limit: int = 1) -> list[Claim]:
-        """Acknowledge what is done and claim at most `limit` more, in one transaction.
+    @property
+    def ending(self) -> int:
+        """How many attempts have ended of which the store has not been told."""
+        return len(self.acks) + len(self._endings)
 
-        If that fails, nothing is claimed, and the next call repeats the acknowledgements.
+    def next(
+        self, queues: Sequence[str], limit: int = 1, prefetch: Mapping[str, int] | None = None
+    ) -> list[Claim]:
+        """Acknowledge what is done, give back what is not begun, claim more: one transaction.
+
+        At most `limit`; with `prefetch` of one queue, and at most what stands there. If it
+        fails, nothing is claimed, and the next call repeats the rest.
         """
         if not self._tell():
             return []
@@ -86,28 +96,40 @@ class Claimer:
         try:
             self._disown()
             leases, refused = self._store.engine.queue.claim(
-                jitter.sample(queues, len(queues)),
+                jitter.sample(queues, len(queues)) if len(queues) > 1 else queues,
                 limit=limit,
                 lease_ms=self._lease_ms,
                 owner=self._worker,
                 limits=self._limits,
                 acks=self.acks,
+                releases=self.releases,
+                prefetch=prefetch,
             )
         except FencepostError as error:
             self._unsure |= isinstance(error, OutcomeUnknown)
             self.pause = self._outage.met(error)
             return []
         self._answered()
-        lost = set(refused)
+        if self.acks:
+            self._acknowledged({hold.fence for hold in refused})
+        if self.releases:
+            self._in_progress.given_back(self.releases)
+            self.releases = []
+        if leases:
+            self._in_progress.note([each.hold.fence for each in leases], ahead=prefetch is not None)
+        return [Claim(self._store.engine, leased) for leased in leases]
+
+    def _acknowledged(self, lost: Collection[int]) -> None:
         for hold, _ in self.acks:
-            fields = self._handled.pop(hold, None)
-            if hold in lost:
+            fields = self._handled.pop(hold.fence, None)
+            if hold.fence in lost:
                 self._log_lost(hold)
             elif fields is not None:
                 log.info("handled", **fields)
-            self._drop(hold, handled=hold not in lost)
+            self._begun.pop(hold.fence, None)
+        count = len(self.acks)
+        self._in_progress.settled(handled=count - len(lost), ended=count)
         self.acks = []
-        return [Claim(self._store.engine, leased) for leased in leases]
 
     def _disown(self) -> None:
         """Release what an earlier claim has taken whose outcome was unknown."""
@@ -132,23 +154,31 @@ class Claimer:
 
     def begin(
         self, claim: Claim, interrupt: Callable[[BaseException, Callable[[], bool]], None]
-    ) -> Attempt:
-        """Have the lease renewed and the deadlines watched; the handler is called next."""
+    ) -> Attempt | None:
+        """Have the lease renewed and the deadlines watched; the handler is called next.
+
+        None if the supervisor is giving the delivery back: the handler must not be called.
+        """
         handler = self._handlers[claim.queue]
         ends_ms = self.asked_ms + claim.lasts_ms
         lease = self._in_progress.begin(claim.hold, ends_ms, handler.timeout)
+        if self._in_progress.is_taken(claim.hold):
+            self._in_progress.not_begun(claim.hold)
+            return None
         context = Context(claim, self._store, lease, self._interrupter.interrupts.check)
         attempt = Attempt(claim, handler, context, lease, interrupt)
-        self._about[claim.hold] = delivery_lines.about(claim)
+        self._begun[claim.fence] = claim
         self._interrupter.begin(attempt)
         return attempt
 
-    def give_back(self, claim: Claim) -> None:
-        """Release a claim whose handler was not called, before the next claim."""
-        self._endings.append((claim.hold, claim.release))
+    def give_back(self, claims: Iterable[Claim]) -> None:
+        """Release claims whose handlers were not called, with the next claim."""
+        self.releases += [claim.hold for claim in claims]
 
-    def end(self, attempt: Attempt, error: BaseException | None = None) -> None:
-        """Stop watching a handler that has returned, or raised an error.
+    def end(
+        self, attempt: Attempt, error: BaseException | None = None, result: object = None
+    ) -> None:
+        """Stop watching a handler that has returned a result, or raised an error.
 
         If it has left a transaction open, this process exits, and the delivery is blamed for
         the crash: while that transaction is open, no process can write to the store.
@@ -163,7 +193,8 @@ class Claimer:
                 log.error("the handler has left a transaction open: its worker ends", **what)
                 os._exit(1)
         self._interrupter.end(attempt)
-        self._in_progress.end(attempt.claim.hold)
+        done = attempt.context.completed or (error is None and result is None)
+        self._in_progress.end(attempt.claim.hold, done=done)
 
     def returned(self, attempt: Attempt, result: object) -> None:
         """Acknowledge the delivery with the next claim."""
@@ -174,7 +205,7 @@ class Claimer:
                 log.info("handled", **fields)
             return
         if fields is not None:
-            self._handled[attempt.claim.hold] = fields
+            self._handled[attempt.claim.fence] = fields
         self.acks.append((attempt.claim.hold, self._storable(attempt.claim, result)))
 
     def _storable(self, claim: Claim, result: object) -> str | None:
@@ -234,11 +265,12 @@ class Claimer:
         return True
 
     def _drop(self, hold: Hold, *, handled: bool) -> None:
-        self._about.pop(hold, None)
+        self._begun.pop(hold.fence, None)
         self._in_progress.settled(handled=handled)
 
     def _log_lost(self, hold: Hold) -> None:
-        about = self._about.get(hold, {"delivery": f"d{hold.id}"})
+        claim = self._begun.get(hold.fence)
+        about = {"delivery": f"d{hold.id}"} if claim is None else delivery_lines.about(claim)
         log.warning("lease lost: the outcome is dropped", **about, fence=hold.fence)
 
     def _took(self, attempt: Attempt) -> delivery_lines.Fields:

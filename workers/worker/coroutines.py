@@ -57,13 +57,14 @@ class Coroutines:
 
     def begin(self, claim: Claim) -> None:
         """Start a handler; it runs with the next turn of the loop."""
-        self._running[claim.queue] += 1
-        attempt: Attempt
+        attempt: Attempt | None
 
         def interrupt(error: BaseException, wanted: Callable[[], bool]) -> None:
-            self._soon(lambda: self._cancel(attempt, error) if wanted() else None)
+            self._soon(lambda: self._cancel(attempt, error) if attempt and wanted() else None)
 
         attempt = self._claimer.begin(claim, interrupt)
+        assert attempt is not None, "it was not claimed ahead"
+        self._running[claim.queue] += 1
         task = self._loop.create_task(self._call(attempt), context=fresh_context())
         self._tasks[attempt] = task
         task.add_done_callback(partial(self._done, attempt))
@@ -133,7 +134,7 @@ class Coroutines:
             result, error = None, attempt.reason or asyncio.CancelledError("cancelled itself")
         else:
             result, error = task.result()
-        self._claimer.end(attempt, error)
+        self._claimer.end(attempt, error, result)
         self._ended.append((attempt, result, error))
         self._loop.stop()
 

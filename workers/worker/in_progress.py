@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
 
 from ...store.engine import Engine, Hold
 from ...store.local_lease import LocalLease
-from ..process.shared_page import SharedPage, Work
+from ..process.shared_page import DONE, ENDED, RUNNING, STATES, UNBEGUN, SharedPage
 
 
 class SupervisedLease(LocalLease):
@@ -53,9 +51,28 @@ class InProgress:
     def __init__(self, engine: Engine, page: SharedPage) -> None:
         self._engine = engine
         self._page = page
-        self._work = Work()
         self._claimed: dict[int, tuple[int, int, int]] = {}
+        # Of the batch: the place of each fence in it, and when its claim was answered.
+        self._places: dict[int, int] = {}
+        self._name = 0
+        self._answered_ms = 0
+        self._handled = self._newest = self._fence = self._known = 0
+        self._state = STATES.index("starting")
         self.ended = 0
+
+    def note(self, fences: Sequence[int], *, ahead: bool) -> None:
+        """Tell of what was claimed just now, before any of it begins.
+
+        Args:
+            ahead: It is handled one after the other, and some may be given back.
+        """
+        self._known = max(self._known, *fences)
+        if ahead:
+            self._answered_ms = self._engine.clock.stopwatch_ms()
+            self._places = {fence: place for place, fence in enumerate(fences)}
+            self._name = fences[0]
+            self._page.begin_batch(self._answered_ms, fences)
+        self.tell()
 
     def begin(self, hold: Hold, ends_ms: int, timeout: float | None = None) -> SupervisedLease:
         """Tell of a handler that starts: its lease is renewed until `end`.
@@ -68,30 +85,59 @@ class InProgress:
         kill_at_ms = 0 if timeout is None else now_ms + round(timeout * 1000)
         # By the fence: it may claim a delivery again whose first handler has not ended yet.
         self._claimed[hold.fence] = hold.id, ends_ms, kill_at_ms
-        self._tell(newest=hold.id, fence=hold.fence)
+        self._newest, self._fence = hold.id, hold.fence
+        self._known = max(self._known, hold.fence)
+        in_batch = self._move(hold.fence, RUNNING)
+        self.tell()
         return SupervisedLease(
             self._engine,
             self._page,
-            answered_ms=now_ms,
+            answered_ms=self._answered_ms if in_batch else now_ms,
             ends_ms=ends_ms,
             on_extended=partial(self._extend, hold.fence),
         )
+
+    def is_taken(self, hold: Hold) -> bool:
+        """True if the supervisor takes back what has not begun of a delivery's batch.
+
+        Ask after `begin`. The supervisor says so first and looks then, so one of the two
+        sees the other, and the delivery is not begun here and elsewhere.
+        """
+        return hold.fence in self._places and self._page.taken == self._name
+
+    def not_begun(self, hold: Hold) -> None:
+        """Take back that a handler starts."""
+        self._claimed.pop(hold.fence, None)
+        self._move(hold.fence, UNBEGUN)
+        self.tell()
 
     def _extend(self, fence: int, ends_ms: int) -> None:
         if fence in self._claimed:
             id, _, kill_at_ms = self._claimed[fence]
             self._claimed[fence] = id, ends_ms, kill_at_ms
-            self._tell()
+            self.tell()
 
-    def end(self, hold: Hold) -> None:
-        """Tell of a handler that has ended."""
+    def end(self, hold: Hold, *, done: bool = False) -> None:
+        """Tell of a handler that has ended; `done`: nothing is left of it but the ack."""
         self._claimed.pop(hold.fence, None)
-        self._tell()
+        self._move(hold.fence, DONE if done else ENDED)
+        self.tell()
 
-    def settled(self, *, handled: bool) -> None:
-        """Count an attempt whose outcome is settled."""
-        self.ended += 1
-        self._tell(handled=self._work.handled + handled)
+    def given_back(self, holds: Iterable[Hold]) -> None:
+        """Tell of claims that are not this worker's any more, and were not begun."""
+        for hold in holds:
+            self._move(hold.fence, ENDED)
+
+    def settled(self, *, handled: int, ended: int = 1) -> None:
+        """Count attempts whose outcome is settled, and how many of them were handled."""
+        self.ended += ended
+        self._handled += handled
+        self.tell()
+
+    @property
+    def age_ms(self) -> int:
+        """How long ago the claim of the batch was answered."""
+        return self._engine.clock.stopwatch_ms() - self._answered_ms
 
     @property
     def fences(self) -> list[int]:
@@ -100,18 +146,37 @@ class InProgress:
 
     def say(self, state: str) -> None:
         """Tell the worker's state; it counts as busy while a handler runs."""
-        self._tell(state=state)
+        self._state = STATES.index(state)
+        self.tell()
 
-    def _tell(self, **changed: Any) -> None:
-        claimed = list(self._claimed.values())
-        kill_at_ms, kill_for = min(((kill, id) for id, _, kill in claimed if kill), default=(0, 0))
-        self._work = replace(
-            self._work,
-            claims=len(claimed),
-            delivery=claimed[0][0] if claimed else 0,
-            ends_ms=min((ends for _, ends, _ in claimed), default=0),
-            kill_at_ms=kill_at_ms,
-            kill_for=kill_for,
-            **changed,
+    def _move(self, fence: int, stage: int) -> bool:
+        """Say how far a delivery is; False if it is none of the batch."""
+        if (place := self._places.get(fence)) is None:
+            return False
+        self._page.move(place, stage)
+        return True
+
+    def tell(self) -> None:
+        """Write all of it to the page."""
+        claimed = self._claimed
+        id = ends_ms = kill_at_ms = kill_for = 0
+        if len(claimed) == 1:
+            ((id, ends_ms, kill_at_ms),) = claimed.values()
+            kill_for = id if kill_at_ms else 0
+        elif claimed:
+            id = next(iter(claimed.values()))[0]
+            ends_ms = min(ends for _, ends, _ in claimed.values())
+            kills = [(kill, each) for each, _, kill in claimed.values() if kill]
+            kill_at_ms, kill_for = min(kills, default=(0, 0))
+        self._page.tell(
+            len(claimed),
+            id,
+            ends_ms,
+            kill_at_ms,
+            kill_for,
+            self._handled,
+            self._newest,
+            self._fence,
+            self._state,
+            self._known,
         )
-        self._page.work = self._work

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from math import ceil
 
 from ...linux.memory import resident_bytes
 from ...log.log import log
 from ...store.rules.jitter import jitter
+from ..process.shared_page import MOST_AT_ONCE
 
 _LOOK_SECONDS = 0.1
 # Workers that were started together should not all be replaced together.
@@ -57,6 +59,10 @@ class Age:
         if resident is not None and resident >= self._max_memory:
             return f"it has {resident // 2**20} MiB of memory"
         return None
+
+    def room(self, handled: int) -> int:
+        """Return how many more deliveries may be claimed at once, so that `why` is not late."""
+        return MOST_AT_ONCE if self._max_handled is None else ceil(self._max_handled) - handled
 
     def _spare_the_fresh(self) -> None:
         """Raise a memory limit that the worker has reached before its first message."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 import select
 import time
 from collections.abc import Awaitable, Mapping
-from functools import partial
 
 from multiprocess.connection import Connection
 
@@ -19,11 +17,11 @@ from ...log import delivery_lines
 from ...log.log import log
 from ...log.standard_streams import flush
 from ...store import Claim, Store
-from .attempt import Attempt
 from .claimer import Claimer
 from .coroutines import Coroutines
 from .in_progress import InProgress
 from .interrupter import Interrupter
+from .plain import Plain
 from .process_state import ProcessState
 from .recycle import Age, Recycle
 from .router import Router
@@ -65,7 +63,6 @@ class Worker:
         self._router = router
         self._quiet = False
         self._stopping = False
-        self._pid = os.getpid()
         self._state: ProcessState  # after the worker has installed its own handlers
         self._told: set[tuple[str, str]] = set()
         self._interrupter = Interrupter(store.engine, lease, self._cancel)
@@ -79,7 +76,15 @@ class Worker:
             tidy=self._tidy,
         )
         others = {name: handler for name, handler in handlers.items() if handler.is_async}
-        self._plain = [name for name in handlers if name not in others]
+        self._plain = Plain(
+            {name: handler for name, handler in handlers.items() if name not in others},
+            self._claimer,
+            in_progress,
+            self._interrupter.interrupts,
+            stopping=lambda: self._stopping,
+            continues=self._continues,
+            room=lambda: self._age.room(in_progress.ended + self._claimer.ending),
+        )
         self._coroutines: Coroutines | None = None
         if others or hooks:
             self._coroutines = Coroutines(others, self._claimer, store.engine)
@@ -120,20 +125,15 @@ class Worker:
 
     def _round(self) -> None:
         """Claim and handle deliveries, or wait for one."""
-        work = self._interrupter.interrupts.begin()
+        self._interrupter.interrupts.begin()
         queues, begun = list[str](), list[Claim]()
         if self._claiming:
             self._router.look()
         if self._coroutines is not None:
             queues, begun = self._begin_coroutines(self._coroutines)
-        if self._plain and self._claiming:
-            plain = self._claimer.next(self._plain)
-            for claim in plain:
-                if self._stopping:
-                    self._claimer.give_back(claim)
-                else:
-                    self._handle(claim, work)
-            queues, begun = queues + self._plain, begun + plain
+        if self._plain.queues and self._claiming:
+            begun = begun + self._plain.work()
+            queues = queues + self._plain.queues
         self._settle()
         if not self._stopping or self._unfinished:
             self._wait(queues, begun)
@@ -163,6 +163,12 @@ class Worker:
         else:
             self._rest(_IDLE_SECONDS)
 
+    def _continues(self) -> bool:
+        """Let coroutines continue between two handlers; False if nothing more is to begin."""
+        if self._coroutines is not None and self._coroutines.in_work:
+            self._coroutines.run(0)
+        return self._claiming
+
     def _begin_coroutines(self, coroutines: Coroutines) -> tuple[list[str], list[Claim]]:
         """Settle coroutines that have ended, and start others; return the queues and the claims."""
         coroutines.settle()
@@ -170,10 +176,10 @@ class Worker:
         begun = self._claimer.next(queues, room) if queues else []
         for claim in begun:
             if self._stopping:
-                self._claimer.give_back(claim)
+                self._claimer.give_back([claim])
             else:
                 coroutines.begin(claim)
-        if begun and self._plain:
+        if begun and self._plain.queues:
             coroutines.run(0)  # a plain handler may block them for long
             coroutines.settle()
         return queues, begun
@@ -228,31 +234,6 @@ class Worker:
             self._recycle_at = time.monotonic() + _RECYCLE_SECONDS
             with contextlib.suppress(OSError):
                 self._line.send_bytes(b"recycle " + why.encode())
-
-    def _handle(self, claim: Claim, work: int) -> None:
-        attempt = self._claimer.begin(claim, partial(self._interrupter.interrupts.ask, work))
-        try:
-            result = self._call(attempt)
-        except BaseException as error:  # noqa: BLE001 - the handler may raise anything
-            self._claimer.end(attempt, error)
-            self._claimer.failed(attempt, error)
-        else:
-            self._claimer.end(attempt)
-            self._claimer.returned(attempt, result)
-
-    def _call(self, attempt: Attempt) -> object:
-        handler = attempt.handler
-        try:
-            result = self._interrupter.interrupts.call(
-                handler.function, attempt.claim.message, attempt.context
-            )
-        finally:
-            if os.getpid() != self._pid:
-                os._exit(1)  # a child that the handler forked has come back out of it
-        if inspect.iscoroutine(result) or inspect.isgenerator(result):
-            result.close()
-            raise TypeError(f"{handler.name} did not run: it returned a {type(result).__name__}")
-        return result
 
     def _tidy(self, claim: Claim) -> None:
         """Restore the state of the process after a handler, for the next one and for the worker."""

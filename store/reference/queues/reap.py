@@ -60,8 +60,10 @@ def reap_worker(
     crashed: bool,
     overdue: int | None,
     progress: Progress | None,
-) -> list[Loss]:
+) -> tuple[list[Loss], list[int]]:
     """Put what a dead worker held among the ready or the dead, or the done if it was.
+
+    Returns what it has lost, and the deliveries that are done.
 
     Of one that crashed, a delivery that it ran alone is to blame. Of one that was killed
     because `overdue` ran too long, the attempts at all others that it ran do not count.
@@ -69,12 +71,13 @@ def reap_worker(
     held = _held_by(write, worker)
     stages = {row.id: _stage(progress, row.fence) for row in held}
     running = [row for row in held if stages[row.id] == "running"]
-    losses = []
+    losses, acknowledged = list[Loss](), list[int]()
     for row in held:
         if stages[row.id] == "done":
             done = {"state": "done", "parked": False, "result": None, "error": None}
             settled = {"token": None, "settled": row.token, "until_ms": None}
             changes.change(write, row, **done, **settled, changed_ms=write.now)
+            acknowledged.append(row.id)
             continue
         if stages[row.id] == "unbegun":
             state = _undo(write, row)
@@ -93,7 +96,7 @@ def reap_worker(
         else:
             state = _undo(write, row)
         losses.append(Loss(row.id, row.fence, state))
-    return losses
+    return losses, acknowledged
 
 
 def _stage(progress: Progress | None, fence: int) -> str:

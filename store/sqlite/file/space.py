@@ -52,8 +52,11 @@ def is_short(path: str, grows: int, pending: int) -> bool:
     """
     disk = _disk(path)
     # Everything is written twice: to the WAL, then to the database.
-    ample = _free(disk) - _ballast_on(disk) * 5 // 4 - pending - 2 * grows
-    return ample < _MOST_GROWTH and ample < _size(path) // _GROWTH
+    left = _free(disk) - pending - 2 * grows
+    if left >= _MOST_BALLAST * 5 // 4 + _MOST_GROWTH:
+        return False
+    growth = min(_size(path) // _GROWTH, _MOST_GROWTH)
+    return left < _ballast_on(disk) * 5 // 4 + growth
 
 
 def wal_bytes(path: str) -> int:
@@ -93,7 +96,8 @@ def drop_ballast(path: str) -> None:
 def drop_ballast_when_exhausted(path: str) -> None:
     """Delete the ballast when there may be too little room for a transaction."""
     disk = _disk(path)
-    if _free(disk) < max(_LEAST_BALLAST, _ballast_on(disk) // 2):
+    free = _free(disk)
+    if free < _MOST_BALLAST and free < max(_LEAST_BALLAST, _ballast_on(disk) // 2):
         drop_ballast(path)
 
 

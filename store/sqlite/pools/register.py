@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Collection, Mapping, Sequence
 
-from ...engine.pools import Report
+from ...engine.pools import Report, Retired
 from ...types.worker import Event, Pool, Progress, Worker
 from .. import events
 from ..file.space import again_when_full
@@ -197,11 +197,11 @@ class SqlitePools:
         overdue: int | None = None,
         last: Report | None = None,
         progress: Progress | None = None,
-    ) -> int:
+    ) -> Retired:
         with self._session.write("retire") as write:
             if last is not None:
                 _report(write, worker, last)
-            losses = reap_worker(
+            losses, done = reap_worker(
                 write, worker, why, crashed=crashed, overdue=overdue, progress=progress
             )
             for pool, pid in write.run(_RETIRE, {"id": worker}):
@@ -209,7 +209,7 @@ class SqlitePools:
                 for delivery, fence, state in losses:
                     events.note(write, "lost", **who, delivery=delivery, fence=fence, detail=state)
                 events.note(write, kind, **who, detail=why)
-        return len(losses)
+        return Retired(len(losses), done)
 
     def workers(self) -> list[Worker]:
         return [self._worker(*row) for row in self._session.read(_WORKERS)]

@@ -109,8 +109,10 @@ def reap_worker(
     crashed: bool,
     overdue: int | None,
     progress: Progress | None,
-) -> list[Loss]:
+) -> tuple[list[Loss], list[int]]:
     """Put what a dead worker held among the ready or the dead, or the done if it was.
+
+    Returns what it has lost, and the deliveries that are done.
 
     Of a worker that has `crashed` a delivery that it ran alone is to blame. Of one that was
     killed because `overdue` was over its time the attempts at all others do not count.
@@ -122,13 +124,14 @@ def reap_worker(
         (was,) = standings(write, [tuple(columns)], "leased")
         held.append((was, stage(progress, was.fence), crashes, most, error, since))
     running = sum(at == "running" for _, at, *_ in held)
-    losses, place = [], 0
+    losses, done, place = list[Loss](), list[int](), 0
     for was, at, crashes, most, error, since in held:
         said, fatal, due = why, False, None
         match consequence(was.id, crashed=crashed, overdue=overdue, claims=running, stage=at):
             case Consequence.DONE:
                 write.must(_FINISH, {**was.seen, "now": write.now_ms})
                 moved(write, was, "done")
+                done.append(was.id)
                 continue
             case Consequence.UNBEGUN:
                 _undo(write, was)
@@ -151,7 +154,7 @@ def reap_worker(
                 due = _apart(write, was, since)
         state = _take_back(write, was, said, fatal=fatal, due=due)
         losses.append(Loss(was.id, was.fence, state))
-    return losses
+    return losses, done
 
 
 def disown(write: Write, worker: int, keep: Collection[int]) -> int:

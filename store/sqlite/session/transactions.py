@@ -42,6 +42,7 @@ class Block:
         "__weakref__",
         "_commits",
         "_database",
+        "_entered",
         "_frame",
         "_grows",
         "_joins",
@@ -70,6 +71,7 @@ class Block:
         self._nests = nests
         self._grows = grows
         self._patience = patience
+        self._entered = False
         self._savepoint: Savepoint | None = None
         self._write: Write | None = None
         self._frame: FrameType | None = None  # of the function that the block stands in
@@ -78,6 +80,13 @@ class Block:
     def __enter__(self) -> Write:
         database, operation = self._database, self._operation
         database.check(operation)
+        if self._entered:
+            raise InvalidInput(
+                f"a {operation} block is entered once; begin another",
+                operation=operation,
+                path=database.path,
+            )
+        self._entered = True
         outer = database.writing
         ours = outer is not None and outer.thread == threading.get_ident()
         if outer is not None and ours:
