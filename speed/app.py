@@ -18,6 +18,11 @@ def empty(message: Message, ctx: Context) -> None:
     """Do nothing."""
 
 
+@app.task("one", prefetch=1)
+def one(message: Message, ctx: Context) -> None:
+    """Do nothing, for messages that are claimed one at a time."""
+
+
 @app.task("transaction")
 def transaction(message: Message, ctx: Context) -> None:
     """Insert one row, in one transaction with the ack."""

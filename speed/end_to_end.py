@@ -29,9 +29,21 @@ def transaction(setup: Setup) -> list[Figure]:
     return [_measure(setup, "transaction", "ctx.transaction()", says, _transactions)]
 
 
+def one_by_one(setup: Setup) -> list[Figure]:
+    """Measure a handler that does nothing with prefetch=1, against raw SQLite one by one."""
+    says = "enqueue by 100; claim and ack in a transaction each"
+    return [_measure(setup, "one", "prefetch=1", says, _one_by_one)]
+
+
 def _batches(raw: Raw, keys: Sequence[str]) -> None:
     raw.enqueue(keys, BODY)
     raw.ack(raw.claim(len(keys)))
+
+
+def _one_by_one(raw: Raw, keys: Sequence[str]) -> None:
+    raw.enqueue(keys, BODY)
+    for _ in keys:
+        raw.ack(raw.claim(1))
 
 
 def _transactions(raw: Raw, keys: Sequence[str]) -> None:

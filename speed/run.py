@@ -18,6 +18,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[Setup], Sequence[Figure | Waits]]]]
     "store": ("enqueue, claim and ack in batches of 1 to 1000", store.measure),
     "pool": ("enqueue to done through 2 workers, with an empty handler", end_to_end.empty),
     "transaction": ("the same with an insert in ctx.transaction()", end_to_end.transaction),
+    "prefetch": ("the same with an empty handler and prefetch=1", end_to_end.one_by_one),
     "idle": ("enqueue to the handler's first line, in an idle pool", idle.measure),
 }
 

@@ -27,6 +27,7 @@ def test_each_thing_is_measured_in_every_round_beside_raw_sqlite(tmp_path: Path)
         ),
         ("end to end", None),
         ("ctx.transaction()", None),
+        ("prefetch=1", None),
     ]
     for rate in rates:
         for ours, theirs, ratio in zip(
