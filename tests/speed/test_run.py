@@ -10,6 +10,9 @@ from fencepost.speed import pool
 from fencepost.speed.measurement import Figure, MeasurementFailed, Spread, Waits
 from fencepost.speed.run import MEASUREMENTS, run
 from fencepost.speed.store import BATCHES
+from fencepost.stress.machine.processes import living_in
+
+from ..processes import wait_until
 
 
 # BENCH-1
@@ -67,6 +70,7 @@ def test_a_pool_that_does_not_come_up_ends_the_measurement(tmp_path: Path) -> No
 def test_a_pool_that_is_killed_ends_the_measurement(tmp_path: Path) -> None:
     with pool.Pool(tmp_path / "pool", "empty") as workers:
         workers._process.kill()
+        wait_until(lambda: not living_in(tmp_path / "pool"), "its workers are gone, too")
         workers.enqueue(["a"])
 
         with pytest.raises(MeasurementFailed, match="the pool has ended"):
