@@ -10,9 +10,11 @@ from ...linux.reaper import Reaper
 from ...workers.process.forkserver import ForkServer
 from ...workers.process.managed_process import End, ManagedProcess
 from ...workers.process.role_group import RoleGroup
+from ...workers.process.shared_page import SharedPage
 from ...workers.supervisor.dead_workers import DeadWorkers
 from ...workers.supervisor.lease_renewer import LeaseRenewer
 from ...workers.supervisor.sizing import Sizing
+from ...workers.supervisor.stuck_workers import StuckWorkers
 from ...workers.supervisor.supervisor import Supervisor
 from ..harness.faults import fault
 
@@ -140,3 +142,16 @@ def descriptor_each() -> None:
         close(self)
 
     ManagedProcess._close = close_most  # type: ignore[method-assign]
+
+
+@fault("what a dead worker had claimed and not begun counts as an attempt")
+def unbegun_counts() -> None:
+    SharedPage.progress = property(lambda self: None)  # type: ignore[assignment,method-assign]
+
+
+@fault("what a stuck worker has not begun waits for it")
+def stuck_keeps_all() -> None:
+    def look(self: StuckWorkers, workers: Sequence[ManagedProcess]) -> None:
+        pass
+
+    StuckWorkers.look = look  # type: ignore[method-assign]

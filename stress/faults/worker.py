@@ -49,3 +49,12 @@ def state_not_put_back() -> None:
 @fault("what handlers write to stderr appears between the lines of the log")
 def stderr_not_wrapped() -> None:
     vars(pool)["captured"] = contextlib.nullcontext
+
+
+@fault("a worker begins also what was taken from it while it was stuck")
+def begins_what_was_taken() -> None:
+    def taken(self: InProgress, hold: Hold) -> bool:
+        return False
+
+    InProgress.is_taken = taken  # type: ignore[method-assign]
+    InProgress.age_ms = property(lambda self: 0)  # type: ignore[assignment,method-assign]

@@ -46,6 +46,14 @@ def is_zombie(pid: int) -> bool:
         return False
 
 
+def is_stopped(pid: int) -> bool:
+    """True of a process that SIGSTOP keeps from running, and of one that has ended."""
+    try:
+        return _stat(pid)[0] in "TtZ"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def zombies(parent: int) -> set[str]:
     """Return the names of the children of a process that it has not waited for yet."""
     found = set()
