@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from fencepost import Queue, Store, StoreCorrupt
+from fencepost import Queue, Store, StoreCorrupt, connect
 from fencepost.store.types.message import Address, Draft, Receipt
 
 from .inside import connection
@@ -43,6 +45,22 @@ def test_a_message_that_cannot_be_read_is_dead_and_the_others_go_on(
     if damage == "lost":
         assert store.replay(dead.id).kind == "unrecoverable"
         connection(store).execute("insert into fp_body values (2, x'', 0)")
+
+
+# SET-2
+def test_a_delivery_whose_message_is_gone_is_dead_and_the_others_go_on(tmp_path: Path) -> None:
+    with connect(tmp_path / "store.db") as other:
+        queue = other.queue("mail")
+        queue.enqueue_many({"body": b"work %d" % n} for n in range(4))
+        connection(other).execute("pragma foreign_keys = off")
+        connection(other).execute("delete from fp_message where id = 2")
+
+        bodies = [claim.message.body for claim in queue.claim(limit=3)]
+
+        assert bodies == [b"work 0", b"work 2", b"work 3"]
+        assert queue.claim() == []
+        assert queue.stats().dead == 1
+        assert queue.stats().leased == 3
 
 
 # INGRESS-2

@@ -14,6 +14,7 @@ from fencepost.store.sqlite.operators import move, operate
 from fencepost.store.sqlite.queue import claim, reap, redelivery, settle
 from fencepost.store.sqlite.queue.sets import claim as claim_set
 from fencepost.store.sqlite.queue.sets import end as end_set
+from fencepost.store.sqlite.queue.sets.ids import OnIds
 
 from .inside import connection
 
@@ -55,7 +56,7 @@ def claimed(store: Store) -> dict[str, object]:
     return dict(zip(names, next(cursor), strict=True))
 
 
-def _changed(store: Store, module: ModuleType, name: str, given: dict[str, object]) -> int:
+def _changed(store: Store, module: ModuleType | OnIds, name: str, given: dict[str, object]) -> int:
     """Return how many rows a statement changes; none of it stays."""
     inside = connection(store)
     inside.execute("begin immediate")
@@ -83,7 +84,7 @@ def test_what_ends_a_claim_asks_for_its_fence_and_token(
 
 
 # SET-3
-@pytest.mark.parametrize("name", ["_ACK", "_RELEASE"])
+@pytest.mark.parametrize("statement", [end_set._ACK, end_set._RELEASE])
 @pytest.mark.parametrize(
     ("stale", "left"),
     [
@@ -91,11 +92,12 @@ def test_what_ends_a_claim_asks_for_its_fence_and_token(
         ({"offset": 1}, 0),
         ({"token": "another"}, 0),
         ({"queue": "other"}, 0),
-        ({"ids": [1, 2, 4]}, 2),
+        ({"ids": [1, 2, 4], "first": 2, "last": 4}, 2),
     ],
 )
+@pytest.mark.parametrize("text", ["run", "any"])
 def test_what_ends_a_set_of_claims_ends_those_of_one_token_and_one_distance_alone(
-    store: Store, name: str, stale: dict[str, object], left: int
+    store: Store, statement: OnIds, stale: dict[str, object], left: int, text: str
 ) -> None:
     queue = store.queue("mail")
     queue.enqueue_many({"body": b"work"} for _ in range(5))
@@ -103,6 +105,8 @@ def test_what_ends_a_set_of_claims_ends_those_of_one_token_and_one_distance_alon
     queue.claim(limit=2)
     given: dict[str, object] = {
         "ids": [claim.id for claim in held],
+        "first": held[0].id,
+        "last": held[-1].id,
         "offset": held[0].fence - held[0].id,
         "token": held[0].token,
         "queue": "mail",
@@ -113,7 +117,7 @@ def test_what_ends_a_set_of_claims_ends_those_of_one_token_and_one_distance_alon
     assert isinstance(ids, list)
     given["ids"] = apsw.carray(array("q", ids))
 
-    assert _changed(store, end_set, name, given) == left
+    assert _changed(store, statement, text, given) == left
 
 
 # CLAIM-42
@@ -131,14 +135,15 @@ def test_what_changes_a_row_that_was_read_asks_whether_it_is_still_so(
 
 
 # SET-3
-@pytest.mark.parametrize("name", ["_LEASE", "_LEASE_WITH_LIMITS"])
+@pytest.mark.parametrize("statement", [claim_set._LEASE, claim_set._LEASE_WITH_LIMITS])
+@pytest.mark.parametrize("text", ["run", "any"])
 def test_what_claims_a_set_takes_only_what_can_be_claimed(
-    store: Store, claimed: dict[str, object], name: str
+    store: Store, claimed: dict[str, object], statement: OnIds, text: str
 ) -> None:
     given = {**claimed, "max_attempts": 1, "retry_for": 1, "max_crashes": 1, "once": 0, "offset": 9}
-    given["ids"] = apsw.carray(array("q", [1, 2]))
+    given |= {"ids": apsw.carray(array("q", [1, 2])), "first": 1, "last": 2}
 
-    assert _changed(store, claim_set, name, given) == 1
+    assert _changed(store, statement, text, given) == 1
 
 
 # CLAIM-42

@@ -44,10 +44,13 @@ HOT = {
         ["fp_delivery_lease", "fp_delivery_due", "fp_delivery_ready", "PRIMARY KEY"],
     ),
     "pick a set": (claim_set._PICK, ["fp_delivery_ready", "fp_delivery_message"]),
-    "lease a set": (claim_set._LEASE, ["fp_delivery USING INTEGER PRIMARY KEY"]),
-    "ack a set": (end_set._ACK, ["fp_delivery USING INTEGER PRIMARY KEY"]),
-    "release a set": (end_set._RELEASE, ["fp_delivery USING INTEGER PRIMARY KEY"]),
-    "drop the bodies of a set": (end_set._DROP_BODIES, ["INTEGER PRIMARY KEY"]),
+    "lease any": (claim_set._LEASE.any, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "lease a set": (claim_set._LEASE.run, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "ack any": (end_set._ACK.any, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "ack a set": (end_set._ACK.run, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "release any": (end_set._RELEASE.any, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "release a set": (end_set._RELEASE.run, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "drop the bodies of a set": (end_set._DROP_BODIES.run, ["INTEGER PRIMARY KEY"]),
     "known keys": (enqueue_set._KNOWN, ["fp_message_key (key=? AND scope=?)"]),
     "lanes with a head": (lanes_set._WITH_HEAD, ["fp_delivery_head (queue=? AND lane=?)"]),
     "lanes with others": (lanes_set._WITH_OTHERS, ["fp_delivery_lane (queue=? AND lane=?)"]),
@@ -116,7 +119,7 @@ PARAMETERS = {
     **dict.fromkeys(("state", "source", "event", "was"), "x"),
     **dict.fromkeys(("ids", "messages"), apsw.carray(array("q", [1, 2]))),
     **dict.fromkeys(("lanes", "keys"), apsw.carray(("a", "b"), flags=apsw.SQLITE_CARRAY_TEXT)),
-    **dict.fromkeys(("offset", "keep"), 1),
+    **dict.fromkeys(("offset", "keep", "first", "last"), 1),
 }
 
 

@@ -36,9 +36,11 @@ def _claim_held(predicate: str) -> None:
             sql = vars(module)[name]
             vars(module)[name] = sql.replace("fence = :fence and token = :token", predicate)
     of_a_set = predicate.replace("fence = :fence", _FENCE_OF_A_SET)
-    for name in ("_ACK", "_RELEASE"):
-        sql = vars(end_set)[name]
-        vars(end_set)[name] = sql.replace(f"{_FENCE_OF_A_SET} and token = :token", of_a_set)
+    for statement in (end_set._ACK, end_set._RELEASE):
+        for text in ("run", "any"):
+            sql = vars(statement)[text]
+            proof = f"{_FENCE_OF_A_SET} and token = :token"
+            setattr(statement, text, sql.replace(proof, of_a_set))
 
 
 @fault("a key is looked up before the transaction that stores it")
@@ -73,7 +75,8 @@ def lanes_by_snapshot() -> None:
     of_a_set = of_a_set.replace("(lane is null or id", "(d.lane is null or d.id")
     claim_set._HEAD = claim_set._HEAD.replace("and behind = 0", "")
     claim_set._PICK = claim_set._PICK.replace("and d.behind = 0", of_a_set)
-    claim_set._LEASE = claim_set._LEASE.replace("and behind = 0", "")
+    for text in ("run", "any"):
+        setattr(claim_set._LEASE, text, vars(claim_set._LEASE)[text].replace("and behind = 0", ""))
 
 
 @fault("the ack is in another transaction than the handler's writes")

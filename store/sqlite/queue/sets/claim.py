@@ -12,11 +12,9 @@ import hashlib
 import os
 import secrets
 import zlib
-from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import apsw
 import msgspec
 
 from ....engine.clock import Term
@@ -29,6 +27,7 @@ from ..claim import bound, with_limits
 from ..claimable import CLAIMABLE, NO_BOUND, ROOM
 from ..reap import promote_due, reap_expired
 from .end import Note
+from .ids import OnIds
 from .odd import OddSet
 
 # Of one call, so that fences are not used up: a delivery of long ago beside a new one.
@@ -73,15 +72,17 @@ order by d.priority desc, d.id
 limit :limit
 """
 
-_LEASE = f"""
+_LEASE_TEXT = f"""
 update fp_delivery not indexed
 set state = 'leased', fence = :offset + id, token = :token, settled_token = null, worker = :worker,
     holder_pid = :pid, attempt = attempt + 1, lease_until_ms = :until, changed_at_ms = :now,
     tried_since_ms = case attempt when 0 then :now else tried_since_ms end
-where id in carray(:ids) and {CLAIMABLE}
+where id in :ids and {CLAIMABLE}
 """
 
-_LEASE_WITH_LIMITS = with_limits(_LEASE)
+_LEASE = OnIds(_LEASE_TEXT)
+
+_LEASE_WITH_LIMITS = OnIds(with_limits(_LEASE_TEXT))
 
 _FENCE = "update fp_store set last_fence = :last, seen_ms = max(seen_ms, :now)"
 
@@ -119,6 +120,8 @@ def claim(
         take = min(ready, room, wanted)
         if take:
             rows = write.run(_PICK, {"queue": name, "limit": take})
+            if len(rows) != take:
+                raise OddSet
             offset = _lease(write, rows, fence, token, term.until_ms, worker, limits.get(name))
             leases += _leased(rows, name, offset, token, term)
             counters.moved(write, name, "ready", "leased", 0, take)
@@ -152,15 +155,12 @@ def _lease(
     limits: Limits | None,
 ) -> int:
     """Lease what was picked; return what is between a delivery's id and its fence."""
-    ids = array("q", [row[0] for row in rows])
-    if not ids:
-        raise OddSet
+    ids = [row[0] for row in rows]
     least, greatest = min(ids), max(ids)
     offset: int = last_fence + 1 - least
     if greatest - least > _MOST_APART or offset + greatest > MOST_FENCES:
         raise OddSet
     lease = {
-        "ids": apsw.carray(ids),
         "offset": offset,
         "token": token,
         "worker": worker,
@@ -169,9 +169,9 @@ def _lease(
         "now": write.now_ms,
     }
     if limits is None:
-        changed = write.change(_LEASE, lease)
+        changed = _LEASE.change(write, ids, lease)
     else:
-        changed = write.change(_LEASE_WITH_LIMITS, lease | bound(limits))
+        changed = _LEASE_WITH_LIMITS.change(write, ids, lease | bound(limits))
     if changed != len(ids):
         raise OddSet
     write.must(_FENCE, {"last": offset + greatest, "now": write.now_ms})

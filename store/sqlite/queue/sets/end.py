@@ -6,17 +6,16 @@ ids and fences prove it all: id, fence and token of each row are in the statemen
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import apsw
 import msgspec
 
 from ....engine.queue import Hold
 from ...session.session import Write
 from .. import counters
 from . import lanes
+from .ids import OnIds
 from .odd import OddSet
 
 
@@ -48,24 +47,24 @@ class _Set(NamedTuple):
 
 
 # "not indexed": the rows are found by id, also where ANALYZE has made an index look better.
-_ACK = """
+_ACK = OnIds("""
 update fp_delivery not indexed
 set state = 'done', result = :result, error = null, token = null, settled_token = :token,
     lease_until_ms = null, changed_at_ms = :now, expires_at_ms = :now + :keep
-where id in carray(:ids) and fence = :offset + id and token = :token
+where id in :ids and fence = :offset + id and token = :token
   and state = 'leased' and queue = :queue
   and (select keep_body_ms from fp_queue where name = :queue) = 0
-"""
+""")
 
-_DROP_BODIES = "delete from fp_body where message_id in carray(:messages)"
+_DROP_BODIES = OnIds("delete from fp_body where message_id in :ids")
 
-_RELEASE = """
+_RELEASE = OnIds("""
 update fp_delivery not indexed
 set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null, settled_token = :token,
     lease_until_ms = null, changed_at_ms = :now
-where id in carray(:ids) and fence = :offset + id and token = :token
+where id in :ids and fence = :offset + id and token = :token
   and state = 'leased' and queue = :queue
-"""
+""")
 
 
 def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold]:
@@ -75,9 +74,9 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
         OddSet: One is not, or there is more to end than the delivery. Of a single one nothing
             was changed then.
     """
-    messages = array("q")
+    messages: list[int] = []
     for each, holds, notes in _sets(acks):
-        if write.change(_ACK, _bind(write, each, holds)) != len(holds):
+        if _ACK.change(write, [hold.id for hold in holds], _bind(write, each)) != len(holds):
             raise OddSet
         messages.extend([note.message for note in notes])
         bytes = sum([note.bytes for note in notes])
@@ -85,7 +84,7 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
         if ended := {note.lane for note in notes if note.lane is not None}:
             lanes.advance(write, each.queue, ended)
     if messages:
-        write.run(_DROP_BODIES, {"messages": apsw.carray(messages)})
+        _DROP_BODIES.change(write, messages, {})
     return []
 
 
@@ -96,7 +95,7 @@ def release_each(write: Write, holds: Iterable[Hold]) -> None:
         OddSet: One is not held by its claim.
     """
     for each, same, _ in _sets((hold, None) for hold in holds):
-        if write.change(_RELEASE, _bind(write, each, same)) != len(same):
+        if _RELEASE.change(write, [hold.id for hold in same], _bind(write, each)) != len(same):
             raise OddSet
         counters.moved(write, each.queue, "leased", "ready", 0, len(same))
         write.wakes = True
@@ -117,9 +116,8 @@ def _sets(acks: Iterable[tuple[Hold, str | None]]) -> Iterator[tuple[_Set, list[
         yield _Set(*same), holds, notes
 
 
-def _bind(write: Write, each: _Set, holds: Sequence[Hold]) -> dict[str, Any]:
+def _bind(write: Write, each: _Set) -> dict[str, Any]:
     return {
-        "ids": apsw.carray(array("q", [hold.id for hold in holds])),
         "offset": each.offset,
         "token": each.token,
         "queue": each.queue,

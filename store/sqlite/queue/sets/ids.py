@@ -1,0 +1,29 @@
+"""Statements on rows by their ids: a run of numbers, or any."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import apsw
+
+from ...session.session import Write
+
+
+class OnIds:
+    """A statement with one text for ids that follow each other, and one for any.
+
+    `in carray(...)` builds a table of them each time, which takes as long as 30 rows.
+    """
+
+    def __init__(self, sql: str) -> None:
+        """In the text stands `in :ids`."""
+        self.run = sql.replace("in :ids", "between :first and :last")
+        self.any = sql.replace("in :ids", "in carray(:ids)")
+
+    def change(self, write: Write, ids: list[int], bindings: dict[str, Any]) -> int:
+        """Run it on at least one id; return how many rows it changed."""
+        first, last = min(ids), max(ids)
+        if last - first == len(ids) - 1:
+            return write.change(self.run, {**bindings, "first": first, "last": last})
+        return write.change(self.any, {**bindings, "ids": apsw.carray(array("q", ids))})
