@@ -60,6 +60,14 @@ _ARRIVE = {
     for state in ("ready", "dead")
 }
 
+_ARRIVE_WITH_ROOM = """
+update fp_queue
+set ready = ready + :count, scheduled = scheduled + :due, bytes = bytes + :bytes
+where name = :queue
+  and (max_rows is null or ready + leased + :count <= max_rows)
+  and (max_bytes is null or bytes + :bytes <= max_bytes)
+"""
+
 _SCHEDULED = "update fp_queue set scheduled = scheduled + :more where name = :queue"
 
 _LEAVE = {
@@ -131,6 +139,15 @@ def have_room(write: Write, queue: str, count: int, bytes: int) -> bool:
             max_bytes is None or used + bytes <= max_bytes
         )
     return True
+
+
+def arrived_with_room(write: Write, queue: str, count: int, scheduled: int, bytes: int) -> bool:
+    """Count new ready deliveries, unless they are over a cap; return whether they were not."""
+    new = {"queue": queue, "count": count, "due": scheduled, "bytes": bytes}
+    if write.change(_ARRIVE_WITH_ROOM, new):
+        return True
+    is_new = write.change(_BEGIN, {"queue": queue}) == 1
+    return is_new and write.change(_ARRIVE_WITH_ROOM, new) == 1
 
 
 def arrived(

@@ -69,9 +69,11 @@ def enqueue(write: Write, batch: Sequence[Prepared]) -> list[Receipt]:
         OddSet: One of them is not.
     """
     rows = _Rows(write.now_ms, batch)
-    if rows.odd or not rows.have_room(write):
+    if rows.odd:
         raise OddSet
-    return rows.store(write)
+    receipts = rows.store(write)
+    rows.count_within_caps(write)
+    return receipts
 
 
 def enqueue_runs(
@@ -84,6 +86,7 @@ def enqueue_runs(
         if rows.have_room(write):
             try:
                 answers += rows.store(write)
+                rows.count(write)
             except OddSet:
                 raise write.corrupt("a key is in its index, and its message is not") from None
         else:
@@ -187,9 +190,22 @@ class _Rows:
             lanes.join(write, self._deliveries)
             _DELIVERIES.run(write, list(chain.from_iterable(self._deliveries)))
             write.wakes = True
+        return receipts
+
+    def count(self, write: Write) -> None:
+        """Count them in."""
         for queue, (count, scheduled, bytes) in self._queues.items():
             counters.arrived(write, queue, "ready", bytes, count=count, scheduled=scheduled)
-        return receipts
+
+    def count_within_caps(self, write: Write) -> None:
+        """Count them in.
+
+        Raises:
+            OddSet: A queue has no room for all of them.
+        """
+        for queue, sums in self._queues.items():
+            if not counters.arrived_with_room(write, queue, *sums):
+                raise OddSet
 
 
 def _is_refused(each: Prepared) -> bool:
