@@ -51,6 +51,7 @@ HOT = {
     "release any": (end_set._RELEASE.any, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "release a set": (end_set._RELEASE.run, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "drop the bodies of a set": (end_set._DROP_BODIES.run, ["INTEGER PRIMARY KEY"]),
+    "deliver alike": (enqueue_set._DELIVER_ALIKE, ["fp_body USING INTEGER PRIMARY KEY"]),
     "known keys": (enqueue_set._KNOWN, ["fp_message_key (key=? AND scope=?)"]),
     "lanes with a head": (lanes_set._WITH_HEAD, ["fp_delivery_head (queue=? AND lane=?)"]),
     "lanes with others": (lanes_set._WITH_OTHERS, ["fp_delivery_lane (queue=? AND lane=?)"]),
@@ -119,6 +120,7 @@ PARAMETERS = {
     **dict.fromkeys(("state", "source", "event", "was"), "x"),
     **dict.fromkeys(("ids", "messages"), apsw.carray(array("q", [1, 2]))),
     **dict.fromkeys(("lanes", "keys"), apsw.carray(("a", "b"), flags=apsw.SQLITE_CARRAY_TEXT)),
+    **dict.fromkeys(("policy", "priority"), 1),
     **dict.fromkeys(("offset", "keep", "first", "last"), 1),
 }
 

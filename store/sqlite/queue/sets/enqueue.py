@@ -59,6 +59,20 @@ _DELIVERIES = Insert(
     ),
 )
 
+# Of messages whose deliveries differ in the message alone.
+_DELIVER_ALIKE = """
+insert into fp_delivery (
+  message_id, queue, lane_policy, priority, state, due_at_ms, max_attempts, retry_for_ms,
+  tried_since_ms, at_most_once, bytes, changed_at_ms
+)
+select
+  message_id, :queue, :policy, :priority, 'ready', :due, :max_attempts, :retry_for, :now, :once,
+  length(body), :now
+from fp_body
+where message_id between :first and :last
+order by message_id
+"""
+
 _KNOWN = "select key from fp_message where scope = :scope and key in carray(:keys)"
 
 
@@ -105,12 +119,17 @@ class _Rows:
 
     def __init__(self, now_ms: int, batch: Sequence[Prepared]) -> None:
         self._batch = batch
-        self._messages: list[Any] = []
-        self._deliveries: list[list[Any]] = []
+        self._address = _common_address(batch)
         self._queues: dict[str, list[int]] = {}  # deliveries, scheduled ones, bytes
+        self.odd = False
+        if (address := self._address) is not None:
+            bytes = sum([len(each.body) for each in batch])
+            self._queues[address.queue] = [len(batch), address.delay_ms and len(batch), bytes]
+        else:
+            self._add_up()
+        self._messages: list[Any] = []
         keys: set[tuple[str, str]] = set()
         keyed = 0
-        self.odd = False
         for each in batch:
             draft = each.draft
             if draft.key is not None:
@@ -131,36 +150,17 @@ class _Rows:
                 int(unrouted),
                 now_ms + draft.keep_ms if unrouted else None,
             )
-            for address in draft.addresses:
-                self._add(address, len(draft.body), now_ms)
         self.odd |= len(keys) < keyed
 
-    def _add(self, address: Address, bytes: int, now_ms: int) -> None:
-        due = now_ms + address.delay_ms if address.delay_ms else None
-        self._deliveries.append(
-            [
-                0,  # the message, which has no id yet
-                address.queue,
-                address.lane,
-                address.lane_policy,
-                0,
-                address.priority,
-                "ready",
-                due,
-                address.max_attempts,
-                address.retry_for_ms,
-                now_ms,
-                int(address.at_most_once),
-                bytes,
-                now_ms,
-            ]
-        )
-        if (sums := self._queues.get(address.queue)) is None:
-            sums = self._queues[address.queue] = [0, 0, 0]
-        sums[0] += 1
-        sums[1] += due is not None
-        sums[2] += bytes
-        self.odd |= address.refused is not None
+    def _add_up(self) -> None:
+        for each in self._batch:
+            for address in each.draft.addresses:
+                if (sums := self._queues.get(address.queue)) is None:
+                    sums = self._queues[address.queue] = [0, 0, 0]
+                sums[0] += 1
+                sums[1] += address.delay_ms > 0
+                sums[2] += len(each.draft.body)
+                self.odd |= address.refused is not None
 
     def have_room(self, write: Write) -> bool:
         """Return whether no queue is over a cap with all of them."""
@@ -175,21 +175,21 @@ class _Rows:
         Raises:
             OddSet: A key is known.
         """
-        if _MESSAGES.run(write, self._messages) != len(self._batch):
+        batch = self._batch
+        if _MESSAGES.run(write, self._messages) != len(batch):
             raise OddSet
         # One transaction writes, and AUTOINCREMENT counts on by one from row to row.
-        first = write.last_id - len(self._batch) + 1
-        bodies, receipts, deliveries = list[Any](), list[Receipt](), iter(self._deliveries)
-        for id, each in enumerate(self._batch, first):
+        first = write.last_id - len(batch) + 1
+        bodies, receipts = list[Any](), list[Receipt]()
+        for id, each in enumerate(batch, first):
             bodies += (id, each.body, each.compressed)
-            for _ in each.draft.addresses:
-                next(deliveries)[0] = id
             receipts.append(Receipt("accepted", id, "ready" if each.draft.addresses else None))
         _BODIES.run(write, bodies)
-        if self._deliveries:
-            lanes.join(write, self._deliveries)
-            _DELIVERIES.run(write, list(chain.from_iterable(self._deliveries)))
-            write.wakes = True
+        if self._address is not None:
+            _deliver_alike(write, self._address, first, len(batch))
+        elif self._queues:
+            _deliver(write, batch, first)
+        write.wakes |= bool(self._queues)
         return receipts
 
     def count(self, write: Write) -> None:
@@ -206,6 +206,61 @@ class _Rows:
         for queue, sums in self._queues.items():
             if not counters.arrived_with_room(write, queue, *sums):
                 raise OddSet
+
+
+def _common_address(batch: Sequence[Prepared]) -> Address | None:
+    """Return where all of them go, when that is one delivery each, without a lane, and bodies
+    are stored as they came."""
+    addresses = batch[0].draft.addresses if batch else ()
+    if len(addresses) != 1 or addresses[0].lane is not None or addresses[0].refused is not None:
+        return None
+    for each in batch:
+        if each.compressed or each.draft.addresses != addresses:
+            return None
+    return addresses[0]
+
+
+def _deliver_alike(write: Write, address: Address, first: int, count: int) -> None:
+    alike = {
+        "first": first,
+        "last": first + count - 1,
+        "queue": address.queue,
+        "policy": address.lane_policy,
+        "priority": address.priority,
+        "due": write.now_ms + address.delay_ms if address.delay_ms else None,
+        "max_attempts": address.max_attempts,
+        "retry_for": address.retry_for_ms,
+        "once": int(address.at_most_once),
+        "now": write.now_ms,
+    }
+    write.must(_DELIVER_ALIKE, alike, change=count)
+
+
+def _deliver(write: Write, batch: Sequence[Prepared], first: int) -> None:
+    rows, now = list[list[Any]](), write.now_ms
+    for id, each in enumerate(batch, first):
+        bytes = len(each.draft.body)
+        rows += [
+            [
+                id,
+                address.queue,
+                address.lane,
+                address.lane_policy,
+                0,
+                address.priority,
+                "ready",
+                now + address.delay_ms if address.delay_ms else None,
+                address.max_attempts,
+                address.retry_for_ms,
+                now,
+                int(address.at_most_once),
+                bytes,
+                now,
+            ]
+            for address in each.draft.addresses
+        ]
+    lanes.join(write, rows)
+    _DELIVERIES.run(write, list(chain.from_iterable(rows)))
 
 
 def _is_refused(each: Prepared) -> bool:
