@@ -6,7 +6,7 @@ import itertools
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -80,16 +80,21 @@ def test_an_interrupted_call_leaves_no_transaction_and_no_gate(
     assert interrupted > 20
 
 
+@pytest.mark.parametrize("within", [nullcontext, Store.transaction])
 def test_what_is_stored_while_an_interrupt_is_handled_is_stored(
-    address: str, store: Store, queue: Queue
+    address: str,
+    store: Store,
+    queue: Queue,
+    within: Callable[[Store], AbstractContextManager[object]],
 ) -> None:
     keys = []
     for number, call in enumerate(everywhere(lambda: queue.enqueue(b"first"))):
-        try:
-            call()
-        except Interrupted:
-            keys.append(f"{number}")
-            assert queue.enqueue(b"second", key=keys[-1]).status == "accepted"
+        with within(store):
+            try:
+                call()
+            except Interrupted:
+                keys.append(f"{number}")
+                assert queue.enqueue(b"second", key=keys[-1]).status == "accepted"
 
     with connect(address) as other:
         for key in keys:

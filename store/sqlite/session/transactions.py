@@ -21,7 +21,7 @@ from ..file import space
 from ..file.checkpoint import Report
 from . import faults
 from .database import Database
-from .write import Savepoint, Write
+from .write import Savepoint, Write, has_ended
 
 if TYPE_CHECKING:
     from .session import Session
@@ -92,7 +92,7 @@ class Block:
         if outer is not None and ours:
             block = database.block and database.block()
             if not block or not block.end_if_left():
-                return self._join(outer)
+                return self._join(outer, None if self._nests else sys._getframe(1))
         started = time.monotonic()
         deadline = started + self._patience
         taken: list[bool] = []
@@ -162,17 +162,12 @@ class Block:
 
     def end_if_left(self) -> bool:
         """End it, when the function in which it stands has ended and it has not."""
-        if self._frame is None:
-            return False
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if frame is self._frame:
-                return False
-            frame = frame.f_back
-        _end(self._database)
-        return True
+        if has_ended(self._frame):
+            _end(self._database)
+            return True
+        return False
 
-    def _join(self, outer: Write) -> Write:
+    def _join(self, outer: Write, frame: FrameType | None) -> Write:
         operation, path = self._operation, self._database.path
         if not self._joins:
             raise InvalidInput(
@@ -182,7 +177,8 @@ class Block:
             )
         if self._grows is not None and space.is_short(path, self._grows, 0):
             raise faults.short(operation, path)
-        self._savepoint = outer.savepoint()
+        outer.undo_left()
+        self._savepoint = outer.savepoint(frame)
         return self._savepoint.__enter__()
 
     def _begin(self, started: float, deadline: float) -> Write:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 import apsw
@@ -107,9 +108,12 @@ class Write:
         self.check()
         return self._authorizer.execute(sql, parameters, self.path)
 
-    def savepoint(self) -> Savepoint:
-        """Return a block that an error undoes alone, when it leaves the block."""
-        return Savepoint(self)
+    def savepoint(self, frame: FrameType | None = None) -> Savepoint:
+        """Return a block that an error undoes alone, when it leaves the block.
+
+        `frame` is of the function in which it stands, None for one whose code is the caller's.
+        """
+        return Savepoint(self, frame)
 
     def mark(self, sql: str) -> None:
         """Begin or end a savepoint."""
@@ -130,6 +134,14 @@ class Write:
         del self.inner[depth:]
         if is_open:
             self.mark(f"release fp_inner_{depth}")
+
+    def undo_left(self) -> None:
+        """Undo the savepoints of functions that a signal's handler has kept from ending them."""
+        for depth, known in enumerate(self.inner):
+            savepoint = known()
+            if savepoint is not None and has_ended(savepoint.frame):
+                self.undo(depth)
+                return
 
     def undo_lost(self, savepoint: weakref.ref[Savepoint]) -> None:
         """Undo a savepoint that a signal's handler has kept from ending."""
@@ -154,16 +166,17 @@ class Write:
 
 
 class Savepoint:
-    """A block of a write transaction whose changes can be undone alone.
+    """A block of a write transaction whose changes can be undone alone; see Write.savepoint.
 
     Each has the name of its depth: one that a signal's handler has kept from ending, or from
     being noted, is undone or released with the one around it.
     """
 
-    __slots__ = ("__weakref__", "_depth", "_write")
+    __slots__ = ("__weakref__", "_depth", "_write", "frame")
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, frame: FrameType | None) -> None:
         self._write = write
+        self.frame = frame
 
     def __enter__(self) -> Write:
         self._write.check()  # without a transaction around it, a savepoint is one and commits
@@ -180,7 +193,20 @@ class Savepoint:
     ) -> None:
         if error is not None:
             self._write.undo(self._depth)
-            return
-        self._write.check()
-        del self._write.inner[self._depth :]  # no call, behind which a handler could raise
-        self._write.mark(f"release fp_inner_{self._depth}")
+        else:
+            self._write.check()
+            del self._write.inner[self._depth :]  # no call, behind which a handler could raise
+            self._write.mark(f"release fp_inner_{self._depth}")
+        self.frame = None  # which may refer to this
+
+
+def has_ended(frame: FrameType | None) -> bool:
+    """True for the frame of a function that this thread is not within."""
+    if frame is None:
+        return False
+    within: FrameType | None = sys._getframe(1)
+    while within is not None:
+        if within is frame:
+            return False
+        within = within.f_back
+    return True
