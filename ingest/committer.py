@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from ..log.log import log
 from ..store.engine import Engine
 from ..store.errors import FencepostError
 from ..store.types.message import Draft, Receipt
@@ -92,12 +93,14 @@ class Committer:
                 batch = []
             outcomes = [outcomes] * len(batch)
         self._hand_over()
+        log.gather()
         for (_, answer), outcome in zip(batch, outcomes, strict=True):
             try:
                 answer(outcome)
             except Exception as error:  # noqa: BLE001 - the others are answered
                 problem = {"message": "a stored message was not answered", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(problem)
+        log.flush()
 
     def _next_batch(self) -> Batch:
         batch: Batch = []

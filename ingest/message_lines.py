@@ -35,7 +35,7 @@ def log_stored(draft: Draft, receipt: Receipt, began: float) -> None:
             receipt.status,
             **who,
             event_name=draft.event,
-            queues=", ".join(address.queue for address in draft.addresses),
+            queues=", ".join([address.queue for address in draft.addresses]),
             duration_ms=round((time.monotonic() - began) * 1000, 1),
         )
 

@@ -16,6 +16,12 @@ from .standard_streams import duplicate
 _MOST_SECONDS = 5.0
 
 
+class _Gathered(threading.local):
+    """The lines of a thread that `gather` holds back."""
+
+    lines: list[bytes] | None = None
+
+
 class LogStream:
     """Writes whole lines, each with one call if the kernel takes it, and never raises.
 
@@ -32,6 +38,7 @@ class LogStream:
         self._identity: tuple[int, int] | None = None
         self._torn = False
         self._turn = threading.RLock()
+        self._gathered = _Gathered()
         self.is_terminal = False
 
     def open(self) -> None:
@@ -52,16 +59,42 @@ class LogStream:
         """True when it has a descriptor of its own."""
         return self._identity is not None
 
+    def gather(self) -> None:
+        """Hold back this thread's lines until `flush`, to write several with one call."""
+        if self._identity is not None:
+            self._gathered.lines = []
+
+    def flush(self) -> None:
+        """Write what was held back."""
+        lines, self._gathered.lines = self._gathered.lines, None
+        part: list[bytes] = []
+        size = 0
+        for line in lines or ():
+            # The kernel lets no other process write within so many bytes.
+            if part and size + len(line) > select.PIPE_BUF:
+                self._write(b"".join(part))
+                part, size = [], 0
+            part.append(line)
+            size += len(line)
+        if part:
+            self._write(b"".join(part))
+
     def write(self, line: str) -> None:
         """Write a line; one that cannot be written is dropped."""
         data = line.encode(errors="backslashreplace") + b"\n"
+        if self._gathered.lines is None:
+            self._write(data)
+        else:
+            self._gathered.lines.append(data)
+
+    def _write(self, data: bytes) -> None:
         if self._torn:  # the line before was cut off; begin a new line
             data = b"\n" + data
         # Threads take turns, but none waits for ever.
         mine = self._turn.acquire(timeout=_MOST_SECONDS)
         with contextlib.suppress(Exception):
             if self._identity is None:
-                print(line, file=sys.stderr, flush=True)
+                print(data.decode(), end="", file=sys.stderr, flush=True)
             elif (fd := self._usable()) is not None:
                 self._torn = not _write(fd, data)
         if mine:

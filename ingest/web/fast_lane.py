@@ -48,6 +48,7 @@ class FastLane(Wire):
         self._source: Source | None = None  # of the ordinary request whose body is arriving
         self._chunks: list[bytes] = []
         self._incoming: Incoming | None = None  # what waits for its commit
+        self._common: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -124,7 +125,7 @@ class FastLane(Wire):
             or self.flow.write_paused
             or self.transport.is_closing()
             or receiver.at_once >= MOST_AT_ONCE
-            or receiver.lazy_store.open_committer() is None
+            or not receiver.lazy_store.is_open
         ):
             return None
         for name, value in self.headers:
@@ -190,13 +191,21 @@ class FastLane(Wire):
         exchange = self._exchange
         exchange.response_complete = True
         if not self.transport.is_closing():
-            common = b"".join(b"%b: %b\r\n" % pair for pair in self.server_state.default_headers)
-            end = b"\r\n" if exchange.keep_alive else _CLOSE + b"\r\n"
+            given, common = self._common
+            if given is not self.server_state.default_headers:  # new each second
+                given = self.server_state.default_headers
+                common = b"".join([b"%b: %b\r\n" % pair for pair in given])
+                self._common = given, common
             self.transport.write(
-                b"%bcontent-length: %d\r\n" % (STATUS_LINE[status] + common, len(body))
-                + headers
-                + end
-                + body
+                b"%b%bcontent-length: %d\r\n%b%b\r\n%b"
+                % (
+                    STATUS_LINE[status],
+                    common,
+                    len(body),
+                    headers,
+                    b"" if exchange.keep_alive else _CLOSE,
+                    body,
+                )
             )
             if not exchange.keep_alive:
                 self.transport.close()
