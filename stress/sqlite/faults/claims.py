@@ -73,8 +73,10 @@ def lanes_by_snapshot() -> None:
     claim._LEASE = claim._LEASE.replace("and behind = 0", "")
     of_a_set = first.replace(":queue", "d.queue").replace("fp_delivery.lane", "d.lane")
     of_a_set = of_a_set.replace("(lane is null or id", "(d.lane is null or d.id")
-    claim_set._HEAD = claim_set._HEAD.replace("and behind = 0", "")
-    claim_set._PICK = claim_set._PICK.replace("and d.behind = 0", of_a_set)
+    by_index = "indexed by fp_delivery_ready"  # which has only those in front
+    head, pick = (sql.replace(by_index, "") for sql in (claim_set._HEAD, claim_set._PICK))
+    claim_set._HEAD = head.replace("and behind = 0", "")
+    claim_set._PICK = pick.replace("and d.behind = 0", of_a_set)
     for text in ("run", "any"):
         setattr(claim_set._LEASE, text, vars(claim_set._LEASE)[text].replace("and behind = 0", ""))
 
