@@ -183,7 +183,8 @@ class _Site:
         def two() -> bool:
             self._feed()
             self._tries.look()
-            alive[:] = [pid for pid in workers_of(self._pool.pid) if pid in self._tries.last]
+            begun = self._tries.last.keys() - self._killed  # one may not be gone yet
+            alive[:] = [pid for pid in workers_of(self._pool.pid) if pid in begun]
             return len(alive) > 1
 
         until(two, "two workers are at work")
