@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,8 +57,6 @@ class Context:
         attempt: 1 for the first attempt.
         fence: A number greater than that of every earlier claim of this delivery. Pass it to
             systems that can refuse a number smaller than one they have seen.
-        idempotency_key: The same for every attempt at this delivery, and different for every
-            other delivery for as long as its key is kept. Pass it to services that you call.
         completed: True once `transaction()` has committed.
         told: True once the store has refused a call because the lease is lost.
     """
@@ -76,9 +75,16 @@ class Context:
         self.store = store
         self.attempt = claim.attempt
         self.fence = claim.fence
-        self.idempotency_key = _idempotency_key(claim)
         self.completed = False
         self.told = False
+
+    @functools.cached_property
+    def idempotency_key(self) -> str:
+        """The same for every attempt at this delivery, and different for every other delivery.
+
+        As long as the delivery's key is kept. Pass it to services that you call.
+        """
+        return _idempotency_key(self._claim)
 
     @property
     def lost(self) -> bool:

@@ -39,9 +39,10 @@ def dying_with_parent() -> Callable[[], bool]:
         return lambda: False
     parent, before, now = os.getppid(), ctypes.c_int(), ctypes.c_int()
     _prctl(_PR_GET_PDEATHSIG, ctypes.byref(before))
+    where = ctypes.byref(now)
 
     def restore() -> bool:
-        _prctl(_PR_GET_PDEATHSIG, ctypes.byref(now))
+        _prctl(_PR_GET_PDEATHSIG, where)
         if now.value == before.value:
             return False
         die_with_parent(parent)

@@ -179,9 +179,10 @@ class SharedPage:
     @property
     def taken(self) -> int:
         """The batch of which the supervisor takes back what was not begun, by its first fence."""
-        with contextlib.suppress(ValueError):
+        try:
             return int(_FENCE.unpack_from(self._map, _TAKEN_AT)[0])
-        return 0
+        except ValueError:
+            return 0
 
     @taken.setter
     def taken(self, batch: int) -> None:
@@ -220,8 +221,10 @@ class _Record:
 
     def write(self, *numbers: int) -> None:
         data = self._numbers.pack(*numbers)
-        with contextlib.suppress(ValueError):  # released, in another thread
+        try:
             self._memory[self._start : self._end] = data + _SUM.pack(zlib.crc32(data))
+        except ValueError:
+            return  # released, in another thread
 
     def read(self) -> tuple[int, ...] | None:
         for _ in range(_TRIES):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -40,3 +41,14 @@ class Attempt:
         limit = self.handler.soft_timeout
         self.began = time.monotonic()
         self.soft_at = math.inf if limit is None else self.began + limit
+
+
+def clear_frames(error: BaseException) -> None:
+    """Clear the local variables of the handler's frames, which the error keeps alive."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        if (each := left.pop()) is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            left += [each.__context__, each.__cause__]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ from ...store import Claim, Store
 from ...store.engine import Hold
 from ...store.errors import FencepostError, InvalidInput, LeaseLost, LimitExceeded, OutcomeUnknown
 from ...store.rules.jitter import jitter
-from .attempt import Attempt
+from .attempt import Attempt, clear_frames
 from .in_progress import InProgress
 from .interrupter import Interrupter
 
@@ -120,13 +119,17 @@ class Claimer:
         return [Claim(self._store.engine, leased) for leased in leases]
 
     def _acknowledged(self, lost: Collection[int]) -> None:
-        for hold, _ in self.acks:
-            fields = self._handled.pop(hold.fence, None)
-            if hold.fence in lost:
-                self._log_lost(hold)
-            elif fields is not None:
-                log.info("handled", **fields)
-            self._begun.pop(hold.fence, None)
+        log.gather()
+        try:
+            for hold, _ in self.acks:
+                fields = self._handled.pop(hold.fence, None)
+                if hold.fence in lost:
+                    self._log_lost(hold)
+                elif fields is not None:
+                    log.info("handled", **fields)
+                self._begun.pop(hold.fence, None)
+        finally:
+            log.flush()
         count = len(self.acks)
         self._in_progress.settled(handled=count - len(lost), ended=count)
         self.acks = []
@@ -184,7 +187,7 @@ class Claimer:
         the crash: while that transaction is open, no process can write to the store.
         """
         if error is not None:
-            _release(error)
+            clear_frames(error)
         self._tidy(attempt.claim)
         if self._store.engine.transactions.is_open():
             gc.collect()
@@ -287,14 +290,3 @@ class Claimer:
     def _answered(self) -> None:
         self.pause = 0.0
         self._outage.over()
-
-
-def _release(error: BaseException) -> None:
-    """Clear the local variables of the handler's frames, which the error keeps alive."""
-    seen: set[int] = set()
-    left: list[BaseException | None] = [error]
-    while left:
-        if (each := left.pop()) is not None and id(each) not in seen:
-            seen.add(id(each))
-            traceback.clear_frames(each.__traceback__)
-            left += [each.__context__, each.__cause__]

@@ -180,8 +180,11 @@ def _signal_mask() -> Restore:
 
 def _timers() -> Restore:
     before = [signal.getitimer(timer) for timer in _TIMERS]
+    none_runs = before == [(0.0, 0.0)] * len(_TIMERS)
 
     def restore() -> bool:
+        if none_runs and list(map(signal.getitimer, _TIMERS)) == before:
+            return False
         changed = False
         for timer, (was_due, interval) in zip(_TIMERS, before, strict=True):
             due, again = signal.getitimer(timer)
