@@ -67,7 +67,11 @@ def load(example: str, killed: str) -> App:
     for name, handler in app.handlers.items():
         call = _call_async if handler.is_async else _call
         app.handlers[name] = dataclasses.replace(
-            handler, function=functools.partial(call, steps, handler.function), concurrency=1
+            handler,
+            function=functools.partial(call, steps, handler.function),
+            concurrency=1,
+            # One by one: the steps of a message end with its ack, in the next claim.
+            prefetch=None if handler.is_async else 1,
         )
     _count_commits(steps)
     return app
