@@ -8,7 +8,7 @@ import pytest
 
 from fencepost import Queue, Store
 from fencepost.store.sqlite.queue.sets.odd import OddSet
-from fencepost.store.types.message import LanePolicy
+from fencepost.store.types.message import Address, Draft, LanePolicy
 
 from ..clock import FakeClock
 from .inside import ask, connection, traced
@@ -46,6 +46,27 @@ def test_a_hundred_are_enqueued_in_10_statements_and_claimed_and_acked_in_12(
     assert len(enqueued) <= 10
     assert len(ended) <= 12
     assert queue.stats().done == 100
+
+
+# SET-2
+@pytest.mark.parametrize("count", [1, 2, 10, 11, 99, 100, 101, 250])
+def test_each_of_many_gets_its_own_body_and_queue(store: Store, count: int) -> None:
+    drafts = [
+        Draft(
+            "s", "s", f"{n}", "e", {"n": f"{n}"}, b"%d" % n, [Address(f"q{n % 3}"), Address("all")]
+        )
+        for n in range(count)
+    ]
+    receipts = store.engine.queue.enqueue(drafts)
+
+    assert [each.message_id for each in receipts] == list(range(1, count + 1))
+    found = [claim.message for claim in store.queue("all").claim(limit=count)]
+    assert [(each.key, each.headers["n"], each.body) for each in found] == [
+        (f"{n}", f"{n}", b"%d" % n) for n in range(count)
+    ]
+    for n in range(3):
+        keys = [claim.message.key for claim in store.queue(f"q{n}").claim(limit=count)]
+        assert keys == [f"{each}" for each in range(n, count, 3)]
 
 
 # SET-1

@@ -1,4 +1,7 @@
-"""INSERT of any number of rows in few statements, each with constant text."""
+"""INSERT of any number of rows in few statements, each with constant text.
+
+The rows are inserted in their order: SQLite goes through VALUES from the first to the last.
+"""
 
 from __future__ import annotations
 
