@@ -17,6 +17,9 @@ from ..store.types.message import Draft, Receipt
 # Bounds on how long one transaction holds the write lock.
 _MOST_DRAFTS = 500
 _MOST_BYTES = 8 * 1024 * 1024
+# So many share a commit that more would not make it cheaper for each: a transaction takes as
+# long as some 15 messages in it, without its sync.
+_ENOUGH_DRAFTS = 64
 
 Outcome = Receipt | BaseException
 Answering = Callable[[Outcome], None]
@@ -84,7 +87,12 @@ class Committer:
             self._idle = None
 
     def _stored(self, batch: Batch, outcomes: Sequence[Outcome] | BaseException) -> None:
-        """Answer the requests of a batch, once the next one is on its way."""
+        """Answer the requests of a batch.
+
+        The next batch is on its way before, if it is large. Else it waits for one turn of the
+        loop: a sender that has its answer sends the next request at once, and these share the
+        commit. With 32 senders that is 28 in a batch, not 16.
+        """
         if isinstance(outcomes, BaseException):
             if len(batch) > 1 and not isinstance(outcomes, FencepostError):
                 # One message may be the cause, so each gets a transaction of its own.
@@ -92,7 +100,10 @@ class Committer:
                 self._alone = len(batch)
                 batch = []
             outcomes = [outcomes] * len(batch)
-        self._hand_over()
+        if len(self._waiting) >= _ENOUGH_DRAFTS or not self._waiting:
+            self._hand_over()
+        else:
+            asyncio.get_running_loop().call_soon(self._hand_over)
         log.gather()
         for (_, answer), outcome in zip(batch, outcomes, strict=True):
             try:

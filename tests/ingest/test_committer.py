@@ -57,7 +57,7 @@ def test_what_arrives_during_a_commit_shares_the_next_one(tmp_path: Path) -> Non
 
 
 # ACCEPT-11
-def test_the_next_commit_runs_while_the_requests_of_the_last_are_answered(tmp_path: Path) -> None:
+def test_a_large_commit_runs_while_the_requests_of_the_last_are_answered(tmp_path: Path) -> None:
     seen: list[int] = []
 
     def answer(outcome: Outcome) -> None:
@@ -72,13 +72,41 @@ def test_the_next_commit_runs_while_the_requests_of_the_last_are_answered(tmp_pa
             committer.add(_draft("1"), answer)
             for _ in range(3):
                 await asyncio.sleep(0)
-            committer.add(_draft("2"), lambda _: None)
+            for n in range(64):
+                committer.add(_draft(f"next-{n}"), lambda _: None)
         await committer.close()
 
     with counted_commits() as commits, connect(tmp_path / "store.db") as store:
         asyncio.run(commit())
 
     assert seen == [3]  # one is of the other connection
+
+
+# ACCEPT-11
+def test_a_small_commit_waits_for_those_who_have_just_been_answered(tmp_path: Path) -> None:
+    outcomes: list[Outcome] = []
+
+    def send_again(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        for n in range(30):
+            committer.add(_draft(f"again-{n}"), outcomes.append)
+
+    async def commit() -> int:
+        commits.clear()
+        with connect(tmp_path / "store.db") as other, other.transaction():
+            committer.add(_draft("1"), send_again)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            committer.add(_draft("2"), outcomes.append)
+        await committer.close()
+        return len(commits)
+
+    with counted_commits() as commits, connect(tmp_path / "store.db") as store:
+        committer = Committer(store.engine)
+        shared = asyncio.run(commit())
+
+    assert [getattr(outcome, "status", None) for outcome in outcomes] == ["accepted"] * 32
+    assert shared - 1 == 2  # one is of the other connection
 
 
 def test_an_answer_that_fails_leaves_the_others_of_its_commit_alone(tmp_path: Path) -> None:
