@@ -155,10 +155,11 @@ class PoolVerbs(Protocol):
         """
         ...
 
-    def take_back(self, worker: int, fences: Collection[int]) -> int:
+    def take_back(self, worker: int, fences: Collection[int], done: Collection[int] = ()) -> int:
         """Give back claims of a worker that it has not begun; return how many it still held.
 
-        They count as no attempt, and the worker can do nothing more with them.
+        They count as no attempt, and the worker can do nothing more with them. What it has
+        `done` without a result is acknowledged; its own ack is then a repeat.
 
         Joins: yes.
 

@@ -135,9 +135,9 @@ class PlainPools:
         with self._session.write("disown") as write:
             return reap.disown(write, worker, keep)
 
-    def take_back(self, worker: int, fences: Collection[int]) -> int:
+    def take_back(self, worker: int, fences: Collection[int], done: Collection[int] = ()) -> int:
         with self._session.write("take_back") as write:
-            return reap.take_back(write, worker, fences)
+            return reap.take_back(write, worker, fences, done)
 
     def retire(
         self,

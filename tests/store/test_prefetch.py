@@ -146,6 +146,25 @@ def test_what_a_stuck_worker_has_not_begun_is_taken_from_it(store: Store) -> Non
     begun.ack()
 
 
+# PREFETCH-5
+def test_what_a_stuck_worker_has_done_is_acknowledged_and_its_own_ack_is_a_repeat(
+    store: Store,
+) -> None:
+    _enqueue(store, "mail", 4)
+    worker = _worker(store)
+    done, acked, begun, unbegun = _ahead(store, {"mail": 9}, worker=worker)
+    acked.ack()
+
+    taken = store.engine.pools.take_back(worker, [unbegun.fence], [done.fence, acked.fence, 7000])
+
+    assert taken == 1
+    assert [state for state, *_ in _standing(store).values()].count("done") == 2
+    assert _standing(store)[begun.id] == ("leased", 1, 0)
+    done.ack()
+    assert _standing(store)[done.id] == ("done", 1, 0)
+    assert store.stats()["mail"].done == 2
+
+
 def _ended(store: Store, *, crashed: bool = False, overdue: int | None = None) -> Claim:
     """Have a worker end that had one of each: done, ended, running, unbegun, not even noted.
 

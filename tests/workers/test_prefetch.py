@@ -161,6 +161,8 @@ def test_a_batch_is_acknowledged_with_the_next_claim(bench: Bench) -> None:
 
     assert bench.standing() == dict.fromkeys(range(1, MOST + 1), ("done", 1))
     assert not bench.claimer.unsettled
+    assert bench.page.batch is not None
+    assert bench.page.batch.fences == ()
 
 
 def _after(bench: Bench, happens: Callable[[], object], *, in_handler: int = 2) -> None:
@@ -256,6 +258,7 @@ def test_from_a_stuck_worker_the_rest_is_taken_and_another_has_it(bench: Bench) 
         assert bench.standing()[3] == ("leased", 1)
         bench.clock.advance(0.001)
         bench.supervise()
+        assert [bench.standing()[id] for id in (1, 2)] == [("done", 1), ("leased", 1)]
         assert [bench.standing()[id] for id in (3, 4)] == [("ready", 0)] * 2
         with connect(bench.path, clock=bench.clock) as other:
             claims = other.queue("mail").claim(limit=9)

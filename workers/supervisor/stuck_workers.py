@@ -1,7 +1,7 @@
 """Stuck workers: what they have claimed ahead and not begun is given back for them.
 
 A handler may hold the interpreter in a loop in C, or its process may be stopped, and then the
-worker itself can give nothing back.
+worker itself can give nothing back. Nor can it acknowledge what it has done.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ...log.log import log
 from ...store.engine import Engine
 from ..process.managed_process import ManagedProcess
-from ..process.shared_page import UNBEGUN, SharedPage
+from ..process.shared_page import DONE, UNBEGUN, SharedPage
 
 # A worker begins nothing that it claimed longer than 20 ms ago, and gives it back by itself
 # once the handler that it runs has ended.
@@ -23,7 +23,7 @@ _SEEN_SECONDS = 0.001
 
 
 class StuckWorkers:
-    """Takes back what workers have claimed and will not begin."""
+    """Takes back what workers have claimed and will not begin, and acknowledges what they did."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -46,9 +46,9 @@ class StuckWorkers:
                 each.taken = name
 
     def _stuck(self, page: SharedPage) -> int:
-        """Return the batch of which too much was not begun for too long, by its name; 0 for none."""
+        """Return the batch that has waited for too long, by its name; 0 for none."""
         batch = page.batch
-        if batch is None or not batch.at(UNBEGUN):
+        if batch is None or not (batch.at(UNBEGUN) or batch.at(DONE)):
             return 0
         age_ms = self._engine.clock.stopwatch_ms() - batch.answered_ms
         return batch.fences[0] if age_ms >= _STUCK_MS else 0
@@ -57,6 +57,5 @@ class StuckWorkers:
         batch = page.batch
         if batch is None or batch.fences[:1] != (name,):
             return  # it is over
-        fences = batch.at(UNBEGUN)
-        if fences and (count := self._engine.pools.take_back(worker, fences)):
+        if count := self._engine.pools.take_back(worker, batch.at(UNBEGUN), batch.at(DONE)):
             log.info("gave back what a busy worker had not begun", worker=worker, deliveries=count)

@@ -111,11 +111,9 @@ class Claimer:
         self._answered()
         if self.acks:
             self._acknowledged({hold.fence for hold in refused})
-        if self.releases:
-            self._in_progress.given_back(self.releases)
-            self.releases = []
-        if leases:
-            self._in_progress.note([each.hold.fence for each in leases], ahead=prefetch is not None)
+        self.releases = []
+        fences = [each.hold.fence for each in leases]
+        self._in_progress.note(fences, ahead=prefetch is not None)
         return [Claim(self._store.engine, leased) for leased in leases]
 
     def _acknowledged(self, lost: Collection[int]) -> None:

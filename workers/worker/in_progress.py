@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ...store.engine import Engine, Hold
@@ -61,18 +61,20 @@ class InProgress:
         self.ended = 0
 
     def note(self, fences: Sequence[int], *, ahead: bool) -> None:
-        """Tell of what was claimed just now, before any of it begins.
+        """Tell of what was claimed just now, before any of it begins; the last batch is settled.
 
         Args:
             ahead: It is handled one after the other, and some may be given back.
         """
-        self._known = max(self._known, *fences)
-        if ahead:
+        batch = fences if ahead else ()
+        if batch or self._places:
             self._answered_ms = self._engine.clock.stopwatch_ms()
-            self._places = {fence: place for place, fence in enumerate(fences)}
-            self._name = fences[0]
-            self._page.begin_batch(self._answered_ms, fences)
-        self.tell()
+            self._places = {fence: place for place, fence in enumerate(batch)}
+            self._name = batch[0] if batch else 0
+            self._page.begin_batch(self._answered_ms, batch)
+        if fences:
+            self._known = max(self._known, *fences)
+            self.tell()
 
     def begin(self, hold: Hold, ends_ms: int, timeout: float | None = None) -> SupervisedLease:
         """Tell of a handler that starts: its lease is renewed until `end`.
@@ -122,11 +124,6 @@ class InProgress:
         self._claimed.pop(hold.fence, None)
         self._move(hold.fence, DONE if done else ENDED)
         self.tell()
-
-    def given_back(self, holds: Iterable[Hold]) -> None:
-        """Tell of claims that are not this worker's any more, and were not begun."""
-        for hold in holds:
-            self._move(hold.fence, ENDED)
 
     def settled(self, *, handled: int, ended: int = 1) -> None:
         """Count attempts whose outcome is settled, and how many of them were handled."""

@@ -74,9 +74,7 @@ def reap_worker(
     losses, acknowledged = list[Loss](), list[int]()
     for row in held:
         if stages[row.id] == "done":
-            done = {"state": "done", "parked": False, "result": None, "error": None}
-            settled = {"token": None, "settled": row.token, "until_ms": None}
-            changes.change(write, row, **done, **settled, changed_ms=write.now)
+            _finish(write, row)
             acknowledged.append(row.id)
             continue
         if stages[row.id] == "unbegun":
@@ -115,12 +113,25 @@ def disown(write: Write, worker: int, keep: Collection[int]) -> int:
     return len(unheard)
 
 
-def take_back(write: Write, worker: int, fences: Collection[int]) -> int:
-    """Put among the ready these claims of a worker, which has not begun them; return how many."""
-    unbegun = [row for row in _held_by(write, worker) if row.fence in fences]
+def take_back(write: Write, worker: int, fences: Collection[int], done: Collection[int]) -> int:
+    """Put among the ready these claims of a worker, which has not begun them; return how many.
+
+    What it has done is acknowledged for it.
+    """
+    held = _held_by(write, worker)
+    unbegun = [row for row in held if row.fence in fences]
     for row in unbegun:
         _undo(write, row)
+    for row in held:
+        if row.fence in done:
+            _finish(write, row)
     return len(unbegun)
+
+
+def _finish(write: Write, row: DeliveryRow) -> None:
+    done = {"state": "done", "parked": False, "result": None, "error": None}
+    settled = {"token": None, "settled": row.token, "until_ms": None}
+    changes.change(write, row, **done, **settled, changed_ms=write.now)
 
 
 def _held_by(write: Write, worker: int) -> list[DeliveryRow]:

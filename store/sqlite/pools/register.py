@@ -182,9 +182,9 @@ class SqlitePools:
             return disown(write, worker, keep)
 
     @again_when_full
-    def take_back(self, worker: int, fences: Collection[int]) -> int:
+    def take_back(self, worker: int, fences: Collection[int], done: Collection[int] = ()) -> int:
         with self._session.write("take_back") as write:
-            return take_back(write, worker, fences)
+            return take_back(write, worker, fences, done)
 
     @again_when_full
     def retire(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import NamedTuple
 
 from ...rules.backoff import apart_ms, backoff_ms, one_by_one_ms
@@ -129,8 +129,7 @@ def reap_worker(
         said, fatal, due = why, False, None
         match consequence(was.id, crashed=crashed, overdue=overdue, claims=running, stage=at):
             case Consequence.DONE:
-                write.must(_FINISH, {**was.seen, "now": write.now_ms})
-                moved(write, was, "done")
+                _finish(write, was)
                 done.append(was.id)
                 continue
             case Consequence.UNBEGUN:
@@ -159,12 +158,25 @@ def reap_worker(
 
 def disown(write: Write, worker: int, keep: Collection[int]) -> int:
     """Put among the ready what a worker holds without having been told; return how many."""
-    return _give_back(write, worker, lambda fence: fence not in keep)
+    unheard = [was for was in _held_by(write, worker) if was.fence not in keep]
+    for was in unheard:
+        _undo(write, was)
+    return len(unheard)
 
 
-def take_back(write: Write, worker: int, fences: Collection[int]) -> int:
-    """Put among the ready these claims of a worker, which has not begun them; return how many."""
-    return _give_back(write, worker, lambda fence: fence in fences)
+def take_back(write: Write, worker: int, fences: Collection[int], done: Collection[int]) -> int:
+    """Put among the ready these claims of a worker, which has not begun them; return how many.
+
+    What it has done is acknowledged for it.
+    """
+    left = 0
+    for was in _held_by(write, worker):
+        if was.fence in fences:
+            _undo(write, was)
+            left += 1
+        elif was.fence in done:
+            _finish(write, was)
+    return left
 
 
 def promote_due(write: Write) -> None:
@@ -179,14 +191,14 @@ def promote_due(write: Write) -> None:
         counters.scheduled(write, queue, -count)
 
 
-def _give_back(write: Write, worker: int, wanted: Callable[[int], bool]) -> int:
-    left = 0
-    for *columns, _, _, _, _ in write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms}):
-        (was,) = standings(write, [tuple(columns)], "leased")
-        if wanted(was.fence):
-            _undo(write, was)
-            left += 1
-    return left
+def _held_by(write: Write, worker: int) -> list[Standing]:
+    rows = write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms})
+    return standings(write, [tuple(columns) for *columns, _, _, _, _ in rows], "leased")
+
+
+def _finish(write: Write, was: Standing) -> None:
+    write.must(_FINISH, {**was.seen, "now": write.now_ms})
+    moved(write, was, "done")
 
 
 def _take_back(
