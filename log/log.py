@@ -134,14 +134,18 @@ class Log:
 
 def render_json(fields: Fields) -> str:
     """Return one line of ASCII: a JSON object."""
-    return "{" + ", ".join([f"{_quoted(name)}: {_json(fields[name])}" for name in fields]) + "}"
+    parts = []
+    for name, value in fields.items():
+        if type(value) is str and len(value) <= _MOST_CHARACTERS:
+            parts.append(f"{_quoted(name)}: {_quoted(value)}")
+        else:
+            parts.append(f"{_quoted(name)}: {_json(_value(value))}")
+    return "{" + ", ".join(parts) + "}"
 
 
 def _json(value: object) -> str:
-    """Return what json.dumps does of `_value`, in a third of the time."""
-    if type(value) is not str or len(value) > _MOST_CHARACTERS:
-        value = _value(value)
-    if isinstance(value, str):
+    """Return what json.dumps does, in less time."""
+    if type(value) is str:
         return _quoted(value)
     return repr(value) if type(value) in (int, float) else json.dumps(value)
 
