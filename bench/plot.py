@@ -48,8 +48,12 @@ def main() -> None:
         }
     )
     DRAWN.mkdir(exist_ok=True)
-    for name, draw in (("store", store), ("flat", flat), ("processes", processes)):
-        if (results := RESULTS / f"{name}.json").exists():
+    for source, name, draw in (
+        ("bench", "store", store),
+        ("flat", "flat", flat),
+        ("processes", "processes", processes),
+    ):
+        if (results := RESULTS / f"{source}.json").exists():
             figure = draw(json.loads(results.read_text()))
             figure.savefig(
                 DRAWN / f"{name}.svg",
