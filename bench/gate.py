@@ -30,7 +30,7 @@ from fencepost.store.sqlite.locks.gate import Gate
 from fencepost.stress.machine.trials import machine
 
 BUSY_MS = 10_000
-_START_SECONDS = 2.0
+_barrier: Any
 
 
 def main() -> None:
@@ -79,9 +79,9 @@ def measure(path: str, writers: int, gated: bool, seconds: float) -> dict[str, f
     connection = _connect(path)
     connection.execute("create table t (body blob)")
     connection.close()
-    with multiprocess.get_context("spawn").Pool(writers) as pool:
-        start = time.time() + _START_SECONDS
-        runs = pool.starmap(write, [(path, gated, start, seconds)] * writers)
+    spawn = multiprocess.get_context("spawn")
+    with spawn.Pool(writers, _meet_at, (spawn.Barrier(writers),)) as pool:
+        runs = pool.starmap(write, [(path, gated, seconds)] * writers, chunksize=1)
     counts = [len(waits) for waits in runs]
     waits = sorted(itertools.chain.from_iterable(runs))
     return {
@@ -92,10 +92,15 @@ def measure(path: str, writers: int, gated: bool, seconds: float) -> dict[str, f
     }
 
 
-def write(path: str, gated: bool, start: float, seconds: float) -> list[float]:
-    """Write until time is up; return the wait in ms before each commit."""
+def _meet_at(barrier: Any) -> None:
+    global _barrier
+    _barrier = barrier
+
+
+def write(path: str, gated: bool, seconds: float) -> list[float]:
+    """Write, once all writers are there; return the wait in ms before each commit."""
     connection, gate, waits = _connect(path), Gate(path + "-gate"), []
-    time.sleep(max(0.0, start - time.time()))
+    _barrier.wait()
     end = time.monotonic() + seconds
     while (asked := time.monotonic()) < end:
         if gated:

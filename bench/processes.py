@@ -30,8 +30,8 @@ from fencepost.speed.measurement import BODY, Spread
 from fencepost.speed.pool import Pool
 from fencepost.stress.machine.trials import machine
 
-_START_SECONDS = 3.0
 _WARM_UP = 500
+_barrier: Any
 
 
 def main() -> None:
@@ -80,18 +80,23 @@ def enqueuers(folder: Path, count: int, seconds: float) -> tuple[float, float]:
     folder.mkdir()
     path = str(folder / "bench.db")
     connect(path).close()
-    with multiprocess.get_context("spawn").Pool(count) as pool:
-        start = time.time() + _START_SECONDS
-        counts = pool.starmap(enqueue, [(path, start, seconds)] * count)
+    spawn = multiprocess.get_context("spawn")
+    with spawn.Pool(count, _meet_at, (spawn.Barrier(count),)) as pool:
+        counts = pool.starmap(enqueue, [(path, seconds)] * count, chunksize=1)
     return sum(counts) / seconds, min(counts) / max(counts)
 
 
-def enqueue(path: str, start: float, seconds: float) -> int:
-    """Enqueue one by one until time is up; return how many were stored."""
+def _meet_at(barrier: Any) -> None:
+    global _barrier
+    _barrier = barrier
+
+
+def enqueue(path: str, seconds: float) -> int:
+    """Enqueue one by one, once all enqueuers are there; return how many were stored."""
     with connect(path) as store:
         queue = store.queue("bench")
         prefix, number = f"{os.getpid()}-{secrets.token_hex(4)}", 0
-        time.sleep(max(0.0, start - time.time()))
+        _barrier.wait()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             queue.enqueue(BODY, key=f"{prefix}-{number}")
