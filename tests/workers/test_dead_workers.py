@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,22 @@ def test_a_worker_of_another_pool_that_lives_is_that_ones_to_mourn(
     assert [each.state for each in store.workers()] == ["lost"]
 
     DeadWorkers(store.engine, other).look()
+    assert store.workers() == []
+
+
+# PREFETCH-6
+def test_a_worker_that_ends_before_its_first_word_is_read_is_left_to_be_collected(
+    store: Store, tmp_path: Path
+) -> None:
+    dead_workers = DeadWorkers(store.engine, pool := store.engine.pools.begin(["q"], 1))
+    with connect(tmp_path / "store.db") as gone:
+        gone.engine.pools.register(pool)
+
+    dead_workers.look(unheard=[os.getpid()])
+    assert [each.state for each in store.workers()] == ["lost"]
+
+    dead_workers.due = 0.0
+    dead_workers.look(unheard=[os.getpid() + 1])
     assert store.workers() == []
 
 

@@ -50,21 +50,24 @@ class DeadWorkers:
         # How workers ended whose end the store could not be told yet.
         self._untold: dict[int, _Ending] = {}
 
-    def look(self, known: Collection[int] = ()) -> None:
+    def look(self, known: Collection[int] = (), unheard: Collection[int] = ()) -> None:
         """Release the claims of workers whose process is gone, and remove dead pools.
 
-        `known` are the workers that this supervisor has still to collect; such a worker may
-        have closed its store already, which looks the same.
+        Args:
+            known: The workers that this supervisor has still to collect; such a worker may
+                have closed its store already, which looks the same.
+            unheard: The pids of others that it has to collect, whose first word it has not
+                read. One may have worked already, and its page says how far it was.
         """
         if time.monotonic() < self.due:
             return
         self.due = time.monotonic() + _ROUND_SECONDS
         try:
-            self._look(known)
+            self._look(known, unheard)
         except FencepostError as error:
             self._damage.met(error)  # any other error: the next round tries again
 
-    def _look(self, known: Collection[int]) -> None:
+    def _look(self, known: Collection[int], unheard: Collection[int]) -> None:
         gone = self._engine.pools.liveness.gone()
         pools = self._engine.pools.pools()
         # The supervisor of another live pool knows best how its workers ended.
@@ -73,7 +76,8 @@ class DeadWorkers:
         for gone_before in self._untold.keys() - {each.id for each in workers}:
             del self._untold[gone_before]
         for worker in workers:
-            if worker.id in gone.workers and worker.pool not in others and worker.id not in known:
+            its_own = worker.id in known or (worker.pool == self._pool and worker.pid in unheard)
+            if worker.id in gone.workers and worker.pool not in others and not its_own:
                 unseen = _Ending(f"worker process {worker.pid} is gone", "killed")
                 ending = self._untold.pop(worker.id, unseen)
                 if not self._retire(worker.id, ending):

@@ -176,7 +176,10 @@ class Supervisor:
 
     def _look_for_dead(self) -> None:
         if self._stopping is None:
-            self._dead_workers.look([each.worker for each in self._workers if each.worker])
+            self._dead_workers.look(
+                known=[each.worker for each in self._workers if each.worker],
+                unheard=[each.pid for each in self._workers if each.worker is None],
+            )
 
     def _step(self) -> None:
         """Start and replace processes, or go on with stopping them."""
