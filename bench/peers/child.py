@@ -12,16 +12,19 @@ import time
 
 from .place import body, here
 from .queues import QUEUES
+from .turns import take_turns
 
 BATCH = 100
 ONES_SECONDS = 2.0
 
 
 def main() -> None:
-    """Run `put`, `work`, `prepare`, `recover` or `version` for the queue that is named."""
+    """Run `put`, `turns`, `work`, `prepare`, `recover` or `version` for the queue that is named."""
     verb, name, *rest = sys.argv[1:]
     queue = QUEUES[name]
     match verb:
+        case "turns":
+            print(json.dumps(take_turns(here(), int(rest[0]), int(rest[1]), rest[2:])))
         case "put":
             first, count, size, many = (int(each) for each in rest)
             print(json.dumps(put(name, first, count, size, bool(many))))

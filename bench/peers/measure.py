@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from .services import Service
 BEGIN_SECONDS = 60.0
 DRAIN_SECONDS = 20.0
 SYNCS = 50
+QUIET_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Figures:
     wait, and `in_bulk` the same by the queue's own call for many. They are None where a drain
     was cut short. `share` is the least worker's part of the drain divided by the greatest's,
     and None where more processes than the workers ran handlers. `sync_ms` is what an
-    fdatasync took just before.
+    fdatasync took before and after.
     """
 
     enqueue: float
@@ -47,9 +49,11 @@ class Figures:
 
 
 def measure(
-    queue: Queue, durability: str, size: int, service: Service | None, scale: float
+    queue: Queue, durability: str, size: int, service: Service | None, scale: float, quiet_ms: float
 ) -> Figures:
     """Run one round of a queue in a new folder.
+
+    It waits up to ten seconds for a disk whose syncs take at most `quiet_ms`.
 
     Raises:
         Failed: A process of the queue failed, or handled too little.
@@ -57,7 +61,7 @@ def measure(
     ones, many = (max(40, int(count * scale)) for count in queue.messages)
     folder = Path(tempfile.mkdtemp(prefix="peers-"))
     try:
-        sync_ms = round(quantile(fdatasync_ms(folder, SYNCS), 0.5), 3)
+        syncs = _await_quiet(folder, quiet_ms)
         place = Place(folder, durability, service.url() if service else "")
         call(place, "prepare", queue)
         server = _server(service)
@@ -95,11 +99,20 @@ def measure(
             server_cpu=(_server(service) - server) * 1e3 / len(every) if service else None,
             share=_share(drained),
             twice=len(every) - len({note.number for note in every}),
-            sync_ms=sync_ms,
+            sync_ms=round(quantile(sorted([*syncs, *fdatasync_ms(folder, SYNCS)]), 0.5), 3),
             setting=put["setting"],
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await_quiet(folder: Path, quiet_ms: float) -> list[float]:
+    deadline = time.monotonic() + QUIET_SECONDS
+    while True:
+        syncs = fdatasync_ms(folder, SYNCS)
+        if quantile(syncs, 0.5) <= quiet_ms or time.monotonic() > deadline:
+            return syncs
+        time.sleep(0.5)
 
 
 def _through(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from .measure import Figures
 from .queue import Queue
@@ -116,6 +117,20 @@ def _ratio(ours: Row | None, theirs: Row, of: Callable[[Figures], float | None])
     if not values:
         return "-"
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def turns(measured: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the rates by the median turn, and Fencepost's divided by each at equal durability."""
+    table = [["queue", "enqueue/s", "by all turns", "Fencepost ÷ it", "with keys ÷ it"]]
+    of = {each["row"]: each for each in measured}
+    for row, each in of.items():
+        durability = row.partition("=")[2]
+        cells = [f"{each[name]:,.0f}" for name in ("per_second", "per_second_mean")]
+        for own in (f"fencepost={durability}", f"fencepost, keyed={durability}"):
+            ours = of.get(own)
+            cells.append(f"{ours['per_second'] / each['per_second']:.2f}" if ours else "-")
+        table.append([row.replace("=", " "), *cells])
+    return table
 
 
 def plain(table: list[list[str]]) -> str:

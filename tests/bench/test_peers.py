@@ -44,6 +44,9 @@ def test_a_run_measures_fencepost_and_kills_its_workers() -> None:
     assert min(figures[name] for name in ("enqueue", "drain", "through", "in_bulk", "sync_ms")) > 0
     assert figures["twice"] == 0
     assert row["killed"].startswith("all handled, by itself")
+    (turn,) = report["turns"]["1024"]
+    assert turn["row"] == "fencepost, keyed=full"
+    assert turn["per_second"] > 0
     assert report["machine"]["fdatasync_p50_ms"] > 0
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sqlite3
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -42,6 +44,16 @@ def _open(place: Place) -> Any:
     if place.durability == "full":
         queue.conn.execute("pragma synchronous = full")
     return queue
+
+
+def _again_while_locked(call: Callable[[], Any]) -> Any:
+    """Call until the file is not locked: after 5 s of waiting, SQLite gives up."""
+    while True:
+        try:
+            return call()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
 
 
 class Producer:
@@ -99,12 +111,12 @@ class LiteQueue(Queue):
         """Pop, handle, mark as done."""
         queue = _open(place)
         while True:
-            message = queue.pop()
+            message = _again_while_locked(queue.pop)
             if message is None:
                 time.sleep(_POLL_SECONDS)
                 continue
             handle(message.data)
-            queue.done(message.message_id, claim_id=message.claim_id)
+            _again_while_locked(partial(queue.done, message.message_id, claim_id=message.claim_id))
 
     def recover(self, place: Place) -> None:
         """Make what was claimed ready again."""
