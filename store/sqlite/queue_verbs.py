@@ -111,7 +111,7 @@ class SqliteQueue:
                 )
                 tried.extend([each.hold for each in leases])
                 write.wakes |= more  # whoever heard of it first is busy from now on
-            return leases, refused, more and not leases
+            return leases, refused, more and not leases and limit > 0
 
         refused: list[Hold] = []
         leases, lost, again = again_when_full(by_set_or_by_row)(transact)

@@ -128,7 +128,8 @@ def headers(value: object) -> dict[str, str]:
         isinstance(text, str) for pair in value.items() for text in pair
     ):
         raise InvalidInput("headers must be a mapping of str to str")
-    found = {name.lower(): said for name, said in value.items()}
+    # Of a class of the caller's own the text alone is kept.
+    found = {str.lower(name): str.__str__(said) for name, said in value.items()}
     try:
         "".join((*found, *found.values())).encode()
     except UnicodeEncodeError as error:

@@ -49,6 +49,53 @@ def test_a_hundred_are_enqueued_in_10_statements_and_claimed_and_acked_in_12(
 
 
 # SET-2
+@pytest.mark.parametrize("ends", ["ack", "release"])
+@pytest.mark.parametrize("named", [(0, 0, 2), (2, 0, 0), (0, 0, 0, 3), (1, 1)])
+def test_a_claim_named_twice_in_one_call_ends_no_other(
+    store: Store, queue: Queue, ends: str, named: tuple[int, ...]
+) -> None:
+    queue.enqueue_many({"body": b"x" * n, "key": f"{n}", "lane": f"{n}"} for n in (1000, 10, 20, 1))
+    claims = queue.claim(limit=4)
+
+    if ends == "ack":
+        assert queue.ack_many([claims[n] for n in named]) == []
+    else:
+        given = [claims[n].hold for n in named]
+        store.engine.queue.claim(["other"], limit=1, lease_ms=1000, releases=given)
+
+    left = [claim for n, claim in enumerate(claims) if n not in named]
+    assert queue.stats().leased == len(left)
+    assert queue.ack_many(left) == []
+
+
+# QUEUE-10
+@pytest.mark.parametrize("column", ["key", "event", "source"])
+def test_text_that_cannot_be_read_stops_nobody_but_itself(
+    store: Store, queue: Queue, column: str
+) -> None:
+    queue.enqueue_many(_messages(4))
+    connection(store).execute(
+        f"update fp_message set {column} = cast(x'ff41' as text) where id = 2"  # noqa: S608
+    )
+
+    assert [claim.message.body for claim in queue.claim(limit=4)] == [b"0", b"2", b"3"]
+    assert queue.stats().dead == 1
+
+
+# SET-3
+def test_a_call_uses_up_few_fences_beyond_those_it_gives(store: Store, queue: Queue) -> None:
+    other = store.queue("other")
+    for n in range(40):
+        (queue if n % 8 == 0 else other).enqueue(b"%d" % n)
+
+    claims = queue.claim(limit=5)
+
+    assert [claim.id for claim in claims] == [1, 9, 17, 25, 33]
+    ((last,),) = ask(store.engine.identity.address, "select last_fence from fp_store")
+    assert claims[-1].fence == last == 33
+
+
+# SET-2
 @pytest.mark.parametrize("count", [1, 2, 10, 11, 99, 100, 101, 250])
 def test_each_of_many_gets_its_own_body_and_queue(store: Store, count: int) -> None:
     drafts = [
@@ -117,7 +164,7 @@ def test_of_acks_with_a_lost_one_the_others_are_good(queue: Queue, clock: FakeCl
 def test_a_fence_is_not_given_for_each_id_between_two_far_apart(store: Store, queue: Queue) -> None:
     queue.enqueue_many(_messages(2))
     connection(store).execute("pragma foreign_keys = off")
-    connection(store).execute("update fp_delivery set id = 5000000 where id = 2")
+    connection(store).execute("update fp_delivery set id = 100 where id = 2")
 
     fences = [claim.fence for claim in queue.claim(limit=2)]
 

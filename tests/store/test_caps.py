@@ -8,6 +8,7 @@ import pytest
 
 from fencepost import InvalidInput, LimitExceeded, Queue, QueueFull, Store, connect
 
+from ..clock import FakeClock
 from ..kits import Kit
 from ..processes import PATIENCE_SECONDS, running
 
@@ -166,3 +167,20 @@ def test_writers_at_once_never_pass_the_cap(kit: Kit, tmp_path: Path) -> None:
         assert accepted == 150
         assert most <= 150
         assert queue.stats().ready == 150
+
+
+def test_an_expired_key_is_not_forgotten_for_a_message_that_has_no_room(
+    store: Store, clock: FakeClock
+) -> None:
+    queue = store.queue("mail", max_rows=1)
+    queue.enqueue(b"first", key="k", keep_for=1)
+    queue.claim()[0].ack()
+    queue.enqueue(b"other")
+    clock.advance(2)
+
+    with pytest.raises(QueueFull):
+        queue.enqueue(b"again", key="k")
+    (answer,) = store.engine.queue.enqueue_each([queue._draft(b"again", key="k")])
+
+    assert isinstance(answer, QueueFull)
+    assert queue.stats().done == 1

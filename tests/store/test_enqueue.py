@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fencepost import FencepostError, InvalidInput, LimitExceeded, Queue, Store
+from fencepost import FencepostError, InvalidInput, LimitExceeded, Queue, QueueFull, Store
+from fencepost.store.types.message import Address, Draft
 
 from ..clock import FakeClock
 from ..kits import Effects
@@ -237,3 +238,41 @@ def test_enqueue_and_a_row_of_ones_own_commit_together(
         queue.enqueue(b"confirm", key="order-7")
     assert queue.stats().ready == 1
     assert effects.seen() == ["order-7"]
+
+
+class Markup(str):
+    """Text of a class of the caller's own."""
+
+    __slots__ = ()
+
+
+def test_headers_of_a_class_of_the_callers_own_are_kept_as_text(queue: Queue) -> None:
+    queue.enqueue(b"work", headers={Markup("X-A"): Markup("v")})
+
+    (claim,) = queue.claim()
+
+    assert claim.message.headers == {"x-a": "v"}
+
+
+def test_a_claim_of_none_gives_none(store: Store, queue: Queue) -> None:
+    queue.enqueue(b"work")
+
+    assert store.engine.queue.claim(["mail"], limit=0, lease_ms=1000) == ([], [])
+
+
+def test_deaths_that_were_rolled_back_are_not_told(store: Store) -> None:
+    store.queue("full", max_rows=1).enqueue(b"first")
+    told: list[object] = []
+    store.engine.queue.on_died(told.extend)
+    refused = Draft("s", "s", "a", "", {}, b"", [Address("mail", refused="no lane")])
+    full = Draft("s", "s", "b", "", {}, b"", [Address("full")])
+
+    with store.transaction():
+        with pytest.raises(QueueFull):
+            store.engine.queue.enqueue([refused, full])
+        store.queue("mail").enqueue(b"kept")
+
+    assert told == []
+    assert store.queue("mail").stats().dead == 0
+    store.engine.queue.enqueue([refused])
+    assert len(told) == 1

@@ -63,6 +63,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
             if not forgotten:
                 same = sha256 == (prepared.plain_sha256 or prepared.sha256)
                 return _seen_before(write, prepared, message, same=same)
+            deliveries.require_room(write, draft.addresses, len(draft.body))
             retention.forget(write, message)
     deliveries.require_room(write, draft.addresses, len(draft.body))
     write.run(

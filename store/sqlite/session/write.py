@@ -39,6 +39,7 @@ class Write:
         "_connection",
         "_database",
         "_execute",
+        "deaths",
         "died",
         "freed",
         "inner",
@@ -62,6 +63,7 @@ class Write:
         self.died: list[Death] = []
         self.freed: set[str] = set()
         self.inner: list[weakref.ref[Savepoint]] = []
+        self.deaths: list[int] = []  # how many there were when the savepoint of a depth began
 
     def run(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Run one of the store's own statements."""
@@ -132,6 +134,7 @@ class Write:
             del self.inner[depth:]
             raise
         del self.inner[depth:]
+        del self.died[self.deaths[depth] :]
         if is_open:
             self.mark(f"release fp_inner_{depth}")
 
@@ -181,6 +184,7 @@ class Savepoint:
     def __enter__(self) -> Write:
         self._write.check()  # without a transaction around it, a savepoint is one and commits
         self._depth = len(self._write.inner)
+        self._write.deaths[self._depth :] = [len(self._write.died)]
         self._write.mark(f"savepoint fp_inner_{self._depth}")
         self._write.inner.append(weakref.ref(self, self._write.undo_lost))
         return self._write

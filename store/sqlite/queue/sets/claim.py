@@ -20,6 +20,7 @@ import msgspec
 from ....engine.clock import Term
 from ....engine.queue import Hold, Leased
 from ....types.message import Limits, Message
+from ....types.transaction import Row
 from ...fences import MOST as MOST_FENCES
 from ...session.session import Write
 from .. import counters
@@ -30,8 +31,9 @@ from .end import Note
 from .ids import OnIds
 from .odd import OddSet
 
-# Of one call, so that fences are not used up: a delivery of long ago beside a new one.
-_MOST_APART = 1_000_000
+# For each claim of a call, so that fences are not used up by a delivery of long ago beside a new
+# one: a copy of the store counts on from 2**40 further (whole_file/lineage.py).
+_MOST_APART = 32
 
 # Is there something for upkeep to do first, how many more may be leased, and how many of those
 # asked for are there?
@@ -84,6 +86,9 @@ _LEASE = OnIds(_LEASE_TEXT)
 
 _LEASE_WITH_LIMITS = OnIds(with_limits(_LEASE_TEXT))
 
+# What reading a damaged row raises.
+_UNREADABLE = (msgspec.DecodeError, zlib.error, TypeError, ValueError)
+
 _FENCE = "update fp_store set last_fence = :last, seen_ms = max(seen_ms, :now)"
 
 _read_headers = msgspec.json.Decoder(dict[str, str]).decode
@@ -119,11 +124,12 @@ def claim(
             wanted = min(wanted, 1)  # others could run the rest
         take = min(ready, room, wanted)
         if take:
-            rows = write.run(_PICK, {"queue": name, "limit": take})
-            if len(rows) != take:
-                raise OddSet
+            rows = _picked(write, name, take)
             offset = _lease(write, rows, fence, token, term.until_ms, worker, limits.get(name))
-            leases += _leased(rows, name, offset, token, term)
+            try:
+                leases += _leased(rows, name, offset, token, term)
+            except _UNREADABLE as error:
+                raise OddSet from error
             counters.moved(write, name, "ready", "leased", 0, take)
             write.freed.discard(name)  # taken again; if that was not all, there is more
         more = min(ready, room) > take
@@ -145,6 +151,16 @@ def _look(write: Write, queue: str, most: int) -> tuple[int, int, int]:
     return fence, room, ready
 
 
+def _picked(write: Write, queue: str, count: int) -> list[Row]:
+    try:
+        rows = write.run(_PICK, {"queue": queue, "limit": count})
+    except _UNREADABLE as error:
+        raise OddSet from error
+    if len(rows) != count:
+        raise OddSet
+    return rows
+
+
 def _lease(
     write: Write,
     rows: Sequence[Sequence[Any]],
@@ -158,7 +174,7 @@ def _lease(
     ids = [row[0] for row in rows]
     least, greatest = min(ids), max(ids)
     offset: int = last_fence + 1 - least
-    if greatest - least > _MOST_APART or offset + greatest > MOST_FENCES:
+    if greatest - least > _MOST_APART * len(ids) or offset + greatest > MOST_FENCES:
         raise OddSet
     lease = {
         "offset": offset,
@@ -203,39 +219,29 @@ def _leased(
         shared,
     ) in rows:
         if compressed:
-            body = _unpacked(body)
+            body = zlib.decompress(body)
         if body is None or hashlib.sha256(body).digest() != sha256:
             raise OddSet
         note = None
         if not shared and not keep_body:
             note = Note(queue, message, lane, bytes, keep)
-        try:
-            leases.append(
-                Leased(
-                    Hold(id, offset + id, token, note),
-                    queue,
-                    Message(
-                        message,
-                        source,
-                        key,
-                        event,
-                        {} if headers == b"{}" else _read_headers(headers),
-                        body,
-                        received / 1000,
-                        copy_of,
-                    ),
-                    attempt + 1,
-                    term,
-                    origin,
-                )
+        leases.append(
+            Leased(
+                Hold(id, offset + id, token, note),
+                queue,
+                Message(
+                    message,
+                    source,
+                    key,
+                    event,
+                    {} if headers == b"{}" else _read_headers(headers),
+                    body,
+                    received / 1000,
+                    copy_of,
+                ),
+                attempt + 1,
+                term,
+                origin,
             )
-        except (msgspec.DecodeError, TypeError, ValueError) as error:
-            raise OddSet from error
+        )
     return leases
-
-
-def _unpacked(body: bytes) -> bytes:
-    try:
-        return zlib.decompress(body)
-    except (zlib.error, TypeError) as error:
-        raise OddSet from error

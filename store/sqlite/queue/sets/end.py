@@ -103,7 +103,11 @@ def release_each(write: Write, holds: Iterable[Hold]) -> None:
 
 def _sets(acks: Iterable[tuple[Hold, str | None]]) -> Iterator[tuple[_Set, list[Hold], list[Note]]]:
     found: dict[tuple[Any, ...], tuple[list[Hold], list[Note]]] = {}
+    seen: set[int] = set()
     for hold, result in acks:
+        if hold.fence in seen:  # the same claim twice
+            raise OddSet
+        seen.add(hold.fence)
         note = hold.note
         if not isinstance(note, Note):
             raise OddSet

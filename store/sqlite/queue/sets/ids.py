@@ -24,6 +24,6 @@ class OnIds:
     def change(self, write: Write, ids: list[int], bindings: dict[str, Any]) -> int:
         """Run it on at least one id; return how many rows it changed."""
         first, last = min(ids), max(ids)
-        if last - first == len(ids) - 1:
+        if last - first == len(ids) - 1 == len(set(ids)) - 1:
             return write.change(self.run, {**bindings, "first": first, "last": last})
         return write.change(self.any, {**bindings, "ids": apsw.carray(array("q", ids))})
