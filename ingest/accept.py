@@ -21,7 +21,7 @@ from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
 from ..store.types.message import Draft, Receipt
 from .answer import Answer, Headers, error, unavailable
 from .lazy_store import LazyStore
-from .message_lines import log_stored
+from .message_lines import Facts, log_stored
 from .refusals import refusals
 
 # Never stored: they are the sender's credentials, not the message.
@@ -29,16 +29,10 @@ _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization"}
 
 
 class Incoming(NamedTuple):
-    """A request that is a message, as it will be stored.
-
-    Attributes:
-        silent: The provider wants an empty body in the answer.
-        began: When the request had been checked, on time.monotonic().
-    """
+    """A request that is a message: as it will be stored, and what its answer needs of it."""
 
     draft: Draft
-    silent: bool
-    began: float
+    facts: Facts
 
 
 def accept(app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Request) -> Answer:
@@ -50,7 +44,7 @@ def accept(app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Req
             (outcome,) = lazy_store.open().engine.queue.enqueue_each([found.draft])
         except FencepostError as error:
             outcome = error
-        found = answer_to(lazy_store, found, outcome)
+        found = answer_to(lazy_store, found.facts, outcome)
     return refusals.note(source.name, found)
 
 
@@ -66,7 +60,7 @@ async def accept_async(
             outcome = await committer.commit(found.draft)
         except FencepostError as error:
             outcome = error
-        found = answer_to(lazy_store, found, outcome)
+        found = answer_to(lazy_store, found.facts, outcome)
     return refusals.note(source.name, found)
 
 
@@ -98,12 +92,12 @@ def read(app: ReceiverApp, source: Source, request: Request) -> Incoming | Answe
     if event.key is None and source.require_key:
         where = key_rule(source.scheme)
         return error(400, f"the request has no usable dedupe key; this source reads it at {where}")
-    return Incoming(draft(app, source, request, event), event.silent, time.monotonic())
+    found = draft(app, source, request, event)
+    about = (found.source, found.key, found.event, found.addresses)
+    return Incoming(found, Facts(*about, event.silent, time.monotonic()))
 
 
-def answer_to(
-    lazy_store: LazyStore, incoming: Incoming, outcome: Receipt | FencepostError
-) -> Answer:
+def answer_to(lazy_store: LazyStore, facts: Facts, outcome: Receipt | FencepostError) -> Answer:
     """Return the answer to a message, by what the store said."""
     if isinstance(outcome, StoreBusy):
         return unavailable("the store is busy")
@@ -116,20 +110,20 @@ def answer_to(
         if lazy_store.is_news(outcome):
             log.error(
                 "not stored",
-                source=incoming.draft.source,
-                key=incoming.draft.key,
+                source=facts.source,
+                key=facts.key,
                 code=outcome.code,
                 error=str(outcome),
             )
         return unavailable("the store cannot be used")
-    body = stored(incoming, outcome)
+    body = stored(facts, outcome)
     return Answer(200, Headers({"content-type": "application/json"} if body else {}), body)
 
 
-def stored(incoming: Incoming, receipt: Receipt) -> bytes:
+def stored(facts: Facts, receipt: Receipt) -> bytes:
     """Log a stored message; return the body of its answer, which is JSON or empty."""
-    log_stored(incoming.draft, receipt, incoming.began)
-    if incoming.silent:
+    log_stored(facts, receipt)
+    if facts.silent:
         return b""
     return msgspec.json.encode({"id": receipt.message_id, "status": receipt.status})
 

@@ -35,6 +35,7 @@ class Committer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._waiting: deque[tuple[Draft, Answering]] = deque()
+        self._batch: Batch = []  # what the thread stores
         self._busy = False  # a batch is in the thread, or will be by the next turn of the loop
         self._alone = 0  # so many of those waiting get a transaction of their own
         self._idle: asyncio.Future[None] | None = None
@@ -74,25 +75,26 @@ class Committer:
 
     def _hand_over(self) -> None:
         """Give the thread the next batch."""
-        batch = self._next_batch()
+        batch = self._batch = self._next_batch()
         self._busy = bool(batch)
         if batch:
             loop = asyncio.get_running_loop()
             try:
                 self._thread.submit(_store, self._engine, batch, loop, self._stored)
             except RuntimeError as error:  # it has ended, as the interpreter is about to
-                loop.call_soon(self._stored, batch, error)
+                loop.call_soon(self._stored, error)
         elif self._idle is not None:
             self._idle.set_result(None)
             self._idle = None
 
-    def _stored(self, batch: Batch, outcomes: Sequence[Outcome] | BaseException) -> None:
+    def _stored(self, outcomes: Sequence[Outcome] | BaseException) -> None:
         """Answer the requests of a batch.
 
         The next batch is on its way before, if it is large. Else it waits for one turn of the
         loop: a sender that has its answer sends the next request at once, and these share the
         commit. With 32 senders that is 28 in a batch, not 16.
         """
+        batch = self._batch
         if isinstance(outcomes, BaseException):
             if len(batch) > 1 and not isinstance(outcomes, FencepostError):
                 # One message may be the cause, so each gets a transaction of its own.
@@ -128,7 +130,7 @@ def _store(
     engine: Engine,
     batch: Batch,
     loop: asyncio.AbstractEventLoop,
-    stored: Callable[[Batch, Sequence[Outcome] | BaseException], None],
+    stored: Callable[[Sequence[Outcome] | BaseException], None],
 ) -> None:
     """Commit a batch, in the thread, and tell the loop."""
     outcomes: Sequence[Outcome] | BaseException
@@ -137,7 +139,7 @@ def _store(
     except BaseException as error:  # noqa: BLE001 - it is the answer to the waiting requests
         outcomes = error
     with contextlib.suppress(RuntimeError):  # the loop was closed, so no request waits
-        loop.call_soon_threadsafe(stored, batch, outcomes)
+        loop.call_soon_threadsafe(stored, outcomes)
 
 
 def _settle(done: asyncio.Future[Receipt], outcome: Outcome) -> None:

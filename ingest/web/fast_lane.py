@@ -11,9 +11,10 @@ from ...app.source import Source
 from ...schemes.request import Request
 from ...store.errors import FencepostError
 from ...store.types.message import Receipt
-from ..accept import Incoming, answer_to, read, stored
+from ..accept import answer_to, read, stored
 from ..answer import Answer, error, unavailable
 from ..committer import Outcome
+from ..message_lines import Facts
 from ..refusals import refusals
 from .asgi import MOST_AT_ONCE
 from .reading import BODY_SECONDS, BROKEN_OFF, TOO_LATE
@@ -47,7 +48,7 @@ class FastLane(Wire):
         self._usual = True  # nothing of _UNUSUAL so far
         self._source: Source | None = None  # of the ordinary request whose body is arriving
         self._chunks: list[bytes] = []
-        self._incoming: Incoming | None = None  # what waits for its commit
+        self._facts: Facts | None = None  # of the message that waits for its commit
         self._common: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -56,8 +57,8 @@ class FastLane(Wire):
             refusals.note(self._end_body().name, error(408, BROKEN_OFF))
             self._leave()
 
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+    def data_ends(self) -> None:
+        super().data_ends()
         if self._source is not None and self._too_late is None:
             self._too_late = self.loop.call_later(BODY_SECONDS, self._body_is_late)
 
@@ -151,20 +152,20 @@ class FastLane(Wire):
         if committer is None:  # it was closed since the headers came
             self._write(refusals.note(source.name, unavailable("the store cannot be used")))
             return
-        self._incoming = found
+        self._facts = found.facts
         committer.add(found.draft, self._stored)
 
     def _stored(self, outcome: Outcome) -> None:
         """Answer a message, by what the store said."""
         assert self._receiver is not None
-        assert self._incoming is not None
-        incoming, self._incoming = self._incoming, None
+        assert self._facts is not None
+        facts, self._facts = self._facts, None
         if isinstance(outcome, Receipt):
-            body = stored(incoming, outcome)
+            body = stored(facts, outcome)
             self._send(200, _JSON if body else b"", body)
         elif isinstance(outcome, FencepostError):
-            answer = answer_to(self._receiver.lazy_store, incoming, outcome)
-            self._write(refusals.note(incoming.draft.source, answer))
+            answer = answer_to(self._receiver.lazy_store, facts, outcome)
+            self._write(refusals.note(facts.source, answer))
         else:
             self._fail(outcome)
 

@@ -39,6 +39,10 @@ class Wire(HttpToolsProtocol):
         if not self._in_body:
             data = _without_offer(data)
         super().data_received(data)
+        self.data_ends()
+
+    def data_ends(self) -> None:
+        """Look after what has been read of a request so far."""
         # A head that came in one piece has ended by now, and needs no timer.
         if self._in_head and not self.transport.is_closing():
             if self._head > _HEAD_BYTES:
