@@ -102,7 +102,9 @@ class Pool:
         last, deadline = 0, 0.0
         while (stats := queue.stats()).done < self._done:
             if stats.dead or stats.scheduled:
-                raise MeasurementFailed(f"a handler failed: {self._last_line()}")
+                # The store knows of it a moment before the log does.
+                self._until(self._complaint, "a handler failed")
+                raise MeasurementFailed(f"a handler failed: {self._complaint()}")
             if stats.done != last or not deadline:
                 last, deadline = stats.done, time.monotonic() + _PATIENCE_SECONDS
             self._check(deadline, f"the pool handles nothing: {stats}")
@@ -130,6 +132,11 @@ class Pool:
             raise MeasurementFailed(f"the pool has ended: {self._last_line()}")
         if time.monotonic() > deadline:
             raise MeasurementFailed(f"{what}, for {_PATIENCE_SECONDS:.0f} s")
+
+    def _complaint(self) -> str:
+        """Return the first line of the log that is about a handler; "" while there is none."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return next((line for line in lines if "handler failed" in line), "")
 
     def _last_line(self) -> str:
         with suppress(OSError, IndexError):
