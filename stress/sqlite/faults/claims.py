@@ -87,6 +87,7 @@ def effect_before_ack() -> None:
     def completion(self: SqliteQueue, hold: Hold) -> Iterator[Write]:
         with self._session.write("transaction", joins=False, nests=True) as write:
             yield write
+        time.sleep(0.05)  # so that a kill comes in between, however fast the handlers are
         self.ack(hold, None)
 
     SqliteQueue.completion = completion  # type: ignore[method-assign]
