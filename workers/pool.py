@@ -26,7 +26,7 @@ from .supervisor.autoscale import Autoscaler
 from .supervisor.damage import Damage
 from .supervisor.sizing import Sizing
 from .supervisor.supervisor import Plan, Supervisor
-from .supervisor.unserved import AT_END, AT_START, name_unserved
+from .unserved import AT_END, AT_START, name_unserved
 from .worker.main import work
 
 # The supervisor must not wait long for the store.

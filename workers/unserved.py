@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from ...log.log import log
-from ...store.engine import Engine
-from ...store.errors import FencepostError
+from ..log.log import log
+from ..store.engine import Engine
+from ..store.errors import FencepostError
 
 AT_START = "queues hold work and no running pool serves them"
 AT_END = "queues still hold work: this pool does not serve them"

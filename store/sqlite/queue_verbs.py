@@ -16,7 +16,7 @@ from .file.space import ROW_BYTES, again_when_full
 from .operators import counts
 from .queue import claim, counters, deaths, enqueue, settle
 from .queue.holding import require
-from .queue.prepare import Prepared, prepare
+from .queue.payload import Prepared, prepare
 from .queue.sets import claim as claim_set
 from .queue.sets import end as end_set
 from .queue.sets import enqueue as enqueue_set

@@ -26,6 +26,7 @@ from fencepost.store.sqlite.queue import (
     settle,
     transitions,
 )
+from fencepost.store.sqlite.queue.sets import arrivals
 from fencepost.store.sqlite.queue.sets import claim as claim_set
 from fencepost.store.sqlite.queue.sets import end as end_set
 from fencepost.store.sqlite.queue.sets import enqueue as enqueue_set
@@ -51,7 +52,7 @@ HOT = {
     "release any": (end_set._RELEASE.any, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "release a set": (end_set._RELEASE.run, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "drop the bodies of a set": (end_set._DROP_BODIES.run, ["INTEGER PRIMARY KEY"]),
-    "deliver alike": (enqueue_set._DELIVER_ALIKE, ["fp_body USING INTEGER PRIMARY KEY"]),
+    "deliver alike": (arrivals._DELIVER_ALIKE, ["fp_body USING INTEGER PRIMARY KEY"]),
     "known keys": (enqueue_set._KNOWN, ["fp_message_key (key=? AND scope=?)"]),
     "lanes with a head": (lanes_set._WITH_HEAD, ["fp_delivery_head (queue=? AND lane=?)"]),
     "lanes with others": (lanes_set._WITH_OTHERS, ["fp_delivery_lane (queue=? AND lane=?)"]),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from ...store.engine import Engine
 from ...store.errors import FencepostError
+from ..unserved import AT_START, name_unserved
 from .damage import Damage
-from .unserved import AT_START, name_unserved
 
 _TELL_SECONDS = 30.0
 _AGAIN_SECONDS = 1.0

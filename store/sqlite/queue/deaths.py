@@ -8,7 +8,7 @@ from ...errors import StoreCorrupt
 from ...types.message import DEATHS, Address, Death, Draft, queue_scope
 from ..session.session import Write
 from . import enqueue
-from .prepare import prepare
+from .payload import prepare
 
 _DEATH = "select queue, attempt, error, message_id from fp_delivery where id = :id"
 _MESSAGE = "select source, key, event from fp_message where id = :id"

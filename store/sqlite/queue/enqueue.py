@@ -8,7 +8,7 @@ from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.message import Draft, Receipt, State, Status
 from ..session.session import Write
 from . import deliveries, payload, redelivery, retention
-from .prepare import Prepared
+from .payload import Prepared
 from .retention import KEPT_UNTIL
 
 _FIND = f"""

@@ -3,75 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Any, TypeVar
 
 import apsw
 
-from ....types.message import Address, Receipt
+from ....types.message import Receipt
 from ...session.session import Write
-from .. import counters
-from ..prepare import Prepared
-from . import lanes
+from ..payload import Prepared
+from .arrivals import Arrivals
 from .odd import OddSet
-from .rows import Insert
 
 A = TypeVar("A")
-
-_MESSAGES = Insert(
-    "fp_message",
-    (
-        "scope",
-        "source",
-        "key",
-        "event",
-        "headers",
-        "body_sha256",
-        "plain_sha256",
-        "received_at_ms",
-        "keep_ms",
-        "keep_body_ms",
-        "unrouted",
-        "expires_at_ms",
-    ),
-    "on conflict do nothing",
-)
-
-_BODIES = Insert("fp_body", ("message_id", "body", "compressed"))
-
-_DELIVERIES = Insert(
-    "fp_delivery",
-    (
-        "message_id",
-        "queue",
-        "lane",
-        "lane_policy",
-        "behind",
-        "priority",
-        "state",
-        "due_at_ms",
-        "max_attempts",
-        "retry_for_ms",
-        "tried_since_ms",
-        "at_most_once",
-        "bytes",
-        "changed_at_ms",
-    ),
-)
-
-# Of messages whose deliveries differ in the message alone.
-_DELIVER_ALIKE = """
-insert into fp_delivery (
-  message_id, queue, lane_policy, priority, state, due_at_ms, max_attempts, retry_for_ms,
-  tried_since_ms, at_most_once, bytes, changed_at_ms
-)
-select
-  message_id, :queue, :policy, :priority, 'ready', :due, :max_attempts, :retry_for, :now, :once,
-  length(body), :now
-from fp_body
-where message_id between :first and :last
-order by message_id
-"""
 
 _KNOWN = "select key from fp_message where scope = :scope and key in carray(:keys)"
 
@@ -82,7 +24,7 @@ def enqueue(write: Write, batch: Sequence[Prepared]) -> list[Receipt]:
     Raises:
         OddSet: One of them is not.
     """
-    rows = _Rows(write.now_ms, batch)
+    rows = Arrivals(write.now_ms, batch)
     if rows.odd:
         raise OddSet
     receipts = rows.store(write)
@@ -96,7 +38,7 @@ def enqueue_runs(
     """Store messages in their order: those that are ordinary by set, the others with `one`."""
     answers: list[A | Receipt] = []
     for run, odd in _runs(batch, _known(write, batch)):
-        rows = _Rows(write.now_ms, run)
+        rows = Arrivals(write.now_ms, run)
         if rows.have_room(write):
             try:
                 answers += rows.store(write)
@@ -108,159 +50,6 @@ def enqueue_runs(
         if odd is not None:
             answers.append(one(odd))
     return answers
-
-
-class _Rows:
-    """The rows of new messages, and what they bring to their queues.
-
-    Attributes:
-        odd: Two of them have one key, or one is dead from the start.
-    """
-
-    def __init__(self, now_ms: int, batch: Sequence[Prepared]) -> None:
-        self._batch = batch
-        self._address = _common_address(batch)
-        self._queues: dict[str, list[int]] = {}  # deliveries, scheduled ones, bytes
-        self.odd = False
-        if (address := self._address) is not None:
-            bytes = sum([len(each.body) for each in batch])
-            self._queues[address.queue] = [len(batch), address.delay_ms and len(batch), bytes]
-        else:
-            self._add_up()
-        self._messages: list[Any] = []
-        keys: set[tuple[str, str]] = set()
-        keyed = 0
-        for each in batch:
-            draft = each.draft
-            if draft.key is not None:
-                keyed += 1
-                keys.add((draft.scope, draft.key))
-            unrouted = not draft.addresses
-            self._messages += (
-                draft.scope,
-                draft.source,
-                draft.key,
-                draft.event,
-                each.headers,
-                each.sha256,
-                each.plain_sha256,
-                now_ms,
-                draft.keep_ms,
-                draft.keep_body_ms,
-                int(unrouted),
-                now_ms + draft.keep_ms if unrouted else None,
-            )
-        self.odd |= len(keys) < keyed
-
-    def _add_up(self) -> None:
-        for each in self._batch:
-            for address in each.draft.addresses:
-                if (sums := self._queues.get(address.queue)) is None:
-                    sums = self._queues[address.queue] = [0, 0, 0]
-                sums[0] += 1
-                sums[1] += address.delay_ms > 0
-                sums[2] += len(each.draft.body)
-                self.odd |= address.refused is not None
-
-    def have_room(self, write: Write) -> bool:
-        """Return whether no queue is over a cap with all of them."""
-        return all(
-            counters.have_room(write, queue, count, bytes)
-            for queue, (count, _, bytes) in self._queues.items()
-        )
-
-    def store(self, write: Write) -> list[Receipt]:
-        """Insert them.
-
-        Raises:
-            OddSet: A key is known.
-        """
-        batch = self._batch
-        if _MESSAGES.run(write, self._messages) != len(batch):
-            raise OddSet
-        # One transaction writes, and AUTOINCREMENT counts on by one from row to row.
-        first = write.last_id - len(batch) + 1
-        bodies, receipts = list[Any](), list[Receipt]()
-        for id, each in enumerate(batch, first):
-            bodies += (id, each.body, each.compressed)
-            receipts.append(Receipt("accepted", id, "ready" if each.draft.addresses else None))
-        _BODIES.run(write, bodies)
-        if self._address is not None:
-            _deliver_alike(write, self._address, first, len(batch))
-        elif self._queues:
-            _deliver(write, batch, first)
-        write.wakes |= bool(self._queues)
-        return receipts
-
-    def count(self, write: Write) -> None:
-        """Count them in."""
-        for queue, (count, scheduled, bytes) in self._queues.items():
-            counters.arrived(write, queue, "ready", bytes, count=count, scheduled=scheduled)
-
-    def count_within_caps(self, write: Write) -> None:
-        """Count them in.
-
-        Raises:
-            OddSet: A queue has no room for all of them.
-        """
-        for queue, sums in self._queues.items():
-            if not counters.arrived_with_room(write, queue, *sums):
-                raise OddSet
-
-
-def _common_address(batch: Sequence[Prepared]) -> Address | None:
-    """Return where all of them go, when that is one delivery each, without a lane, and bodies
-    are stored as they came."""
-    addresses = batch[0].draft.addresses if batch else ()
-    if len(addresses) != 1 or addresses[0].lane is not None or addresses[0].refused is not None:
-        return None
-    for each in batch:
-        if each.compressed or each.draft.addresses != addresses:
-            return None
-    return addresses[0]
-
-
-def _deliver_alike(write: Write, address: Address, first: int, count: int) -> None:
-    alike = {
-        "first": first,
-        "last": first + count - 1,
-        "queue": address.queue,
-        "policy": address.lane_policy,
-        "priority": address.priority,
-        "due": write.now_ms + address.delay_ms if address.delay_ms else None,
-        "max_attempts": address.max_attempts,
-        "retry_for": address.retry_for_ms,
-        "once": int(address.at_most_once),
-        "now": write.now_ms,
-    }
-    write.must(_DELIVER_ALIKE, alike, change=count)
-
-
-def _deliver(write: Write, batch: Sequence[Prepared], first: int) -> None:
-    rows, now = list[list[Any]](), write.now_ms
-    for id, each in enumerate(batch, first):
-        bytes = len(each.draft.body)
-        rows += [
-            [
-                id,
-                address.queue,
-                address.lane,
-                address.lane_policy,
-                0,
-                address.priority,
-                "ready",
-                now + address.delay_ms if address.delay_ms else None,
-                address.max_attempts,
-                address.retry_for_ms,
-                now,
-                int(address.at_most_once),
-                bytes,
-                now,
-            ]
-            for address in each.draft.addresses
-        ]
-    lanes.join(write, rows)
-    _DELIVERIES.run(write, list(chain.from_iterable(rows)))
 
 
 def _is_refused(each: Prepared) -> bool:
