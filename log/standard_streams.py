@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import sys
@@ -22,8 +21,13 @@ def fill() -> None:
     it as their input or write their output to it.
     """
     for fd in range(3):
-        if _identity(fd) is None:
+        if not is_open(fd):
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free one: fd
+
+
+def is_open(fd: int) -> bool:
+    """True if a descriptor is open."""
+    return _identity(fd) is not None
 
 
 def duplicate(fd: int) -> int:
@@ -37,8 +41,10 @@ def duplicate(fd: int) -> int:
 def flush() -> None:
     """Write out what stdout and stderr have buffered."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
+        try:
             stream.flush()
+        except Exception:  # noqa: BLE001, S112 - each message; closed, full, or the app's own
+            continue
 
 
 def restorer() -> Callable[[], bool]:
@@ -46,7 +52,7 @@ def restorer() -> Callable[[], bool]:
 
     It returns True if one had been closed or replaced.
     """
-    saved = {fd: (duplicate(fd), _identity(fd)) for fd in range(3) if _identity(fd) is not None}
+    saved = {fd: (duplicate(fd), _identity(fd)) for fd in range(3) if is_open(fd)}
     streams = [sys.stdin, sys.stdout, sys.stderr]
 
     def restore() -> bool:

@@ -40,7 +40,7 @@ def children_left() -> None:
 
 @fault("what a handler changes in its process stays changed")
 def state_not_put_back() -> None:
-    def restore(self: ProcessState) -> list[str]:
+    def restore(self: ProcessState, *, quick: bool = False) -> list[str]:
         return []
 
     ProcessState.restore = restore  # type: ignore[method-assign]

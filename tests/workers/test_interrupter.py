@@ -60,7 +60,7 @@ class Bench:
             lease=LEASE,
             in_progress=InProgress(self.store.engine, SharedPage()),
             interrupter=self.interrupter,
-            tidy=lambda _: None,
+            tidy=lambda *_: None,
         )
 
     def lose(self) -> None:

@@ -50,6 +50,7 @@ class Bench:
         self.store: Store = connect(path, clock=self.clock, busy_timeout=0.05)
         self.app = App(str(path))
         self.begun: list[int] = []
+        self.looks: list[tuple[int, bool]] = []
         self.page = SharedPage()
         self.hook = Hook(self.store.engine, self.page)
         self.interrupter = Interrupter(self.store.engine, LEASE, lambda: None)
@@ -77,7 +78,7 @@ class Bench:
             lease=LEASE,
             in_progress=self.hook,
             interrupter=self.interrupter,
-            tidy=lambda _: None,
+            tidy=lambda claim, quick: self.looks.append((claim.id, quick)),
         )
         self.plain = Plain(
             self.app.handlers,
@@ -216,6 +217,22 @@ def test_what_a_handler_was_to_be_interrupted_with_does_not_meet_the_next(bench:
     bench.plain.work()
 
     assert pending == [False] * MOST
+
+
+# PROCESS-17
+def test_after_the_last_of_a_batch_the_process_is_looked_at_closely(bench: Bench) -> None:
+    bench.start(lambda message, ctx: None)
+
+    bench.plain.work()
+
+    assert bench.looks == [(1, True), (2, True), (3, True), (4, False)]
+
+
+# PROCESS-17
+def test_after_a_batch_that_was_broken_off_too(bench: Bench) -> None:
+    _after(bench, lambda: bench.clock.advance(0.02))
+
+    assert bench.looks == [(1, True), (2, True), (2, False)]
 
 
 # PREFETCH-3

@@ -48,9 +48,9 @@ class Claimer:
         lease: float,
         in_progress: InProgress,
         interrupter: Interrupter,
-        tidy: Callable[[Claim], None],
+        tidy: Callable[[Claim, bool], None],
     ) -> None:
-        """`tidy` is called after each handler."""
+        """`tidy` is called after each handler, and told whether a quick look is enough."""
         self._store = store
         self._handlers = handlers
         self._worker = worker
@@ -176,17 +176,27 @@ class Claimer:
         """Release claims whose handlers were not called, with the next claim."""
         self.releases += [claim.hold for claim in claims]
 
+    def tidy(self, claim: Claim) -> None:
+        """Look closely at what the handlers since the last such look have left."""
+        self._tidy(claim, False)
+
     def end(
-        self, attempt: Attempt, error: BaseException | None = None, result: object = None
+        self,
+        attempt: Attempt,
+        error: BaseException | None = None,
+        result: object = None,
+        *,
+        quick: bool = False,
     ) -> None:
         """Stop watching a handler that has returned a result, or raised an error.
 
+        With `quick`, only a quick look at what it has left: another of the batch may follow.
         If it has left a transaction open, this process exits, and the delivery is blamed for
         the crash: while that transaction is open, no process can write to the store.
         """
         if error is not None:
             clear_frames(error)
-        self._tidy(attempt.claim)
+        self._tidy(attempt.claim, quick)
         if self._store.engine.transactions.is_open():
             gc.collect()
             if self._store.engine.transactions.is_open():

@@ -60,13 +60,16 @@ class Plain:
             return claims
         began, handled = time.monotonic(), 0
         for claim in claims:
+            more = handled + 1 < len(claims)
             if self._stopping() or self._interrupts.cancels != cancels:
                 break
             if handled and not self._is_in_time():
                 break
-            if not self._handle(claim):
+            if not self._handle(claim, more=more):
                 break
             handled += 1
+        if 0 < handled < len(claims):
+            self._claimer.tidy(claims[handled - 1])
         self._claimer.give_back(claims[handled:])
         if handled:
             self._prefetch.handled(claims[0].queue, handled, time.monotonic() - began)
@@ -80,8 +83,8 @@ class Plain:
         """
         return self._continues() and self._in_progress.age_ms < BUDGET_MS
 
-    def _handle(self, claim: Claim) -> bool:
-        """Call a handler; False if it must not be called."""
+    def _handle(self, claim: Claim, *, more: bool) -> bool:
+        """Call a handler; False if it must not be called. `more` of the batch may follow it."""
         # Each by a number of its own: what is to interrupt one must not interrupt the next.
         work = self._interrupts.begin()
         attempt = self._claimer.begin(claim, partial(self._interrupts.ask, work))
@@ -90,10 +93,10 @@ class Plain:
         try:
             result = self._call(attempt)
         except BaseException as error:  # noqa: BLE001 - the handler may raise anything
-            self._claimer.end(attempt, error)
+            self._claimer.end(attempt, error, quick=more)
             self._claimer.failed(attempt, error)
         else:
-            self._claimer.end(attempt, result=result)
+            self._claimer.end(attempt, result=result, quick=more)
             self._claimer.returned(attempt, result)
         return True
 

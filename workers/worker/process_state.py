@@ -23,12 +23,10 @@ from typing import Any
 
 from ...linux.parentage import dying_with_parent
 from ...log import standard_streams
+from .quick_look import QuickLook, plain_signal
 
 # Restores one part of the state; True if it had been changed.
 Restore = Callable[[], bool]
-
-# The functions in C: the conversion to an enum would take most of the time.
-_plain: Any = getattr(signal, "_signal", signal)
 
 # faulthandler handles it, not Python: see entry_point.
 _STACKS = signal.SIGUSR1.value
@@ -53,11 +51,17 @@ class ProcessState:
 
     def __init__(self) -> None:
         self._parts = [(name, take()) for name, take in _PARTS.items()]
+        self._quick = QuickLook()
         self.beyond_repair = ""
 
-    def restore(self) -> list[str]:
-        """Restore what has been changed since; return the names of the parts."""
-        changed = []
+    def restore(self, *, quick: bool = False) -> list[str]:
+        """Restore what has been changed since; return the names of the parts.
+
+        `quick` leaves what only code in C can have changed for the next time without it.
+        """
+        changed: list[str] = []
+        if quick and self._quick.same():
+            return changed
         for name, put_back in self._parts:
             try:
                 if put_back():
@@ -65,6 +69,9 @@ class ProcessState:
             except Exception:  # noqa: BLE001 - the delivery must be settled anyway
                 changed.append(name)
                 self.beyond_repair = name
+        if changed and not self.beyond_repair:
+            self._quick.take()  # a stream that had been closed is another now
+        self._quick.forget()
         return changed
 
 
@@ -144,10 +151,10 @@ def _environment() -> Restore:
 def _signals() -> Restore:
     numbers = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
     each = [int(number) for number in numbers]
-    before = list(map(_plain.getsignal, each))
+    before = list(map(plain_signal.getsignal, each))
 
     def restore() -> bool:
-        now = list(map(_plain.getsignal, each))
+        now = list(map(plain_signal.getsignal, each))
         if now == before:
             return False
         for number, was, current in zip(each, before, now, strict=True):
@@ -173,7 +180,7 @@ def _wakeup_fd() -> Restore:
 
 def _signal_mask() -> Restore:
     return _value(
-        lambda: _plain.pthread_sigmask(signal.SIG_BLOCK, ()),
+        lambda: plain_signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         lambda before: signal.pthread_sigmask(signal.SIG_SETMASK, before),
     )
 

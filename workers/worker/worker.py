@@ -235,9 +235,9 @@ class Worker:
             with contextlib.suppress(OSError):
                 self._line.send_bytes(b"recycle " + why.encode())
 
-    def _tidy(self, claim: Claim) -> None:
+    def _tidy(self, claim: Claim, quick: bool) -> None:
         """Restore the state of the process after a handler, for the next one and for the worker."""
-        changed = self._state.restore()
+        changed = self._state.restore(quick=quick)
         flush()
         if news := [name for name in changed if (claim.queue, name) not in self._told]:
             self._told.update((claim.queue, name) for name in news)
