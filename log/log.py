@@ -75,6 +75,11 @@ class Log:
         """True if it is configured, has a descriptor, and writes JSON."""
         return self._stream.is_open and self._render is render_json
 
+    @property
+    def renders_json(self) -> bool:
+        """True if its lines are JSON objects, also before it is configured."""
+        return self._render is render_json
+
     def gather(self) -> None:
         """Hold back the lines of this thread until `flush`, which writes them together."""
         self._stream.gather()
@@ -83,7 +88,7 @@ class Log:
         """Write the lines that were held back."""
         self._stream.flush()
 
-    def pass_on(self, line: str) -> None:
+    def pass_on(self, line: bytes) -> None:
         """Write a line of another process of the pool unchanged."""
         self._stream.write(line)
 
@@ -94,6 +99,15 @@ class Log:
     def info(self, event: str, **fields: object) -> None:
         """Write a normal event."""
         self._write("info", event, fields)
+
+    def info_json(self, event: str, fields: str) -> None:
+        """Write a normal event whose fields are the text of JSON members, made by `json_text`.
+
+        For lines of which there is one for each message, and only if it `renders_json`.
+        """
+        if _RANKS["info"] >= self._least:
+            start = f'{{"timestamp": "{self._now()}", "level": "info", "event": "{event}", '
+            self._stream.write(f"{start}{fields}}}".encode())
 
     def warning(self, event: str, **fields: object) -> None:
         """Write an event that an operator should look at some time."""
@@ -121,7 +135,7 @@ class Log:
             )
         except Exception:  # noqa: BLE001 - a log must not fail the work
             line = json.dumps({"level": level, "event": str(event)})
-        self._stream.write(line)
+        self._stream.write(line.encode(errors="backslashreplace"))
 
     def _now(self) -> str:
         second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
@@ -141,6 +155,13 @@ def render_json(fields: Fields) -> str:
         else:
             parts.append(f"{_quoted(name)}: {_json(_value(value))}")
     return "{" + ", ".join(parts) + "}"
+
+
+def json_text(value: str | None) -> str:
+    """Return a field's value as JSON."""
+    if value is None or len(value) > _MOST_CHARACTERS:
+        return _json(_value(value))
+    return _quoted(value)
 
 
 def _json(value: object) -> str:

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
+
 from .log import log, render_json
 from .standard_streams import duplicate
 
@@ -19,6 +21,8 @@ _MOST_CHARACTERS = 32_000
 _END_SECONDS = 5.0
 # How each log line begins.
 _OURS = b'{"timestamp": '
+
+_decode = msgspec.json.Decoder().decode
 
 
 @contextlib.contextmanager
@@ -67,8 +71,10 @@ def _pass_on(reading: int, stopping: int) -> None:
         *lines, begun = (begun + said).split(b"\n")
         if not said or len(begun) > _MOST_BYTES:
             lines, begun = [*lines, begun], b""
+        log.gather()
         for line in lines:
             _write(line)
+        log.flush()
         if not said:
             break
     os.close(reading)
@@ -81,19 +87,28 @@ def _write(line: bytes) -> None:
         _write(line[:at])
         line = line[at:]
     if _is_object(line):
-        log.pass_on(line.decode())
+        log.pass_on(line)
         return
     text = line.decode(errors="backslashreplace").strip("\r")
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     for start in range(0, len(text), _MOST_CHARACTERS):
         event = text[start : start + _MOST_CHARACTERS]
         fields = {"timestamp": now, "level": "info", "event": event, "stream": "stderr"}
-        log.pass_on(render_json({**fields}))
+        log.pass_on(render_json({**fields}).encode())
 
 
 def _is_object(line: bytes) -> bool:
     if not line.startswith(b"{"):
         return False
+    try:
+        _decode(line)
+    except (ValueError, RecursionError):
+        return _is_unusual_object(line)
+    return True
+
+
+def _is_unusual_object(line: bytes) -> bool:
+    """True for what the fast decoder refuses and others read, such as half of a surrogate pair."""
     try:
         json.loads(line, parse_constant=_refuse)
     except (ValueError, RecursionError):

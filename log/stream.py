@@ -79,9 +79,9 @@ class LogStream:
         if part:
             self._write(b"".join(part))
 
-    def write(self, line: str) -> None:
+    def write(self, line: bytes) -> None:
         """Write a line; one that cannot be written is dropped."""
-        data = line.encode(errors="backslashreplace") + b"\n"
+        data = line + b"\n"
         if self._gathered.lines is None:
             self._write(data)
         else:

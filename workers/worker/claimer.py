@@ -65,7 +65,8 @@ class Claimer:
         self._endings: deque[tuple[Hold, Callable[[], object]]] = deque()
         # Of attempts that run, or whose outcome the store has not been told, by fence.
         self._begun: dict[int, Claim] = {}
-        self._handled: dict[int, delivery_lines.Fields] = {}
+        # When a handler began and ended whose ack is to be logged, by fence.
+        self._times: dict[int, tuple[float, float]] = {}
         self.acks: list[tuple[Hold, str | None]] = []
         self.releases: list[Hold] = []
         self.pause = 0.0
@@ -117,15 +118,16 @@ class Claimer:
         return [Claim(self._store.engine, leased) for leased in leases]
 
     def _acknowledged(self, lost: Collection[int]) -> None:
+        now_ms, now = self._store.engine.clock.now_ms(), time.monotonic()
         log.gather()
         try:
             for hold, _ in self.acks:
-                fields = self._handled.pop(hold.fence, None)
+                times = self._times.pop(hold.fence, None)
                 if hold.fence in lost:
                     self._log_lost(hold)
-                elif fields is not None:
-                    log.info("handled", **fields)
-                self._begun.pop(hold.fence, None)
+                claim = self._begun.pop(hold.fence, None)
+                if claim is not None and times is not None and hold.fence not in lost:
+                    delivery_lines.handled(claim, *times, now_ms - (now - times[1]) * 1000)
         finally:
             log.flush()
         count = len(self.acks)
@@ -209,14 +211,14 @@ class Claimer:
 
     def returned(self, attempt: Attempt, result: object) -> None:
         """Acknowledge the delivery with the next claim."""
-        fields = self._took(attempt) if log.writes("info") else None
+        times = attempt.began, time.monotonic()
         if attempt.context.completed:
             self._drop(attempt.claim.hold, handled=True)
-            if fields is not None:
-                log.info("handled", **fields)
+            if log.writes("info"):
+                delivery_lines.handled(attempt.claim, *times, self._store.engine.clock.now_ms())
             return
-        if fields is not None:
-            self._handled[attempt.claim.fence] = fields
+        if log.writes("info"):
+            self._times[attempt.claim.fence] = times
         self.acks.append((attempt.claim.hold, self._storable(attempt.claim, result)))
 
     def _storable(self, claim: Claim, result: object) -> str | None:
@@ -286,14 +288,8 @@ class Claimer:
 
     def _took(self, attempt: Attempt) -> delivery_lines.Fields:
         """Return the log fields of an attempt that has ended."""
-        received_at = attempt.claim.message.received_at
-        return {
-            **delivery_lines.about(attempt.claim),
-            "duration_ms": round((time.monotonic() - attempt.began) * 1000, 1),
-            "since_received_ms": max(
-                0, self._store.engine.clock.now_ms() - round(received_at * 1000)
-            ),
-        }
+        now_ms = self._store.engine.clock.now_ms()
+        return delivery_lines.took(attempt.claim, attempt.began, time.monotonic(), now_ms)
 
     def _answered(self) -> None:
         self.pause = 0.0

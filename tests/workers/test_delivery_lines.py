@@ -1,0 +1,119 @@
+"""The line of a handled message, and how the supervisor passes it on."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fencepost import Claim, Message
+from fencepost.log import delivery_lines, stderr_lines
+from fencepost.log.log import Log, render_json
+from fencepost.store.engine import Hold, Leased
+from fencepost.store.engine.clock import Term
+
+TEXT = st.text(st.characters(), max_size=20)
+
+
+class Caught(Log):
+    """A log whose lines stay here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[bytes] = []
+        self._stream = cast("Any", self)
+
+    def write(self, line: bytes) -> None:
+        """Take a line."""
+        self.lines.append(line)
+
+
+# LOG-7
+@given(st.none() | TEXT, st.none() | TEXT | st.just("k" * 40_000), TEXT, st.floats(0, 1e6))
+def test_the_line_of_a_handled_message_is_what_any_other_would_be(
+    source: str | None, key: str | None, queue: str, seconds: float
+) -> None:
+    message = Message(7, source, key, "push", {}, b"", 1_000.25)
+    leased = Leased(Hold(8, 9, "t"), queue, message, 3, Term(1, 1))
+    claim, caught = Claim(cast("Any", None), leased), Caught()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery_lines, "log", caught)
+        delivery_lines.handled(claim, 1.0, 1.0 + seconds, 1_002_000.6)
+
+    fields = json.loads(caught.lines[0])
+    as_any = {
+        "timestamp": fields["timestamp"],
+        "level": "info",
+        "event": "handled",
+        **delivery_lines.took(claim, 1.0, 1.0 + seconds, 1_002_000.6),
+    }
+    assert caught.lines == [render_json(as_any).encode()]
+    assert fields["since_received_ms"] == 1751
+
+
+# PROCESS-14
+@pytest.mark.parametrize(
+    ("line", "passes"),
+    [
+        (b'{"a": "\\ud800"}', True),
+        (b'{"a": 1e999}', True),
+        (b'{"a": 123456789012345678901234567890}', True),
+        (b'{"a": NaN}', False),
+        (b'{"a": "\xff"}', False),
+        (b'{"a": "\x01"}', False),
+        (b'{"a": 1} {"b": 2}', False),
+        (b'{"a": 1,}', False),
+        (b"[" * 100_000, False),
+        (b'{"a": ' + b"[" * 100_000, False),
+    ],
+)
+def test_a_line_passes_if_it_is_a_json_object_for_any_reader(
+    monkeypatch: pytest.MonkeyPatch, line: bytes, passes: bool
+) -> None:
+    caught = Caught()
+    monkeypatch.setattr(stderr_lines, "log", caught)
+
+    stderr_lines._write(line)
+
+    assert (caught.lines == [line]) == passes
+    assert all(isinstance(json.loads(each), dict) for each in caught.lines)
+
+
+# PROCESS-14
+def test_lines_that_are_read_together_are_passed_on_with_few_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    write = os.write
+
+    def counted(fd: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return write(fd, data)
+
+    lines = [b'{"n": %d, "text": "%s"}' % (n, b"x" * 50) for n in range(300)]
+    reading, writing = os.pipe()
+    stopping, stop = os.pipe()
+    os.write(writing, b"\n".join(lines) + b"\nunfinished")
+    os.close(writing)
+    with (tmp_path / "stderr").open("w") as errors:
+        monkeypatch.setattr(sys, "stderr", errors)
+        log = Log()
+        log.configure()
+        monkeypatch.setattr(stderr_lines, "log", log)
+        monkeypatch.setattr("fencepost.log.stream.os.write", counted)
+        stderr_lines._pass_on(reading, stopping)
+    os.close(stop)
+
+    said = (tmp_path / "stderr").read_bytes().splitlines()
+    assert said[:-1] == lines
+    assert json.loads(said[-1])["event"] == "unfinished"
+    assert max(sizes) <= select.PIPE_BUF
+    assert len(sizes) <= sum(sizes) // (select.PIPE_BUF - 100) + 2
