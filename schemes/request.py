@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,19 +29,22 @@ class Request:
         """
         singles: dict[bytes, bytes | None] | None = self._cache.get("singles")
         if singles is None:
-            singles = self._cache["singles"] = {}
-            for key, value in self.headers:
-                singles[key] = None if key in singles else value
+            singles = self._cache["singles"] = dict(self.headers)
+            if len(singles) < len(self.headers):
+                names = Counter([name for name, _ in self.headers])
+                singles.update((name, None) for name, count in names.items() if count > 1)
         return singles.get(name)
 
     def fields(self) -> dict[str, str]:
         """Return the headers as a message has them: repeated ones are joined with a comma."""
         fields: dict[str, str] | None = self._cache.get("fields")
         if fields is None:
-            fields = self._cache["fields"] = {}
-            for name, value in self.headers:
-                key, text = name.decode("latin-1"), value.decode("latin-1")
-                fields[key] = f"{fields[key]}, {text}" if key in fields else text
+            fields = {
+                name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers
+            }
+            if len(fields) < len(self.headers):
+                fields = _joined(self.headers)
+            self._cache["fields"] = fields
         return fields
 
     def plain(self, most: int = MAX_BODY_BYTES) -> bytes:
@@ -80,6 +84,14 @@ class Request:
             except ValueError:
                 raise Unparsable("The body is not the JSON that this source sends.") from None
         return self._cache["json"]
+
+
+def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        fields[key] = f"{fields[key]}, {text}" if key in fields else text
+    return fields
 
 
 class Verdict(enum.Enum):

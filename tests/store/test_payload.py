@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fencepost import Message
 from fencepost.store.types.inflate import TooLong, inflated
@@ -249,6 +251,32 @@ def test_json_is_what_python_reads(text: str, said: Any) -> None:
 def test_json_that_is_broken_or_nested_too_deep_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         message(text.encode()).json()
+
+
+# Pieces of which JSON is made, and of which it is made wrongly.
+PLAIN = rb"""" \ \u00 \ud83d \ude00 0 1 - + . e 400 18446744073709551616 [ ] { } , : "a": "b":2,
+    true null NaN Infinity"""
+ODD = [b" ", b"\n", b"\0", b"\x0b", b"\x1f", b"\x7f", b"\xef\xbb\xbf", b"\xc3\xa9", b"\xed\xa0\x80"]
+PIECES = st.sampled_from([*PLAIN.split(), *ODD, b"\xff", b"\xf0\x9f\x98\x80"])
+WHOLE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+).map(lambda value: json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
+
+
+# PARSE-6
+@settings(max_examples=1000, deadline=None)
+@given(body=st.lists(PIECES, max_size=8).map(b"".join) | WHOLE)
+def test_the_usual_json_is_read_as_by_pythons_json_alone(body: bytes) -> None:
+    """A media type that is spelled in another way is read by Python's json."""
+    read = []
+    for kind in ("application/json", "Application/JSON"):
+        try:
+            read.append(repr(message(body, kind).json()))
+        except ValueError:
+            read.append("ValueError")
+
+    assert read[0] == read[1]
 
 
 def test_what_one_handler_does_to_the_document_no_other_sees() -> None:
