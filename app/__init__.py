@@ -2,10 +2,12 @@
 
 from .app import App
 from .command.handler import Commands
-from .context import Cancelled, Context, Discard, Retry, SoftTimeout
+from .context import Context
+from .exceptions import Cancelled, Discard, Retry, SoftTimeout
 from .handler import Handler
 from .interfaces import WorkerApp
 from .loading.target import Target
+from .steps.errors import StepChanged
 
 __all__ = [
     "App",
@@ -16,6 +18,7 @@ __all__ = [
     "Handler",
     "Retry",
     "SoftTimeout",
+    "StepChanged",
     "Target",
     "WorkerApp",
 ]

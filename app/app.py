@@ -12,7 +12,7 @@ from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.naming import verbs
 from ..store.types.message import Address, LanePolicy, Redelivery
-from ..store.types.validate import Duration, count
+from ..store.types.validate import Duration, count, name
 from ..store.types.validate import lane_policy as checked_lane_policy
 from .command.handler import command_handler
 from .command.parent import Runner
@@ -36,6 +36,8 @@ class App(Hooked, Embeddable):
         busy_timeout: As in `connect`. The receiver waits for the store at most 1.2 s,
             because senders do not wait longer.
         durability: As in `connect`.
+        version: What you call this state of the code, such as a commit: kept with each step that
+            a handler records, and shown when a step has changed.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class App(Hooked, Embeddable):
         *,
         busy_timeout: Duration = 5.0,
         durability: str = "full",
+        version: str | None = None,
     ) -> None:
         if not isinstance(store, str | os.PathLike):
             raise InvalidInput(f"a store's address must be a str, not {store!r}")
@@ -54,6 +57,7 @@ class App(Hooked, Embeddable):
             "busy_timeout": busy_timeout,
             "durability": durability,
         }
+        self.version = None if version is None else name(version, "version")
         self.sources: dict[str, Source] = {}
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []

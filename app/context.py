@@ -1,51 +1,24 @@
-"""The second argument of a handler, and the exceptions that it may raise or get."""
+"""The second argument of a handler."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator
+import inspect
+import random
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
 
 from ..store import Claim, Store, Transaction
-from ..store.errors import LeaseLost
+from ..store.errors import InvalidInput, LeaseLost
 from ..store.local_lease import LocalLease
 from ..store.naming import verbs
-from ..store.types.validate import Duration, milliseconds
-
-
-class Retry(Exception):
-    """Raise it in a handler to retry the delivery `after` this many seconds.
-
-    It counts as a failed attempt, so after the last attempt the delivery is dead. Without
-    `after` the handler's backoff applies.
-    """
-
-    def __init__(self, after: Duration | None = None, reason: str = "retry asked for") -> None:
-        super().__init__(reason)
-        if after is not None:
-            milliseconds(after, "after")
-        self.after = after
-
-
-class Discard(Exception):
-    """Raise it in a handler to make the delivery a dead letter at once, without retries."""
-
-
-class SoftTimeout(Exception):
-    """Raised in a handler that runs longer than its `soft_timeout`.
-
-    If the handler catches it and returns, the delivery is done. Otherwise the attempt has
-    failed, and the delivery is retried.
-    """
-
-
-class Cancelled(BaseException):
-    """Raised in a handler when its worker must stop now.
-
-    The delivery becomes ready again, and the attempt does not count. With `at_most_once` the
-    delivery becomes a dead letter.
-    """
+from ..store.types.validate import Duration
+from .steps.gather import gather
+from .steps.steps import Steps
 
 
 @verbs
@@ -67,11 +40,21 @@ class Context:
         store: Store,
         lease: LocalLease,
         check: Callable[[], None] = lambda: None,
+        code: str | None = None,
     ) -> None:
-        """`check` raises what the handler is interrupted with."""
+        """Take the claim.
+
+        Args:
+            check: Raises what the handler is interrupted with.
+            code: The version of the app, which is kept with each recorded step.
+        """
         self._claim = claim
         self._lease = lease
         self._check = check
+        self._code = code
+        self._thread = threading.get_ident()
+        self._durable: Steps | None = None
+        self._closed = False
         self.store = store
         self.attempt = claim.attempt
         self.fence = claim.fence
@@ -119,10 +102,112 @@ class Context:
         Raises:
             LeaseLost: Another worker has claimed the delivery; nothing was written.
         """
+        if self._durable is not None:
+            self._durable.check("transaction")
         with self._telling(), self._claim.transaction() as tx:
             self._check()  # not earlier: the transaction had to be open
             yield tx
         self.completed = True
+
+    def step(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        in_transaction: bool = False,
+        record: type[Exception] | tuple[type[Exception], ...] = (),
+        **kwargs: Any,
+    ) -> Any:
+        """Call a function once: a later attempt gets the recorded outcome and calls nothing.
+
+        In a coroutine handler it returns an awaitable, and the function may be a coroutine
+        function. The outcome is recorded, in one commit, before it is returned, and what is
+        returned is what was recorded: JSON of at most 64 KiB (a tuple is a list then), or
+        bytes of at most 1 MiB. An outcome that cannot be recorded makes the delivery a dead
+        letter. If the process dies after the call and before the commit, the function is
+        called again, with the same `step_key`.
+
+        Args:
+            name: 1 to 200 characters. The same name again in one attempt is another step.
+            function: Called with the other arguments.
+            in_transaction: Call the function with a transaction before its other arguments;
+                its writes and the record commit together. It must not be a coroutine.
+            record: Exceptions that are an outcome too: they are recorded, and raised again in
+                later attempts. Other exceptions are not recorded.
+
+        Raises:
+            StepChanged: The step was recorded with other arguments; the delivery is a dead
+                letter.
+            LeaseLost: Another worker has claimed the delivery; stop working.
+            InvalidInput: It is called within a step, a transaction or another thread.
+        """
+        with self._telling():
+            found = self._steps("step").step(
+                name, function, args, kwargs, in_transaction=in_transaction, record=record
+            )
+        return self._told_of(found) if inspect.iscoroutine(found) else found
+
+    def gather(self, *steps: Awaitable[Any], return_exceptions: bool = False) -> Awaitable[Any]:
+        """Wait for steps that run side by side; return their outcomes in order.
+
+        All are waited for, also when one fails: what has ended is recorded. Then the first
+        failure in order is raised.
+
+        Args:
+            return_exceptions: Return failures in the place of outcomes.
+        """
+        return gather(steps, return_exceptions=return_exceptions)
+
+    @property
+    def step_key(self) -> str:
+        """Within a step: the same for each attempt at it, and different for every other step.
+
+        Pass it to services that you call, as their idempotency key.
+        """
+        return self._steps("step_key", inside=True).key
+
+    def now(self) -> float:
+        """Return Unix seconds, in later attempts the same as in the first."""
+        return self._steps("now").now()
+
+    def random(self) -> float:
+        """Return a number from 0 up to 1, in later attempts the same as in the first."""
+        return random.Random(self._steps("random").draw()).random()
+
+    def uuid(self) -> UUID:
+        """Return a random UUID, in later attempts the same as in the first."""
+        return UUID(bytes=self._steps("uuid").draw()[:16], version=4)
+
+    @property
+    def ends_with(self) -> BaseException | None:
+        """What the attempt ends with, whatever the handler returns or raises."""
+        return None if self._durable is None else self._durable.journal.stuck
+
+    def close(self) -> None:
+        """Refuse all that is remembered from now on: the attempt has ended."""
+        self._closed = True
+
+    def _steps(self, operation: str, *, inside: bool = False) -> Steps:
+        if self._closed or self.completed:
+            raise InvalidInput(f"ctx.{operation} after the end of the attempt", operation=operation)
+        if self._durable is None:
+            self._durable = Steps(
+                self._claim,
+                self.store.engine,
+                self._lease,
+                code=self._code,
+                key=lambda: self.idempotency_key,
+                thread=self._thread,
+                check=self._check,
+            )
+        if not inside:
+            self._durable.check(operation)
+        return self._durable
+
+    async def _told_of(self, step: Awaitable[Any]) -> Any:
+        with self._telling():
+            return await step
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from ..log.log import log
 from ..store.errors import InvalidInput
 from ..store.rules.backoff import CHOSEN_MOST_MS, backoff_ms, chosen_backoff_ms, least_ms
 from ..store.types.validate import Duration, error_text, milliseconds
-from .context import Discard, Retry
+from .exceptions import Discard, Retry
 
 if TYPE_CHECKING:
     from .handler import Handler

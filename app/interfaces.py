@@ -41,6 +41,11 @@ class WorkerApp(Protocol):
     """What a worker process needs of an app."""
 
     @property
+    def version(self) -> str | None:
+        """What the app calls this state of its code."""
+        ...
+
+    @property
     def store(self) -> str:
         """Path or URL of the store."""
         ...

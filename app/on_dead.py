@@ -10,7 +10,8 @@ from typing import Any
 from ..store import Message, Store
 from ..store.errors import InvalidInput
 from ..store.types.message import DEATHS
-from .context import Context, Discard
+from .context import Context
+from .exceptions import Discard
 from .handler import Handler, is_async, make_handler
 
 _MOST_CALLS = 10

@@ -6,6 +6,8 @@ import json
 from contextlib import AbstractContextManager
 from typing import Any
 
+import msgspec
+
 from .engine import Engine, Hold, Leased
 from .errors import InvalidInput, LimitExceeded
 from .naming import verbs
@@ -68,6 +70,11 @@ class Claim:
     def hold(self) -> Hold:
         """What proves this claim to the engine."""
         return self._hold
+
+    def note_steps(self) -> None:
+        """Have the records of steps deleted when the delivery is done."""
+        if not self._hold.steps:
+            self._hold = msgspec.structs.replace(self._hold, steps=True)
 
     @property
     def fence(self) -> int:

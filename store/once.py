@@ -138,7 +138,7 @@ class Once:
         holder, token = new_owner(), new_token()
         asked_ms = engine.clock.stopwatch_ms()
         found = certain(
-            lambda: engine.once.claim(
+            lambda: engine.leases.once.claim(
                 namespace,
                 keys,
                 holder=holder,
@@ -183,7 +183,9 @@ class Once:
             LimitExceeded: The result is over 25 MiB; the claim still holds.
             LeaseLost: Another caller has claimed the key; drop the result.
         """
-        self._engine.once.complete(self._claim(), encode_result(result, "complete"), self._keep_ms)
+        self._engine.leases.once.complete(
+            self._claim(), encode_result(result, "complete"), self._keep_ms
+        )
 
     def release(self) -> None:
         """Give up the claim, so that the key is free at once. A second call does nothing.
@@ -191,7 +193,7 @@ class Once:
         Raises:
             LeaseLost: Another caller has claimed the key, or it was completed.
         """
-        self._engine.once.release(self._claim())
+        self._engine.leases.once.release(self._claim())
 
     def renew(self, lease: Duration | None = None) -> None:
         """Extend the lease to at least `lease` seconds from now; it is never shortened.
@@ -213,7 +215,7 @@ class Once:
         return self._hold
 
     def _renew(self, engine: Engine, lease_ms: int) -> Term:
-        term = engine.once.renew(self._claim(), lease_ms)
+        term = engine.leases.once.renew(self._claim(), lease_ms)
         self.expires_at = max(self.expires_at, term.until_ms / 1000)
         return term
 

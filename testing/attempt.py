@@ -20,26 +20,35 @@ from .process import Run
 _FAILURES = (Exception, SystemExit, GeneratorExit, Cancelled, asyncio.CancelledError)
 
 
-def attempt(store: Store, handler: Handler, claim: Claim, run: Run) -> BaseException | None:
+def attempt(
+    store: Store, handler: Handler, claim: Claim, run: Run, code: str | None = None
+) -> BaseException | None:
     """Call a handler once and end its claim; return the exception that it raised.
 
     Args:
         run: Runs a coroutine to its end.
+        code: The version of the app.
 
     Raises:
         InvalidInput: The handler has left a transaction open, which would end a worker.
     """
-    context = WorkerContext(claim, store, kept(store.engine))
+    context = WorkerContext(claim, store, kept(store.engine), code=code)
     try:
-        result = _call(handler, claim, context, run)
+        try:
+            result = _call(handler, claim, context, run)
+        finally:
+            context.close()
     except _FAILURES as error:
         failure: BaseException | None = error
         _refuse_open(store, handler)
         _fail(handler, claim, context, error)
     else:
-        failure = None
+        failure = context.ends_with
         _refuse_open(store, handler)
-        _finish(claim, context, result)
+        if failure is None:
+            _finish(claim, context, result)
+        else:
+            _fail(handler, claim, context, failure)
     return failure
 
 
@@ -78,6 +87,9 @@ def _fail(handler: Handler, claim: Claim, context: WorkerContext, error: BaseExc
     if context.completed:
         return
     try:
+        if context.ends_with is not None:
+            claim.bury(describe(context.ends_with))
+            return
         if isinstance(error, Cancelled):
             if handler.at_most_once:
                 claim.bury(describe(error))

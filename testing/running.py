@@ -48,7 +48,7 @@ def _call_on_dead(app: App, store: Store, run: Run) -> None:
         return
     leases, _ = store.engine.queue.claim([DEATHS], limit=10_000, lease_ms=LEASE_SECONDS * 1000)
     for claim in (Claim(store.engine, leased) for leased in leases):
-        raised = attempt(store, app.handlers[DEATHS], claim, run)
+        raised = attempt(store, app.handlers[DEATHS], claim, run, app.version)
         if raised is not None:
             raise raised
 
@@ -62,7 +62,7 @@ def _results(app: App, store: Store, clock: Clock | None, id: int, most: int, ru
         claim = _claim(app, store, delivery)
         if claim is None:
             break
-        raised = attempt(store, app.handlers[delivery.queue], claim, run)
+        raised = attempt(store, app.handlers[delivery.queue], claim, run, app.version)
     return _result(store, _delivery(store, id), raised)
 
 

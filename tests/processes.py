@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from fencepost import StoreBusy, connect
+
 # Generous: a busy machine may need long for what takes a second.
 PATIENCE_SECONDS = 90.0
 
@@ -108,6 +110,21 @@ def is_gone(pid: int) -> bool:
 def is_stopped(pid: int) -> bool:
     """True once a process has been stopped by SIGSTOP."""
     return _state(pid) == "T"
+
+
+def stop_outside_transactions(pid: int, store: str | Path) -> None:
+    """Stop a process at a moment when it does not hold the store's lock, for which all would wait."""
+
+    def stopped() -> bool:
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: is_stopped(pid), "it is stopped")
+        with contextlib.suppress(StoreBusy), connect(store, busy_timeout=0.5) as opened:
+            opened.queue("elsewhere").enqueue(b"")
+            return True
+        os.kill(pid, signal.SIGCONT)
+        return False
+
+    wait_until(stopped, "it is stopped and holds no lock")
 
 
 def _state(pid: int) -> str:

@@ -17,7 +17,8 @@ from ...store import Message
 from ...store.errors import InvalidInput
 from ...store.types.message import Address
 from ...store.types.validate import milliseconds
-from ..context import Context, Discard, Retry
+from ..context import Context
+from ..exceptions import Discard, Retry
 from ..handler import Handler, make_handler
 from ..hooks import Hooks
 from ..settings import Settings
@@ -94,6 +95,7 @@ class CommandApp:
     handlers: Mapping[str, Handler]
     sources: Mapping[str, object] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
+    version: str | None = None
 
     def addresses(self, message: Message) -> Sequence[Address]:
         """Return an empty list: this app has no routes."""

@@ -5,7 +5,7 @@ from .ingest import Answer
 from .app import App
 from .store import NULL, Claim, Compared, Entry, Keyed, Lease, Message, Namespace, Observed, Once, Outcome, Quarantined, Queue, QueueStats, Receipt, Store, Transaction, connect
 from .store.errors import FencepostError, ForkedStore, ImportFailed, InvalidInput, KeyConflict, LeaseHeld, LeaseLost, LimitExceeded, OutcomeUnknown, QueueFull, SchemaUnsupported, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull, StoreInUse, StoreOpenFailed, Unsupported
-from .app import Cancelled, Context, Discard, Retry, SoftTimeout
+from .app import Cancelled, Context, Discard, Retry, SoftTimeout, StepChanged
 
 __version__ = "0.1.0"
 
@@ -44,6 +44,7 @@ __all__ = [
     "SchemaUnsupported",
     "SoftTimeout",
     "SqlError",
+    "StepChanged",
     "Store",
     "StoreBusy",
     "StoreCorrupt",

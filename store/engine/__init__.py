@@ -26,10 +26,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from .clock import StoreClock
+from .durable import DurableVerbs
 from .identity import Identity
 from .keyed import KeyedVerbs
 from .leases import LeaseVerbs
-from .once import OnceVerbs
 from .operators import OperatorVerbs
 from .pools import PoolVerbs
 from .queue import Hold, Leased, QueueVerbs
@@ -64,6 +64,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def durable(self) -> DurableVerbs:
+        """What handlers remember."""
+        ...
+
+    @property
     def operators(self) -> OperatorVerbs:
         """What operators see and change."""
         ...
@@ -75,12 +80,7 @@ class Engine(Protocol):
 
     @property
     def leases(self) -> LeaseVerbs:
-        """The named leases."""
-        ...
-
-    @property
-    def once(self) -> OnceVerbs:
-        """The two-phase claims of keys."""
+        """The named leases, and the two-phase claims of keys."""
         ...
 
     @property

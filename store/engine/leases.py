@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..types.transaction import Transaction
 from .clock import Term
+
+if TYPE_CHECKING:
+    from .once import OnceVerbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ class LeaseVerbs(Protocol):
     A verb that takes a NameHold raises LeaseLost, and changes nothing, once the lease has
     expired, was released, or another has the name.
     """
+
+    @property
+    def once(self) -> OnceVerbs:
+        """The two-phase claims of keys."""
+        ...
 
     def acquire(self, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
         """Lease the name to `owner`, with a new fence unless it holds the lease already.

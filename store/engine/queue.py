@@ -20,12 +20,14 @@ class Hold(Struct, frozen=True, gc=False, eq=False):
     Attributes:
         note: What the engine that gave the claim wants to know again when it ends. It proves
             nothing, and a hold without it is as good.
+        steps: There may be records of steps, which go when the delivery is done.
     """
 
     id: int
     fence: int
     token: str
     note: object = None
+    steps: bool = False
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hold):

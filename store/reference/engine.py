@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from ..clock import HostClock, SystemClock
 from ..errors import SqlError
 from ..types.transaction import Parameters, Table
+from .durable import PlainDurable
 from .keyed import PlainKeyed
 from .leases import PlainLeases
 from .memory import Memory, Session, Write
-from .once import PlainOnce
 from .operators.verbs import PlainOperators
 from .pools import PlainPools
 from .queues.verbs import PlainQueue
@@ -96,11 +96,11 @@ class PlainEngine:
         self.clock = PlainClock(self.session)
         self.wakeup = PlainWakeup(self.session)
         self.queue = PlainQueue(self.session)
+        self.durable = PlainDurable(self.session)
         self.pools = PlainPools(self.session)
         self.operators = PlainOperators(self.session, self.pools)
         self.keyed = PlainKeyed(self.session)
         self.leases = PlainLeases(self.session)
-        self.once = PlainOnce(self.session)
         self.transactions = PlainTransactions(self.session)
         self.upkeep = PlainUpkeep(self.session)
 

@@ -10,6 +10,7 @@ from ..engine.clock import Term
 from ..engine.leases import Displaced, LeaseInfo, NameHold, Taken
 from ..errors import LeaseHeld
 from .memory import Session, Write
+from .once import PlainOnce
 from .rows import LeaseRow
 
 _KEPT_MS = 86_400_000
@@ -20,6 +21,7 @@ class PlainLeases:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.once = PlainOnce(session)
 
     def acquire(self, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
         with self._session.write("acquire", joins=False) as write:

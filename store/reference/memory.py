@@ -51,6 +51,7 @@ class Memory:
 
     def __init__(self, numbers: Numbers | None = None) -> None:
         self.id = f"store-{secrets.token_hex(16)}"
+        self.seed = secrets.token_bytes(32)
         self.numbers = numbers or Numbers()
         self.tables = Tables()
         self.lock = threading.Lock()  # of who writes

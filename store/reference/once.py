@@ -21,7 +21,7 @@ Standing = Completed | InWork | Displaced | None
 
 
 class PlainOnce:
-    """See fencepost.store.engine.once.OnceVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.leases.once.OnceVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

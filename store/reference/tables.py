@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
+from ..types.step import StepRecord
 from ..types.worker import Event
 from .rows import (
     LIVE,
@@ -43,6 +44,7 @@ class Tables:
     keys: dict[Name, int] = field(default_factory=dict)  # a message by its scope and key
     deliveries: dict[int, DeliveryRow] = field(default_factory=dict)
     queues: dict[str, QueueRow] = field(default_factory=dict)
+    steps: dict[int, tuple[StepRecord, ...]] = field(default_factory=dict)  # by delivery
     heads: dict[Lane, int] = field(default_factory=dict)
     conflicts: dict[str, ConflictRow] = field(default_factory=dict)
     spaces: dict[Name, SpaceRow] = field(default_factory=dict)

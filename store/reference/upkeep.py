@@ -104,6 +104,10 @@ def broken(tables: Tables) -> list[str]:
             wrong.append(f"{row} has no body")
         if row.state in LIVE and tables.messages[row.message].expires_ms is not None:
             wrong.append(f"{row} is live, and its message will be forgotten")
+    for id in tables.steps:
+        of = tables.deliveries.get(id)
+        if of is None or of.state in ("done", "cancelled"):
+            wrong.append(f"steps are recorded of {of or id}")
     for at, space in tables.spaces.items():
         if space.max_entries is not None and len(tables.entries[at]) > space.max_entries:
             wrong.append(f"namespace {at} is over its cap")

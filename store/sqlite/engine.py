@@ -6,10 +6,10 @@ import contextlib
 import dataclasses
 
 from ..engine.driver import OpenOptions
+from .durable_verbs import SqliteDurable
 from .file import paths
 from .keyed.engine import SqliteKeyed
 from .leases.named_leases import SqliteLeases
-from .leases.once import SqliteOnce
 from .locks import forks
 from .locks.live_bytes import Liveness
 from .locks.wakeup_fifo import Wakeup
@@ -48,10 +48,10 @@ class SqliteEngine:
         self.wakeup = SqliteWakeup(self._session, self._wakeup)
         self.pools = SqlitePools(self._session, self._liveness)
         self.queue = SqliteQueue(self._session)
+        self.durable = SqliteDurable(self._session)
         self.operators = SqliteOperators(self._session, self.pools)
         self.keyed = SqliteKeyed(self._session)
         self.leases = SqliteLeases(self._session)
-        self.once = SqliteOnce(self._session)
         self.transactions = SqliteTransactions(self._session, lambda: SqliteEngine(path, again))
         self.upkeep = SqliteUpkeep(self._session, self._liveness, options.clock)
         forks.watch(self._wakeup)

@@ -29,7 +29,8 @@ create table fp_store (
   boot_offset_ms integer not null,
   last_fence integer not null check (last_fence >= 0),
   seen_ms integer not null default 0, -- the store's clock is past this, now and after a reboot
-  wanted_workers integer check (wanted_workers >= 0) -- of each pool; null: as it was started
+  wanted_workers integer check (wanted_workers >= 0), -- of each pool; null: as it was started
+  seed blob not null -- random; what a handler draws is derived from it, and never changes
 ) strict;
 
 create table fp_message (
@@ -126,6 +127,20 @@ create index fp_delivery_queue on fp_delivery (queue, id);
 create index fp_delivery_live on fp_delivery (queue, id) where state in ('ready', 'leased');
 create index fp_delivery_ended on fp_delivery (queue, state, id)
   where state in ('dead', 'cancelled');
+
+-- What a handler has done already. id = fp_delivery.id * 65536 + the number of the record.
+create table fp_step (
+  id integer primary key,
+  name text not null,
+  occurrence integer not null check (occurrence >= 1),
+  kind text not null check (kind in ('call', 'error', 'now', 'sleep')),
+  arguments_sha256 blob,
+  arguments text, -- the beginning of them, for people
+  outcome any, -- text: JSON; blob: bytes as they are
+  fence integer not null, -- of the claim that recorded it
+  code text, -- the version of the app then
+  recorded_at_ms integer not null
+) strict;
 
 create table fp_queue (
   name text primary key,

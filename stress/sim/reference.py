@@ -185,7 +185,7 @@ class Reference:
         """Return "claimed" with fence and token, "done" with the result, or "in work"."""
         if got is not None and got[0] == "claimed":
             self.numbers.granted({f"key {key}": (got[2], got[3])})
-        found = self.engine.once.claim(
+        found = self.engine.leases.once.claim(
             NAMESPACE,
             [key],
             holder="",
@@ -200,14 +200,14 @@ class Reference:
         return "done", int(found.result or b"0"), 0, ""
 
     def hold_on(self, hold: KeyHold, lease_ms: int, *, got: Any) -> int:
-        return self.engine.once.renew(hold, lease_ms).until_ms
+        return self.engine.leases.once.renew(hold, lease_ms).until_ms
 
     def end(self, hold: KeyHold, result: int, keep_ms: int, *, got: Any) -> None:
-        self.engine.once.complete(hold, str(result), keep_ms)
+        self.engine.leases.once.complete(hold, str(result), keep_ms)
         self.over.add(hold.fence)
 
     def give_up(self, hold: KeyHold, *, got: Any) -> None:
-        self.engine.once.release(hold)
+        self.engine.leases.once.release(hold)
         self.over.add(hold.fence)
 
     # keyed state

@@ -81,6 +81,16 @@ def _all_done(_: Path, store: Store) -> None:
     assert sum(stats.done for stats in store.stats().values()) == _MESSAGES
 
 
+def _fulfilled(path: Path, store: Store) -> None:
+    rows = ask(path, "select order_id, charge, count(*) from booked group by order_id, charge")
+    assert sorted(rows) == sorted((f"o{n}", f"ch-o{n}", 1) for n in range(1, _MESSAGES + 1))
+    charges = [line.split() for line in (path.parent / "charges.txt").read_text().splitlines()]
+    assert len({order for order, _ in charges}) == _MESSAGES
+    assert len({key for _, key in charges}) == _MESSAGES  # a second call has the first one's key
+    assert ask(path, "select count(*) from fp_step") == [(0,)]
+    _all_done(path, store)
+
+
 def _all_dead(_: Path, store: Store) -> None:
     assert store.stats()["mail"].dead == _MESSAGES
 
@@ -107,6 +117,15 @@ HANDLING = {
     ),
     "failures": Handling("class OutOfStock", "hooks.db", None, "orders", lambda n: {}, _all_done),
     "hooks": Handling("async def open_client()", "hooks.db", None, "mail", lambda n: {}, _all_done),
+    "steps": Handling(
+        "def fulfil(message, ctx)",
+        "hooks.db",
+        "shop",
+        "order.placed",
+        lambda n: {"order": f"o{n}"},
+        _fulfilled,
+        steps=12,
+    ),
     "command": Handling(
         "app.command(",
         "hooks.db",

@@ -63,6 +63,13 @@ RULES = {
           )
         )
     """,
+    "steps are recorded of what may run again": """
+        select id
+        from fp_step
+        where id / 65536 not in (
+          select id from fp_delivery where state in ('ready', 'leased', 'dead')
+        )
+    """,
     "an unrouted message has a body and no delivery": """
         select id
         from fp_message

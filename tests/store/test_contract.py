@@ -13,6 +13,7 @@ from fencepost.store import engine
 from fencepost.store.engine import (
     Engine,
     clock,
+    durable,
     identity,
     keyed,
     leases,
@@ -22,6 +23,7 @@ from fencepost.store.engine import (
     pools,
     queue,
     routing,
+    steps,
     transactions,
     upkeep,
     wakeup,
@@ -38,6 +40,8 @@ PARTS = (
     pools.PoolVerbs,
     queue.QueueVerbs,
     routing.RoutingVerbs,
+    durable.DurableVerbs,
+    steps.StepVerbs,
     transactions.TransactionVerbs,
     upkeep.UpkeepVerbs,
 )

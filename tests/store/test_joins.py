@@ -63,7 +63,7 @@ def world(store: Store) -> World:
     engine.queue.enqueue([Draft("s", "s", key, "e", {}, b"", []) for key in "kl"])
     engine.keyed.register(SPACE, [Item("k", "1"), Item("l", "2")])
     engine.keyed.register(OTHER, [Item("m", "3")])
-    found = engine.once.claim(
+    found = engine.leases.once.claim(
         "n", ["k"], holder="me", token="t", lease_ms=60_000, payload_sha256=None
     )
     assert isinstance(found, Claimed)
@@ -170,12 +170,12 @@ CALLS: dict[str, dict[str, Callable[[World], object]]] = {
         "list": lambda w: w.engine.leases.list(9),
     },
     "once": {
-        "claim": lambda w: w.engine.once.claim(
+        "claim": lambda w: w.engine.leases.once.claim(
             "n", ["new"], holder="h", token="u", lease_ms=1000, payload_sha256=None
         ),
-        "renew": lambda w: w.engine.once.renew(w.key, 900_000),
-        "complete": lambda w: w.engine.once.complete(w.key, "1", 60_000),
-        "release": lambda w: w.engine.once.release(w.key),
+        "renew": lambda w: w.engine.leases.once.renew(w.key, 900_000),
+        "complete": lambda w: w.engine.leases.once.complete(w.key, "1", 60_000),
+        "release": lambda w: w.engine.leases.once.release(w.key),
     },
     "pools": {
         "begin": lambda w: w.engine.pools.begin(["mail"], 3),

@@ -49,13 +49,13 @@ def test_a_key_is_claimed_once_and_then_its_result_is_replayed(
 def test_a_key_asked_for_twice_with_one_token_is_claimed(store: Store) -> None:
     """As after a COMMIT that raised and had happened."""
     for _ in range(2):
-        found = store.engine.once.claim(
+        found = store.engine.leases.once.claim(
             "n", ["k", "a"], holder="me", token="t", lease_ms=1000, payload_sha256=None
         )
 
     assert isinstance(found, Claimed)
     assert found.displaced is None
-    store.engine.once.complete(found.hold, "1", 1000)
+    store.engine.leases.once.complete(found.hold, "1", 1000)
     assert store.once("n", "k").result == 1
 
 
@@ -392,7 +392,7 @@ def test_the_right_fence_with_another_token_is_refused(store: Store) -> None:
     forged = type(hold)(hold.namespace, hold.keys, hold.fence, "0" * 32)
 
     with pytest.raises(LeaseLost):
-        store.engine.once.complete(forged, None, 1000)
+        store.engine.leases.once.complete(forged, None, 1000)
 
     assert hold.token not in repr(found) + repr(hold)
     found.complete()

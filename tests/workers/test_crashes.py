@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
 import time
 from collections import Counter
 
-from fencepost import StoreBusy, connect
-
-from ..processes import is_gone, is_stopped, line_of, running, wait_until, workers_of
+from ..processes import is_gone, line_of, running, stop_outside_transactions, wait_until, workers_of
 from .conftest import Site
 
 MESSAGES = 400
@@ -21,17 +18,6 @@ def _enqueue(site: Site) -> set[str]:
     keys = {f"k{n}" for n in range(MESSAGES)}
     site.store.queue("quick").enqueue_many([{"body": b"", "key": key} for key in sorted(keys)])
     return keys
-
-
-def _stop_outside(pid: int, site: Site) -> bool:
-    """Stop a process, but not within a transaction of its renewer's: then all would wait."""
-    os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: is_stopped(pid), "it is stopped")
-    with contextlib.suppress(StoreBusy), connect(site.path, busy_timeout=0.5) as store:
-        store.queue("elsewhere").enqueue(b"")
-        return True
-    os.kill(pid, signal.SIGCONT)
-    return False
 
 
 # COMMIT-8, OUTBOX-10
@@ -115,7 +101,7 @@ def test_a_stopped_worker_that_wakes_after_its_lease_changes_nothing(site: Site)
 
     with running(site.work("--workers", "2", "--lease", "2"), cwd=site.folder):
         stopped = wait_until(lambda: site.begun("k", 1), "the first attempt")
-        wait_until(lambda: _stop_outside(stopped, site), "it is stopped and holds no lock")
+        stop_outside_transactions(stopped, site.path)
         other = wait_until(lambda: site.begun("k", 2), "another worker to take over")
         (site.folder / "go").touch()
         wait_until(lambda: site.state(1) == "done", "the other to finish")

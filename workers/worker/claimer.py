@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 
-from ...app.context import Cancelled, Context
+from ...app.context import Context
+from ...app.exceptions import Cancelled
 from ...app.failures import describe, leaves, verdict
 from ...app.handler import Handler
 from ...app.outage import Outage
@@ -49,8 +50,14 @@ class Claimer:
         in_progress: InProgress,
         interrupter: Interrupter,
         tidy: Callable[[Claim, bool], None],
+        code: str | None = None,
     ) -> None:
-        """`tidy` is called after each handler, and told whether a quick look is enough."""
+        """Take what the worker knows.
+
+        Args:
+            tidy: Called after each handler, and told whether a quick look is enough.
+            code: The version of the app.
+        """
         self._store = store
         self._handlers = handlers
         self._worker = worker
@@ -58,6 +65,7 @@ class Claimer:
         self._in_progress = in_progress
         self._interrupter = interrupter
         self._tidy = tidy
+        self._code = code
         self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._outage = Outage()
         self._unsure = False
@@ -168,7 +176,8 @@ class Claimer:
         if self._in_progress.is_taken(claim.hold):
             self._in_progress.not_begun(claim.hold)
             return None
-        context = Context(claim, self._store, lease, self._interrupter.interrupts.check)
+        check = self._interrupter.interrupts.check
+        context = Context(claim, self._store, lease, check, self._code)
         attempt = Attempt(claim, handler, context, lease, interrupt)
         self._begun[claim.fence] = claim
         self._interrupter.begin(attempt)
@@ -196,6 +205,7 @@ class Claimer:
         If it has left a transaction open, this process exits, and the delivery is blamed for
         the crash: while that transaction is open, no process can write to the store.
         """
+        attempt.context.close()
         if error is not None:
             clear_frames(error)
         self._tidy(attempt.claim, quick)
@@ -206,7 +216,8 @@ class Claimer:
                 log.error("the handler has left a transaction open: its worker ends", **what)
                 os._exit(1)
         self._interrupter.end(attempt)
-        done = attempt.context.completed or (error is None and result is None)
+        context = attempt.context
+        done = context.completed or (error is None and result is None and context.ends_with is None)
         self._in_progress.end(attempt.claim.hold, done=done)
 
     def returned(self, attempt: Attempt, result: object) -> None:
@@ -216,6 +227,9 @@ class Claimer:
             self._drop(attempt.claim.hold, handled=True)
             if log.writes("info"):
                 delivery_lines.handled(attempt.claim, *times, self._store.engine.clock.now_ms())
+            return
+        if (ends_with := attempt.context.ends_with) is not None:
+            self.failed(attempt, ends_with)
             return
         if log.writes("info"):
             self._times[attempt.claim.fence] = times
@@ -239,6 +253,9 @@ class Claimer:
 
     def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
         claim, handler = attempt.claim, attempt.handler
+        if (stuck := attempt.context.ends_with) is not None:
+            log.warning("handler cannot go on", **self._took(attempt), error=describe(stuck))
+            return partial(claim.bury, describe(stuck))
         # If it were not released, its lease would be renewed with the others of this worker.
         cancelled = any(isinstance(each, Cancelled) for each in leaves(error))
         if cancelled or attempt.lease.lost:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from functools import partial
 from typing import Any
 
-from ...app.context import Cancelled
+from ...app.exceptions import Cancelled
 from ...app.handler import Handler
 from ...store import Claim
 from ...store.engine import Engine

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ...app.context import Cancelled
+from ...app.exceptions import Cancelled
 from ...linux import signal_handlers
 from .context_variables import fresh_context
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ...app.context import SoftTimeout
+from ...app.exceptions import SoftTimeout
 from ...store.engine import Engine
 from ...store.errors import LeaseLost
 from ...store.rules.lease_timing import LeaseTiming

@@ -87,6 +87,7 @@ def _work(
             recycle=recycle,
             hooks=app.hooks,
             router=Router(store, app),
+            code=app.version,
         )
         worker.prepare()
         signal_handlers.install(signal.SIGTERM, lambda *_: worker.stop())

@@ -50,6 +50,7 @@ class Worker:
         recycle: Recycle,
         hooks: Hooks,
         router: Router,
+        code: str | None = None,
     ) -> None:
         """`signals` is a descriptor that is readable after a signal."""
         self._hooks = hooks
@@ -74,6 +75,7 @@ class Worker:
             in_progress=in_progress,
             interrupter=self._interrupter,
             tidy=self._tidy,
+            code=code,
         )
         others = {name: handler for name, handler in handlers.items() if handler.is_async}
         self._plain = Plain(

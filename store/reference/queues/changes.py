@@ -17,6 +17,8 @@ def change(write: Write, was: DeliveryRow, **changes: Any) -> DeliveryRow:
     write.wakes |= row.state == "ready"
     if row.state not in LIVE:
         end_message(write, row.message)
+        if row.state != "dead":  # which may be replayed
+            write.tables.steps.pop(row.id, None)
     elif was.state not in LIVE:
         message = write.tables.messages[row.message]
         write.tables.messages[row.message] = message._replace(expires_ms=None, body_until_ms=None)
@@ -79,6 +81,7 @@ def forget(write: Write, id: int) -> int:
     gone = tables.of_message(id)
     for row in gone:
         del tables.deliveries[row.id]
+        tables.steps.pop(row.id, None)
     return 1 + len(gone)
 
 

@@ -35,7 +35,8 @@ def claim(
     leases = []
     for row in found:
         what = f"delivery {row.id}"
-        hold = Hold(row.id, write.fence(what), write.session.memory.numbers.token(what))
+        token = write.session.memory.numbers.token(what)
+        hold = Hold(row.id, write.fence(what), token, steps=row.fence > 0)
         write.tables.deliveries[row.id] = leased = row._replace(
             state="leased",
             attempt=row.attempt + 1,

@@ -15,6 +15,7 @@ from ..fences import next_fences
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
 from ..session.damage import tells, told
 from ..session.session import Session, Write
+from .once import SqliteOnce
 
 _FIND = """
 select owner, fence, token, expires_at_ms
@@ -97,6 +98,7 @@ class SqliteLeases:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.once = SqliteOnce(session)
 
     def acquire(self, name: str, *, owner: str, token: str, ttl_ms: int) -> Taken:
         # A name that has a row is leased on a disk that is nearly full too: who works off

@@ -83,7 +83,7 @@ where id in (
 
 @tells
 class SqliteOnce:
-    """See fencepost.store.engine.once.OnceVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.leases.once.OnceVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -100,7 +100,7 @@ def claim(
     term = Term(write.now_ms + lease_ms, lease_ms)
     leases = []
     for fence, (row, message) in zip(next_fences(write, len(found)), found, strict=True):
-        hold = Hold(row.id, fence, secrets.token_hex(16))
+        hold = Hold(row.id, fence, secrets.token_hex(16), steps=row.fence > 0)
         lease = {
             "id": hold.id,
             "fence": hold.fence,

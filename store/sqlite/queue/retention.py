@@ -9,6 +9,7 @@ import apsw
 
 from ...types.transaction import Row
 from ..session.session import Write
+from ..step_rows import forget as forget_steps
 from . import counters
 
 # Of fp_message: when its key is forgotten; see the two columns in schema.sql.
@@ -42,7 +43,7 @@ where id in (
   order by m.expires_at_ms
   limit :limit
 )
-returning queue, state
+returning queue, state, id, fence
 """
 
 # Those of deliveries that were done are gone already, unless they are kept.
@@ -95,7 +96,9 @@ where +body_until_ms <= :now and id in (
 returning 1
 """
 
-_DELETE_DELIVERIES = "delete from fp_delivery where message_id = :message returning queue, state"
+_DELETE_DELIVERIES = (
+    "delete from fp_delivery where message_id = :message returning queue, state, id, fence"
+)
 
 _DELETE_BODY = "delete from fp_body where message_id = :message"
 
@@ -107,7 +110,7 @@ def sweep(write: Write, limit: int) -> int:
     swept = _sweep_alone(write, limit)
     due = {"now": write.now_ms, "limit": limit - swept}
     gone = write.run(_DELETE_EXPIRED_DELIVERIES, due)
-    _count_out(write, gone)
+    _forget_deliveries(write, gone)
     swept += len(gone)
     left = {"now": write.now_ms, "limit": limit - swept}
     write.run(_DELETE_EXPIRED_BODIES, left)
@@ -136,9 +139,16 @@ def sweep_bodies(write: Write, limit: int) -> int:
 
 def forget(write: Write, message: int) -> None:
     """Delete one expired message and its deliveries."""
-    _count_out(write, write.run(_DELETE_DELIVERIES, {"message": message}))
+    _forget_deliveries(write, write.run(_DELETE_DELIVERIES, {"message": message}))
     write.run(_DELETE_BODY, {"message": message})
     write.run(_DELETE_MESSAGE, {"message": message})
+
+
+def _forget_deliveries(write: Write, gone: list[Row]) -> None:
+    _count_out(write, [(queue, state) for queue, state, _, _ in gone])
+    for _, state, id, fence in gone:
+        if state == "dead" and fence:
+            forget_steps(write, id)
 
 
 def _count_out(write: Write, gone: list[Row]) -> None:

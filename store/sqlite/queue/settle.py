@@ -76,7 +76,7 @@ def ack_odd(write: Write, hold: Hold, result: str | None) -> None:
             raise lost(write, hold, "ack")
         return
     write.must(_ACK, _bind(write, hold, result=result))
-    moved(write, was, "done")
+    moved(write, was, "done", steps=hold.steps)
 
 
 def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold]:

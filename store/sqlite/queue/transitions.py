@@ -13,6 +13,7 @@ from ...rules import lanes as rules
 from ...rules.attempts import is_exhausted
 from ...types.transaction import Row
 from ..session.session import Write
+from ..step_rows import forget
 from . import counters, lanes
 from .claimable import SCHEDULED
 from .counters import LIVE
@@ -150,7 +151,13 @@ _RETURN = "update fp_message set expires_at_ms = null, body_until_ms = null wher
 
 
 def moved(
-    write: Write, was: Standing, state: str, *, due: bool = False, stands_aside: bool = False
+    write: Write,
+    was: Standing,
+    state: str,
+    *,
+    due: bool = False,
+    stands_aside: bool = False,
+    steps: bool = True,
 ) -> None:
     """Follow up on a delivery that has just been given another state.
 
@@ -158,6 +165,7 @@ def moved(
         was: The delivery as it stood before.
         due: It is ready, and waits for its time.
         stands_aside: It let go of the head of its lane, to wait behind the others.
+        steps: There may be records of its steps.
     """
     if was.state != state:
         counters.moved(write, was.queue, was.state, state, was.bytes)
@@ -167,6 +175,8 @@ def moved(
     ended = state not in LIVE
     if ended:
         end_message(write, was.message_id)
+        if steps and was.fence and state != "dead":  # which may be replayed
+            forget(write, was.id)
     elif was.state not in LIVE:
         write.run(_RETURN, {"message": was.message_id})
     if was.lane is not None and (ended or stands_aside):

@@ -38,8 +38,8 @@ select max(
 _SEE = "update fp_store set seen_ms = max(seen_ms, :now)"
 
 _WRITE = """
-insert into fp_store (one, store_id, boot_id, boot_offset_ms, last_fence)
-values (1, 'store-' || lower(hex(randomblob(16))), :boot_id, :offset, 0)
+insert into fp_store (one, store_id, boot_id, boot_offset_ms, last_fence, seed)
+values (1, 'store-' || lower(hex(randomblob(16))), :boot_id, :offset, 0, randomblob(32))
 on conflict (one) do update
 set boot_id = excluded.boot_id, boot_offset_ms = excluded.boot_offset_ms
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...errors import FencepostError
 from ...types.probe import ProbeStep
 from ..session.session import Session
+from ..step_rows import PLACES
 from .probe import attempt
 
 # Each answers with the names of the rows whose counts are wrong.
@@ -55,6 +56,16 @@ where entries <> (
 """,
 }
 
+_LEFT_STEPS = f"""
+select count(*)
+from fp_step
+where not exists (
+  select 1
+  from fp_delivery
+  where fp_delivery.id = fp_step.id / {PLACES} and state not in ('done', 'cancelled')
+)
+"""
+
 _QUARANTINED = "select count(*) from fp_quarantine"
 
 _MOST_NAMED = 10
@@ -65,6 +76,7 @@ def audit(session: Session) -> list[ProbeStep]:
     return [
         attempt("foreign keys", lambda: _foreign_keys(session)),
         attempt("counters", lambda: _counters(session)),
+        attempt("steps", lambda: _steps(session)),
         attempt("quarantined rows", lambda: _quarantined(session)),
     ]
 
@@ -82,6 +94,13 @@ def _counters(session: Session) -> tuple[str, bool]:
     if wrong:
         raise FencepostError(f"wrong counters: {', '.join(wrong[:_MOST_NAMED])}")
     return "the counters match the rows", False
+
+
+def _steps(session: Session) -> tuple[str, bool]:
+    ((rows,),) = session.read(_LEFT_STEPS)
+    if rows:
+        raise FencepostError(f"{rows} records of steps are of deliveries that have ended")
+    return "each recorded step is of a delivery that may run again", False
 
 
 def _quarantined(session: Session) -> tuple[str, bool]:

@@ -63,7 +63,7 @@ _PICK = f"""
 select
   d.id, d.attempt, d.bytes, d.lane, d.origin, m.id, m.source, m.key, m.event,
   cast(m.headers as blob), body, compressed, m.body_sha256, m.received_at_ms, m.copy_of, m.keep_ms,
-  m.keep_body_ms, exists (
+  m.keep_body_ms, d.fence, exists (
     select 1 from fp_delivery as other where other.message_id = d.message_id and other.id <> d.id
   )
 from fp_delivery as d indexed by fp_delivery_ready
@@ -216,6 +216,7 @@ def _leased(
         copy_of,
         keep,
         keep_body,
+        fence,
         shared,
     ) in rows:
         if compressed:
@@ -227,7 +228,7 @@ def _leased(
             note = Note(queue, message, lane, bytes, keep)
         leases.append(
             Leased(
-                Hold(id, offset + id, token, note),
+                Hold(id, offset + id, token, note, fence > 0),
                 queue,
                 Message(
                     message,

@@ -13,6 +13,7 @@ import msgspec
 
 from ....engine.queue import Hold
 from ...session.session import Write
+from ...step_rows import forget
 from .. import counters
 from . import lanes
 from .ids import OnIds
@@ -83,6 +84,9 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
         counters.moved(write, each.queue, "leased", "done", bytes, len(notes))
         if ended := {note.lane for note in notes if note.lane is not None}:
             lanes.advance(write, each.queue, ended)
+        for hold in holds:
+            if hold.steps:
+                forget(write, hold.id)
     if messages:
         _DROP_BODIES.change(write, messages, {})
     return []

@@ -1,0 +1,1 @@
+"""What a handler remembers from one attempt to the next."""

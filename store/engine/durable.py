@@ -1,0 +1,16 @@
+"""The contract for what handlers remember."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .steps import StepVerbs
+
+
+class DurableVerbs(Protocol):
+    """What a database does for handlers that remember."""
+
+    @property
+    def steps(self) -> StepVerbs:
+        """What a handler has done already."""
+        ...

@@ -1,0 +1,13 @@
+"""What handlers remember, in memory: its parts."""
+
+from __future__ import annotations
+
+from .memory import Session
+from .steps import PlainSteps
+
+
+class PlainDurable:
+    """See fencepost.store.engine.durable.DurableVerbs."""
+
+    def __init__(self, session: Session) -> None:
+        self.steps = PlainSteps(session)

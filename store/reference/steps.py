@@ -1,0 +1,76 @@
+"""The steps' part of the contract, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from ..engine import Hold
+from ..errors import LeaseLost
+from ..types.step import StepRecord
+from .memory import Session, Write
+from .queues.settle import require
+
+
+class _StepTransaction(NamedTuple):
+    tx: Write
+    record: Callable[[StepRecord], None]
+
+
+class PlainSteps:
+    """See fencepost.store.engine.durable.steps.StepVerbs; the methods stand in its order."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def seed(self) -> bytes:
+        self._session.check("seed")
+        return self._session.memory.seed
+
+    def records(self, delivery: int) -> list[StepRecord]:
+        return list(self._session.read("records").steps.get(delivery, ()))
+
+    def holds(self, hold: Hold) -> bool:
+        row = self._session.read("holds").deliveries.get(hold.id)
+        return row is not None and (row.fence, row.token) == (hold.fence, hold.token)
+
+    def record(self, entries: Sequence[tuple[Hold, StepRecord]]) -> list[LeaseLost | None]:
+        with self._session.write("step", joins=False) as write:
+            return [self._try(write, hold, step) for hold, step in entries]
+
+    @contextmanager
+    def transaction(self, hold: Hold) -> Iterator[_StepTransaction]:
+        with self._session.write("step", joins=False) as write:
+            require(write, hold, "step", done=True)
+            yield _StepTransaction(write, partial(record, write, hold))
+
+    def _try(self, write: Write, hold: Hold, step: StepRecord) -> LeaseLost | None:
+        try:
+            record(write, hold, step)
+        except LeaseLost as error:
+            return error
+        return None
+
+
+def record(write: Write, hold: Hold, step: StepRecord) -> None:
+    """Add a record; one that is there already is good.
+
+    Raises:
+        LeaseLost: The claim does not hold.
+    """
+    known = write.tables.steps.get(hold.id, ())
+    new = msgspec.structs.replace(step, fence=hold.fence, recorded_at_ms=write.now)
+    if any(_same(each, new) for each in known):
+        return
+    row = require(write, hold, "step", done=True)
+    if any(each.number == step.number for each in known):
+        raise write.lost(hold.what, "superseded", "step")
+    write.tables.steps[row.id] = (*known, new)
+
+
+def _same(one: StepRecord, other: StepRecord) -> bool:
+    return msgspec.structs.replace(one, recorded_at_ms=other.recorded_at_ms) == other

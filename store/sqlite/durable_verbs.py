@@ -1,0 +1,13 @@
+"""What handlers remember, on SQLite: its parts."""
+
+from __future__ import annotations
+
+from .session.session import Session
+from .steps.verbs import SqliteSteps
+
+
+class SqliteDurable:
+    """See fencepost.store.engine.durable.DurableVerbs."""
+
+    def __init__(self, session: Session) -> None:
+        self.steps = SqliteSteps(session)

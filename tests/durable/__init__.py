@@ -1,0 +1,1 @@
+"""Handlers that remember what they have done."""
