@@ -233,7 +233,8 @@ class Claimer:
             return
         if log.writes("info"):
             self._times[attempt.claim.fence] = times
-        self.acks.append((attempt.claim.hold, self._storable(attempt.claim, result)))
+        encoded = None if result is None else self._storable(attempt.claim, result)
+        self.acks.append((attempt.claim.hold, encoded))
 
     def _storable(self, claim: Claim, result: object) -> str | None:
         encoded, wrong = storable(result)

@@ -11,5 +11,5 @@ def fresh_context() -> contextvars.Context:
     context = contextvars.copy_context()
     if (decimal := sys.modules.get("decimal")) is not None:
         # The decimal context is a mutable object: copying the variable does not copy it.
-        context.run(lambda: decimal.setcontext(decimal.getcontext().copy()))
+        context.run(decimal.setcontext, decimal.getcontext().copy())
     return context

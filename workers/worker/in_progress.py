@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from ...store.engine import Engine, Hold
 from ...store.local_lease import LocalLease
@@ -20,12 +19,19 @@ class SupervisedLease(LocalLease):
         *,
         answered_ms: int,
         ends_ms: int,
-        on_extended: Callable[[int], None],
+        fence: int,
+        on_extended: Callable[[int, int], None],
     ) -> None:
-        """`answered_ms` is when the store had answered the claim, on the stopwatch."""
+        """Take what is known at the start.
+
+        Args:
+            answered_ms: When the store had answered the claim, on the stopwatch.
+            on_extended: Called with the fence and when the lease ends then.
+        """
         super().__init__(engine, ends_ms=ends_ms)
         self._page = page
         self._answered_ms = answered_ms
+        self._fence = fence
         self._on_extended = on_extended
 
     @property
@@ -38,7 +44,12 @@ class SupervisedLease(LocalLease):
     def extend(self, ends_ms: int) -> None:
         """Let it end then: the store has said so. The supervisor is told."""
         super().extend(ends_ms)
-        self._on_extended(self._ends_ms)
+        self._on_extended(self._fence, self._ends_ms)
+
+    @property
+    def least_ends_ms(self) -> int:
+        """When it ends at the soonest, on the stopwatch, without a look at the page."""
+        return self._ends_ms
 
 
 class InProgress:
@@ -83,20 +94,22 @@ class InProgress:
             ends_ms: Until when the lease may be believed in, on the stopwatch.
             timeout: Seconds after which the supervisor kills this process, until `end`.
         """
+        id, fence = hold.id, hold.fence
         now_ms = self._engine.clock.stopwatch_ms()
         kill_at_ms = 0 if timeout is None else now_ms + round(timeout * 1000)
         # By the fence: it may claim a delivery again whose first handler has not ended yet.
-        self._claimed[hold.fence] = hold.id, ends_ms, kill_at_ms
-        self._newest, self._fence = hold.id, hold.fence
-        self._known = max(self._known, hold.fence)
-        in_batch = self._move(hold.fence, RUNNING)
+        self._claimed[fence] = id, ends_ms, kill_at_ms
+        self._newest, self._fence = id, fence
+        self._known = max(self._known, fence)
+        in_batch = self._move(fence, RUNNING)
         self.tell()
         return SupervisedLease(
             self._engine,
             self._page,
             answered_ms=self._answered_ms if in_batch else now_ms,
             ends_ms=ends_ms,
-            on_extended=partial(self._extend, hold.fence),
+            fence=fence,
+            on_extended=self._extend,
         )
 
     def is_taken(self, hold: Hold) -> bool:

@@ -53,7 +53,7 @@ class Interrupts:
         self._due: deque[_Due] = deque()
         self._work = 0
         self._cancelled = 0
-        self._frame: FrameType | None = None
+        self._calling = False
         self._raised: _Due | None = None
         self._tell = sys.unraisablehook
         self.cancels = 0
@@ -95,7 +95,7 @@ class Interrupts:
     def check(self) -> None:
         """Raise the error that is due, if the caller is a handler in the main thread."""
         due = self._next()
-        if due is None or self._frame is None:
+        if due is None or not self._calling:
             return
         if threading.current_thread() is threading.main_thread():
             self._due.remove(due)
@@ -107,11 +107,11 @@ class Interrupts:
     def call(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Call a handler in its own context; its code can be interrupted."""
         context = fresh_context()
-        self._frame = sys._getframe()
+        self._calling = True
         try:
             return context.run(function, *arguments)
         finally:
-            self._frame = self._raised = None
+            self._calling, self._raised = False, None
 
     def _next(self) -> _Due | None:
         due = (due for due in list(self._due) if due.work == self._work and due.wanted())
@@ -145,20 +145,23 @@ class Interrupts:
 
     def _may_raise(self, frame: FrameType | None) -> bool:
         """True if the innermost frame outside the standard library is the handler's own code."""
-        call = self._frame
-        if call is None or frame is None or frame is call:
+        if not self._calling or frame is None or frame.f_code is _CALL:
             return False
         if frame.f_code.co_name in _HALF_WAY and frame.f_globals is vars(contextlib):
             return False
         protected: bool | None = None
-        while frame is not None and frame is not call:
+        while frame is not None and frame.f_code is not _CALL:
             module = str(frame.f_globals.get("__name__", ""))
             if frame.f_code.co_name == "__del__":
                 return False  # the interpreter would print it and go on
             if protected is None and module.partition(".")[0] not in sys.stdlib_module_names:
                 protected = is_protected(module)
             frame = frame.f_back
-        return frame is call and not protected
+        return frame is not None and not protected
+
+
+# By its code, not by the frame: asking for a frame is an audit event, for each message.
+_CALL = Interrupts.call.__code__
 
 
 @functools.cache

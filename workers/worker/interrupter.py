@@ -30,7 +30,9 @@ class Interrupter:
 
     def __init__(self, engine: Engine, lease: float, on_cancel: Callable[[], None]) -> None:
         self._engine = engine
-        self._timing = LeaseTiming(lease)
+        timing = LeaseTiming(lease)
+        self._stop_left_ms, self._looks_seconds = timing.stop_left_ms, timing.worker_looks_seconds
+        self._stopwatch_ms = engine.clock.stopwatch_ms
         self._on_cancel = on_cancel
         self._cancels = 0
         self._watched: set[Attempt] = set()
@@ -59,9 +61,11 @@ class Interrupter:
 
     def begin(self, attempt: Attempt) -> None:
         """Watch a handler until `end`."""
+        left_ms = attempt.lease.least_ends_ms - self._stop_left_ms - self._stopwatch_ms()
+        at = min(attempt.soft_at, attempt.began + left_ms / 1000)
         with self._lock:
             self._watched.add(attempt)
-            if (at := self._due(attempt)) < self._wakes_at:
+            if at < self._wakes_at:
                 self._wakes_at = at
                 self.look()
 
@@ -76,9 +80,7 @@ class Interrupter:
             return attempt.soft_at
         if attempt.lease.refused:
             return -math.inf
-        left_ms = (
-            attempt.lease.ends_ms - self._timing.stop_left_ms - self._engine.clock.stopwatch_ms()
-        )
+        left_ms = attempt.lease.ends_ms - self._stop_left_ms - self._stopwatch_ms()
         return min(attempt.soft_at, time.monotonic() + left_ms / 1000)
 
     def _run(self) -> None:
@@ -95,7 +97,7 @@ class Interrupter:
                 self._on_cancel()
             wait = self._wakes_at - time.monotonic()
             if wait != math.inf:
-                wait = min(wait, self._timing.worker_looks_seconds)
+                wait = min(wait, self._looks_seconds)
             if self.interrupts.pending:
                 if again_at <= time.monotonic():
                     self.interrupts.send()

@@ -107,7 +107,7 @@ class Plain:
         finally:
             if os.getpid() != self._pid:
                 os._exit(1)  # a child that the handler forked has come back out of it
-        if inspect.iscoroutine(result) or inspect.isgenerator(result):
+        if result is not None and (inspect.iscoroutine(result) or inspect.isgenerator(result)):
             result.close()
             raise TypeError(f"{handler.name} did not run: it returned a {type(result).__name__}")
         return result
