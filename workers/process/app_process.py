@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import json
 import os
 import signal
 import socket
@@ -27,7 +26,8 @@ from ...linux.memory import resident_bytes
 from ...linux.parentage import die_with_parent
 from ...log.log import configure, log
 from ...store.errors import InvalidInput
-from . import entry_point, fork_requests
+from . import app_report, entry_point, fork_requests
+from .app_report import AppReport
 from .forkserver import FORKS, ForkServer
 from .sharing import descriptors, obstacle
 
@@ -35,7 +35,6 @@ from .sharing import descriptors, obstacle
 Load = Callable[[], Any]
 
 _ANSWER_SECONDS = 15.0
-_MOST_WHY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,31 +125,27 @@ class AppProcess:
     def hear(self) -> None:
         """Read how the import went, or that the process is gone."""
         assert self.line is not None
-        try:
-            heard, fds, _, _ = socket.recv_fds(self.line, 65_536, 1)
-            said = json.loads(heard or b"{}")
-        except OSError:
-            said, fds = {}, []
-        if fds:
+        said, sources = app_report.receive(self.line)
+        if sources is not None:
             self._drop_sources()
-            self._sources = fds[0]
-        if not said:
+            self._sources = sources
+        if said is None:
             if self.state == "loading":
                 self._end("failed", "it ended the process")
             else:
                 self._end("lost", "it was killed")
             return
         size = resident_bytes(self.pid)
-        if said["state"] != "failed" and size and size > (self._spec.most_memory or size):
+        if said.state != "failed" and size and size > (self._spec.most_memory or size):
             self.too_big = True
             self._end("failed", f"a worker has {size >> 20} MiB before its first message")
             return
-        self.handlers = said["handlers"]
-        if said["state"] == "up":
+        self.handlers = said.handlers
+        if said.state == "up":
             self.state = "up"
             self.line.settimeout(_ANSWER_SECONDS)
         else:
-            self._end(said["state"], said["why"])
+            self._end(said.state, said.why)
             if self.state == "unshared":
                 log.warning("each process imports the app itself", why=self.why)
 
@@ -211,24 +206,23 @@ def load_and_serve(parent: int, spec: AppSpec, line: socket.socket) -> None:
     global _loaded
     configure()
     before = descriptors()
-    handlers: list[str] = []
     try:
         app = spec.load()
         _check(app, spec)
-        handlers = list(app.handlers)
         why = obstacle(before) or ""
         state = "unshared" if why else "up"
+        report = AppReport(state, why, list(app.handlers))
         _loaded = (spec.load, app)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the old code stays in use
-        state, why = "failed", str(error) or type(error).__name__
+        report = AppReport("failed", str(error) or type(error).__name__)
     # Otherwise each forked process would write what is still in a buffer.
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     gc.collect()
     gc.freeze()
-    _report(line, state, why, handlers)
-    if state == "up":
+    app_report.send(line, report, None if report.state == "failed" else sources.taken())
+    if report.state == "up":
         signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
         fork_requests.serve(line, lambda _, fds: entry_point.enter(parent, fds, prepared=True))
 
@@ -244,22 +238,9 @@ def main(parent: int, fds: list[int]) -> None:
         try:
             entry, arguments = entry_point.load(description)
         except BaseException as error:  # noqa: BLE001 - of the program's main module
-            _report(line, "failed", str(error) or type(error).__name__, [])
+            app_report.send(line, AppReport("failed", str(error) or type(error).__name__))
         else:
             entry(parent, *arguments, line)
-
-
-def _report(line: socket.socket, state: str, why: str, handlers: list[str]) -> None:
-    """Report how the import went; exit if the supervisor has hung up, as in entry_point.report."""
-    said = json.dumps({"state": state, "why": why[:_MOST_WHY], "handlers": handlers}).encode()
-    try:
-        if state == "failed":
-            line.send(said)
-        else:
-            with memfd(sources.taken()) as kept:
-                socket.send_fds(line, [said], [kept])
-    except ConnectionError:
-        os._exit(0)
 
 
 def _check(app: Any, spec: AppSpec) -> None:
