@@ -20,6 +20,7 @@ from .embedding import Embeddable
 from .handler import Function, Handler, make_handler
 from .hooks import Hooked
 from .route import Lane, Matchings, Route, check_lane
+from .schedules.every import Scheduled
 from .settings import Settings
 from .source import DEFAULT_MAX_BODY, Source, make_source
 
@@ -27,7 +28,7 @@ F = TypeVar("F", bound=Function)
 
 
 @verbs
-class App(Hooked, Embeddable):
+class App(Hooked, Scheduled, Embeddable):
     """The sources, routes and handlers of one store.
 
     Args:
@@ -51,6 +52,7 @@ class App(Hooked, Embeddable):
         if not isinstance(store, str | os.PathLike):
             raise InvalidInput(f"a store's address must be a str, not {store!r}")
         Hooked.__init__(self)
+        Scheduled.__init__(self)
         Embeddable.__init__(self)
         self.store = os.fspath(store)
         self.store_options: dict[str, Any] = {

@@ -9,6 +9,7 @@ from ..store import Message
 from ..store.types.message import Address
 from .handler import Handler
 from .hooks import Hooks
+from .schedules.schedule import Schedule
 from .source import Source
 
 
@@ -58,6 +59,11 @@ class WorkerApp(Protocol):
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """The handlers by name."""
+        ...
+
+    @property
+    def schedules(self) -> Mapping[str, Schedule]:
+        """The schedules by their handlers' names."""
         ...
 
     @property

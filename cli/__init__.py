@@ -35,6 +35,7 @@ _COMMANDS = {
     "restore": "upkeep.restore",
     "resume": "queues",
     "scale": "scale",
+    "schedules": "schedules",
     "send": "send",
     "serve": "running.serve",
     "sql": "sql",

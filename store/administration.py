@@ -8,6 +8,7 @@ from .naming import verbs
 from .operators import Operators
 from .types import validate
 from .types.probe import ProbeReport, ProbeStep
+from .types.schedule import KnownSchedule
 from .types.worker import MAX_WORKERS, Event, Pool, Worker
 
 
@@ -31,6 +32,10 @@ class Administration(Operators):
     def pools(self) -> list[Pool]:
         """List the registered pools of workers, oldest first."""
         return self.engine.pools.pools()
+
+    def schedules(self) -> list[KnownSchedule]:
+        """List the schedules that pools have ever declared, by name."""
+        return self.engine.pools.schedules.known()
 
     def workers(self) -> list[Worker]:
         """List the registered worker processes, oldest first."""

@@ -20,7 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # What they return is called with a function, and may refuse it.
-_DECORATORS = ("on", "task")
+_DECORATORS = ("on", "task", "every")
 
 
 @contextmanager

@@ -75,6 +75,7 @@ def run_pool(
             app=_app_spec(app, load, options),
             workers=_worker_role(load, pool, options),
             others=others,
+            schedules=[each for name, each in app.schedules.items() if name in names],
             files=_files(load) if options.reload else None,
             lease=options.lease,
             grace=options.grace,

@@ -21,6 +21,7 @@ from ..context import Context
 from ..exceptions import Discard, Retry
 from ..handler import Handler, make_handler
 from ..hooks import Hooks
+from ..schedules.schedule import Schedule
 from ..settings import Settings
 from .parent import Ended, Runner
 
@@ -96,6 +97,7 @@ class CommandApp:
     sources: Mapping[str, object] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
     version: str | None = None
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
 
     def addresses(self, message: Message) -> Sequence[Address]:
         """Return an empty list: this app has no routes."""

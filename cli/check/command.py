@@ -28,7 +28,7 @@ _WIDTH = 80
 @click.argument("target")
 @as_json
 def check(target: str, as_json: bool) -> None:
-    """Print the sources, events and queues of TARGET.
+    """Print the sources, events, schedules and queues of TARGET.
 
     Findings follow: errors, with which `fencepost up` would not start (`check` then exits
     with 1); routes and sources that cannot work; messages in the store that no handler takes.
@@ -52,6 +52,7 @@ def check(target: str, as_json: bool) -> None:
     found.sort(key=lambda finding: finding.level)
     failed = any(finding.level == "error" for finding in found)
     sources, queues = description.sources(app), description.queues(app)
+    schedules = description.schedules(app)
     if as_json:
         print_json(
             {
@@ -59,13 +60,15 @@ def check(target: str, as_json: bool) -> None:
                 "target": target,
                 "store": store,
                 "sources": sources,
+                "schedules": schedules,
                 "queues": queues,
                 "tasks": [queue["name"] for queue in queues if queue["kind"] == "task"],
                 "findings": [_record(finding) for finding in found],
             }
         )
     else:
-        for line in [*_of_sources(sources), *_of_queues(queues), *_of_store(store)]:
+        lines = *_of_sources(sources), *_of_schedules(schedules), *_of_queues(queues)
+        for line in (*lines, *_of_store(store)):
             click.echo(plain(line))
         click.echo("Findings" if found else "Nothing is wrong.")
         for finding in found:
@@ -185,7 +188,23 @@ def _of_sources(sources: list[dict[str, Any]]) -> Iterator[str]:
             yield "    no handler"
 
 
-_FILLED = {"task": " (task: filled by enqueue)", "on_dead": " (for each dead letter)"}
+def _of_schedules(schedules: list[dict[str, Any]]) -> Iterator[str]:
+    if schedules:
+        yield "Schedules"
+    for schedule in schedules:
+        when = f"{schedule['spec']} {schedule['timezone']}".removesuffix(" UTC")
+        yield f"  {schedule['name']}: {when}"
+        yield from _wrapped(
+            [f"missed times {_MISSED[schedule['missed']]}", f"next {', '.join(schedule['next'])}"]
+        )
+
+
+_MISSED = {"once": "come once", "each": "come each", "skip": "are skipped"}
+_FILLED = {
+    "task": " (task: filled by enqueue)",
+    "schedule": " (filled by its schedule)",
+    "on_dead": " (for each dead letter)",
+}
 
 
 def _of_queues(queues: list[dict[str, Any]]) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 from typing import Any
 
 from msgspec import UNSET
@@ -16,8 +18,11 @@ from ...app.settings import Settings
 from ...app.source import Source
 from ...schemes import key_rule
 from ...store.types.message import DEATHS
+from ..output import iso
 
 Declared = dict[str, Any]
+
+_MOST_TIMES = 3
 
 
 def sources(app: App) -> list[Declared]:
@@ -31,7 +36,25 @@ def sources(app: App) -> list[Declared]:
 def queues(app: App) -> list[Declared]:
     """Return each queue with the settings of its handler."""
     routed = {route.queue for route in app.routes}
-    return [_queue(handler, handler.name in routed) for handler in app.handlers.values()]
+    return [
+        _queue(handler, _kind(handler.name, routed, app.schedules))
+        for handler in app.handlers.values()
+    ]
+
+
+def schedules(app: App) -> list[Declared]:
+    """Return each schedule with its next times."""
+    now_ms = round(time.time() * 1000)
+    return [
+        {
+            "name": name,
+            "spec": schedule.rule.spec,
+            "timezone": schedule.rule.timezone,
+            "missed": schedule.rule.missed,
+            "next": [iso(at_ms / 1000) for at_ms in islice(schedule.times(now_ms), _MOST_TIMES)],
+        }
+        for name, schedule in app.schedules.items()
+    ]
 
 
 def _source(source: Source, routes: list[Route]) -> Declared:
@@ -58,12 +81,18 @@ def _source(source: Source, routes: list[Route]) -> Declared:
     }
 
 
-def _queue(handler: Handler, routed: bool) -> Declared:
+def _kind(name: str, routed: Collection[str], scheduled: Collection[str]) -> str:
+    if name == DEATHS:
+        return "on_dead"
+    return "handler" if name in routed else "schedule" if name in scheduled else "task"
+
+
+def _queue(handler: Handler, kind: str) -> Declared:
     function = handler.function
     command = function if isinstance(function, Command) else None
     return {
         "name": handler.name,
-        "kind": "on_dead" if handler.name == DEATHS else "handler" if routed else "task",
+        "kind": kind,
         "runs": _runs(function),
         "command": None if command is None else list(command.words),
         **{name: _shown(getattr(handler, name)) for name in Settings.__annotations__},

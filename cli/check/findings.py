@@ -51,7 +51,8 @@ def findings(app: App) -> list[Finding]:
                 "error",
                 "no_handlers",
                 "the app has no handlers: nothing for workers to do",
-                "add one with @app.on(source, event), @app.task(queue) or app.command(...)",
+                "add one with @app.on(source, event), @app.task(queue), @app.every(...) or "
+                "app.command(...)",
             )
         )
     return sorted(found, key=lambda finding: finding.level)

@@ -23,6 +23,15 @@ class StoreClock(Protocol):
         """
         ...
 
+    def wall_ms(self) -> int:
+        """Return Unix milliseconds on the wall clock of this machine, which may step.
+
+        For schedules alone: they are about what that clock shows.
+
+        Raises: nothing.
+        """
+        ...
+
     def stopwatch_ms(self) -> int:
         """Return milliseconds that only ever go on, also while the machine is suspended.
 

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from ..types.worker import Event, Pool, Progress, Worker
 from .liveness import Liveness
+from .schedules import ScheduleVerbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class PoolVerbs(Protocol):
     @property
     def liveness(self) -> Liveness:
         """Which of them are alive."""
+        ...
+
+    @property
+    def schedules(self) -> ScheduleVerbs:
+        """The schedules for which they enqueue messages."""
         ...
 
     def begin(

@@ -35,6 +35,9 @@ class PlainClock:
     def now_ms(self) -> int:
         return self._session.now_ms()
 
+    def wall_ms(self) -> int:
+        return self._session.clock.wall_ms()
+
     def stopwatch_ms(self) -> int:
         return self._session.clock.boot_ms()
 

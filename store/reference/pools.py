@@ -14,6 +14,7 @@ from . import events
 from .memory import Session, Write
 from .queues import reap
 from .rows import DeliveryRow, PoolRow, WorkerRow
+from .schedules import PlainSchedules, leave
 
 _ENDED = "its opening was closed"
 
@@ -43,6 +44,7 @@ class PlainPools:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.liveness: Liveness = PlainLiveness(session)
+        self.schedules = PlainSchedules(session)
 
     def begin(
         self, queues: Sequence[str] | None, size: int, *, patience: float | None = None
@@ -73,6 +75,7 @@ class PlainPools:
         with self._session.write("end") as write:
             row = write.tables.pools.pop(pool, None)
             if row is not None:
+                leave(write, pool, row.seen_ms)
                 events.note(write, "stopped", pool=pool, pid=row.pid, detail=why)
 
     def pools(self) -> list[Pool]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..types.entry import Overflow
 from ..types.message import Address, Caps, Limits, State
+from ..types.schedule import Standing
 
 LIVE = ("ready", "leased")
 
@@ -173,6 +174,19 @@ class PoolRow(NamedTuple):
     size: int
     queues: tuple[str, ...] | None
     started_ms: int
+    seen_ms: int
+
+
+class ScheduleRow(NamedTuple):
+    """A schedule.
+
+    Attributes:
+        pools: Those that enqueue its messages.
+        seen_ms: A pool did then, and maybe later.
+    """
+
+    standing: Standing
+    pools: frozenset[int]
     seen_ms: int
 
 

@@ -19,6 +19,7 @@ from .rows import (
     MessageRow,
     PoolRow,
     QueueRow,
+    ScheduleRow,
     SpaceRow,
     WorkerRow,
 )
@@ -56,6 +57,7 @@ class Tables:
     once: dict[Name, KeyRow] = field(default_factory=dict)
     pools: dict[int, PoolRow] = field(default_factory=dict)
     workers: dict[int, WorkerRow] = field(default_factory=dict)
+    schedules: dict[str, ScheduleRow] = field(default_factory=dict)
     scale: dict[str, int | None] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
 

@@ -31,6 +31,7 @@ class SqliteClock:
     def __init__(self, session: Session, clock: HostClock) -> None:
         self._session = session
         self.stopwatch_ms = clock.boot_ms
+        self.wall_ms = clock.wall_ms
 
     def now_ms(self) -> int:
         return self._session.now_ms()

@@ -6,6 +6,8 @@
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
 -- fp_conflict    one row for each source that has sent a known key with another body
 -- fp_pool        one row for each living pool of workers; see locks/live_bytes.py
+-- fp_schedule    one row for each schedule that a pool has ever declared: how far it is
+-- fp_ticker      one row for each schedule and each pool that enqueues its messages
 -- fp_worker      one row for each living worker process; see locks/live_bytes.py
 -- fp_event       what became of pools and workers, the newest of it
 -- fp_owner       one row for each owner of keyed state: how many entries it has in all
@@ -179,6 +181,22 @@ create table fp_pool (
   started_at_ms integer not null,
   seen_at_ms integer not null
 ) strict;
+
+create table fp_schedule (
+  name text primary key, -- its handler's, and its queue's
+  spec text not null, -- a cron expression, or a period: app/schedules/schedule.py
+  timezone text not null,
+  missed text not null check (missed in ('once', 'each', 'skip')),
+  -- All planned times up to it are dealt with. The wall clock's time, not the store's.
+  last_ms integer not null,
+  seen_at_ms integer not null -- a pool enqueued for it then, and maybe later
+) strict, without rowid;
+
+create table fp_ticker (
+  schedule text not null references fp_schedule (name),
+  pool integer not null, -- fp_pool.id, which is gone no sooner
+  primary key (schedule, pool)
+) strict, without rowid;
 
 create table fp_worker (
   id integer primary key autoincrement,

@@ -62,9 +62,10 @@ class Filter:
         if wanted.state is not None and wanted.state not in ASKED_STATES:
             states = ", ".join(ASKED_STATES)
             raise InvalidInput(f"state must be one of {states}, not {wanted.state!r}")
-        for what in ("queue", "source"):
-            if (value := getattr(wanted, what)) is not None:
-                validate.name(value, what)
+        if wanted.queue is not None:
+            validate.name(wanted.queue, "queue")
+        if wanted.source is not None:
+            validate.source(wanted.source, "source")
         if wanted.key is not None:
             validate.key(wanted.key)
         for what in ("event", "error"):

@@ -34,9 +34,10 @@ class Message(Struct, frozen=True, gc=False):
 
     Attributes:
         id: Printed by commands as m7.
-        source: The source's name; None for a job that was enqueued without one.
-        key: The dedupe key; None if it was enqueued without one.
-        event: The kind of the message as its sender names it; "" for a job.
+        source: The source's name; None for a job that was enqueued without one. Of a schedule
+            "schedule/" and its name.
+        key: The dedupe key; None if it was enqueued without one. Of a schedule the planned time.
+        event: The kind of the message as its sender names it; "" for a job, "tick" of a schedule.
         headers: Names are in lower case. If a header came twice, its values are joined by ", ".
         body: The bytes as they came. If they came compressed, they are compressed here too.
         received_at: Unix seconds on the store's clock.

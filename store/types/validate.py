@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from ..errors import InvalidInput, LimitExceeded
 from .message import LANE_POLICIES, MAX_BODY_BYTES, REDELIVERIES, LanePolicy, Redelivery
+from .schedule import SCHEDULES
 from .transaction import Parameters
 
 # Names become queue columns and URL segments, never file names.
@@ -34,6 +35,13 @@ def name(value: object, what: str) -> str:
             f" . or -, not {value!r}"
         )
     return value
+
+
+def source(value: object, what: str) -> str:
+    """Return a source of messages: the name of one, or that of a schedule."""
+    if isinstance(value, str) and value.startswith(SCHEDULES):
+        return SCHEDULES + name(value.removeprefix(SCHEDULES), what)
+    return name(value, what)
 
 
 def key(value: object, what: str = "key") -> str:

@@ -47,6 +47,14 @@ def mail(message, ctx):
     pass
 
 
+@app.every("0 9 * * mon-fri", timezone="Europe/Berlin", max_leased=1)
+def report(message, ctx):
+    pass
+
+
+app.every(minutes=5, missed="skip", name="often")(report)
+
+
 @app.on_dead
 def tell(message, ctx):
     pass
@@ -93,6 +101,9 @@ def test_what_is_declared_is_shown_with_its_settings(checked: Command) -> None:
         "10 at a time in each worker; max_leased 3; body kept 1 min",
         "true: runs true a b retried for 3 days; timeout 5 s; max_rows 1000; max_bytes 1 MiB",
         "mail: runs mail (task: filled by enqueue) tried at most once",
+        "Schedules report: 0 9 * * MON-FRI Europe/Berlin missed times come once; next 20",
+        "often: every 300 s missed times are skipped; next 20",
+        "report: runs report (filled by its schedule) retried for 3 days; max_leased 1",
         "fencepost.on_dead: runs tell (for each dead letter)",
         "hooks.db (not there yet)",
         "Nothing is wrong.",
@@ -116,6 +127,11 @@ def test_a_program_reads_the_same(checked: Command) -> None:
         "lane_policy": "park",
         "priority": 4,
     }
+    report, often = found["schedules"]
+    assert (report["spec"], report["timezone"]) == ("0 9 * * MON-FRI", "Europe/Berlin")
+    assert (often["spec"], often["timezone"], often["missed"]) == ("every 300 s", "UTC", "skip")
+    assert len(often["next"]) == len(set(often["next"])) == 3
+    assert [each["kind"] for each in found["queues"]][-3:] == ["schedule", "schedule", "on_dead"]
     issue, true = found["queues"][1:3]
     assert (issue["retry_for"], issue["max_attempts"], issue["backoff"]) == (3600, 5, 4)
     assert (issue["retry_on"], issue["discard_on"]) == ({"KeyError": 5}, ["ValueError"])

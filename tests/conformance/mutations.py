@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
-from fencepost.store.reference import keyed, leases, namespaces, once
+from msgspec.structs import replace
+
+from fencepost.store.engine.schedules import Advanced
+from fencepost.store.reference import keyed, leases, namespaces, once, schedules
 from fencepost.store.reference.keyed import PlainKeyed
 from fencepost.store.reference.memory import Numbers, Session, Write
 from fencepost.store.reference.operators import operate
 from fencepost.store.reference.queues import arrivals, changes, claim, enqueue, lanes, reap, settle
+from fencepost.store.reference.schedules import PlainSchedules
 from fencepost.store.types.delivery import Outcome
 
 Patch = tuple[Any, str, Any]
@@ -136,6 +141,23 @@ def _acquire_anyway(write: Write, name: str, **given: Any) -> Any:
     return _acquire(write, name, **given)
 
 
+def _double_tick(self: PlainSchedules, seen: Any, drafts: Any, last_ms: int) -> Advanced:
+    """Enqueue whatever the row says, under the time of the attempt."""
+    late = [replace(draft, key=f"{draft.key} at {next(_MOMENTS)}") for draft in drafts]
+    return _advance(self, self.declare(1, [seen.rule], seen.last_ms)[0], late, last_ms)
+
+
+def _declare_beside(write: Write, pool: int, rule: Any, now_ms: int) -> Any:
+    known = write.tables.schedules.get(rule.name)
+    if known is not None:
+        write.tables.schedules[rule.name] = known._replace(pools=known.pools | {pool})
+        return known.standing
+    return _declare(write, pool, rule, now_ms)
+
+
+_declare = schedules._declare
+_MOMENTS = count()
+_advance = PlainSchedules.advance
 _require = settle.require
 _give_back = changes.give_back
 _enqueue = enqueue.enqueue
@@ -274,5 +296,15 @@ MUTATIONS = (
         "what has expired is read",
         ("test_keyed_entries.py",),
         ((keyed, "_live", lambda tables, at, now: tables.entries.get(at, {})),),
+    ),
+    Mutation(
+        "a tick is made by each pool, with the time at which it does so as its key",
+        ("test_schedules.py",),
+        ((PlainSchedules, "advance", _double_tick),),
+    ),
+    Mutation(
+        "an old pool goes on with a rule that was replaced",
+        ("test_schedules.py",),
+        ((schedules, "_declare", _declare_beside),),
     ),
 )

@@ -71,6 +71,11 @@ def _pushes(path: Path, _: Store) -> None:
     assert sorted(rows) == sorted((f"kill-{n}", 1) for n in range(1, _MESSAGES + 1))
 
 
+def _reports(path: Path, _: Store) -> None:
+    rows = ask(path, "select planned, count(*) from reports where planned like 'kill%' group by 1")
+    assert sorted(rows) == sorted((f"kill-{n}", 1) for n in range(1, _MESSAGES + 1))
+
+
 def _shipped(path: Path, store: Store) -> None:
     rows = ask(path, "select order_id, count(*) from shipped group by order_id")
     assert sorted(rows) == sorted((f"order-{n}", 1) for n in range(1, _MESSAGES + 1))
@@ -112,6 +117,7 @@ HANDLING = {
         lambda n: {"order": f"order-{n}"},
         _shipped,
     ),
+    "scheduled": Handling("@app.every(", "shop.db", None, "report", lambda n: {}, _reports),
     "discards": Handling(
         "smtp.conf", "shop.db", None, "mail", lambda n: "hello", _all_dead, steps=3
     ),

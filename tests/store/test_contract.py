@@ -23,6 +23,7 @@ from fencepost.store.engine import (
     pools,
     queue,
     routing,
+    schedules,
     steps,
     transactions,
     upkeep,
@@ -42,6 +43,7 @@ PARTS = (
     routing.RoutingVerbs,
     durable.DurableVerbs,
     steps.StepVerbs,
+    schedules.ScheduleVerbs,
     transactions.TransactionVerbs,
     upkeep.UpkeepVerbs,
 )

@@ -22,6 +22,7 @@ from fencepost.store.engine import (
     pools,
     queue,
     routing,
+    schedules,
     transactions,
     upkeep,
 )
@@ -31,8 +32,10 @@ from fencepost.store.engine.once import Claimed, KeyHold
 from fencepost.store.engine.pools import Report
 from fencepost.store.types.filter import Filter
 from fencepost.store.types.message import Address, Draft, Message
+from fencepost.store.types.schedule import Rule, Standing
 
 SPACE, OTHER = Space("a", "x"), Space("a", "y")
+RULE = Rule("mail", "0 9 * * *", "UTC", "once")
 
 
 @dataclass
@@ -49,6 +52,7 @@ class World:
     key: KeyHold
     pool: int
     worker: int
+    schedule: Standing
 
 
 @pytest.fixture
@@ -82,6 +86,7 @@ def world(store: Store) -> World:
         found.hold,
         pool,
         engine.pools.register(pool),
+        *engine.pools.schedules.declare(pool, [RULE], 1000),
     )
 
 
@@ -193,6 +198,11 @@ CALLS: dict[str, dict[str, Callable[[World], object]]] = {
         "workers": lambda w: w.engine.pools.workers(),
         "events": lambda w: w.engine.pools.events(limit=9),
     },
+    "pools.schedules": {
+        "declare": lambda w: w.engine.pools.schedules.declare(w.pool, [], 1000),
+        "advance": lambda w: w.engine.pools.schedules.advance(w.schedule, [_draft()], 2000),
+        "known": lambda w: w.engine.pools.schedules.known(),
+    },
     "pools.liveness": {
         "beat": lambda w: w.engine.pools.liveness.beat(w.pool, [w.worker]),
         "gone": lambda w: w.engine.pools.liveness.gone(),
@@ -218,6 +228,7 @@ PARTS: dict[str, type] = {
     "leases": leases.LeaseVerbs,
     "once": once.OnceVerbs,
     "pools": pools.PoolVerbs,
+    "pools.schedules": schedules.ScheduleVerbs,
     "pools.liveness": liveness.Liveness,
     "transactions": transactions.TransactionVerbs,
     "upkeep": upkeep.UpkeepVerbs,
@@ -272,6 +283,7 @@ def _seen(engine: Engine) -> list[object]:
         engine.pools.pools(),
         engine.pools.workers(),
         engine.pools.scale(),
+        engine.pools.schedules.known(),
         engine.pools.events(limit=99),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
+from ...app.schedules.schedule import Schedule
 from ...log.log import log
 from ...store.errors import InvalidInput
 from .app_process import AppProcess, AppSpec
@@ -47,6 +48,11 @@ class AppCode:
     def handlers(self) -> list[str]:
         """The names of the handlers that new processes have."""
         return [] if self._source is None else self._source.handlers
+
+    @property
+    def schedules(self) -> list[Schedule]:
+        """The schedules of the app that new processes have."""
+        return [] if self._source is None else self._source.schedules
 
     @property
     def lines(self) -> dict[socket.socket, AppProcess]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from ...app.interfaces import WorkerApp
 from ...app.loading import module_sources as sources
+from ...app.schedules.schedule import Schedule
 from ...linux.memfd import memfd
 from ...linux.memory import resident_bytes
 from ...linux.parentage import die_with_parent
@@ -68,6 +69,7 @@ class AppProcess:
             "lost" (it was up, and its process is gone), "waiting" (to be loaded again).
         why: In words, when it is unshared, failed or lost.
         handlers: The names of the app's, once it is loaded.
+        schedules: The app's, likewise.
         too_big: It has failed because it has more memory than a worker may have.
     """
 
@@ -82,6 +84,7 @@ class AppProcess:
         self.state = "loading"
         self.why = ""
         self.handlers: list[str] = []
+        self.schedules: list[Schedule] = []
         self.too_big = False
         self._sources: int | None = None
         self._forkserver = forkserver
@@ -140,7 +143,7 @@ class AppProcess:
             self.too_big = True
             self._end("failed", f"a worker has {size >> 20} MiB before its first message")
             return
-        self.handlers = said.handlers
+        self.handlers, self.schedules = said.handlers, said.schedules
         if said.state == "up":
             self.state = "up"
             self.line.settimeout(_ANSWER_SECONDS)
@@ -211,7 +214,7 @@ def load_and_serve(parent: int, spec: AppSpec, line: socket.socket) -> None:
         _check(app, spec)
         why = obstacle(before) or ""
         state = "unshared" if why else "up"
-        report = AppReport(state, why, list(app.handlers))
+        report = AppReport(state, why, list(app.handlers), list(app.schedules.values()))
         _loaded = (spec.load, app)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the old code stays in use
         report = AppReport("failed", str(error) or type(error).__name__)

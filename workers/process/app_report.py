@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import msgspec
 
+from ...app.schedules.schedule import Schedule
 from ...linux.memfd import memfd
 
 _MOST_WHY = 1000
@@ -20,11 +21,13 @@ class AppReport(msgspec.Struct, frozen=True):
         state: "up", "unshared" or "failed", as of AppProcess.
         why: In words, when it is unshared or failed.
         handlers: The names of the app's.
+        schedules: The app's.
     """
 
     state: str
     why: str = ""
     handlers: list[str] = []
+    schedules: list[Schedule] = []
 
 
 def send(line: socket.socket, report: AppReport, sources: bytes | None = None) -> None:

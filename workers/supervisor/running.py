@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...linux.sd_notify import Notifier
 from ..process.reload import Reload
 from ..process.source_files import LOOK_SECONDS, SourceFiles
 from .processes import Processes
+from .schedules.ticker import Ticker
 from .sizing import Sizing
 
 _DONE_SECONDS = 0.1
@@ -19,7 +20,7 @@ class Running:
 
     Args:
         sizing: None for a pool that has no workers.
-        every_queue: It serves all queues that the app has handlers for.
+        queues: Those that it serves; None for all that the app has handlers for.
         files: Those whose change is a reload.
         is_done: Asked ten times a second; True ends the run as SIGTERM would.
         on_ready: Called once, when every process is up for the first time.
@@ -34,8 +35,9 @@ class Running:
         processes: Processes,
         sizing: Sizing | None,
         notifier: Notifier,
+        ticker: Ticker,
         *,
-        every_queue: bool,
+        queues: Sequence[str] | None,
         files: SourceFiles | None,
         is_done: Callable[[], bool] | None,
         on_ready: Callable[[], None],
@@ -45,7 +47,8 @@ class Running:
         self._processes = processes
         self._sizing = sizing
         self._notifier = notifier
-        self._every_queue = every_queue
+        self._ticker = ticker
+        self._asked = queues
         self._files = files
         self._is_done = is_done
         self._on_ready = on_ready
@@ -55,7 +58,7 @@ class Running:
     def due(self) -> float:
         """time.monotonic() at which to call `step` again at the latest."""
         now = time.monotonic()
-        times = [self._processes.due]
+        times = [self._processes.due, self._ticker.due]
         if self._sizing is not None:
             times.append(self._sizing.due)
         if self._files is not None:
@@ -71,6 +74,7 @@ class Running:
         if self._sizing is not None:
             self._sizing.look()
             self._processes.workers.size = self._sizing.size
+        self._ticker.look()
         self._processes.keep_up()
         self.reload.step()
         self._processes.fit()
@@ -87,8 +91,11 @@ class Running:
             self._notifier.tell("READY=1")
 
     def _reloaded(self) -> None:
-        """Serve the queues that the new code has handlers for."""
-        if self._every_queue:
-            self.queues = self._processes.code.handlers
+        """Serve the queues that the new code has handlers for, and its schedules."""
+        code = self._processes.code
+        if self._asked is None:
+            self.queues = code.handlers
             if self._sizing is not None:
                 self._sizing.queues = self.queues
+        served = code.handlers if self._asked is None else self._asked
+        self._ticker.follow([each for each in code.schedules if each.rule.name in served])

@@ -10,6 +10,7 @@ from functools import partial
 
 from multiprocess.connection import wait
 
+from ...app.schedules.schedule import Schedule
 from ...linux.parentage import subreaper
 from ...linux.reaper import Reaper
 from ...linux.sd_notify import Notifier
@@ -28,6 +29,7 @@ from .lease_renewer import LeaseRenewer
 from .processes import Processes
 from .registration import Registration
 from .running import Running
+from .schedules.ticker import Ticker
 from .sizing import Sizing
 from .stacks import Stacks
 from .stopping import Stopping
@@ -46,6 +48,7 @@ class Plan:
         app: The app.
         workers: The role of the workers.
         others: Roles of which there is one process each.
+        schedules: Those of the queues that its workers serve.
         lease: Of the claims of its workers.
         grace: What handlers have to finish in at the end.
         start_seconds: What a process has to come up in.
@@ -57,6 +60,7 @@ class Plan:
     app: AppSpec
     workers: Role
     others: Sequence[Role]
+    schedules: Sequence[Schedule]
     lease: float
     grace: float
     start_seconds: float
@@ -99,7 +103,8 @@ class Supervisor:
             self._processes,
             sizing if plan.pool is not None else None,
             self._notifier,
-            every_queue=plan.app.queues is None,
+            Ticker(self._engine, plan.pool, self._damage, plan.schedules),
+            queues=plan.app.queues,
             files=plan.files,
             is_done=plan.is_done,
             on_ready=plan.on_ready,

@@ -16,6 +16,7 @@ from ..queue.reap import disown, reap_worker, take_back
 from ..session.damage import tells
 from ..session.session import Session, Write
 from .liveness import SqliteLiveness
+from .schedules import SqliteSchedules, leave
 
 _BEGIN = """
 insert into fp_pool (pid, host, state, size, queues, started_at_ms, seen_at_ms)
@@ -27,6 +28,8 @@ update fp_pool
 set state = :state, size = :size, queues = coalesce(:queues, queues), seen_at_ms = :now
 where id = :id
 """
+
+_SEEN = "select seen_at_ms from fp_pool where id = :id"
 
 _END = "delete from fp_pool where id = :id returning pid"
 
@@ -85,6 +88,7 @@ class SqlitePools:
         self._session = session
         self._liveness = alive
         self.liveness = SqliteLiveness(session, alive)
+        self.schedules = SqliteSchedules(session, alive)
 
     @again_when_full
     def begin(
@@ -120,6 +124,8 @@ class SqlitePools:
     @again_when_full
     def end(self, pool: int, why: str | None = None) -> None:
         with self._session.write("end") as write:
+            for (seen_ms,) in write.run(_SEEN, {"id": pool}):
+                leave(write, pool, seen_ms)
             for (pid,) in write.run(_END, {"id": pool}):
                 events.note(write, "stopped", pool=pool, pid=pid, detail=why)
 

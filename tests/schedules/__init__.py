@@ -1,0 +1,1 @@
+"""Schedules: their times, what is missed, and pools that enqueue each once."""

@@ -1,0 +1,1 @@
+"""Schedules in the supervisor: what is due, by which clock."""
