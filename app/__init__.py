@@ -7,7 +7,7 @@ from .exceptions import Cancelled, Discard, Retry, SoftTimeout
 from .handler import Handler
 from .interfaces import WorkerApp
 from .loading.target import Target
-from .steps.errors import StepChanged
+from .steps.errors import StepChanged, Suspended
 
 __all__ = [
     "App",
@@ -19,6 +19,7 @@ __all__ = [
     "Retry",
     "SoftTimeout",
     "StepChanged",
+    "Suspended",
     "Target",
     "WorkerApp",
 ]

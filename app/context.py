@@ -41,17 +41,20 @@ class Context:
         lease: LocalLease,
         check: Callable[[], None] = lambda: None,
         code: str | None = None,
+        at_most_once: bool = False,
     ) -> None:
         """Take the claim.
 
         Args:
             check: Raises what the handler is interrupted with.
             code: The version of the app, which is kept with each recorded step.
+            at_most_once: The handler must not begin twice.
         """
         self._claim = claim
         self._lease = lease
         self._check = check
         self._code = code
+        self._at_most_once = at_most_once
         self._thread = threading.get_ident()
         self._durable: Steps | None = None
         self._closed = False
@@ -103,7 +106,7 @@ class Context:
             LeaseLost: Another worker has claimed the delivery; nothing was written.
         """
         if self._durable is not None:
-            self._durable.check("transaction")
+            self._durable.guard.check("transaction")
         with self._telling(), self._claim.transaction() as tx:
             self._check()  # not earlier: the transaction had to be open
             yield tx
@@ -143,7 +146,7 @@ class Context:
             InvalidInput: It is called within a step, a transaction or another thread.
         """
         with self._telling():
-            found = self._steps("step").step(
+            found = self._steps("step").calls.step(
                 name, function, args, kwargs, in_transaction=in_transaction, record=record
             )
         return self._told_of(found) if inspect.iscoroutine(found) else found
@@ -165,19 +168,51 @@ class Context:
 
         Pass it to services that you call, as their idempotency key.
         """
-        return self._steps("step_key", inside=True).key
+        return self._steps("step_key", inside=True).calls.key
 
     def now(self) -> float:
         """Return Unix seconds, in later attempts the same as in the first."""
-        return self._steps("now").now()
+        return self._steps("now").values.now()
 
     def random(self) -> float:
         """Return a number from 0 up to 1, in later attempts the same as in the first."""
-        return random.Random(self._steps("random").draw()).random()
+        return random.Random(self._steps("random").values.draw()).random()
 
     def uuid(self) -> UUID:
         """Return a random UUID, in later attempts the same as in the first."""
-        return UUID(bytes=self._steps("uuid").draw()[:16], version=4)
+        return UUID(bytes=self._steps("uuid").values.draw()[:16], version=4)
+
+    def sleep(self, name: str, seconds: Duration, /) -> Any:
+        """End the attempt here; a later one goes on after this time.
+
+        Meanwhile the delivery holds no worker and no lease, and sleeping is no attempt: after
+        it the attempts are counted anew. The time is counted from this call, and stands from
+        then on. In a coroutine handler it returns an awaitable.
+
+        Raises:
+            Suspended: Always, until the time is over. It is no Exception; let it pass.
+            InvalidInput: The handler has `at_most_once`, or the call cannot be made here.
+        """
+        steps = self._steps("sleep")
+        if self._at_most_once:
+            raise InvalidInput(
+                "ctx.sleep in a handler with at_most_once: it would begin again", operation="sleep"
+            )
+        return steps.sleeps.sleep(name, seconds)
+
+    @property
+    def suspended(self) -> bool:
+        """True once the attempt ends in a sleep: for clean-ups that only the real end needs."""
+        return self._durable is not None and self._durable.sleeps.suspension is not None
+
+    def suspend(self) -> None:
+        """Put the delivery to sleep, once its handler has ended.
+
+        Raises:
+            LeaseLost: Another worker has claimed the delivery; nothing was changed.
+        """
+        assert self._durable is not None
+        self._durable.sleeps.suspend()
 
     @property
     def ends_with(self) -> BaseException | None:
@@ -202,7 +237,7 @@ class Context:
                 check=self._check,
             )
         if not inside:
-            self._durable.check(operation)
+            self._durable.guard.check(operation)
         return self._durable
 
     async def _told_of(self, step: Awaitable[Any]) -> Any:

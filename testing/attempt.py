@@ -32,13 +32,16 @@ def attempt(
     Raises:
         InvalidInput: The handler has left a transaction open, which would end a worker.
     """
-    context = WorkerContext(claim, store, kept(store.engine), code=code)
+    lease = kept(store.engine)
+    context = WorkerContext(claim, store, lease, code=code, at_most_once=handler.at_most_once)
     try:
         try:
             result = _call(handler, claim, context, run)
         finally:
             context.close()
-    except _FAILURES as error:
+    except BaseException as error:
+        if not isinstance(error, _FAILURES) and context.ends_with is None:
+            raise
         failure: BaseException | None = error
         _refuse_open(store, handler)
         _fail(handler, claim, context, error)
@@ -87,6 +90,9 @@ def _fail(handler: Handler, claim: Claim, context: WorkerContext, error: BaseExc
     if context.completed:
         return
     try:
+        if context.suspended:
+            context.suspend()
+            return
         if context.ends_with is not None:
             claim.bury(describe(context.ends_with))
             return

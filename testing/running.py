@@ -57,7 +57,9 @@ def _results(app: App, store: Store, clock: Clock | None, id: int, most: int, ru
     raised: BaseException | None = None
     for turn in range(most):
         delivery = _delivery(store, id)
-        if delivery.state != "ready" or (turn and not _wait(store, clock, delivery)):
+        if delivery.state not in ("ready", "sleeping") or (
+            turn and not _wait(store, clock, delivery)
+        ):
             break
         claim = _claim(app, store, delivery)
         if claim is None:

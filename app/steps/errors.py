@@ -1,4 +1,4 @@
-"""What a step may raise beside what its function does."""
+"""What a step may raise beside what its function does, and what a sleep raises."""
 
 from __future__ import annotations
 
@@ -49,3 +49,11 @@ class StepChanged(FencepostError):
         self.given = given
         self.code_then = code_then
         self.code_now = code_now
+
+
+class Suspended(BaseException):
+    """Ends the attempt of a handler that sleeps or waits; it goes on in a later attempt.
+
+    Do not catch it. The delivery sleeps all the same, whatever the handler returns or raises
+    then, and every later call of `ctx` raises it again.
+    """

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
+from .errors import Suspended
+
 
 async def gather(steps: tuple[Awaitable[Any], ...], *, return_exceptions: bool) -> list[Any]:
     """Wait for all, then return their outcomes in order, or raise the first failure in order.
@@ -30,6 +32,9 @@ async def gather(steps: tuple[Awaitable[Any], ...], *, return_exceptions: bool) 
                     task.exception()  # seen
             raise
     failures = [error for task in tasks if (error := _error(task)) is not None]
+    for error in failures:
+        if isinstance(error, Suspended):  # the others have ended by now, and are recorded
+            raise error
     if failures and not return_exceptions:
         first, *others = failures
         for error in others:

@@ -93,12 +93,18 @@ def _print_deliveries(found: list[Delivery], now: float, as_json: bool) -> str |
                 (
                     *(ids.delivery(each.id), each.state, each.queue, each.source, each.event),
                     *(each.key, each.attempt, _received(each.received_at, now, people)),
-                    each.error,
+                    _why(each),
                 )
                 for each in found
             ],
         )
     return ids.delivery(found[-1].id) if found else None
+
+
+def _why(each: Delivery) -> str | None:
+    if each.asleep is not None and each.due_at is not None:
+        return f"asleep at {each.asleep!r} until {iso(each.due_at)}"
+    return each.error
 
 
 def _print_messages(found: list[Unrouted], now: float, as_json: bool) -> str | None:

@@ -121,6 +121,8 @@ def _print_queues(queues: Mapping[str, QueueStats]) -> None:
     columns["oldest"] = [
         age(stats.oldest_ready_age) if stats.ready else None for stats in queues.values()
     ]
+    if any(stats.asleep for stats in queues.values()):
+        columns["asleep"] = [stats.asleep for stats in queues.values()]
     if any(stats.paused for stats in queues.values()):
         columns["paused"] = ["paused" if stats.paused else None for stats in queues.values()]
     if any(stats.max_leased is not None for stats in queues.values()):

@@ -5,7 +5,7 @@ from .ingest import Answer
 from .app import App
 from .store import NULL, Claim, Compared, Entry, Keyed, Lease, Message, Namespace, Observed, Once, Outcome, Quarantined, Queue, QueueStats, Receipt, Store, Transaction, connect
 from .store.errors import FencepostError, ForkedStore, ImportFailed, InvalidInput, KeyConflict, LeaseHeld, LeaseLost, LimitExceeded, OutcomeUnknown, QueueFull, SchemaUnsupported, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull, StoreInUse, StoreOpenFailed, Unsupported
-from .app import Cancelled, Context, Discard, Retry, SoftTimeout, StepChanged
+from .app import Cancelled, Context, Discard, Retry, SoftTimeout, StepChanged, Suspended
 
 __version__ = "0.1.0"
 
@@ -52,6 +52,7 @@ __all__ = [
     "StoreFull",
     "StoreInUse",
     "StoreOpenFailed",
+    "Suspended",
     "Transaction",
     "Unsupported",
     "__version__",

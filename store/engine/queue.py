@@ -272,6 +272,8 @@ class QueueVerbs(Protocol):
     def anything_left(self, queues: Sequence[str]) -> bool:
         """True while a delivery of these queues is ready, scheduled or leased.
 
+        One that sleeps is left once its time has come.
+
         Joins: reads.
 
         Raises:

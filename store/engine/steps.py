@@ -60,6 +60,26 @@ class StepVerbs(Protocol):
         """
         ...
 
+    def suspend(
+        self, hold: Hold, *, at: str, until_ms: int, anew: bool, records: Sequence[StepRecord]
+    ) -> None:
+        """End the attempt, and let the delivery sleep until then; it holds no lease and no worker.
+
+        Args:
+            at: The name of the step that it sleeps at.
+            anew: It has come further than in any attempt before: its attempts and crashes are
+                counted anew, and the time for which it is tried begins when it wakes. Else
+                this attempt does not count.
+            records: Added in the same transaction.
+
+        Joins: yes.
+
+        Raises:
+            LeaseLost.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
+        ...
+
     def transaction(self, hold: Hold) -> AbstractContextManager[StepTransaction]:
         """Hold a transaction that commits the caller's writes and a record, or neither.
 

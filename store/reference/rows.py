@@ -10,6 +10,7 @@ from ..types.message import Address, Caps, Limits, State
 from ..types.schedule import Standing
 
 LIVE = ("ready", "leased")
+GOING = (*LIVE, "sleeping")  # what has not ended
 
 
 class MessageRow(NamedTuple):
@@ -75,6 +76,7 @@ class DeliveryRow(NamedTuple):
     parked: bool = False
     error: str | None = None
     result: str | None = None
+    asleep: str | None = None
 
     @property
     def in_lane(self) -> tuple[str, str] | None:

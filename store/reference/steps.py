@@ -13,6 +13,7 @@ from ..engine import Hold
 from ..errors import LeaseLost
 from ..types.step import StepRecord
 from .memory import Session, Write
+from .queues import changes
 from .queues.settle import require
 
 
@@ -41,6 +42,33 @@ class PlainSteps:
     def record(self, entries: Sequence[tuple[Hold, StepRecord]]) -> list[LeaseLost | None]:
         with self._session.write("step", joins=False) as write:
             return [self._try(write, hold, step) for hold, step in entries]
+
+    def suspend(
+        self, hold: Hold, *, at: str, until_ms: int, anew: bool, records: Sequence[StepRecord]
+    ) -> None:
+        with self._session.write("suspend") as write:
+            row = write.tables.deliveries.get(hold.id)
+            same = row is not None and (row.fence, row.settled) == (hold.fence, hold.token)
+            if same and row is not None and row.state in ("sleeping", "ready"):
+                return
+            row = require(write, hold, "suspend")
+            for each in records:
+                record(write, hold, each)
+            changes.change(
+                write,
+                row,
+                state="sleeping",
+                asleep=at,
+                due_ms=until_ms,
+                attempt=0 if anew else row.attempt - 1,
+                crashes=0 if anew else row.crashes,
+                error=None,
+                token=None,
+                settled=hold.token,
+                until_ms=None,
+                changed_ms=write.now,
+            )
+            write.wakes = True
 
     @contextmanager
     def transaction(self, hold: Hold) -> Iterator[_StepTransaction]:

@@ -10,7 +10,7 @@ from ..types.probe import ProbeReport, ProbeStep
 from . import events, leases, namespaces, once
 from .memory import Session, Write
 from .queues.changes import forget
-from .rows import LIVE
+from .rows import GOING
 from .tables import Tables
 
 _PATIENCE_SECONDS = 0.1
@@ -93,16 +93,16 @@ def broken(tables: Tables) -> list[str]:
     wrong = []
     for lane, id in tables.heads.items():
         head = tables.deliveries.get(id)
-        if head is None or head.in_lane != lane or not (head.state in LIVE or head.parked):
+        if head is None or head.in_lane != lane or not (head.state in GOING or head.parked):
             wrong.append(f"the head of lane {lane} is {head}")
     for row in tables.deliveries.values():
         if row.state == "leased" and row.in_lane and tables.heads.get(row.in_lane) != row.id:
             wrong.append(f"{row} is leased and not the head of its lane")
         if row.message not in tables.messages:
             wrong.append(f"{row} has no message")
-        elif row.state in LIVE and tables.messages[row.message].body is None:
+        elif row.state in GOING and tables.messages[row.message].body is None:
             wrong.append(f"{row} has no body")
-        if row.state in LIVE and tables.messages[row.message].expires_ms is not None:
+        if row.state in GOING and tables.messages[row.message].expires_ms is not None:
             wrong.append(f"{row} is live, and its message will be forgotten")
     for id in tables.steps:
         of = tables.deliveries.get(id)

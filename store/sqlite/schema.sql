@@ -83,8 +83,9 @@ create table fp_delivery (
   behind integer not null default 0, -- 1: an older one of its lane is before it
   parked integer not null default 0, -- 1: dead, and its lane waits for it
   priority integer not null,
-  state text not null check (state in ('ready', 'leased', 'done', 'dead', 'cancelled')),
+  state text not null check (state in ('ready', 'leased', 'sleeping', 'done', 'dead', 'cancelled')),
   due_at_ms integer, -- not before; null: now
+  asleep text, -- the step that it sleeps or waits at
   attempt integer not null default 0 check (attempt >= 0),
   max_attempts integer check (max_attempts >= 1), -- dead after so many; null: no bound
   retry_for_ms integer not null, -- dead so long after tried_since_ms
@@ -113,20 +114,22 @@ create index fp_delivery_ready on fp_delivery (queue, priority desc, id)
 create index fp_delivery_age on fp_delivery (queue, behind, changed_at_ms)
   where state = 'ready' and due_at_ms is null;
 create index fp_delivery_due on fp_delivery (due_at_ms)
-  where state = 'ready' and due_at_ms is not null;
+  where state in ('ready', 'sleeping') and due_at_ms is not null;
 create index fp_delivery_scheduled on fp_delivery (queue, due_at_ms)
   where state = 'ready' and due_at_ms is not null;
 create index fp_delivery_lease on fp_delivery (lease_until_ms) where state = 'leased';
 create index fp_delivery_expiry on fp_delivery (expires_at_ms) where expires_at_ms is not null;
 create index fp_delivery_worker on fp_delivery (worker) where state = 'leased';
 create index fp_delivery_lane on fp_delivery (queue, lane, id)
-  where lane is not null and state in ('ready', 'leased');
+  where lane is not null and state in ('ready', 'leased', 'sleeping');
 -- At most one of a lane can be claimed; the rest waits behind it.
 create unique index fp_delivery_head on fp_delivery (queue, lane)
-  where lane is not null and behind = 0 and (state in ('ready', 'leased') or parked = 1);
+  where lane is not null and behind = 0
+    and (state in ('ready', 'leased', 'sleeping') or parked = 1);
 -- For lists, newest first. What is done is most of a store, and found without an index of its own.
 create index fp_delivery_queue on fp_delivery (queue, id);
 create index fp_delivery_live on fp_delivery (queue, id) where state in ('ready', 'leased');
+create index fp_delivery_sleeping on fp_delivery (queue, due_at_ms) where state = 'sleeping';
 create index fp_delivery_ended on fp_delivery (queue, state, id)
   where state in ('dead', 'cancelled');
 
@@ -158,6 +161,7 @@ create table fp_queue (
   ready integer not null default 0 check (ready >= 0), -- scheduled ones included
   scheduled integer not null default 0 check (scheduled >= 0), -- ready, with a due_at_ms
   leased integer not null default 0 check (leased >= 0),
+  sleeping integer not null default 0 check (sleeping >= 0),
   done integer not null default 0 check (done >= 0),
   dead integer not null default 0 check (dead >= 0),
   cancelled integer not null default 0 check (cancelled >= 0)

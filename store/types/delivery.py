@@ -18,6 +18,7 @@ class Delivery:
         holder: The pid of the process that has claimed it, None if none has.
         crashes: How many workers have crashed while they ran this delivery and no other.
         origin: The queue that it was enqueued in; None unless it was moved since.
+        asleep: The step at which its handler sleeps or waits, until `due_at`.
     """
 
     id: int
@@ -39,6 +40,7 @@ class Delivery:
     holder: int | None
     crashes: int
     origin: str | None = None
+    asleep: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

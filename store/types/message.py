@@ -16,12 +16,12 @@ from ..rules.retention import DEFAULT_KEEP_BODY_MS, DEFAULT_KEEP_MS
 from . import payload
 
 Status = Literal["accepted", "duplicate", "conflict"]
-State = Literal["ready", "leased", "done", "dead", "cancelled"]
+State = Literal["ready", "leased", "sleeping", "done", "dead", "cancelled"]
 LanePolicy = Literal["strict", "skip", "park"]
 Redelivery = Literal["revive", "ignore"]
 REDELIVERIES: tuple[Redelivery, ...] = ("revive", "ignore")
 LANE_POLICIES: tuple[LanePolicy, ...] = ("strict", "skip", "park")
-STATES: tuple[State, ...] = ("ready", "leased", "done", "dead", "cancelled")
+STATES: tuple[State, ...] = ("ready", "leased", "sleeping", "done", "dead", "cancelled")
 
 # As long as senders go on to redeliver: Stripe for 3 days, and most others for less.
 DEFAULT_RETRY_FOR_MS = 3 * 86_400_000
@@ -219,6 +219,7 @@ class QueueStats:
         ready: Can be claimed now, or as soon as those before it in its lane have run.
         scheduled: Waiting for a time: delayed, or waiting for its next attempt.
         leased: Claimed by a worker or another caller.
+        asleep: Their handlers sleep or wait for an answer; no caps count them.
         done: Finished.
         dead: Dead letters.
         cancelled: Cancelled by an operator.
@@ -231,6 +232,7 @@ class QueueStats:
     ready: int = 0
     scheduled: int = 0
     leased: int = 0
+    asleep: int = 0
     done: int = 0
     dead: int = 0
     cancelled: int = 0

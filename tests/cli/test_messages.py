@@ -25,7 +25,7 @@ ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # As the contract lists them.
 COLUMNS = {"id", "message_id", "queue", "source", "key", "event", "state", "attempt", "fence"}
 COLUMNS |= {"error", "received_at"}
-STATS = {"ready", "scheduled", "leased", "done", "dead", "cancelled", "oldest_ready_age"}
+STATS = {"ready", "scheduled", "leased", "asleep", "done", "dead", "cancelled", "oldest_ready_age"}
 STATS |= {"paused", "max_leased"}
 
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\x1b]52;c;eA==\x07\r\n\x9b31m\u202e\u2028\x08\x7f"

@@ -63,6 +63,27 @@ def work(message, ctx):
     die_once("after the transaction", message)
 
 
+@app.task("sleepy")
+def sleepy(message, ctx):
+    steps = ctx.store.engine.durable.steps
+    suspend = steps.suspend
+
+    def suspending(hold, **sleep):
+        die_once("before it sleeps", message)
+        suspend(hold, **sleep)
+        die_once("asleep", message)
+
+    steps.suspend = suspending
+    ctx.step("first", append, "first", "first")
+    try:
+        ctx.sleep("nap", 0.3)
+    finally:
+        if ctx.suspended:
+            die_once("in finally", message)
+    append("woken", str(ctx.attempt))
+    die_once("woken", message)
+
+
 @app.task("slow", timeout=None)
 def slow(message, ctx):
     append("slow", f"{os.getpid()}")
@@ -100,6 +121,27 @@ def test_a_worker_that_dies_repeats_only_what_was_not_recorded(
     assert [tuple(row) for row in place.store.read("select n from made")] == [(1,)]
     assert place.store.queue("work").stats().done == 1
     assert place.store.read("select id from fp_step") == []
+
+
+# SLEEP-4, SLEEP-5
+@pytest.mark.parametrize(
+    ("at", "woken"),
+    [("in finally", 1), ("before it sleeps", 1), ("asleep", 1), ("woken", 2)],
+)
+def test_a_worker_that_dies_around_a_sleep_sleeps_once_and_goes_on(
+    place: Place, at: str, woken: int
+) -> None:
+    place.store.queue("sleepy").enqueue(at.encode(), key="k")
+    with running(fencepost("work", "app.py", "--workers", "1"), cwd=place.folder) as pool:
+        wait_until(lambda: place.store.queue("sleepy").stats().done == 1, "it is done")
+        pool.send_signal(signal.SIGTERM)
+        assert pool.wait(60) == 0
+
+    assert (place.folder / "died").read_text() == at
+    assert place.lines("first") == ["first"]
+    assert len(place.lines("woken")) == woken
+    assert place.store.read("select id from fp_step") == []
+    assert place.store.queue("sleepy").stats().asleep == 0
 
 
 # STEP-15

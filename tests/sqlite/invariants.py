@@ -14,6 +14,7 @@ RULES = {
         left join (
           select
             queue, sum(state = 'ready') as ready, sum(state = 'leased') as leased,
+            sum(state = 'sleeping') as sleeping,
             sum(state = 'ready' and due_at_ms is not null) as scheduled,
             sum(state = 'done') as done, sum(state = 'dead') as dead,
             sum(state = 'cancelled') as cancelled,
@@ -21,8 +22,9 @@ RULES = {
           from fp_delivery
           group by queue
         ) as d on d.queue = q.name
-        where (q.ready, q.scheduled, q.leased, q.done, q.dead, q.cancelled, q.bytes) <> (
-          coalesce(d.ready, 0), coalesce(d.scheduled, 0), coalesce(d.leased, 0), coalesce(d.done, 0),
+        where (q.ready, q.scheduled, q.leased, q.sleeping, q.done, q.dead, q.cancelled, q.bytes) <> (
+          coalesce(d.ready, 0), coalesce(d.scheduled, 0), coalesce(d.leased, 0),
+          coalesce(d.sleeping, 0), coalesce(d.done, 0),
           coalesce(d.dead, 0), coalesce(d.cancelled, 0), coalesce(d.bytes, 0)
         )
     """,
@@ -32,12 +34,12 @@ RULES = {
     "a lane with something that can run has a head": """
         select queue, lane
         from fp_delivery
-        where lane is not null and state in ('ready', 'leased')
+        where lane is not null and state in ('ready', 'leased', 'sleeping')
           and (due_at_ms is null or lane_policy <> 'skip')
         except
         select queue, lane
         from fp_delivery
-        where behind = 0 and (state in ('ready', 'leased') or parked = 1)
+        where behind = 0 and (state in ('ready', 'leased', 'sleeping') or parked = 1)
     """,
     "what is leased is behind no other": """
         select id from fp_delivery where state = 'leased' and behind = 1
@@ -50,7 +52,7 @@ RULES = {
         )) is null) <> exists (
           select 1
           from fp_delivery
-          where message_id = fp_message.id and (state in ('ready', 'leased') or parked = 1)
+          where message_id = fp_message.id and (state in ('ready', 'leased', 'sleeping') or parked = 1)
         ) and unrouted <> 2
     """,
     "only what is done, and alone, says when its message is forgotten": """
@@ -67,7 +69,7 @@ RULES = {
         select id
         from fp_step
         where id / 65536 not in (
-          select id from fp_delivery where state in ('ready', 'leased', 'dead')
+          select id from fp_delivery where state in ('ready', 'leased', 'sleeping', 'dead')
         )
     """,
     "an unrouted message has a body and no delivery": """

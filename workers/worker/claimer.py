@@ -177,7 +177,7 @@ class Claimer:
             self._in_progress.not_begun(claim.hold)
             return None
         check = self._interrupter.interrupts.check
-        context = Context(claim, self._store, lease, check, self._code)
+        context = Context(claim, self._store, lease, check, self._code, handler.at_most_once)
         attempt = Attempt(claim, handler, context, lease, interrupt)
         self._begun[claim.fence] = claim
         self._interrupter.begin(attempt)
@@ -254,6 +254,9 @@ class Claimer:
 
     def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
         claim, handler = attempt.claim, attempt.handler
+        if attempt.context.suspended:
+            log.info("handler sleeps", **self._took(attempt), at=str(attempt.context.ends_with))
+            return attempt.context.suspend
         if (stuck := attempt.context.ends_with) is not None:
             log.warning("handler cannot go on", **self._took(attempt), error=describe(stuck))
             return partial(claim.bury, describe(stuck))

@@ -84,6 +84,7 @@ def _stats(tables: Tables, name: str, queue: QueueRow, now: int) -> QueueStats:
         ready=count["ready"] - len(waits),
         scheduled=len(waits),
         leased=count["leased"],
+        asleep=count["sleeping"],
         done=count["done"],
         dead=count["dead"],
         cancelled=count["cancelled"],
@@ -140,6 +141,7 @@ def _delivery(row: DeliveryRow, message: MessageRow) -> Delivery:
         holder=row.pid if leased else None,
         crashes=row.crashes,
         origin=row.origin,
+        asleep=row.asleep,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...types.delivery import Outcome
 from ..memory import Write
 from ..queues import changes, lanes, redelivery
-from ..rows import LIVE, DeliveryRow, QueueRow
+from ..rows import GOING, DeliveryRow, QueueRow
 
 
 def pause(write: Write, queue: str, paused: bool) -> bool:
@@ -30,7 +30,7 @@ def replay(write: Write, id: int) -> Outcome:
     row = write.tables.deliveries.get(id)
     if row is None:
         return Outcome("not_found")
-    if row.state in LIVE:
+    if row.state in GOING:
         return _claimed(row) if row.state == "leased" else Outcome("active")
     if write.tables.messages[row.message].body is None:
         return Outcome("unrecoverable")

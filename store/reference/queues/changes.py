@@ -6,7 +6,7 @@ from typing import Any
 
 from ...types.message import Death
 from ..memory import Write
-from ..rows import LIVE, DeliveryRow
+from ..rows import GOING, DeliveryRow
 from . import lanes
 
 
@@ -15,14 +15,14 @@ def change(write: Write, was: DeliveryRow, **changes: Any) -> DeliveryRow:
     row: DeliveryRow = was._replace(**changes)
     write.tables.deliveries[row.id] = row
     write.wakes |= row.state == "ready"
-    if row.state not in LIVE:
+    if row.state not in GOING:
         end_message(write, row.message)
         if row.state != "dead":  # which may be replayed
             write.tables.steps.pop(row.id, None)
-    elif was.state not in LIVE:
+    elif was.state not in GOING:
         message = write.tables.messages[row.message]
         write.tables.messages[row.message] = message._replace(expires_ms=None, body_until_ms=None)
-    if (row.state not in LIVE and not row.parked) or lanes.stands_aside(row, write.now):
+    if (row.state not in GOING and not row.parked) or lanes.stands_aside(row, write.now):
         lanes.leave(write, row)
     if row.state == "dead" and was.state != "dead":
         died(write, row)
@@ -58,7 +58,7 @@ def end_message(write: Write, id: int) -> None:
     """
     tables, message = write.tables, write.tables.messages[id]
     deliveries = tables.of_message(id)
-    if any(row.state in LIVE or row.parked for row in deliveries):
+    if any(row.state in GOING or row.parked for row in deliveries):
         return
     keep_body = max(
         message.keep_body_ms, *(tables.queues[row.queue].caps.keep_body_ms for row in deliveries)

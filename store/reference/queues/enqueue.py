@@ -11,7 +11,7 @@ from ..rows import ConflictRow, MessageRow
 from . import arrivals, changes, redelivery
 
 # The delivery furthest from its end speaks for the message.
-_FURTHEST_FIRST = ("ready", "leased", "dead", "cancelled", "done")
+_FURTHEST_FIRST = ("ready", "leased", "sleeping", "dead", "cancelled", "done")
 
 
 def enqueue(write: Write, draft: Draft) -> Receipt:

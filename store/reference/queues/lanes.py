@@ -10,7 +10,7 @@ park    as strict, and a dead one too keeps the others waiting, until an operato
 from __future__ import annotations
 
 from ..memory import Write
-from ..rows import LIVE, DeliveryRow
+from ..rows import GOING, DeliveryRow
 from ..tables import Lane
 
 
@@ -44,7 +44,7 @@ def fill(write: Write, lane: Lane | None) -> None:
     waiting = [
         row.id
         for row in write.tables.of_queue(lane[0])
-        if row.lane == lane[1] and row.state in LIVE and not stands_aside(row, write.now)
+        if row.lane == lane[1] and row.state in GOING and not stands_aside(row, write.now)
     ]
     if waiting:
         write.tables.heads[lane] = min(waiting)

@@ -44,12 +44,18 @@ def promote_due(write: Write) -> None:
     due = [
         (row.due_ms, row.id)
         for row in write.tables.deliveries.values()
-        if row.state == "ready" and row.due_ms is not None and row.due_ms <= write.now
+        if row.state in ("ready", "sleeping") and row.due_ms is not None and row.due_ms <= write.now
     ]
     for due_ms, id in sorted(due):
-        row = write.tables.deliveries[id]._replace(due_ms=None, changed_ms=due_ms)
-        write.tables.deliveries[id] = row
-        lanes.fill(write, row.in_lane)
+        wake(write, write.tables.deliveries[id], due_ms)
+
+
+def wake(write: Write, row: DeliveryRow, since_ms: int) -> None:
+    """Let a delivery be claimed that waited for its time, or slept."""
+    ready = row._replace(state="ready", asleep=None, due_ms=None, changed_ms=since_ms)
+    write.tables.deliveries[row.id] = ready
+    write.wakes = True
+    lanes.fill(write, row.in_lane)
 
 
 def reap_worker(

@@ -10,7 +10,7 @@ from ...engine.clock import Term
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
 from ..memory import Session, Write
-from ..rows import QueueRow
+from ..rows import LIVE, QueueRow
 from . import claim, enqueue, settle, waiting
 
 
@@ -123,5 +123,9 @@ class PlainQueue:
         return waiting.waiting_since_ms(self._session.read(), queues, self._session.now_ms())
 
     def anything_left(self, queues: Sequence[str]) -> bool:
-        tables = self._session.read()
-        return any(tables.live(queue) for queue in queues)
+        tables, now = self._session.read(), self._session.now_ms()
+        return any(
+            row.state in LIVE or (row.state == "sleeping" and (row.due_ms or 0) <= now)
+            for queue in queues
+            for row in tables.of_queue(queue)
+        )

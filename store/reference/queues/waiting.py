@@ -30,6 +30,6 @@ def next_at_ms(tables: Tables, queues: Sequence[str]) -> int | None:
     if any(claimable(tables, queue) for queue in queues):
         return 0
     rows = tables.deliveries.values()
-    moments = [row.due_ms for row in rows if row.state == "ready"]
+    moments = [row.due_ms for row in rows if row.state in ("ready", "sleeping")]
     moments += [row.until_ms for row in rows if row.state == "leased"]
     return min((at for at in moments if at is not None), default=None)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...types.message import QueueStats
-from ..queue.claimable import CLAIMABLE, DUE, READY, ROOM, SCHEDULED
+from ..queue.claimable import CLAIMABLE, DUE, READY, ROOM, WAITS
 from ..session.session import Session
 
 # A delivery that is due and that no claim has promoted yet counts as ready.
 _STATS = f"""
 select
-  name, ready, scheduled, leased, done, dead, cancelled, paused, max_leased, (
+  name, ready, scheduled, leased, sleeping, done, dead, cancelled, paused, max_leased, (
     select count(*)
     from fp_delivery indexed by fp_delivery_scheduled
     where queue = name and {DUE}
@@ -39,7 +39,11 @@ select exists (
   select 1
   from json_each(:queues) as asked
   cross join fp_queue on name = asked.value
-  where ready + leased > 0
+  where ready + leased > 0 or sleeping > 0 and exists (
+    select 1
+    from fp_delivery indexed by fp_delivery_sleeping
+    where queue = name and state = 'sleeping' and due_at_ms <= :now
+  )
 )
 """
 
@@ -88,7 +92,7 @@ select case
     from (
       select min(due_at_ms) as at
       from fp_delivery
-      where {SCHEDULED}
+      where {WAITS}
       union all
       select min(lease_until_ms)
       from fp_delivery
@@ -111,6 +115,7 @@ class _Counted(NamedTuple):
     ready: int
     scheduled: int
     leased: int
+    sleeping: int
     done: int
     dead: int
     cancelled: int
@@ -130,7 +135,8 @@ def stats(session: Session) -> dict[str, QueueStats]:
 
 def anything_left(session: Session, queues: Sequence[str]) -> bool:
     """True while a delivery of these queues is ready, scheduled or leased."""
-    return bool(session.read(_LEFT, {"queues": json.dumps(list(queues))})[0][0])
+    asked = {"queues": json.dumps(list(queues)), "now": session.now_ms()}
+    return bool(session.read(_LEFT, asked)[0][0])
 
 
 def waiting_since_ms(session: Session, queues: Sequence[str]) -> int | None:
@@ -153,6 +159,7 @@ def _stats(counted: _Counted, now: int) -> QueueStats:
         ready=counted.ready - counted.scheduled + counted.due,
         scheduled=counted.scheduled - counted.due,
         leased=counted.leased,
+        asleep=counted.sleeping,
         done=counted.done,
         dead=counted.dead,
         cancelled=counted.cancelled,

@@ -36,6 +36,7 @@ _FACTS = {
     "holder": "case d.state when 'leased' then d.holder_pid end",
     "crashes": "d.crashes",
     "origin": "d.origin",
+    "asleep": "d.asleep",
 }
 _TIMES = ("received_at", "due_at", "expires_at")
 
@@ -80,6 +81,14 @@ where d.queue = :queue and d.state in ('ready', 'leased')
 {_MATCHING}
 """
 
+_SLEEPING = f"""
+{_COLUMNS}
+from fp_delivery as d indexed by fp_delivery_sleeping
+cross join fp_message as m on m.id = d.message_id
+where d.queue = :queue and d.state = 'sleeping'
+{_MATCHING}
+"""
+
 _ENDED = f"""
 {_COLUMNS}
 from fp_delivery as d indexed by fp_delivery_ended
@@ -118,6 +127,7 @@ where d.id > 0
 _BY_QUEUE = {
     "ready": (_LIVE, "select name from fp_queue where ready > 0"),
     "scheduled": (_LIVE, "select name from fp_queue where scheduled > 0"),
+    "sleeping": (_SLEEPING, "select name from fp_queue where sleeping > 0"),
     "dead": (_ENDED, "select name from fp_queue where dead > 0"),
     "cancelled": (_ENDED, "select name from fp_queue where cancelled > 0"),
 }

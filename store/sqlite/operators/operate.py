@@ -72,7 +72,7 @@ def replay(write: Write, id: int) -> Outcome:
     was = find(write, id)
     if was is None:
         return Outcome("not_found")
-    if was.state in LIVE:
+    if was.state in (*LIVE, "sleeping"):
         return claimed(write, id) if was.state == "leased" else Outcome("active")
     if not write.run(_HAS_BODY, {"id": was.message_id}):
         return Outcome("unrecoverable")

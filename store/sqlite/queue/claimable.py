@@ -12,6 +12,9 @@ READY = "state = 'ready' and due_at_ms is null"
 CLAIMABLE = f"{READY} and behind = 0"
 SCHEDULED = "state = 'ready' and due_at_ms is not null"
 DUE = "state = 'ready' and due_at_ms <= :now"
+# The same of what sleeps as well.
+WAITS = "state in ('ready', 'sleeping') and due_at_ms is not null"
+WAITED = "state in ('ready', 'sleeping') and due_at_ms <= :now"
 
 # Of fp_queue: how many more of its deliveries may be leased.
 NO_BOUND = 2**63 - 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...errors import LimitExceeded, QueueFull
 from ...rules import caps as rules
-from ...types.message import Caps
+from ...types.message import STATES, Caps
 from ..session.session import Session, Write
 from .claimable import FREED
 
@@ -39,16 +39,17 @@ on conflict do update set told_max_leased = :most
 
 _RESUME = "update fp_queue set paused = 0 where name = :queue"
 
+# Caps count them.
 LIVE = ("ready", "leased")
 
 # One statement for each state that a delivery may leave and enter, with constant text.
-_MOVE = {
+_MOVE: dict[tuple[str, str], str] = {
     (old, new): (
         f"update fp_queue set {old} = {old} - :count, {new} = {new} + :count,"
         f" bytes = bytes + :bytes where name = :queue returning {FREED if old == 'leased' else '0'}"
     )
-    for old in ("ready", "leased", "done", "dead", "cancelled")
-    for new in ("ready", "leased", "done", "dead", "cancelled")
+    for old in STATES
+    for new in STATES
     if old != new
 }
 

@@ -38,7 +38,7 @@ _STANDING = """
 select state, cast(result as blob) -- damaged text cannot be read as text
 from fp_delivery
 where message_id = :message
-order by instr('ready leased dead cancelled done', state)
+order by instr('ready leased sleeping dead cancelled done', state)
 limit 1
 """
 

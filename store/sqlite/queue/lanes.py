@@ -13,7 +13,7 @@ HAS_HEAD = """
 select 1
 from fp_delivery
 where queue = :queue and lane = :lane and lane is not null and behind = 0
-  and (state in ('ready', 'leased') or parked = 1)
+  and (state in ('ready', 'leased', 'sleeping') or parked = 1)
 """
 
 _ADVANCE = f"""
@@ -22,7 +22,7 @@ set behind = 0
 where id = (
   select id
   from fp_delivery
-  where queue = :queue and lane = :lane and state in ('ready', 'leased')
+  where queue = :queue and lane = :lane and state in ('ready', 'leased', 'sleeping')
     and (due_at_ms is null or due_at_ms <= :now or lane_policy <> 'skip')
   order by id
   limit 1

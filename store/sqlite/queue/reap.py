@@ -13,7 +13,7 @@ from ...types.validate import error_text
 from ...types.worker import Progress
 from ..session.session import Write
 from . import counters, lanes
-from .claimable import DUE
+from .claimable import DUE, WAITED
 from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 
 # The most rows that one claim takes back for everybody; the rest is the next claim's.
@@ -67,9 +67,9 @@ where {AS_SEEN}
 """
 
 _DUE = f"""
-select id
+select id, state
 from fp_delivery
-where {DUE}
+where {WAITED}
 order by due_at_ms
 limit :batch
 """
@@ -79,6 +79,14 @@ update fp_delivery
 set changed_at_ms = due_at_ms, due_at_ms = null
 where id = :id and {DUE}
 returning queue, lane, behind
+"""
+
+
+_WAKE = """
+update fp_delivery
+set state = 'ready', asleep = null, changed_at_ms = min(due_at_ms, :now), due_at_ms = null
+where id = :id and state = 'sleeping'
+returning queue, bytes, lane, behind
 """
 
 
@@ -182,13 +190,25 @@ def take_back(write: Write, worker: int, fences: Collection[int], done: Collecti
 def promote_due(write: Write) -> None:
     """Let deliveries be claimed whose time has come, in the place their age gives them."""
     promoted: Counter[str] = Counter()
-    for (id,) in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
+    for id, state in write.run(_DUE, {"now": write.now_ms, "batch": _BATCH}):
+        if state == "sleeping":
+            wake(write, id)
+            continue
         queue, lane, behind = write.one(_PROMOTE, {"id": id, "now": write.now_ms})
         promoted[queue] += 1
         if behind:
             lanes.advance(write, queue, lane)
     for queue, count in promoted.items():
         counters.scheduled(write, queue, -count)
+
+
+def wake(write: Write, id: int) -> None:
+    """Let a delivery that sleeps be claimed."""
+    queue, bytes, lane, behind = write.one(_WAKE, {"id": id, "now": write.now_ms})
+    counters.moved(write, queue, "sleeping", "ready", bytes)
+    write.wakes = True
+    if behind:
+        lanes.advance(write, queue, lane)
 
 
 def _held_by(write: Write, worker: int) -> list[Standing]:

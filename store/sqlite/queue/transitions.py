@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from ...rules import lanes as rules
 from ...rules.attempts import is_exhausted
+from ...types.message import STATES
 from ...types.transaction import Row
 from ..session.session import Write
 from ..step_rows import forget
 from . import counters, lanes
 from .claimable import SCHEDULED
-from .counters import LIVE
 
 COLUMNS = f"""
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt, max_attempts,
@@ -80,7 +80,8 @@ class Standing(NamedTuple):
         return not self.behind and rules.is_parked(self.lane, self.lane_policy)
 
 
-_STATES = ("ready", "leased", "done", "dead", "cancelled")
+# What has ended, unless it is replayed.
+_ENDS = ("done", "dead", "cancelled")
 
 
 def standings(
@@ -102,7 +103,7 @@ def standings(
             and isinstance(was.bytes, int)
             and isinstance(was.queue, str)
             and (was.lane is None or isinstance(was.lane, str))
-            and was.state in _STATES
+            and was.state in STATES
         )
         if not sound:
             raise write.corrupt(f"delivery {was.id} is not as it was stored")
@@ -132,7 +133,7 @@ set (expires_at_ms, body_until_ms) = (
 where id = :message and not exists (
   select 1
   from fp_delivery
-  where message_id = :message and (state in ('ready', 'leased') or parked = 1)
+  where message_id = :message and (state in ('ready', 'leased', 'sleeping') or parked = 1)
 )
 returning body_until_ms
 """
@@ -172,12 +173,12 @@ def moved(
     if was.scheduled != due:
         counters.scheduled(write, was.queue, due - was.scheduled)
     write.wakes |= state == "ready"
-    ended = state not in LIVE
+    ended = state in _ENDS
     if ended:
         end_message(write, was.message_id)
         if steps and was.fence and state != "dead":  # which may be replayed
             forget(write, was.id)
-    elif was.state not in LIVE:
+    elif was.state in _ENDS:
         write.run(_RETURN, {"message": was.message_id})
     if was.lane is not None and (ended or stands_aside):
         lanes.advance(write, was.queue, was.lane)

@@ -14,7 +14,8 @@ from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import HOLDING_OR_DEAD, require
 from ..session import damage
 from ..session.session import Session, Write
-from . import records
+from . import records as stored
+from .suspend import suspend
 
 _SEED = "select seed from fp_store where one = 1"
 
@@ -40,8 +41,8 @@ class SqliteSteps:
         return self._seed
 
     def records(self, delivery: int) -> list[StepRecord]:
-        rows = self._session.read(records.OF_DELIVERY, {"delivery": delivery})
-        return [records.as_record(tuple(row)) for row in rows]
+        rows = self._session.read(stored.OF_DELIVERY, {"delivery": delivery})
+        return [stored.as_record(tuple(row)) for row in rows]
 
     def holds(self, hold: Hold) -> bool:
         proof = {"id": hold.id, "fence": hold.fence, "token": hold.token}
@@ -51,10 +52,20 @@ class SqliteSteps:
         @again_when_full
         def transact() -> list[LeaseLost | None]:
             with self._session.write("step", joins=False, grows=grows) as write:
-                return [records.record(write, hold, step) for hold, step in entries]
+                return [stored.record(write, hold, step) for hold, step in entries]
 
         grows = sum([len(step.outcome or "") + ROW_BYTES for _, step in entries])
         return transact()
+
+    def suspend(
+        self, hold: Hold, *, at: str, until_ms: int, anew: bool, records: Sequence[StepRecord]
+    ) -> None:
+        @again_when_full
+        def transact() -> None:
+            with self._session.write("suspend") as write:
+                suspend(write, hold, at=at, until_ms=until_ms, anew=anew, records=records)
+
+        transact()
 
     @contextmanager
     def transaction(self, hold: Hold) -> Iterator[_StepTransaction]:
@@ -66,5 +77,5 @@ class SqliteSteps:
 
     def _add(self, write: Write, hold: Hold, step: StepRecord) -> None:
         with damage.told(self._session.path, "step"):
-            if refused := records.record(write, hold, step):
+            if refused := stored.record(write, hold, step):
                 raise refused

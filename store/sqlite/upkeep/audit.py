@@ -19,6 +19,7 @@ left join (
     count(*) filter (where state = 'ready') as ready,
     count(*) filter (where state = 'ready' and due_at_ms is not null) as scheduled,
     count(*) filter (where state = 'leased') as leased,
+    count(*) filter (where state = 'sleeping') as sleeping,
     count(*) filter (where state = 'done') as done,
     count(*) filter (where state = 'dead') as dead,
     count(*) filter (where state = 'cancelled') as cancelled,
@@ -29,6 +30,7 @@ left join (
 where fp_queue.ready <> coalesce(counted.ready, 0)
   or fp_queue.scheduled <> coalesce(counted.scheduled, 0)
   or fp_queue.leased <> coalesce(counted.leased, 0)
+  or fp_queue.sleeping <> coalesce(counted.sleeping, 0)
   or fp_queue.done <> coalesce(counted.done, 0)
   or fp_queue.dead <> coalesce(counted.dead, 0)
   or fp_queue.cancelled <> coalesce(counted.cancelled, 0)

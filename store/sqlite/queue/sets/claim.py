@@ -25,7 +25,7 @@ from ...fences import MOST as MOST_FENCES
 from ...session.session import Write
 from .. import counters
 from ..claim import bound, with_limits
-from ..claimable import CLAIMABLE, NO_BOUND, ROOM
+from ..claimable import CLAIMABLE, NO_BOUND, ROOM, WAITS
 from ..reap import promote_due, reap_expired
 from .end import Note
 from .ids import OnIds
@@ -42,7 +42,7 @@ select
   last_fence,
   coalesce((select min(lease_until_ms) from fp_delivery where state = 'leased') <= :now, 0),
   coalesce((
-    select min(due_at_ms) from fp_delivery where state = 'ready' and due_at_ms is not null
+    select min(due_at_ms) from fp_delivery where {WAITS}
   ) <= :now, 0),
   coalesce((select {ROOM} from fp_queue where name = :queue), 0),
   (

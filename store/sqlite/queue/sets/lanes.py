@@ -18,13 +18,13 @@ _WITH_HEAD = """
 select lane
 from fp_delivery
 where queue = :queue and lane in carray(:lanes) and lane is not null and behind = 0
-  and (state in ('ready', 'leased') or parked = 1)
+  and (state in ('ready', 'leased', 'sleeping') or parked = 1)
 """
 
 _WITH_OTHERS = """
 select distinct lane
 from fp_delivery
-where queue = :queue and lane in carray(:lanes) and lane is not null and state in ('ready', 'leased')
+where queue = :queue and lane in carray(:lanes) and lane is not null and state in ('ready', 'leased', 'sleeping')
 """
 
 # lanes.py advances one.
@@ -35,7 +35,7 @@ where id in (
   select (
     select id
     from fp_delivery
-    where queue = :queue and lane = asked.value and lane is not null and state in ('ready', 'leased')
+    where queue = :queue and lane = asked.value and lane is not null and state in ('ready', 'leased', 'sleeping')
       and (due_at_ms is null or due_at_ms <= :now or lane_policy <> 'skip')
     order by id
     limit 1
@@ -45,7 +45,7 @@ where id in (
     select 1
     from fp_delivery
     where queue = :queue and lane = asked.value and lane is not null and behind = 0
-      and (state in ('ready', 'leased') or parked = 1)
+      and (state in ('ready', 'leased', 'sleeping') or parked = 1)
   )
 )
 returning 1

@@ -1,0 +1,90 @@
+"""Where a handler may step, sleep and wait, and where not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import weakref
+from typing import Any, NamedTuple
+
+from ...store.engine import Engine
+from ...store.errors import InvalidInput
+from .journal import Journal
+
+
+class Inside(NamedTuple):
+    """The step whose function runs."""
+
+    name: str
+    occurrence: int
+
+
+# A task that a step's function has started is inside the step as well.
+inside: contextvars.ContextVar[Inside | None] = contextvars.ContextVar("inside", default=None)
+
+
+class Guard:
+    """Refuses calls of `ctx` that could not be replayed in a later attempt."""
+
+    def __init__(self, journal: Journal, engine: Engine, thread: int) -> None:
+        """`thread` is the handler's."""
+        self._journal = journal
+        self._engine = engine
+        self._thread = thread
+        self._owners: dict[str, weakref.ref[asyncio.Task[Any]]] = {}
+
+    def check(self, operation: str) -> None:
+        """Refuse a call that must not be made here, or not any more.
+
+        Raises:
+            InvalidInput: It is made within a step, a transaction or another thread.
+            BaseException: What the attempt ends with, once more.
+        """
+        if threading.get_ident() != self._thread:
+            raise InvalidInput(f"ctx.{operation} in another thread than the handler's")
+        if self._journal.stuck is not None:
+            raise self._journal.stuck
+        if (step := inside.get()) is not None:
+            raise InvalidInput(f"ctx.{operation} within step {step.name!r}", operation=operation)
+        if self._engine.transactions.is_open():
+            raise InvalidInput(
+                f"ctx.{operation} within a transaction: for writes and a record in one commit,"
+                " use ctx.step(..., in_transaction=True)",
+                operation=operation,
+            )
+
+    def name(self, name: object) -> asyncio.Task[Any] | None:
+        """Check the name of a step, and take it for the running task; return that."""
+        check_name(name)
+        task = current_task()
+        self._own(str(name), task)
+        return task
+
+    def _own(self, name: str, task: asyncio.Task[Any] | None) -> None:
+        """Refuse a name that another task uses: their occurrences would depend on the timing."""
+        if task is None:
+            return
+        owner = self._owners[name]() if name in self._owners else None
+        if owner is not None and owner is not task and not owner.done():
+            raise InvalidInput(
+                f"two tasks ask for step {name!r} at a time: give each a name of its own",
+                operation="step",
+            )
+        self._owners[name] = weakref.ref(task)
+
+
+def check_name(name: object) -> None:
+    """Refuse what cannot be the name of a step."""
+    if not isinstance(name, str) or not 1 <= len(name) <= 200 or not name.isprintable():
+        raise InvalidInput(
+            f"a step's name has 1 to 200 printable characters, not {name!r}", operation="step"
+        )
+
+
+def current_task() -> asyncio.Task[Any] | None:
+    """Return the running task, None in code that is not run by an event loop."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

@@ -1,0 +1,80 @@
+"""Sleeping: the attempt ends, and a later one goes on after that time."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ...store import Claim
+from ...store.engine import Engine
+from ...store.types.step import StepRecord
+from ...store.types.validate import Duration, milliseconds
+from . import outcome
+from .errors import Suspended
+from .guard import Guard
+from .journal import Journal
+from .suspension import Suspension
+
+
+class Sleeps:
+    """The sleeps of one attempt.
+
+    Attributes:
+        suspension: What the attempt sleeps at; None while it does not.
+    """
+
+    def __init__(self, claim: Claim, engine: Engine, journal: Journal, guard: Guard) -> None:
+        self._claim = claim
+        self._engine = engine
+        self._journal = journal
+        self._guard = guard
+        self.suspension: Suspension | None = None
+
+    def sleep(self, name: str, seconds: Duration) -> Any:
+        """End the attempt until that time is over; after it return None, or an awaitable of it."""
+        ms = milliseconds(seconds, "seconds")
+        task = self._guard.name(name)
+        occurrence, found = self._journal.ask(name, ("sleep",))
+        now_ms = self._engine.clock.now_ms()
+        if found is None:
+            until_ms = now_ms + ms
+            record = self._journal.new(name, occurrence, "sleep", str(until_ms))
+        else:
+            until_ms, record = int(outcome.decode(found.outcome)), None
+        if record is None and now_ms >= until_ms:
+            return None if task is None else _nothing()
+        if task is None:
+            self._suspend(name, until_ms, record)
+        return self._suspend_async(name, until_ms, record)
+
+    async def _suspend_async(self, name: str, until_ms: int, record: StepRecord | None) -> None:
+        self._suspend(name, until_ms, record)
+
+    def _suspend(self, name: str, until_ms: int, record: StepRecord | None) -> NoReturn:
+        if self._journal.stuck is None:
+            raised = Suspended(f"asleep at {name!r}")
+            self.suspension, self._journal.stuck = Suspension(raised), raised
+        if self.suspension is None:
+            raise self._journal.stuck
+        self.suspension.add(name, until_ms, record)
+        raise self.suspension.raised
+
+    def suspend(self) -> None:
+        """Put the delivery to sleep, after its handler has ended.
+
+        Raises:
+            LeaseLost: Another worker has claimed the delivery; nothing was changed.
+        """
+        asleep = self.suspension
+        assert asleep is not None
+        asleep.records = self._journal.take(*asleep.records)
+        self._engine.durable.steps.suspend(
+            self._claim.hold,
+            at=asleep.at,
+            until_ms=int(asleep.until_ms),
+            anew=asleep.anew,
+            records=asleep.records,
+        )
+
+
+async def _nothing() -> None:
+    """Return at once."""

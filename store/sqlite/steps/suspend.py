@@ -1,0 +1,56 @@
+"""The end of an attempt whose handler sleeps or waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...engine import Hold
+from ...rules.lanes import stands_aside
+from ...types.step import StepRecord
+from ..queue.holding import HOLDING, holding, lost, settled_already
+from ..queue.transitions import moved
+from ..session.session import Write
+from .records import record
+
+_SUSPEND = f"""
+update fp_delivery
+set state = 'sleeping', asleep = :at, due_at_ms = :until, behind = :behind, error = null,
+    attempt = case when :anew then 0 else attempt - 1 end,
+    crashes = case when :anew then 0 else crashes end,
+    token = null, settled_token = :token, lease_until_ms = null, changed_at_ms = :now
+where {HOLDING}
+"""
+
+
+def suspend(
+    write: Write,
+    hold: Hold,
+    *,
+    at: str,
+    until_ms: int,
+    anew: bool,
+    records: Sequence[StepRecord],
+) -> None:
+    """Let a delivery sleep; a repeat by the same lease changes nothing more."""
+    was = holding(write, hold)
+    if was is None:
+        if any(settled_already(write, hold, state) for state in ("sleeping", "ready")):
+            return
+        raise lost(write, hold, "suspend")
+    for each in records:
+        if refused := record(write, hold, each):
+            raise refused
+    aside = stands_aside(was.lane, was.lane_policy, until_ms)
+    sleep = {
+        "id": hold.id,
+        "fence": hold.fence,
+        "token": hold.token,
+        "at": at,
+        "until": until_ms,
+        "behind": int(aside),
+        "anew": int(anew),
+        "now": write.now_ms,
+    }
+    write.must(_SUSPEND, sleep)
+    moved(write, was, "sleeping", stands_aside=aside)
+    write.wakes = True  # whoever sleeps meanwhile looks when it is due

@@ -1,0 +1,185 @@
+"""Deliveries whose handlers sleep: no lease, no worker, no cap; woken in their time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fencepost import Claim, LeaseLost, Queue, Store
+from fencepost.store.types.step import StepRecord
+
+from ..clock import FakeClock
+
+
+def sleep(store: Store, claim: Claim, seconds: int, *, anew: bool = True) -> None:
+    """Let a claimed delivery sleep."""
+    until_ms = store.engine.clock.now_ms() + seconds * 1000
+    records = [StepRecord(1, "nap", 1, "sleep", None, None, str(until_ms), claim.fence, None)]
+    claim.note_steps()
+    store.engine.durable.steps.suspend(
+        claim.hold, at="nap", until_ms=until_ms, anew=anew, records=records if anew else []
+    )
+
+
+# SLEEP-4
+def test_a_sleeper_is_claimed_after_its_time_and_not_before(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    sleep(store, claim, 60)
+
+    assert queue.claim() == []
+    clock.advance(59.9)
+    assert queue.claim() == []
+    assert store.engine.queue.next_at_ms([queue.name]) == store.engine.clock.now_ms() + 100
+    clock.advance(0.1)
+    (again,) = queue.claim()
+
+    assert again.fence > claim.fence
+    assert [each.kind for each in store.engine.durable.steps.records(again.id)] == ["sleep"]
+
+
+# SLEEP-5
+def test_sleeping_on_is_no_attempt_and_coming_further_begins_the_count_anew(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    for _ in range(3):
+        (claim,) = queue.claim()
+        claim.retry(delay=0)
+    (claim,) = queue.claim()
+    assert claim.attempt == 4
+    sleep(store, claim, 60, anew=False)
+    clock.advance(60)
+    (claim,) = queue.claim()
+    assert claim.attempt == 4
+    sleep(store, claim, 60)
+    clock.advance(60)
+
+    (claim,) = queue.claim()
+
+    assert claim.attempt == 1
+
+
+# SLEEP-5
+def test_the_time_for_which_it_is_tried_begins_when_it_wakes(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    sleep(store, claim, 30 * 86_400)
+    clock.advance(30 * 86_400)
+    (claim,) = queue.claim()
+
+    assert claim.retry(delay=0)
+
+
+# SLEEP-7
+def test_sleepers_are_counted_apart_and_no_cap_counts_them(store: Store, clock: FakeClock) -> None:
+    queue = store.queue("capped", max_rows=1, max_leased=1)
+    queue.enqueue(b"first")
+    (claim,) = queue.claim()
+    sleep(store, claim, 60)
+
+    queue.enqueue(b"second")
+
+    stats = queue.stats()
+    assert (stats.asleep, stats.ready, stats.scheduled, stats.leased) == (1, 1, 0, 0)
+    assert len(queue.claim()) == 1
+    assert [(each.state, each.asleep) for each in store.deliveries(state="sleeping")] == [
+        ("sleeping", "nap")
+    ]
+    assert not store.engine.queue.anything_left(["other"])
+    clock.advance(60)
+
+
+# SLEEP-7
+def test_a_pool_that_drains_does_not_wait_for_sleepers(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    assert store.engine.queue.anything_left([queue.name])
+
+    sleep(store, claim, 60)
+
+    assert not store.engine.queue.anything_left([queue.name])
+    assert queue.stats().oldest_ready_age == 0
+    clock.advance(60)
+    assert store.engine.queue.anything_left([queue.name])
+
+
+# SLEEP-6
+@pytest.mark.parametrize(("policy", "next_one"), [("strict", 0), ("park", 0), ("skip", 1)])
+def test_a_sleeper_holds_its_lane_unless_the_lane_skips(
+    store: Store, clock: FakeClock, policy: Any, next_one: int
+) -> None:
+    queue = store.queue("laned")
+    for n in range(2):
+        queue.enqueue(b"%d" % n, lane="a", lane_policy=policy)
+    (head,) = queue.claim(limit=2)
+    sleep(store, head, 60)
+
+    claimed = queue.claim(limit=2)
+    assert len(claimed) == next_one
+    for each in claimed:
+        each.ack()
+    clock.advance(60)
+
+    (woken,) = queue.claim(limit=2)
+    assert woken.id == head.id
+
+
+# SLEEP-4, CLAIM-37
+def test_sleeping_is_fenced_and_told_twice_is_told_once(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    (stale,) = queue.claim(lease=30)
+    clock.advance(31)
+    (holder,) = queue.claim(lease=30)
+
+    with pytest.raises(LeaseLost):
+        sleep(store, stale, 60)
+
+    assert store.engine.durable.steps.records(stale.id) == []
+    for _ in range(2):
+        sleep(store, holder, 60)
+    assert queue.stats().asleep == 1
+    assert len(store.engine.durable.steps.records(holder.id)) == 1
+
+
+# SLEEP-9
+def test_a_sleeper_can_be_cancelled_and_is_forgotten_in_time(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work", key="k", keep_for=60)
+    (claim,) = queue.claim()
+    sleep(store, claim, 3600)
+    clock.advance(120)
+    store.sweep()
+    assert queue.enqueue(b"work", key="k").state == "sleeping"
+    assert store.replay(claim.id).kind == "active"
+
+    assert store.cancel(claim.id).kind == "cancelled"
+
+    assert store.engine.durable.steps.records(claim.id) == []
+    clock.advance(61)
+    assert queue.enqueue(b"work", key="k").status == "accepted"
+
+
+def test_a_sleeper_of_a_paused_queue_wakes_and_waits(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    sleep(store, claim, 60)
+    store.pause(queue.name)
+    clock.advance(61)
+    assert queue.claim() == []
+
+    store.resume(queue.name)
+
+    assert len(queue.claim()) == 1
