@@ -190,6 +190,27 @@ def test_a_pool_that_was_stopped_for_long_has_not_been_there(
     assert keys(store) == []
 
 
+# CRON-4
+def test_a_pause_between_the_two_clocks_is_no_step(
+    store: Store, clock: FakeClock, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = start(report())
+    reads = [0]
+
+    def paused() -> int:
+        wall_ms = clock.wall
+        if not reads[0]:
+            clock.advance(5 * HOUR)  # the process was stopped here
+        reads[0] += 1
+        return wall_ms
+
+    monkeypatch.setattr(pool._engine.clock, "wall_ms", paused)
+    pool.look()
+
+    assert reads[0] > 1
+    assert keys(store) == [NINE_KEY]
+
+
 # CRON-5
 @pytest.mark.parametrize("missed", ["once", "skip"])
 def test_what_the_store_could_not_take_comes_once_it_can(

@@ -93,6 +93,8 @@ class Running:
     def _reloaded(self) -> None:
         """Serve the queues that the new code has handlers for, and its schedules."""
         code = self._processes.code
+        if not code.handlers:
+            return  # where no process can be forked, nobody has said what the new code has
         if self._asked is None:
             self.queues = code.handlers
             if self._sizing is not None:

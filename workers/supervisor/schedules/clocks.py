@@ -9,6 +9,8 @@ from ....store.engine.clock import StoreClock
 # Source: cron(8), "Local time changes of less than three hours", and what is beyond.
 CORRECTION_MS = 3 * 3_600_000
 
+_SAME_MS = 1000
+
 
 class Clocks:
     """Compares the two clocks at each look.
@@ -20,12 +22,12 @@ class Clocks:
 
     def __init__(self, clock: StoreClock) -> None:
         self._clock = clock
-        self.wall_ms = self.watched_ms = clock.wall_ms()
-        self._stopwatch_ms = clock.stopwatch_ms()
+        self.wall_ms, self._stopwatch_ms = self._both()
+        self.watched_ms = self.wall_ms
 
     def look(self) -> bool:
         """True if the wall clock was set by three hours or more since the last look."""
-        wall_ms, stopwatch_ms = self._clock.wall_ms(), self._clock.stopwatch_ms()
+        wall_ms, stopwatch_ms = self._both()
         passed_ms = stopwatch_ms - self._stopwatch_ms
         set_by_ms = wall_ms - self.wall_ms - passed_ms
         corrected = abs(set_by_ms) >= CORRECTION_MS
@@ -36,3 +38,10 @@ class Clocks:
         if corrected:
             log.warning("the clock was set: schedules go on at its new time", by=set_by_ms / 1000)
         return corrected
+
+    def _both(self) -> tuple[int, int]:
+        """Read both clocks at about the same time: a pause in between would look like a step."""
+        while True:
+            stopwatch_ms, wall_ms = self._clock.stopwatch_ms(), self._clock.wall_ms()
+            if self._clock.stopwatch_ms() - stopwatch_ms < _SAME_MS:
+                return wall_ms, stopwatch_ms
