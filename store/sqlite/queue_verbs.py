@@ -92,11 +92,12 @@ class SqliteQueue:
         prefetch: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         tried: list[Hold] = []
+        batch = prefetch is not None and max(prefetch.values()) > 1
 
         # A fence must not be known to anybody before the COMMIT that makes it true.
         def transact(by_set: bool) -> tuple[list[Leased], list[Hold], bool]:
             end, take = (end_set, claim_set.claim) if by_set else (settle, claim.claim)
-            with self._session.write("claim", joins=False) as write:
+            with self._session.write("claim", joins=False, batch=batch) as write:
                 settle.release_each(write, tried)  # the first COMMIT may be there after all
                 refused = end.ack_each(write, acks)
                 end.release_each(write, releases)

@@ -15,8 +15,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from fencepost.store import connect
 from fencepost.store.sqlite.locks import byte_locks
-from fencepost.store.sqlite.locks.gate import Gate
+from fencepost.store.sqlite.locks.gate import _NOTE_BYTES, _TURN, Gate
 
 from ..processes import PATIENCE_SECONDS, is_stopped, line_of, running, wait_until
 from .interrupts import Interrupted, everywhere
@@ -25,6 +26,7 @@ _SOON = 0.05
 
 _HOLDER = """
 import sys, time
+from fencepost.store import connect
 from fencepost.store.sqlite.locks import byte_locks
 from fencepost.store.sqlite.locks.gate import Gate
 gate = Gate(sys.argv[1])
@@ -339,6 +341,138 @@ def test_who_waits_takes_no_turn_away_between_two_commits(
         assert waits.enter(_later())
         assert not steps
         assert not _is_free(path)
+
+
+@contextmanager
+def _a_clock_that_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """Have a sleep at the gate be the next of `steps`, and the time be `now`."""
+    stands = SimpleNamespace(now=time.monotonic(), steps=[])
+    clock = SimpleNamespace(monotonic=lambda: stands.now, sleep=lambda _: stands.steps.pop(0)())
+    with monkeypatch.context() as patch:
+        patch.setattr("fencepost.store.sqlite.locks.gate.time", clock)
+        yield stands
+
+
+def _commit(gate: Gate, clock: SimpleNamespace, away: float) -> None:
+    """Come back to a gate after so many seconds, and leave it again."""
+    clock.now += away
+    assert gate.enter(_later())
+    gate.leave()
+    gate.left_at = clock.now
+
+
+# FILE-2
+def test_who_waits_lets_a_writer_be_away_for_as_long_as_it_tends_to(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _a_clock_that_steps(monkeypatch) as clock, _gate(path) as busy, _gate(path) as waits:
+        for _ in range(100):
+            _commit(busy, clock, 0.000_21)
+        clock.now += 1
+        assert busy.enter(_later())
+        clock.steps += [
+            lambda: busy.leave(),
+            *[lambda: None] * 2,
+            lambda: busy.enter(_later()) or pytest.fail("its turn was taken away"),
+            lambda: busy.leave(),
+            *[lambda: None] * 3,
+        ]
+
+        assert waits.enter(_later())
+        assert not clock.steps
+        assert not _is_free(path)
+
+
+def test_who_waits_does_not_wait_for_a_writer_that_tends_to_be_away_for_long(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _a_clock_that_steps(monkeypatch) as clock, _gate(path) as busy, _gate(path) as waits:
+        for _ in range(100):
+            _commit(busy, clock, 0.000_31)
+        clock.now += 1
+        assert busy.enter(_later())
+        clock.steps += [lambda: busy.leave(), lambda: None]
+
+        assert waits.enter(_later())
+        assert not clock.steps
+
+
+# FILE-2
+def test_who_waits_takes_the_gate_at_once_when_the_turn_is_over(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _a_clock_that_steps(monkeypatch) as clock, _gate(path) as busy, _gate(path) as waits:
+        assert busy.enter(_later())
+
+        def end() -> None:
+            busy.leave()
+            clock.now += 0.011
+
+        clock.steps += [end]
+
+        assert waits.enter(_later())
+        assert not clock.steps
+
+
+# FILE-2
+def test_who_waits_does_not_trust_a_turn_of_a_process_that_died(path: str, tmp_path: Path) -> None:
+    with running(["-c", _HOLDER, path], cwd=tmp_path) as process, _gate(path) as gate:
+        assert line_of(process) == "holds"
+        os.pwrite(gate._fd, _TURN.pack(2**62, 2**62), _NOTE_BYTES)
+        assert not gate.enter(time.monotonic() + _SOON)
+        process.kill()
+
+        assert gate.enter(_later())
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff", b"\xff" * 16, b"\0" * 16])
+def test_a_turn_that_makes_no_sense_keeps_nobody_out(path: str, text: bytes) -> None:
+    with _gate(path) as gate, _gate(path) as other:
+        assert gate.enter(_later())
+        os.ftruncate(gate._fd, _NOTE_BYTES)
+        os.pwrite(gate._fd, text, _NOTE_BYTES)
+        thread = _in_background(gate.leave)
+
+        assert other.enter(_later())
+        thread.join()
+
+
+# FILE-2
+def test_a_batch_is_one_turn_and_the_next_one_gets_in_line(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [time.monotonic()]
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep)
+    monkeypatch.setattr("fencepost.store.sqlite.locks.gate.time", clock)
+    with _gate(path) as gate, open(path, "r+b") as first:
+        assert gate.enter(_later(), batch=True)
+        gate.leave()
+        assert byte_locks.take(first.fileno(), 0)
+        for _ in range(15):
+            now[0] += 0.001
+            assert gate.enter(_later())
+            gate.leave()
+
+        thread = _in_background(lambda: gate.enter(_later(), batch=True))
+        wait_until(partial(_stand, path, 2), "it stands in line")
+        assert _is_free(path)
+        byte_locks.give(first.fileno(), 0)
+        thread.join()
+        assert not _is_free(path)
+
+
+@pytest.mark.parametrize(("most", "seconds"), [(1, 0.010), (2, 0.020)])
+def test_a_claim_of_several_to_handle_begins_the_turn_of_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, seconds: float
+) -> None:
+    with connect(tmp_path / "store.db") as store, _a_clock_that_steps(monkeypatch) as clock:
+        clock.now += 1
+        store.engine.queue.claim(["q"], limit=most, lease_ms=1000, prefetch={"q": most})
+
+        with open(tmp_path / "store.db-gate", "rb") as file:
+            file.seek(_NOTE_BYTES)
+            until, _ = _TURN.unpack(file.read(_TURN.size))
+        assert until / 1e9 - clock.now == pytest.approx(seconds)
 
 
 def test_without_a_thread_to_wait_in_it_is_waited_for_all_the_same(

@@ -5,8 +5,12 @@ them can wait for seconds while another commits thousands of times. Here they ta
 Who has the turn may come back for some milliseconds, because what costs most is that
 another one begins: it has to wake up, and to read anew what the one before it wrote. Only
 the first in the line asks whether the gate is free, and asks again a moment later: who has
-the turn may be between two commits. The others sleep, and the kernel lets in first who has
+the turn may be between two commits. So each turn stands in the file: until when it lasts, and
+for how long its owner tends to be away. The others sleep, and the kernel lets in first who has
 waited longest: each waits for the one before it (fs/locks.c). Measured with bench/gate.py.
+
+The turn that stands in the file is a hint: its owner may have died, or may be busy with
+something else. It keeps the first in the line waiting for some looks, and no longer.
 
 A signal's handler may raise anywhere in here; signal_safe.py says how no lock is left behind.
 """
@@ -19,6 +23,7 @@ import fcntl
 import itertools
 import os
 import queue
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -30,9 +35,17 @@ from .openings import Openings
 # How long one may come back before it has to get in line: some twenty commits on a fast
 # disk. Among n busy writers a wait is n - 1 times as long: 0.15 s at 16.
 _TURN_SECONDS = 0.010
+# A worker that has claimed a batch may commit for each of it. A batch is sized to last for 15 ms
+# (workers/worker/prefetch.py), so all of it is one turn. The next begins another turn.
+_BATCH_TURN_SECONDS = 0.020
 # Longer than a busy writer is away between two commits. Without it most turns of 8 writers
 # were over after one commit: 0.67 times what one writer does, and 0.80 with it.
 _AWAY_SECONDS = 0.000_15
+# A worker whose handlers commit is away for longer, by what is done around a handler. While a
+# writer is away for more than that, another one could commit, which is worth the switch.
+_MOST_LOOKS = 4
+# How much of what is expected the newest time away makes up.
+_NEW = 0.2
 # Who looks whether the gate is free has it for a moment.
 _TRIES = 10
 # Between two tries of the first in line, which are first close together and then half as
@@ -44,6 +57,9 @@ _STUCK_SECONDS = 0.5
 _PAST_SECONDS = 5.0
 
 _NOTE_BYTES = 128
+# Behind the note: the end of the newest turn in nanoseconds of the monotonic clock, and how many
+# times in a row the gate has to be found free before it is over sooner.
+_TURN = struct.Struct("<qq")
 
 _LOCK = fcntl.LOCK_EX | fcntl.LOCK_NB
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -56,6 +72,7 @@ class Gate:
 
     Attributes:
         leave: Gives the lock back, unless it went with the file.
+        left_at: When that was, on time.monotonic(), if whoever calls it says so; else 0.
         openings: Who has the database open; its locks are on the same file.
     """
 
@@ -75,14 +92,24 @@ class Gate:
             os.close(self._fd)
             raise
         self.openings = Openings(self._fd, path.removesuffix("-gate"))
+        self.left_at = 0.0
+        self._away = 0.0
         self._turn_until = 0.0
         self._past_until = 0.0
 
-    def enter(self, deadline: float) -> bool:
-        """Take the lock; False when time.monotonic() passed `deadline` first."""
+    def enter(self, deadline: float, *, batch: bool = False) -> bool:
+        """Take the lock; False when time.monotonic() passed `deadline` first.
+
+        `batch`: what begins now is a batch, whose commits should all be in one turn.
+        """
         try:
             now = time.monotonic()
+            if batch and 0 < self._turn_until - now < _BATCH_TURN_SECONDS / 2:
+                self._say_turn(now)  # it is over
+                self._turn_until = now
             if now < self._turn_until:
+                if self.left_at:
+                    self._away += _NEW * (now - self.left_at - self._away)
                 for _ in range(_TRIES):
                     if self._try():
                         return True
@@ -95,7 +122,9 @@ class Gate:
                     later=lambda first: self._poll_behind(now, first, deadline),
                 )
             if entered:
-                self._turn_until = time.monotonic() + _TURN_SECONDS
+                seconds = _BATCH_TURN_SECONDS if batch else _TURN_SECONDS
+                self._turn_until = time.monotonic() + seconds
+                self._say_turn(self._turn_until)
             return entered
         except BaseException:
             self.leave()
@@ -138,22 +167,44 @@ class Gate:
             self._past_until = began + _PAST_SECONDS
         return self._poll(deadline, at_once=False)
 
+    def _say_turn(self, until: float) -> None:
+        """Let the first in the line know when this turn ends."""
+        looks = 1 + int(2 * self._away / _AWAY_SECONDS)
+        turn = _TURN.pack(int(until * 1e9), looks if looks <= _MOST_LOOKS else 1)
+        with contextlib.suppress(OSError):  # a full disk
+            os.pwrite(self._fd, turn, _NOTE_BYTES)
+
+    def _turn(self, now: float) -> tuple[float, int]:
+        """Return how many seconds the newest turn goes on, and its looks."""
+        turn = os.pread(self._fd, _TURN.size, _NOTE_BYTES)
+        if len(turn) < _TURN.size:
+            return 0.0, 1
+        until, looks = _TURN.unpack(turn)
+        return until / 1e9 - now, max(1, min(looks, _MOST_LOOKS))
+
     def _poll(self, deadline: float, *, at_once: bool) -> bool:
-        """Take the gate when it is free twice in a row; `at_once`: or now."""
-        pause, free = _FIRST_PAUSE_SECONDS, at_once
+        """Take the gate when it is free and nobody's turn; `at_once`: or free at the first look."""
+        pause, free = _FIRST_PAUSE_SECONDS, 0
         while True:
-            if not self._try():
-                if time.monotonic() >= deadline:
-                    return False
-                free = False
-                time.sleep(pause)
-                pause = min(pause * 1.5, _LAST_PAUSE_SECONDS)
-            elif free:
-                return True
-            else:
+            entered = self._try()
+            now = time.monotonic()
+            left, looks = self._turn(now)
+            if entered:
+                if at_once or free == looks or left <= 0:
+                    return True
                 self.leave()
-                free = True
+                free += 1
                 time.sleep(_AWAY_SECONDS)
+            elif now >= deadline:
+                return False
+            else:
+                at_once, free = False, 0
+                if 0 < left < pause:
+                    time.sleep(left)
+                    pause = _FIRST_PAUSE_SECONDS
+                else:
+                    time.sleep(pause)
+                    pause = min(pause * 1.5, _LAST_PAUSE_SECONDS)
 
     def _try(self) -> bool:
         try:

@@ -81,6 +81,7 @@ class Session:
         nests: bool = False,
         grows: int | None = None,
         patience: float | None = None,
+        batch: bool = False,
     ) -> Block:
         """Return a `with` block of a write transaction, which commits at its end.
 
@@ -93,6 +94,7 @@ class Session:
             grows: The bytes that the block adds, None when it adds none. They are refused
                 when they would leave no room for finishing what is there.
             patience: How many seconds to wait for the lock in place of busy_timeout.
+            batch: Others like it are going to follow at once; see Gate.enter.
 
         Raises:
             StoreBusy: The lock was not free in time; nothing was changed.
@@ -101,7 +103,7 @@ class Session:
         """
         if patience is None:
             patience = self._busy_seconds
-        return Block(self, self._database, operation, joins, nests, grows, patience)
+        return Block(self, self._database, operation, joins, nests, grows, patience, batch)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of one statement, seen as of one moment; waits for no writer."""

@@ -40,6 +40,7 @@ class Block:
 
     __slots__ = (
         "__weakref__",
+        "_batch",
         "_commits",
         "_database",
         "_entered",
@@ -63,6 +64,7 @@ class Block:
         nests: bool,
         grows: int | None,
         patience: float,
+        batch: bool,
     ) -> None:
         self._session = session
         self._database = database
@@ -71,6 +73,7 @@ class Block:
         self._nests = nests
         self._grows = grows
         self._patience = patience
+        self._batch = batch
         self._entered = False
         self._savepoint: Savepoint | None = None
         self._write: Write | None = None
@@ -104,7 +107,7 @@ class Block:
             database.block = weakref.ref(self, partial(_end_lost, database))
             if database.closed:  # another thread has closed it meanwhile
                 database.check(operation)
-            if not database.gate.enter(deadline):
+            if not database.gate.enter(deadline, batch=self._batch):
                 raise faults.busy(operation, database.path, started)
             write = self._begin(started, deadline)
             if not self._nests:
@@ -266,6 +269,7 @@ def _leave(database: Database) -> None:
                 database.break_off()
         finally:
             database.gate.leave()
+            database.gate.left_at = time.monotonic()
 
 
 def _end(database: Database) -> None:

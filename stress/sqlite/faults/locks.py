@@ -12,7 +12,7 @@ from ...harness.faults import fault
 
 @fault("writers wait by SQLite's busy handler alone")
 def no_gate() -> None:
-    def enter(self: Gate, deadline: float) -> bool:
+    def enter(self: Gate, deadline: float, *, batch: bool = False) -> bool:
         return True
 
     Gate.enter = enter  # type: ignore[method-assign]
@@ -39,8 +39,8 @@ def slow_to_hand_on() -> None:
 def busy_late() -> None:
     was = Gate.enter
 
-    def enter(self: Gate, deadline: float) -> bool:
-        return was(self, deadline + 2.0)
+    def enter(self: Gate, deadline: float, *, batch: bool = False) -> bool:
+        return was(self, deadline + 2.0, batch=batch)
 
     Gate.enter = enter  # type: ignore[method-assign]
 
