@@ -19,6 +19,10 @@ from .standard_streams import duplicate
 _MOST_BYTES = 1 << 20
 _MOST_CHARACTERS = 32_000
 _END_SECONDS = 5.0
+# Between two reads, so that a line seldom wakes a process up: it takes a writer longer to wake
+# the reader than to write the line. So much may come meanwhile before the pipe is half full.
+_REST_SECONDS = 0.005
+_REST_BYTES = 8192
 # How each log line begins.
 _OURS = b'{"timestamp": '
 
@@ -60,6 +64,8 @@ def _pass_on(reading: int, stopping: int) -> None:
     poll = select.poll()
     poll.register(reading, select.POLLIN)
     poll.register(stopping, select.POLLIN)
+    rest = select.poll()
+    rest.register(stopping, select.POLLIN)
     begun, stopped = b"", False
     while True:
         ready = dict(poll.poll(0 if stopped else None))
@@ -77,6 +83,8 @@ def _pass_on(reading: int, stopping: int) -> None:
         log.flush()
         if not said:
             break
+        if not stopped and len(said) < _REST_BYTES:
+            rest.poll(_REST_SECONDS * 1000)
     os.close(reading)
     os.close(stopping)
 

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import sys
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from fencepost.log import delivery_lines, stderr_lines
 from fencepost.log.log import Log, render_json
 from fencepost.store.engine import Hold, Leased
 from fencepost.store.engine.clock import Term
+
+from ..processes import PATIENCE_SECONDS, wait_until
 
 TEXT = st.text(st.characters(), max_size=20)
 
@@ -117,3 +120,39 @@ def test_lines_that_are_read_together_are_passed_on_with_few_calls(
     assert json.loads(said[-1])["event"] == "unfinished"
     assert max(sizes) <= select.PIPE_BUF
     assert len(sizes) <= sum(sizes) // (select.PIPE_BUF - 100) + 2
+
+
+# PROCESS-14
+def test_lines_that_come_one_by_one_are_read_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stderr_lines, "_REST_SECONDS", PATIENCE_SECONDS)
+    said: list[bytes] = []
+    read = os.read
+    reading, writing = os.pipe()
+    stopping, stop = os.pipe()
+
+    def noted(fd: int, count: int) -> bytes:
+        data = read(fd, count)
+        if fd == reading:
+            said.append(data)
+        return data
+
+    monkeypatch.setattr("fencepost.log.stderr_lines.os.read", noted)
+    with (tmp_path / "stderr").open("w") as errors:
+        monkeypatch.setattr(sys, "stderr", errors)
+        log = Log()
+        log.configure()
+        monkeypatch.setattr(stderr_lines, "log", log)
+        thread = threading.Thread(target=stderr_lines._pass_on, args=(reading, stopping))
+        thread.start()
+        os.write(writing, b"{}\n")
+        wait_until(lambda: (tmp_path / "stderr").read_bytes() == b"{}\n", "it is passed on at once")
+        for n in range(100):
+            os.write(writing, b"{}\n" * (n % 2 + 1))
+        os.close(stop)
+        os.close(writing)
+        thread.join(PATIENCE_SECONDS)
+
+    assert (tmp_path / "stderr").read_bytes() == b"{}\n" * 151
+    assert said == [b"{}\n", b"{}\n" * 150, b""]
