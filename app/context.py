@@ -8,7 +8,7 @@ import inspect
 import random
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from ..store.naming import verbs
 from ..store.types.validate import Duration
 from .steps.gather import gather
 from .steps.steps import Steps
+from .steps.transaction import AckedTransaction
 
 
 @verbs
@@ -94,8 +95,7 @@ class Context:
             self._lease.extend(asked_ms + self._claim.lasts_ms)
         self._check()
 
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a transaction, for a `with` block, that commits together with the ack.
 
         Your writes and the ack both commit or neither does, so the writes happen exactly
@@ -105,12 +105,12 @@ class Context:
         Raises:
             LeaseLost: Another worker has claimed the delivery; nothing was written.
         """
-        if self._durable is not None:
-            self._durable.guard.check("transaction")
-        with self._telling(), self._claim.transaction() as tx:
-            self._check()  # not earlier: the transaction had to be open
-            yield tx
-        self.completed = True
+        return AckedTransaction(
+            self._claim,
+            before=self._before_transaction,
+            check=self._check,
+            ended=self._transaction_ended,
+        )
 
     def step(
         self,
@@ -249,11 +249,24 @@ class Context:
         try:
             yield
         except LeaseLost as error:
-            # Not for a named lease that the handler holds, nor for another store.
-            refused = self._claim.hold.what, self.store.engine.identity.store_id
-            if (error.what, error.store_id) == refused:
-                self._lease.refused = self.told = True
+            self._learn(error)
             raise
+
+    def _learn(self, error: LeaseLost) -> None:
+        # Not for a named lease that the handler holds, nor for another store.
+        refused = self._claim.hold.what, self.store.engine.identity.store_id
+        if (error.what, error.store_id) == refused:
+            self._lease.refused = self.told = True
+
+    def _before_transaction(self) -> None:
+        if self._durable is not None:
+            self._durable.guard.check("transaction")
+
+    def _transaction_ended(self, lost: LeaseLost | None) -> None:
+        if lost is None:
+            self.completed = True
+        else:
+            self._learn(lost)
 
 
 def _idempotency_key(claim: Claim) -> str:

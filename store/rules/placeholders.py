@@ -6,6 +6,7 @@ store is another one, so none is taken.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -32,9 +33,17 @@ _TOKENS = re.compile(
 )
 
 
+# A longer text is mostly values, and not met again.
+_KEPT_CHARACTERS = 2000
+
+
 def wrong(sql: str, parameters: Parameters) -> str | None:
     """Return what is wrong with the placeholders of SQL for these parameters, None for nothing."""
-    named = isinstance(parameters, Mapping)
+    find = _wrong_again if type(sql) is str and len(sql) <= _KEPT_CHARACTERS else _wrong
+    return find(sql, isinstance(parameters, Mapping))
+
+
+def _wrong(sql: str, named: bool) -> str | None:
     for token in _TOKENS.finditer(sql):
         found = token[0]
         if token.lastgroup == "refused":
@@ -43,3 +52,6 @@ def wrong(sql: str, parameters: Parameters) -> str | None:
             given = "a dict" if named else "a list"
             return f"the placeholder {found} needs {'a list' if named else 'a dict'}, not {given}"
     return None
+
+
+_wrong_again = functools.lru_cache(maxsize=128)(_wrong)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
 from .file.space import ROW_BYTES, again_when_full
 from .operators import counts
 from .queue import claim, counters, deaths, enqueue, settle
-from .queue.holding import require
+from .queue.completion import Completion
 from .queue.payload import Prepared, prepare
 from .queue.sets import claim as claim_set
 from .queue.sets import end as end_set
@@ -25,6 +25,8 @@ from .session import damage
 from .session.session import Session, Write
 
 A = TypeVar("A")
+
+_by_set_or_by_row = again_when_full(by_set_or_by_row)
 
 
 @damage.tells
@@ -115,7 +117,7 @@ class SqliteQueue:
             return leases, refused, more and not leases and limit > 0
 
         refused: list[Hold] = []
-        leases, lost, again = again_when_full(by_set_or_by_row)(transact)
+        leases, lost, again = _by_set_or_by_row(transact)
         while True:  # as long as each turn has buried what cannot be read
             refused += lost
             if not again:
@@ -145,16 +147,8 @@ class SqliteQueue:
 
         return by_set_or_by_row(transact)
 
-    @contextmanager
-    def completion(self, hold: Hold) -> Iterator[Write]:
-        # Nobody can claim it while this transaction holds the write lock, so what was
-        # true at its beginning is true at its end.
-        with self._session.write("transaction", joins=False, nests=True) as write:
-            with damage.told(self._session.path, "transaction"):
-                require(write, hold, "transaction", done=True)
-            yield write
-            with damage.told(self._session.path, "transaction"):
-                settle.ack(write, hold, None)
+    def completion(self, hold: Hold) -> AbstractContextManager[Write]:
+        return Completion(self._session, hold)
 
     @again_when_full
     def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:

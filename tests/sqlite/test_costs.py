@@ -43,6 +43,26 @@ def test_a_hundred_messages_are_one_transaction(store: Store, queue: Queue) -> N
     assert _transactions(statements) == ["begin immediate", "commit"]
 
 
+# COST-7
+def test_a_handlers_transaction_is_one_commit_with_four_statements_for_the_ack(
+    store: Store, queue: Queue
+) -> None:
+    with store.transaction() as tx:
+        tx.execute("create table effects (key text)")
+    queue.enqueue_many([{"body": b"%d" % n, "key": f"{n}"} for n in range(3)])
+
+    claims = queue.claim(limit=3)
+
+    with traced(store) as statements:
+        for claim in claims:
+            with claim.transaction() as tx:
+                tx.execute("insert into effects values (?)", (claim.message.key,))
+
+    assert _transactions(statements) == ["begin immediate", "commit"] * 3
+    assert statements.count("insert into effects values (?)") == 3
+    assert len(statements) == 3 * (2 + 1 + 4)
+
+
 # CLAIM-21
 def test_a_claim_that_finds_nothing_writes_nothing(store: Store, queue: Queue) -> None:
     queue.enqueue(b"later", delay=60)

@@ -36,6 +36,12 @@ from fp_delivery
 where {HOLDING_OR_DEAD}
 """
 
+_HOLDS_OR_DEAD = f"""
+select 1
+from fp_delivery
+where {HOLDING_OR_DEAD}
+"""
+
 _LOOK = "select fence, state, settled_token from fp_delivery where id = :id"
 
 
@@ -53,12 +59,18 @@ def holding(write: Write, hold: Hold, *, done: bool = False) -> Standing | None:
     return next(iter(standings(write, rows)), None)
 
 
-def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> Standing:
+def require(write: Write, hold: Hold, operation: str) -> Standing:
     """Return the delivery as it stands, or raise LeaseLost because the claim does not hold."""
-    standing = holding(write, hold, done=done)
+    standing = holding(write, hold)
     if standing is None:
         raise lost(write, hold, operation)
     return standing
+
+
+def require_to_end(write: Write, hold: Hold, operation: str) -> None:
+    """Raise LeaseLost if the claim does not hold for work that is going to be done."""
+    if not write.run(_HOLDS_OR_DEAD, {"id": hold.id, "fence": hold.fence, "token": hold.token}):
+        raise lost(write, hold, operation)
 
 
 def settled_already(write: Write, hold: Hold, state: str) -> bool:

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ...errors import FencepostError, StoreCorrupt
 
@@ -70,6 +70,15 @@ def calls_back(verb: F) -> F:
     """Mark a verb that calls a function of the caller's, whose errors are its own."""
     _CALLING_BACK.add(verb)
     return verb
+
+
+def tells_as(name: str) -> Callable[[F], F]:
+    """Have a method of something with a session tell damage, as an operation of this name."""
+
+    def wrap(verb: F) -> F:
+        return cast("F", _telling(name, verb))
+
+    return wrap
 
 
 def _telling(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:

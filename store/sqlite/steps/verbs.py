@@ -11,7 +11,7 @@ from ...engine import Hold
 from ...errors import LeaseLost
 from ...types.step import StepRecord
 from ..file.space import ROW_BYTES, again_when_full
-from ..queue.holding import HOLDING_OR_DEAD, require
+from ..queue.holding import HOLDING_OR_DEAD, require_to_end
 from ..session import damage
 from ..session.session import Session, Write
 from . import records as stored
@@ -72,7 +72,7 @@ class SqliteSteps:
         # Nobody can claim it while this transaction holds the write lock.
         with self._session.write("step", joins=False, nests=True) as write:
             with damage.told(self._session.path, "step"):
-                require(write, hold, "step", done=True)
+                require_to_end(write, hold, "step")
             yield _StepTransaction(write, partial(self._add, write, hold))
 
     def _add(self, write: Write, hold: Hold, step: StepRecord) -> None:
