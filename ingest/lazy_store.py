@@ -16,7 +16,7 @@ from ..app.interfaces import ReceiverApp
 from ..log import delivery_lines
 from ..store import Store, connect
 from ..store.errors import FencepostError
-from .committer import Committer
+from .committer import Committer, LoopWait
 
 # The strictest sender waits 3 s for an answer (docs.slack.dev/apis/events-api), and a request
 # may wait for two commits: the running one, and its own.
@@ -37,9 +37,11 @@ class LazyStore:
     A forked child opens its own, because no connection may cross a fork.
     """
 
-    def __init__(self, app: ReceiverApp, create: bool = True) -> None:
+    def __init__(self, app: ReceiverApp, create: bool = True, waits: bool = False) -> None:
+        """`waits`: the event loops may stand still for a moment, as LoopWait says."""
         self._app = app
         self._create = create
+        self._waits = waits
         self._store: Store | None = None
         self._pid = 0
         self._lock = threading.Lock()
@@ -51,7 +53,7 @@ class LazyStore:
         _all.add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return LazyStore, (self._app, self._create)
+        return LazyStore, (self._app, self._create, self._waits)
 
     @property
     def is_open(self) -> bool:
@@ -130,7 +132,7 @@ class LazyStore:
         self._committers = weakref.WeakKeyDictionary()
 
     def _new_committer(self) -> Committer:
-        committer = Committer(self.open().engine)
+        committer = Committer(self.open().engine, wait=LoopWait() if self._waits else None)
         self._committers[asyncio.get_running_loop()] = committer
         return committer
 

@@ -29,7 +29,7 @@ class Receiver(Asgi):
         on_ready: Callable[[], None] = lambda: None,
         on_waiting: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(app, LazyStore(app, create=False), mounted=False)
+        super().__init__(app, LazyStore(app, create=False, waits=True), mounted=False)
         self._on_ready = on_ready
         self._on_waiting = on_waiting
 

@@ -176,13 +176,17 @@ def headers_stored(store: Store) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def counted_commits() -> Iterator[list[str]]:
-    """Note the COMMIT of every database connection that is opened in this block."""
+def counted_commits(sync: Callable[[], object] = bool) -> Iterator[list[str]]:
+    """Note the COMMIT of every database connection that is opened in this block.
+
+    What `sync` does is a part of it, as a slow disk would be.
+    """
     commits: list[str] = []
 
     def note(event: dict[str, Any]) -> None:
         if event["sql"] == "commit":
             commits.append(event["sql"])
+            sync()
 
     def watch(connection: apsw.Connection) -> None:
         connection.trace_v2(apsw.SQLITE_TRACE_STMT, note)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 from fencepost import Receipt, connect
-from fencepost.ingest.committer import Committer, Outcome
+from fencepost.ingest.committer import Committer, LoopWait, Outcome
 from fencepost.store.types.message import Draft
 
 from ..processes import wait_until
@@ -145,3 +146,69 @@ def test_what_waits_when_the_thread_has_ended_is_told_so(tmp_path: Path) -> None
         asyncio.run(commit())
 
     assert [type(outcome) for outcome in outcomes] == [RuntimeError] * 600
+
+
+# ACCEPT-12
+def test_a_loop_that_waits_for_its_commits_goes_on_when_the_disk_is_slow(tmp_path: Path) -> None:
+    outcomes: list[Outcome] = []
+    synced = threading.Event()
+
+    async def commit() -> bool:
+        committer = Committer(store.engine, wait=LoopWait())
+        committer.add(_draft("1"), outcomes.append)
+        while not commits:
+            await asyncio.sleep(0)
+        early = bool(outcomes)
+        synced.set()  # which the loop never came to if it waited for it
+        await committer.close()
+        return early
+
+    with connect(tmp_path / "store.db"):  # its own commits are no part of this
+        pass
+    slow = counted_commits(lambda: synced.wait(30))
+    with slow as commits, connect(tmp_path / "store.db") as store:
+        early = asyncio.run(commit())
+
+    assert not early
+    assert [getattr(outcome, "status", None) for outcome in outcomes] == ["accepted"]
+
+
+# ACCEPT-12
+def test_a_loop_that_waits_for_its_commits_goes_on_when_another_writes(tmp_path: Path) -> None:
+    outcomes: list[Outcome] = []
+
+    async def commit() -> bool:
+        committer = Committer(store.engine, wait=LoopWait())
+        with connect(tmp_path / "store.db") as other, other.transaction():
+            committer.add(_draft("1"), outcomes.append)
+            for _ in range(9):
+                await asyncio.sleep(0)
+            early = bool(outcomes)
+        await committer.close()
+        return early
+
+    with connect(tmp_path / "store.db") as store:
+        early = asyncio.run(commit())
+
+    assert not early
+    assert [getattr(outcome, "status", None) for outcome in outcomes] == ["accepted"]
+
+
+# ACCEPT-12
+def test_slow_commits_are_waited_for_ever_more_rarely() -> None:
+    wait = LoopWait()
+
+    def commits(count: int, *, in_time: bool) -> int:
+        """Return how many of them were waited for."""
+        waited = 0
+        for _ in range(count):
+            if wait.begins():
+                waited += 1
+                wait.ended(in_time=in_time)
+        return waited
+
+    assert commits(1, in_time=False) == 1
+    assert commits(20, in_time=True) == 20  # one alone changes nothing
+    assert commits(2550, in_time=False) == 17
+    assert 2300 <= commits(2550, in_time=True) < 2550
+    assert commits(100, in_time=True) == 100
