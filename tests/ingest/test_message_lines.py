@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fencepost.ingest import message_lines
+from fencepost.ingest.message_lines import Facts, log_stored
 from fencepost.log.log import Log, render_json
+from fencepost.store.types.message import Address, Receipt
 
 from .inbox import Inbox, github, github_app
 
@@ -85,3 +88,32 @@ def test_each_message_of_a_commit_has_its_line(
 )
 def test_a_line_is_what_json_dumps_makes_of_it(fields: dict[str, object]) -> None:
     assert render_json(fields) == json.dumps(fields)
+
+
+# LOG-7
+@given(st.none() | st.text(), st.text() | st.just("k" * 40_000), st.lists(st.text(), max_size=2))
+def test_the_line_of_a_stored_message_is_what_any_other_would_be(
+    key: str | None, event: str, queues: list[str]
+) -> None:
+    facts = Facts("github", key, event, [Address(queue) for queue in queues], False, 0.0)
+    lines: list[bytes] = []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(message_lines, "log", log := Log())
+        patch.setattr(log, "_configured", True)
+        patch.setattr(log._stream, "write", lines.append)
+        log_stored(facts, Receipt("duplicate", 7, "done"))
+
+    fields = json.loads(lines[0])
+    as_any = {
+        "timestamp": fields["timestamp"],
+        "level": "info",
+        "event": "duplicate",
+        "source": "github",
+        "key": key,
+        "message": "m7",
+        "event_name": event,
+        "queues": ", ".join(queues),
+        "duration_ms": fields["duration_ms"],
+    }
+    assert lines == [render_json(as_any).encode()]
