@@ -1,10 +1,12 @@
-"""What signing, deduping and storing a webhook costs: the receiver beside a server with no store.
+"""What signing, deduping and storing a webhook costs: the receiver beside servers with no store.
 
     .venv/bin/python bench/ingest.py [--rounds 5] [--seconds 3] [--connections 1 32] [--json]
 
-Both servers are uvicorn with the receiver's settings. The bare one reads the body, checks the
-same HMAC and answers with the same bytes. They take turns, and each ratio is of one round. Each
-request is a new message of 1 KiB; the clients run in a process of their own.
+All are uvicorn with the receiver's settings. The bare one is an ASGI app that reads the body,
+checks the same HMAC and answers with the same bytes. The one without a store is the receiver
+itself, which reads, checks, routes, logs and answers as ever, but for its commits: each message
+is answered as if it were stored. They take turns, and each ratio is of one round. Each request is
+a new message of 1 KiB; the clients run in a process of their own.
 """
 
 from __future__ import annotations
@@ -73,29 +75,32 @@ class Load:
 def main() -> None:
     """Print a line for each number of connections, or all of it as JSON."""
     options = _options()
-    found = measure(options.rounds, options.seconds, options.connections)
+    results = measure(options.rounds, options.seconds, options.connections)
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(results))
         return
-    print(f"fdatasync of 4 KiB: p50 {found['fdatasync_ms']:.3f} ms")
-    for row in found["ingest"]:
-        bare, ours = row["bare"], row["receiver"]
+    print(f"fdatasync of 4 KiB: p50 {results['fdatasync_ms']:.3f} ms")
+    for row in results["ingest"]:
         print(
             f"{row['connections']:3} connections: {row['ratio']:.2f} of bare"
-            f" ({row['least_ratio']:.2f} to {row['greatest_ratio']:.2f});"
-            f" receiver {ours['per_second']:,.0f}/s, p50 {ours['p50_ms']:.2f} ms,"
-            f" p99 {ours['p99_ms']:.2f} ms;"
-            f" bare {bare['per_second']:,.0f}/s, p50 {bare['p50_ms']:.2f} ms,"
-            f" p99 {bare['p99_ms']:.2f} ms"
+            f" ({row['least_ratio']:.2f} to {row['greatest_ratio']:.2f}),"
+            f" {row['of_no_store']:.2f} of no store"
         )
+        for server in ("receiver", "no_store", "bare"):
+            found = row[server]
+            print(
+                f"    {server:9} {found['per_second']:7,.0f}/s,"
+                f" p50 {found['p50_ms']:.2f} ms, p99 {found['p99_ms']:.2f} ms"
+            )
 
 
 def measure(rounds: int, seconds: float, connections: list[int]) -> dict[str, Any]:
-    """Return medians over the rounds, with the ratio of each round to the bare server."""
+    """Return medians over the rounds, with those of each round's ratios."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as servers:
         probe = fdatasync_ms(Path(folder))
         ports = {
-            "bare": servers.enter_context(_bare()),
+            "bare": servers.enter_context(_other("bare", Path(folder))),
+            "no_store": servers.enter_context(_other("no_store", Path(folder))),
             "receiver": servers.enter_context(_receiver(Path(folder))),
         }
         runs: dict[tuple[int, str], list[Load]] = {}
@@ -125,16 +130,20 @@ def fdatasync_ms(folder: Path) -> float:
 
 
 def _row(runs: dict[tuple[int, str], list[Load]], count: int) -> dict[str, Any]:
-    bare, ours = runs[count, "bare"], runs[count, "receiver"]
-    ratios = [a.per_second / b.per_second for a, b in zip(ours, bare, strict=True)]
+    ratios = _ratios(runs, count, "bare")
     return {
         "connections": count,
         "ratio": statistics.median(ratios),
         "least_ratio": min(ratios),
         "greatest_ratio": max(ratios),
-        "bare": _medians(bare),
-        "receiver": _medians(ours),
+        "of_no_store": statistics.median(_ratios(runs, count, "no_store")),
+        **{server: _medians(runs[count, server]) for server in ("bare", "no_store", "receiver")},
     }
+
+
+def _ratios(runs: dict[tuple[int, str], list[Load]], count: int, other: str) -> list[float]:
+    both = zip(runs[count, "receiver"], runs[count, other], strict=True)
+    return [ours.per_second / theirs.per_second for ours, theirs in both]
 
 
 def _medians(loads: list[Load]) -> dict[str, float]:
@@ -154,8 +163,9 @@ def _receiver(folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _bare() -> Iterator[int]:
-    with _running([sys.executable, __file__, "--bare"], Path.cwd()) as process:
+def _other(which: str, folder: Path) -> Iterator[int]:
+    servers = Path(__file__).resolve().with_name("ingest_servers.py")
+    with _running([sys.executable, str(servers), which, SECRET.decode()], folder) as process:
         assert process.stdout is not None
         yield int(process.stdout.readline())
 
@@ -234,59 +244,14 @@ class _Client(asyncio.Protocol):
         self._transport.write(b"%b%b%d%b" % (_HEAD, self._prefix, self._count, _TAIL))
 
 
-def serve_bare() -> None:
-    """Run the server with no store, with the settings of the receiver's."""
-    import uvicorn
-
-    from fencepost.ingest.web.serve import listen
-
-    ids = iter(range(1, 1 << 62))
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            event = await receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
-        given = dict(scope["headers"]).get(b"x-hub-signature-256", b"")
-        expected = "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()
-        if hmac.compare_digest(expected.encode(), given):
-            status, said = 200, json.dumps({"id": next(ids), "status": "accepted"}).encode()
-        else:
-            status, said = 401, b'{"error":"signature not accepted"}'
-        length = (b"content-length", str(len(said)).encode())
-        headers = [length, (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": said})
-
-    listener = listen("127.0.0.1", 0)
-    print(listener.getsockname()[1], flush=True)
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=75,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    if "--bare" in sys.argv:
-        serve_bare()
-    else:
-        main()
+    main()
