@@ -49,10 +49,13 @@ class FastLane(Wire):
         self._source: Source | None = None  # of the ordinary request whose body is arriving
         self._chunks: list[bytes] = []
         self._facts: Facts | None = None  # of the message that waits for its commit
+        self._idle_since: float | None = None  # on the loop's clock; None: a request has begun
         self._common: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         if self._source is not None:
             refusals.note(self._end_body().name, error(408, BROKEN_OFF))
             self._leave()
@@ -109,6 +112,36 @@ class FastLane(Wire):
             self._accept(source, Request(self.headers, body))
         except BaseException as failure:  # noqa: BLE001 - it is the answer, as in uvicorn
             self._fail(failure)
+
+    def on_response_complete(self) -> None:
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        # uvicorn has a timer for each pause, which takes as long as to check a signature. Here
+        # one looks after all pauses of a connection.
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again(self.timeout_keep_alive)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is not None:
+            left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+            if left > 0:
+                self._look_again(left)
+            else:
+                super().timeout_keep_alive_handler()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _look_again(self, seconds: float) -> None:
+        again = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+        self.timeout_keep_alive_task = again
 
     def _ordinary(self) -> Source | None:
         """Return the source of an ordinary webhook; None for any other request."""
