@@ -17,7 +17,7 @@
 -- fp_lease       named leases
 -- fp_once        two-phase claims of keys: in work, then done with a result
 --
--- A change here is a new version: MIGRATIONS in file/schema.py brings older stores to it.
+-- A change here is a new version: file/schema.py brings older stores to it.
 -- Times are milliseconds on the store's clock (Unix time that does not step; session/clock.py).
 -- AUTOINCREMENT everywhere: SQLite would give the number of a deleted last row out again.
 -- A check on a column costs each insert of a message a twentieth of a microsecond: of its tables
@@ -109,17 +109,31 @@ create table fp_delivery (
 ) strict;
 
 create unique index fp_delivery_message on fp_delivery (message_id, queue);
+-- What has only been enqueued, in the order of its ids: that is also by age. Most is never
+-- anything else until it is leased, so that this index alone is written for it. Of the others,
+-- those that can be claimed, how long they wait, and those that are ready, for lists.
+create index fp_delivery_fresh on fp_delivery (queue)
+  where state = 'ready' and due_at_ms is null and behind = 0 and priority = 0 and fence = 0
+    and changed_at_ms = tried_since_ms;
 create index fp_delivery_ready on fp_delivery (queue, priority desc, id)
-  where state = 'ready' and due_at_ms is null and behind = 0;
+  where state = 'ready' and due_at_ms is null and behind = 0
+    and (due_at_ms is not null or behind = 1 or priority <> 0 or fence > 0
+      or changed_at_ms <> tried_since_ms);
 create index fp_delivery_age on fp_delivery (queue, behind, changed_at_ms)
-  where state = 'ready' and due_at_ms is null;
+  where state = 'ready' and due_at_ms is null
+    and (due_at_ms is not null or behind = 1 or priority <> 0 or fence > 0
+      or changed_at_ms <> tried_since_ms);
+create index fp_delivery_apart on fp_delivery (queue, id)
+  where state = 'ready'
+    and (due_at_ms is not null or behind = 1 or priority <> 0 or fence > 0
+      or changed_at_ms <> tried_since_ms);
 create index fp_delivery_due on fp_delivery (due_at_ms)
   where state in ('ready', 'sleeping') and due_at_ms is not null;
 create index fp_delivery_scheduled on fp_delivery (queue, due_at_ms)
   where state = 'ready' and due_at_ms is not null;
-create index fp_delivery_lease on fp_delivery (lease_until_ms) where state = 'leased';
+-- Few are leased at a time: those of one worker are found among them.
+create index fp_delivery_lease on fp_delivery (lease_until_ms, worker) where state = 'leased';
 create index fp_delivery_expiry on fp_delivery (expires_at_ms) where expires_at_ms is not null;
-create index fp_delivery_worker on fp_delivery (worker) where state = 'leased';
 create index fp_delivery_lane on fp_delivery (queue, lane, id)
   where lane is not null and state in ('ready', 'leased', 'sleeping');
 -- At most one of a lane can be claimed; the rest waits behind it.
@@ -127,8 +141,7 @@ create unique index fp_delivery_head on fp_delivery (queue, lane)
   where lane is not null and behind = 0
     and (state in ('ready', 'leased', 'sleeping') or parked = 1);
 -- For lists, newest first. What is done is most of a store, and found without an index of its own.
-create index fp_delivery_queue on fp_delivery (queue, id);
-create index fp_delivery_live on fp_delivery (queue, id) where state in ('ready', 'leased');
+create index fp_delivery_queue on fp_delivery (queue);
 create index fp_delivery_sleeping on fp_delivery (queue, due_at_ms) where state = 'sleeping';
 create index fp_delivery_ended on fp_delivery (queue, state, id)
   where state in ('dead', 'cancelled');

@@ -63,7 +63,7 @@ def damaged(path: Path) -> Path:
     (path.parent / "app.py").write_text(APP)
     with connect(path) as store:
         store.queue("mail").enqueue_many({"body": b"work"} for _ in range(50))
-    behind_index(path, "fp_delivery_ready", "update fp_delivery set state = 'done'")
+    behind_index(path, "fp_delivery_fresh", "update fp_delivery set state = 'done'")
     return path
 
 

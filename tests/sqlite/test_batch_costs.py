@@ -93,7 +93,7 @@ def test_one_by_one_a_message_is_two_syncs_and_in_batches_a_hundred_are_two(
 
 # COST-5
 @pytest.mark.parametrize(
-    ("count", "enqueue", "claim", "ack"), [(1, 12, 9, 8), (10, 18, 11, 12), (100, 65, 16, 35)]
+    ("count", "enqueue", "claim", "ack"), [(1, 9, 5, 5), (10, 16, 7, 10), (100, 52, 11, 28)]
 )
 def test_pages_written_for_a_batch(
     address: str, queue: Queue, count: int, enqueue: int, claim: int, ack: int

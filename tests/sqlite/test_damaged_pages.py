@@ -17,11 +17,12 @@ SEEDS = 8
 
 # For each index something that it does not hear of.
 CHANGES = {
-    "fp_delivery_ready": "update fp_delivery set state = 'done' where state = 'ready'",
+    "fp_delivery_fresh": "update fp_delivery set state = 'done' where state = 'ready'",
+    "fp_delivery_ready": "update fp_delivery set state = 'done' where state = 'ready' and fence",
+    "fp_delivery_apart": "update fp_delivery set state = 'done' where due_at_ms is not null",
     "fp_delivery_due": "update fp_delivery set due_at_ms = null where due_at_ms is not null",
     "fp_delivery_scheduled": "update fp_delivery set due_at_ms = 1 where due_at_ms is not null",
     "fp_delivery_lease": "update fp_delivery set state = 'done' where state = 'leased'",
-    "fp_delivery_worker": "update fp_delivery set worker = 1 where state = 'leased'",
     "fp_delivery_lane": "update fp_delivery set lane = 'other' where lane = 'lane-1' and behind",
     "fp_delivery_head": "update fp_delivery set behind = 1 where lane = 'lane-1'",
     "fp_delivery_message": "delete from fp_delivery where id % 3 = 0",
@@ -87,7 +88,7 @@ def test_an_index_that_disagrees_with_its_table_is_told_as_damage(path: Path, in
 @pytest.mark.parametrize("state", ["done", "dead", "leased"])
 def test_a_claim_that_its_index_misleads_ends_at_once(path: Path, state: str) -> None:
     sql = f"update fp_delivery set state = '{state}', lease_until_ms = 1 where state = 'ready'"  # noqa: S608
-    behind_index(path, "fp_delivery_ready", sql)
+    behind_index(path, "fp_delivery_fresh", sql)
 
     with connect(path) as store, bounded(10), pytest.raises(StoreCorrupt) as told:
         store.queue("plain").claim(limit=100)
@@ -105,7 +106,7 @@ def test_a_claim_does_not_bury_what_its_index_gives_it_again_and_again(path: Pat
     # An index that nothing takes an entry out of: its condition never holds for what is changed.
     other.execute(
         "update sqlite_schema set sql = replace(sql, 'behind = 0', 'behind = 7')"
-        " where name = 'fp_delivery_ready'"
+        " where name = 'fp_delivery_fresh'"
     )
     other.close()
 

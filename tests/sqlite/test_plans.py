@@ -38,13 +38,22 @@ from .inside import connection
 ROWS = 5_000
 
 HOT = {
-    "pick": (claim._PICK, ["fp_delivery_ready"]),
+    "pick": (claim._PICK, ["fp_delivery_fresh", "fp_delivery_ready", "MERGE (UNION ALL)"]),
     "lease": (claim._LEASE, ["INTEGER PRIMARY KEY"]),
     "look for a set": (
         claim_set._HEAD,
-        ["fp_delivery_lease", "fp_delivery_due", "fp_delivery_ready", "PRIMARY KEY"],
+        [
+            "fp_delivery_lease",
+            "fp_delivery_due",
+            "INDEX fp_delivery_fresh",
+            "INDEX fp_delivery_ready",
+            "PRIMARY KEY",
+        ],
     ),
-    "pick a set": (claim_set._PICK, ["fp_delivery_ready", "fp_delivery_message"]),
+    "pick a set": (
+        claim_set._PICK,
+        ["fp_delivery_fresh", "fp_delivery_ready", "MERGE (UNION ALL)", "fp_delivery_message"],
+    ),
     "lease any": (claim_set._LEASE.any, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "lease a set": (claim_set._LEASE.run, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "ack any": (end_set._ACK.any, ["fp_delivery USING INTEGER PRIMARY KEY"]),
@@ -66,8 +75,8 @@ HOT = {
     ),
     "message": (claim._MESSAGE, ["INTEGER PRIMARY KEY"]),
     "expired": (reap._EXPIRED, ["fp_delivery_lease"]),
-    "of a worker": (reap._OF_WORKER, ["fp_delivery_worker"]),
-    "renew of a worker": (register._RENEW_OF_WORKER, ["fp_delivery_worker"]),
+    "of a worker": (reap._OF_WORKER, ["fp_delivery_lease"]),
+    "renew of a worker": (register._RENEW_OF_WORKER, ["fp_delivery_lease"]),
     "due": (reap._DUE, ["fp_delivery_due"]),
     "return": (reap._RETURN, ["INTEGER PRIMARY KEY"]),
     "find": (enqueue._FIND, ["fp_message_key"]),
@@ -96,7 +105,10 @@ HOT = {
     "holding or dead": (holding._HOLDING_OR_DEAD, ["INTEGER PRIMARY KEY"]),
     "holding": (holding._HOLDING, ["INTEGER PRIMARY KEY"]),
     "replay": (operate._REPLAY, ["INTEGER PRIMARY KEY"]),
-    "next": (counts._NEXT, ["fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"]),
+    "next": (
+        counts._NEXT,
+        ["fp_delivery_fresh", "fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"],
+    ),
     "lease with limits": (claim._LEASE_WITH_LIMITS, ["INTEGER PRIMARY KEY"]),
     "dead of a message": (redelivery._DEAD, ["fp_delivery_message"]),
     "revive": (redelivery._REVIVE, ["INTEGER PRIMARY KEY"]),
@@ -166,8 +178,8 @@ def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
         assert any(index in step for step in plan), plan
     for step in plan:
         assert "TEMP B-TREE" not in step, plan
-        # The steps of a subquery are looked at too.
-        few = ("VIRTUAL TABLE", "CONSTANT", "(subquery")
+        # The steps of a subquery are looked at too; few are leased.
+        few = ("VIRTUAL TABLE", "CONSTANT", "(subquery", "INDEX fp_delivery_lease")
         assert not step.startswith("SCAN") or any(each in step for each in few), plan
 
 
@@ -176,8 +188,9 @@ def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
     ("sql", "index", "sorts"),
     [
         (listing._ALL, "SEARCH d USING INTEGER PRIMARY KEY", False),
-        (listing._OF_QUEUE, "fp_delivery_queue (queue=? AND id", False),
-        (listing._LIVE, "fp_delivery_live (queue=? AND id", False),
+        (listing._OF_QUEUE, "fp_delivery_queue (queue=? AND rowid", False),
+        (listing._FRESH, "fp_delivery_fresh (queue=? AND rowid", False),
+        (listing._APART, "fp_delivery_apart (queue=? AND id", False),
         (listing._ENDED, "fp_delivery_ended (queue=? AND state=? AND id", False),
         (listing._LEASED, "fp_delivery_lease", True),
         (listing._OF_KEY, "fp_message_key (key=?)", True),
@@ -200,9 +213,9 @@ def test_counts_look_at_no_delivery_that_they_do_not_need(full: Store, sql: str)
     steps = [step for step in _plan(full, sql) if "fp_delivery" in step]
 
     for step in steps:
-        assert re.search(r"USING.* INDEX fp_delivery_(age|scheduled|sleeping) \(queue=\?", step), (
-            steps
-        )
+        assert re.search(
+            r"USING.* INDEX fp_delivery_(fresh|age|scheduled|sleeping) \(queue=\?", step
+        ), steps
 
 
 # UNROUTED-2

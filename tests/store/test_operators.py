@@ -44,6 +44,34 @@ def test_a_retry_that_is_due_counts_as_ready_since_it_was_due(
     assert (stats.ready, stats.scheduled, stats.oldest_ready_age) == (1, 0, 5.0)
 
 
+# QUEUE-8, CLAIM-39
+def test_new_and_other_ready_ones_are_claimed_and_listed_as_one(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue_many([{"body": b"%d" % n} for n in range(4)])
+    first, second = queue.claim(limit=2)
+    clock.advance(10)
+    second.release()
+    first.retry(delay=None)
+    queue.enqueue(b"4", priority=-1)
+    queue.enqueue(b"5", priority=2)
+    queue.enqueue(b"6", delay=5)
+    queue.enqueue(b"7")
+    clock.advance(20)
+
+    ages, order = [queue.stats().oldest_ready_age], []
+    listed = [found.id for found in store.deliveries(state="ready")]
+    page = [found.id for found in store.deliveries(state="ready", limit=3, before=6)]
+    while claims := queue.claim():
+        order += [claim.message.body for claim in claims]
+        ages.append(queue.stats().oldest_ready_age)
+
+    assert listed == [8, 7, 6, 5, 4, 3, 2, 1]
+    assert page == [5, 4, 3]
+    assert order == [b"5", b"0", b"1", b"2", b"3", b"6", b"7", b"4"]
+    assert ages == [30.0, 30.0, 30.0, 30.0, 30.0, 20.0, 20.0, 20.0, 0.0]
+
+
 # CLAIM-39, INGRESS-13
 def test_a_list_has_the_newest_first_and_knows_filters(queue: Queue, store: Store) -> None:
     queue.enqueue_many([{"body": b"%d" % n, "key": f"k{n}"} for n in range(4)])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...types.message import QueueStats
-from ..queue.claimable import CLAIMABLE, DUE, READY, ROOM, WAITS
+from ..queue.claimable import APART, CLAIMABLE, DUE, FRESH, READY, ROOM, WAITS
 from ..session.session import Session
 
 # A delivery that is due and that no claim has promoted yet counts as ready.
@@ -22,13 +22,19 @@ select
     from fp_delivery indexed by fp_delivery_scheduled
     where queue = name and {DUE}
   ), (
-    select min(changed_at_ms)
-    from fp_delivery indexed by fp_delivery_age
-    where queue = name and {CLAIMABLE}
+    select changed_at_ms
+    from fp_delivery indexed by fp_delivery_fresh
+    where queue = name and {FRESH}
+    order by id
+    limit 1
   ), (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = name and behind = 1 and {READY}
+    where queue = name and {CLAIMABLE} and {APART}
+  ), (
+    select min(changed_at_ms)
+    from fp_delivery indexed by fp_delivery_age
+    where queue = name and behind = 1 and {READY} and {APART}
   )
 from fp_queue
 order by name
@@ -59,9 +65,18 @@ _WAITING = f"""
 select min(since)
 from (
   select (
+    select changed_at_ms
+    from fp_delivery indexed by fp_delivery_fresh
+    where queue = giving.name and {FRESH}
+    order by id
+    limit 1
+  ) as since
+  from ({_GIVING}) as giving
+  union all
+  select (
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
-    where queue = giving.name and {CLAIMABLE}
+    where queue = giving.name and {CLAIMABLE} and {APART}
   ) as since
   from ({_GIVING}) as giving
   union all
@@ -84,8 +99,17 @@ select case
     select 1
     from json_each(:queues) as asked
     cross join fp_queue on name = asked.value
-    cross join fp_delivery indexed by fp_delivery_ready on queue = name
-    where {CLAIMABLE} and {ROOM} > 0
+    where {ROOM} > 0 and (
+      exists (
+        select 1
+        from fp_delivery indexed by fp_delivery_fresh
+        where queue = name and {FRESH}
+      ) or exists (
+        select 1
+        from fp_delivery indexed by fp_delivery_ready
+        where queue = name and {CLAIMABLE} and {APART}
+      )
+    )
   ) then 0
   else (
     select min(at)
@@ -108,7 +132,7 @@ class _Counted(NamedTuple):
 
     Attributes:
         due: Of the scheduled ones, those whose time has come.
-        due_since: When the first of them came due; the next two: since when the oldest waits.
+        due_since: When the first of them came due; the next three: since when the oldest waits.
     """
 
     name: str
@@ -123,6 +147,7 @@ class _Counted(NamedTuple):
     max_leased: int | None
     due: int
     due_since: int | None
+    fresh_since: int | None
     claimable_since: int | None
     behind_since: int | None
 
@@ -153,7 +178,12 @@ def next_at_ms(session: Session, queues: Sequence[str]) -> int | None:
 
 
 def _stats(counted: _Counted, now: int) -> QueueStats:
-    since = (counted.due_since, counted.claimable_since, counted.behind_since)
+    since = (
+        counted.due_since,
+        counted.fresh_since,
+        counted.claimable_since,
+        counted.behind_since,
+    )
     oldest = min((at for at in since if at is not None), default=now)
     return QueueStats(
         ready=counted.ready - counted.scheduled + counted.due,

@@ -12,6 +12,7 @@ from ...types.delivery import Content, Delivery, Stored
 from ...types.filter import Filter
 from ...types.transaction import Row
 from ..queue import payload
+from ..queue.claimable import APART, FRESH
 from ..queue.retention import KEPT_UNTIL
 from ..session.session import Session
 
@@ -73,11 +74,19 @@ where m.key = :key
 {_MATCHING}
 """
 
-_LIVE = f"""
+_FRESH = f"""
 {_COLUMNS}
-from fp_delivery as d indexed by fp_delivery_live
+from fp_delivery as d indexed by fp_delivery_fresh
 cross join fp_message as m on m.id = d.message_id
-where d.queue = :queue and d.state in ('ready', 'leased')
+where d.queue = :queue and {FRESH}
+{_MATCHING}
+"""
+
+_APART = f"""
+{_COLUMNS}
+from fp_delivery as d indexed by fp_delivery_apart
+cross join fp_message as m on m.id = d.message_id
+where d.queue = :queue and d.state = 'ready' and {APART}
 {_MATCHING}
 """
 
@@ -123,13 +132,13 @@ where d.id > 0
 {_MATCHING}
 """
 
-# Of these states there is an index for each queue: those queues are asked that have some.
+# Of these states there are indexes for each queue: those queues are asked that have some.
 _BY_QUEUE = {
-    "ready": (_LIVE, "select name from fp_queue where ready > 0"),
-    "scheduled": (_LIVE, "select name from fp_queue where scheduled > 0"),
-    "sleeping": (_SLEEPING, "select name from fp_queue where sleeping > 0"),
-    "dead": (_ENDED, "select name from fp_queue where dead > 0"),
-    "cancelled": (_ENDED, "select name from fp_queue where cancelled > 0"),
+    "ready": ((_FRESH, _APART), "select name from fp_queue where ready > 0"),
+    "scheduled": ((_APART,), "select name from fp_queue where scheduled > 0"),
+    "sleeping": ((_SLEEPING,), "select name from fp_queue where sleeping > 0"),
+    "dead": ((_ENDED,), "select name from fp_queue where dead > 0"),
+    "cancelled": ((_ENDED,), "select name from fp_queue where cancelled > 0"),
 }
 
 _NO_END = 2**63 - 1
@@ -183,9 +192,14 @@ def deliveries(session: Session, wanted: Filter, limit: int, before: int | None)
     elif wanted.key is not None:
         rows = session.read(_OF_KEY, given)
     elif wanted.state in _BY_QUEUE:
-        statement, having = _BY_QUEUE[wanted.state]
+        statements, having = _BY_QUEUE[wanted.state]
         names = [wanted.queue] if wanted.queue else [name for (name,) in session.read(having)]
-        rows = [row for name in names for row in session.read(statement, {**given, "queue": name})]
+        rows = [
+            row
+            for name in names
+            for statement in statements
+            for row in session.read(statement, {**given, "queue": name})
+        ]
         return sorted(map(_delivery, rows), key=lambda each: -each.id)[:limit]
     elif wanted.state == "leased":
         rows = session.read(_LEASED, given)

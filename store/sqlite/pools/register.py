@@ -58,7 +58,7 @@ where id = :id
 
 # One that has expired may be another's by the next claim.
 _RENEW_OF_WORKER = """
-update fp_delivery indexed by fp_delivery_worker
+update fp_delivery indexed by fp_delivery_lease
 set lease_until_ms = max(lease_until_ms, :until)
 where state = 'leased' and worker = :worker and lease_until_ms > :now
 returning lease_until_ms
@@ -71,11 +71,13 @@ select
   w.id, w.pool, w.pid, w.host, w.state, w.handled, w.memory_bytes,
   d.id, d.queue, d.changed_at_ms, w.started_at_ms, w.seen_at_ms
 from fp_worker as w
-left join fp_delivery as d on d.id = (
-  select min(id)
-  from fp_delivery indexed by fp_delivery_worker
-  where worker = w.id and state = 'leased'
-)
+left join (
+  select worker, min(id) as oldest
+  from fp_delivery indexed by fp_delivery_lease
+  where state = 'leased'
+  group by worker
+) as held on held.worker = w.id
+left join fp_delivery as d on d.id = oldest
 order by w.id
 """
 

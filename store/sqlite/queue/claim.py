@@ -14,19 +14,21 @@ from ...types.message import Limits, Message
 from ..fences import next_fences
 from ..session.session import Write
 from . import counters, payload
-from .claimable import CLAIMABLE, ROOM
+from .claimable import CLAIMABLE, IN_ORDER, ROOM
 from .reap import promote_due, reap_expired
 from .settle import bury_damaged
 from .transitions import COLUMNS, Standing, standings
 
-# fp_delivery_ready in its own order: of the ready rows one more is looked at than is taken,
-# and never more than the queue may have leased.
+# Of the ready rows one more is looked at than is taken, and never more than the queue may have
+# leased.
 _PICK = f"""
 select {COLUMNS}
-from fp_delivery
-where queue = :queue and {CLAIMABLE}
-order by priority desc, id
-limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0))
+from (
+  {IN_ORDER}
+  limit min(:limit, coalesce((select {ROOM} from fp_queue where name = :queue), 0))
+)
+cross join fp_delivery on id = picked
+order by rank desc, picked
 """
 
 _IS_LIMITED = "select 1 from fp_queue where name = :queue and max_leased is not null"

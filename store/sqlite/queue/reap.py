@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from operator import itemgetter
 from typing import NamedTuple
 
 from ...rules.backoff import apart_ms, backoff_ms, one_by_one_ms
 from ...rules.blame import Consequence, consequence, stage
 from ...rules.lanes import stands_aside
+from ...types.transaction import Row
 from ...types.validate import error_text
 from ...types.worker import Progress
 from ..session.session import Write
@@ -28,9 +30,8 @@ limit :batch
 
 _OF_WORKER = f"""
 select {COLUMNS}, crashes + 1, max_crashes, error, changed_at_ms
-from fp_delivery
+from fp_delivery indexed by fp_delivery_lease
 where state = 'leased' and worker = :worker
-order by id
 """
 
 _CRASH = f"update fp_delivery set crashes = crashes + 1 where {AS_SEEN}"
@@ -126,9 +127,7 @@ def reap_worker(
     killed because `overdue` was over its time the attempts at all others do not count.
     """
     held = []
-    for *columns, crashes, most, error, since in write.run(
-        _OF_WORKER, {"worker": worker, "now": write.now_ms}
-    ):
+    for *columns, crashes, most, error, since in _of_worker(write, worker):
         (was,) = standings(write, [tuple(columns)], "leased")
         held.append((was, stage(progress, was.fence), crashes, most, error, since))
     running = sum(at == "running" for _, at, *_ in held)
@@ -212,8 +211,13 @@ def wake(write: Write, id: int) -> None:
 
 
 def _held_by(write: Write, worker: int) -> list[Standing]:
-    rows = write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms})
+    rows = _of_worker(write, worker)
     return standings(write, [tuple(columns) for *columns, _, _, _, _ in rows], "leased")
+
+
+def _of_worker(write: Write, worker: int) -> list[Row]:
+    rows = write.run(_OF_WORKER, {"worker": worker, "now": write.now_ms})
+    return sorted(rows, key=itemgetter(0))
 
 
 def _finish(write: Write, was: Standing) -> None:

@@ -14,6 +14,7 @@ from ....store.engine import Hold, Leased
 from ....store.sqlite.leases import named_leases as named
 from ....store.sqlite.leases import once
 from ....store.sqlite.queue import claim, counters, holding, settle
+from ....store.sqlite.queue.claimable import IN_ORDER, READY, THERE
 from ....store.sqlite.queue.sets import claim as claim_set
 from ....store.sqlite.queue.sets import end as end_set
 from ....store.sqlite.queue_verbs import SqliteQueue
@@ -69,14 +70,15 @@ def lanes_by_snapshot() -> None:
         "and (lane is null or id = (select min(id) from fp_delivery as other where"
         " other.queue = :queue and other.lane = fp_delivery.lane and other.state = 'ready'))"
     )
-    claim._PICK = claim._PICK.replace("and behind = 0", first)
+    of_queue = f"from fp_delivery where queue = :queue and {READY}"
+    there = f"select 1 {of_queue}"
+    in_order = (
+        f"select id as picked, priority as rank {of_queue} {first} order by rank desc, picked"
+    )
+    claim._PICK = claim._PICK.replace(IN_ORDER, in_order)
     claim._LEASE = claim._LEASE.replace("and behind = 0", "")
-    of_a_set = first.replace(":queue", "d.queue").replace("fp_delivery.lane", "d.lane")
-    of_a_set = of_a_set.replace("(lane is null or id", "(d.lane is null or d.id")
-    by_index = "indexed by fp_delivery_ready"  # which has only those in front
-    head, pick = (sql.replace(by_index, "") for sql in (claim_set._HEAD, claim_set._PICK))
-    claim_set._HEAD = head.replace("and behind = 0", "")
-    claim_set._PICK = pick.replace("and d.behind = 0", of_a_set)
+    claim_set._HEAD = claim_set._HEAD.replace(THERE, there)
+    claim_set._PICK = claim_set._PICK.replace(IN_ORDER, in_order)
     for text in ("run", "any"):
         setattr(claim_set._LEASE, text, vars(claim_set._LEASE)[text].replace("and behind = 0", ""))
 

@@ -25,7 +25,7 @@ from ...fences import MOST as MOST_FENCES
 from ...session.session import Write
 from .. import counters
 from ..claim import bound, with_limits
-from ..claimable import CLAIMABLE, NO_BOUND, ROOM, WAITS
+from ..claimable import CLAIMABLE, IN_ORDER, NO_BOUND, ROOM, THERE, WAITS
 from ..reap import promote_due, reap_expired
 from .end import Note
 from .ids import OnIds
@@ -48,9 +48,7 @@ select
   (
     select count(*)
     from (
-      select 1
-      from fp_delivery indexed by fp_delivery_ready
-      where queue = :queue and {CLAIMABLE}
+      {THERE}
       limit :limit
     )
   )
@@ -58,7 +56,7 @@ from fp_store
 where one = 1
 """
 
-# "cross join" fixes the order: fp_delivery_ready in its own.
+# "cross join" fixes the order.
 _PICK = f"""
 select
   d.id, d.attempt, d.bytes, d.lane, d.origin, m.id, m.source, m.key, m.event,
@@ -66,12 +64,14 @@ select
   m.keep_body_ms, d.fence, exists (
     select 1 from fp_delivery as other where other.message_id = d.message_id and other.id <> d.id
   )
-from fp_delivery as d indexed by fp_delivery_ready
+from (
+  {IN_ORDER}
+  limit :limit
+)
+cross join fp_delivery as d on d.id = picked
 cross join fp_message as m on m.id = d.message_id
 left join fp_body as b on b.message_id = m.id
-where d.queue = :queue and d.{CLAIMABLE.replace(" and ", " and d.")}
-order by d.priority desc, d.id
-limit :limit
+order by rank desc, picked
 """
 
 _LEASE_TEXT = f"""
