@@ -62,6 +62,8 @@ def test_other_times_begin_when_they_are_declared_and_another_policy_changes_no_
     (other,) = schedules.declare(1, [_rule("0 8 * * *", missed="each")], NINE + 10)
 
     assert (same.last_ms, other.last_ms) == (NINE, NINE + 10)
+    assert _known(store).last_at == (NINE + 10) / 1000
+    assert schedules.advance(other, [], NINE + 20).accepted == 0
 
 
 # CRON-3

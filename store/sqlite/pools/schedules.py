@@ -37,7 +37,7 @@ insert into fp_schedule (name, spec, timezone, missed, last_ms, seen_at_ms)
 values (:name, :spec, :timezone, :missed, :last, :now)
 on conflict (name) do update
 set spec = excluded.spec, timezone = excluded.timezone, missed = excluded.missed,
-  seen_at_ms = excluded.seen_at_ms
+  last_ms = excluded.last_ms, seen_at_ms = excluded.seen_at_ms
 """
 
 _MOVE = "update fp_schedule set last_ms = :last, seen_at_ms = :now where name = :name"
