@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, Unpack
 
 from ..log.log import configure
@@ -12,6 +12,7 @@ from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.naming import verbs
 from ..store.types.message import Address, LanePolicy, Redelivery
+from ..store.types.outgoing import OUTBOX
 from ..store.types.validate import Duration, count, name
 from ..store.types.validate import lane_policy as checked_lane_policy
 from .command.handler import command_handler
@@ -21,6 +22,7 @@ from .handler import Function, Handler, make_handler
 from .hooks import Hooked
 from .route import Lane, Matchings, Route, check_lane
 from .schedules.every import Scheduled
+from .sending.options import SendingOptions, sending_options
 from .settings import Settings
 from .source import DEFAULT_MAX_BODY, Source, make_source
 
@@ -39,6 +41,10 @@ class App(Hooked, Scheduled, Embeddable):
         durability: As in `connect`.
         version: What you call this state of the code, such as a commit: kept with each step that
             a handler records, and shown when a step has changed.
+        send_to_private: True lets the app's webhooks be sent to addresses of this machine and
+            of its private networks, and over plain http. Link-local addresses stay refused.
+        secrets: Secrets that sign its webhooks, by the names that `Context.send` is given; a
+            list of them while one is rotated, the newest first.
     """
 
     def __init__(
@@ -48,6 +54,8 @@ class App(Hooked, Scheduled, Embeddable):
         busy_timeout: Duration = 5.0,
         durability: str = "full",
         version: str | None = None,
+        send_to_private: bool = False,
+        secrets: Mapping[str, str | Sequence[str]] | None = None,
     ) -> None:
         if not isinstance(store, str | os.PathLike):
             raise InvalidInput(f"a store's address must be a str, not {store!r}")
@@ -60,6 +68,9 @@ class App(Hooked, Scheduled, Embeddable):
             "durability": durability,
         }
         self.version = None if version is None else name(version, "version")
+        self.sending: SendingOptions | None = sending_options(
+            private=send_to_private, secrets=secrets
+        )
         self.sources: dict[str, Source] = {}
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []
@@ -271,6 +282,10 @@ class App(Hooked, Scheduled, Embeddable):
     def _add(self, function: Function, queue: str | None, settings: Settings) -> Handler:
         durable = self.store_options["durability"] != "normal"
         handler = make_handler(function, queue=queue, durable=durable, **settings)
+        if handler.name == OUTBOX:
+            raise InvalidInput(
+                f"queue {OUTBOX!r} is built in: it sends webhooks; choose another name"
+            )
         known = self.handlers.setdefault(handler.name, handler)
         if known != handler:
             raise InvalidInput(f"two handlers are called {handler.name!r}; give one a name=")

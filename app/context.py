@@ -17,13 +17,15 @@ from ..store.errors import InvalidInput, LeaseLost
 from ..store.local_lease import LocalLease
 from ..store.naming import verbs
 from ..store.types.validate import Duration
+from .sending.sends import Sends
 from .steps.gather import gather
+from .steps.guard import inside
 from .steps.steps import Steps
 from .steps.transaction import AckedTransaction
 
 
 @verbs
-class Context:
+class Context(Sends):
     """One attempt at one delivery: the second argument of a handler.
 
     Attributes:
@@ -217,7 +219,13 @@ class Context:
     @property
     def ends_with(self) -> BaseException | None:
         """What the attempt ends with, whatever the handler returns or raises."""
-        return None if self._durable is None else self._durable.journal.stuck
+        if self._durable is not None and self._durable.journal.stuck is not None:
+            return self._durable.journal.stuck
+        return self._changed
+
+    @property
+    def _place(self) -> str:
+        return self.idempotency_key if inside.get() is None else self.step_key
 
     def close(self) -> None:
         """Refuse all that is remembered from now on: the attempt has ended."""

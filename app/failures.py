@@ -12,6 +12,7 @@ from ..store.errors import InvalidInput
 from ..store.rules.backoff import CHOSEN_MOST_MS, backoff_ms, chosen_backoff_ms, least_ms
 from ..store.types.validate import Duration, error_text, milliseconds
 from .exceptions import Discard, Retry
+from .steps.errors import StepChanged
 
 if TYPE_CHECKING:
     from .handler import Handler
@@ -80,6 +81,8 @@ def _by_class(handler: Handler, error: BaseException, attempt: int) -> Verdict:
             return Verdict(after, describe(error))
         if kind is Discard:
             return Verdict(None, error_text(error) or "discarded", expected=True)
+        if kind is StepChanged:
+            return Verdict(None, describe(error))
         if kind is Retry:
             return Verdict(_asked(error, handler, attempt), error_text(error), expected=True)
     return Verdict(backoff(handler, attempt), describe(error))

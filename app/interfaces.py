@@ -10,6 +10,7 @@ from ..store.types.message import Address
 from .handler import Handler
 from .hooks import Hooks
 from .schedules.schedule import Schedule
+from .sending.options import SendingOptions
 from .source import Source
 
 
@@ -64,6 +65,11 @@ class WorkerApp(Protocol):
     @property
     def schedules(self) -> Mapping[str, Schedule]:
         """The schedules by their handlers' names."""
+        ...
+
+    @property
+    def sending(self) -> SendingOptions | None:
+        """How its pools send webhooks; None if they do not."""
         ...
 
     @property

@@ -15,6 +15,7 @@ from .keyed import Keyed
 from .leases import Lease, Leases
 from .naming import verbs
 from .once import Once, idempotent
+from .outbox import Sending
 from .queue import Queue
 from .rules.retention import DEFAULT_KEEP_RESULT_MS
 from .types import validate
@@ -28,7 +29,7 @@ _R = TypeVar("_R")
 
 
 @verbs
-class Store(Administration):
+class Store(Administration, Sending):
     """An open store, from `connect`.
 
     Threads of one process may share it; they take turns. A forked child must open its own.

@@ -10,6 +10,7 @@ from ..app.command.handler import Commands
 from ..app.handler import set_caps
 from ..app.interfaces import WorkerApp
 from ..app.loading.target import Target
+from ..app.sending.built_in import handlers_of
 from ..log import delivery_lines
 from ..log.stderr_lines import captured
 from ..store import Store, connect
@@ -17,6 +18,7 @@ from ..store.connect import modules_of
 from ..store.errors import FencepostError, InvalidInput
 from ..store.naming import named
 from ..store.types.message import DEATHS
+from ..store.types.outgoing import OUTBOX
 from ..store.types.validate import milliseconds
 from .options import PoolOptions
 from .process.app_process import AppSpec, Load
@@ -54,15 +56,18 @@ def run_pool(
     """
     with named("work", app.store):
         names = _names(app, options)
-    if DEATHS in app.handlers and DEATHS not in names:
+    handlers = handlers_of(app)
+    if DEATHS in handlers and DEATHS not in names:
         names.append(DEATHS)
+    if OUTBOX in handlers and options.queues is None:
+        names.append(OUTBOX)
     asked = milliseconds(app.store_options.get("busy_timeout", 5.0), "busy_timeout") / 1000
     patience = min(_PATIENCE_SECONDS, asked)
     open_store = partial(connect, app.store, **{**app.store_options, "busy_timeout": patience})
     with contextlib.ExitStack() as stack:
         # While this store is open, the others do not wait for the gate.
         with connect(app.store, **app.store_options) as first:
-            set_caps(first, app.handlers.values())
+            set_caps(first, handlers.values())
             store, renewing = (stack.enter_context(open_store()) for _ in range(2))
         store.engine.queue.on_died(delivery_lines.died)
         sizing = _sizing(store, options, names)
@@ -125,7 +130,8 @@ def _files(load: Load) -> SourceFiles | None:
 def _names(app: WorkerApp, options: PoolOptions) -> list[str]:
     """Return the queues that the pool serves; refuse options that make no sense."""
     names = list(app.handlers) if options.queues is None else list(options.queues)
-    if unknown := [name for name in names if name not in app.handlers]:
+    handlers = handlers_of(app)
+    if unknown := [name for name in names if name not in handlers]:
         raise InvalidInput(f"the app has no handler for {', '.join(unknown)}; it has {_known(app)}")
     if (options.workers or options.autoscale) and not names:
         raise InvalidInput("the app has no handlers: nothing for workers to do")

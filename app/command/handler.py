@@ -22,6 +22,7 @@ from ..exceptions import Discard, Retry
 from ..handler import Handler, make_handler
 from ..hooks import Hooks
 from ..schedules.schedule import Schedule
+from ..sending.options import SendingOptions
 from ..settings import Settings
 from .parent import Ended, Runner
 
@@ -98,6 +99,7 @@ class CommandApp:
     hooks: Hooks = field(default_factory=Hooks)
     version: str | None = None
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    sending: SendingOptions | None = None
 
     def addresses(self, message: Message) -> Sequence[Address]:
         """Return an empty list: this app has no routes."""

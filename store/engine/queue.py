@@ -12,6 +12,7 @@ from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..types.message import CapChanges, Caps, Death, Draft, Limits, Message, Receipt
 from ..types.transaction import Transaction
 from .clock import Term
+from .outbox import OutboxVerbs
 
 
 class Hold(Struct, frozen=True, gc=False, eq=False):
@@ -68,6 +69,11 @@ class QueueVerbs(Protocol):
     holds: another claim has begun, or the delivery has ended otherwise. A claim holds past
     its expiry until then. The same end told twice is told once.
     """
+
+    @property
+    def outbox(self) -> OutboxVerbs:
+        """What is kept of webhooks to be sent."""
+        ...
 
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
         """Store what is new, all or nothing; receipts in the order of the drafts.
@@ -148,6 +154,7 @@ class QueueVerbs(Protocol):
         limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
         releases: Sequence[Hold] = (),
+        postponed: Sequence[tuple[Hold, int]] = (),
         prefetch: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         """Ack, release, then lease at most `limit` deliveries, in one transaction.
@@ -155,7 +162,8 @@ class QueueVerbs(Protocol):
         Returns the leases, in the order of the queues, then by priority, then oldest
         first; and those acks that were refused because the lease was lost. Deliveries of
         a queue named in `limits` have those from now on in place of the ones at enqueue.
-        A queue that is paused gives nothing, nor does one with its max_leased. A release
+        A queue that is paused gives nothing, nor does one with its max_leased. What is
+        postponed is released, and can be claimed again after so many milliseconds. A release
         whose lease was lost changes nothing.
 
         With `prefetch`, for a caller that handles one after the other, all leases are of one

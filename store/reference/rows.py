@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..types.entry import Overflow
 from ..types.message import Address, Caps, Limits, State
+from ..types.outgoing import Outgoing
 from ..types.schedule import Standing
 
 LIVE = ("ready", "leased")
@@ -21,6 +22,7 @@ class MessageRow(NamedTuple):
         compared: What tells two bodies apart: the body, decompressed if it can be.
         expires_ms: When the key is forgotten; None while a delivery has not ended.
         body_until_ms: When the body goes; None: with the message, or it is gone.
+        outgoing: Where it is sent; it counts as gone with the body.
         route: "unrouted" while no route has matched, "asked" once it is to be routed again.
     """
 
@@ -39,6 +41,7 @@ class MessageRow(NamedTuple):
     body_until_ms: int | None = None
     copy_of: int | None = None
     route: str = "routed"
+    outgoing: Outgoing | None = None
 
 
 class DeliveryRow(NamedTuple):
@@ -109,6 +112,17 @@ class ConflictRow(NamedTuple):
     conflicts: int
     key: str
     last_ms: int
+
+
+class HostRow(NamedTuple):
+    """A host that failed; it is open while `until_ms` is a time, and none of it is a probe."""
+
+    failures: int
+    changed_ms: int
+    until_ms: int | None = None
+    opened: int = 0
+    probe: str | None = None
+    probe_until_ms: int = 0
 
 
 class SpaceRow(NamedTuple):

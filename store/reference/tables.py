@@ -14,6 +14,7 @@ from .rows import (
     ConflictRow,
     DeliveryRow,
     EntryRow,
+    HostRow,
     KeyRow,
     LeaseRow,
     MessageRow,
@@ -48,6 +49,7 @@ class Tables:
     steps: dict[int, tuple[StepRecord, ...]] = field(default_factory=dict)  # by delivery
     heads: dict[Lane, int] = field(default_factory=dict)
     conflicts: dict[str, ConflictRow] = field(default_factory=dict)
+    hosts: dict[str, HostRow] = field(default_factory=dict)
     spaces: dict[Name, SpaceRow] = field(default_factory=dict)
     owner_caps: dict[str, int | None] = field(default_factory=dict)
     entries: dict[Name, dict[str, EntryRow]] = field(default_factory=dict)

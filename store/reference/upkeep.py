@@ -9,6 +9,7 @@ from ..errors import StoreBusy, Unsupported
 from ..types.probe import ProbeReport, ProbeStep
 from . import events, leases, namespaces, once
 from .memory import Session, Write
+from .queues import outbox
 from .queues.changes import forget
 from .rows import GOING
 from .tables import Tables
@@ -84,6 +85,7 @@ _SWEEPERS: dict[str, Callable[[Write], int]] = {
     "entries": namespaces.sweep,
     "keys": once.sweep,
     "leases": leases.sweep,
+    "hosts": outbox.sweep,
     "events": events.sweep,
 }
 

@@ -14,6 +14,7 @@ from ..rules import caps as rules
 from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
 from .file.space import ROW_BYTES, again_when_full
 from .operators import counts
+from .outbox.verbs import SqliteOutbox
 from .queue import claim, counters, deaths, enqueue, settle
 from .queue.completion import Completion
 from .queue.payload import Prepared, prepare
@@ -35,6 +36,7 @@ class SqliteQueue:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.outbox = SqliteOutbox(session)
 
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
         return self._enqueue(drafts, enqueue.enqueue)
@@ -91,6 +93,7 @@ class SqliteQueue:
         limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
         releases: Sequence[Hold] = (),
+        postponed: Sequence[tuple[Hold, int]] = (),
         prefetch: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         tried: list[Hold] = []
@@ -103,6 +106,8 @@ class SqliteQueue:
                 settle.release_each(write, tried)  # the first COMMIT may be there after all
                 refused = end.ack_each(write, acks)
                 end.release_each(write, releases)
+                if postponed:
+                    settle.postpone_each(write, postponed)
                 leases, more = take(
                     write,
                     queues,
@@ -122,7 +127,7 @@ class SqliteQueue:
             refused += lost
             if not again:
                 return leases, refused
-            acks, releases = (), ()
+            acks, releases, postponed = (), (), ()
             leases, lost, again = again_when_full(transact)(False)
 
     @again_when_full

@@ -5,6 +5,7 @@
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
 -- fp_conflict    one row for each source that has sent a known key with another body
+-- fp_host        one row for each host that failed when webhooks were sent to it
 -- fp_pool        one row for each living pool of workers; see locks/live_bytes.py
 -- fp_schedule    one row for each schedule that a pool has ever declared: how far it is
 -- fp_ticker      one row for each schedule and each pool that enqueues its messages
@@ -70,7 +71,8 @@ create index fp_message_to_route on fp_message (id) where unrouted = 2;
 create table fp_body (
   message_id integer primary key references fp_message (id),
   body blob not null,
-  compressed integer not null -- 0 or 1
+  compressed integer not null, -- 0 or 1
+  outgoing text -- JSON: where a webhook is sent, and what signs it; null: it came, or is a job
 ) strict;
 
 create table fp_delivery (
@@ -186,6 +188,17 @@ create table fp_conflict (
   conflicts integer not null check (conflicts >= 1),
   key text not null, -- of the last one
   last_at_ms integer not null
+) strict, without rowid;
+
+-- A row appears with the first failure, and goes when the host answers.
+create table fp_host (
+  name text primary key, -- scheme://host:port
+  failures integer not null check (failures >= 0), -- in a row
+  open_until_ms integer, -- nothing is sent before; null: all is
+  opened integer not null check (opened >= 0), -- how often in a row
+  probe text, -- the token of the one that is sent to find out; null: none is
+  probe_until_ms integer, -- when it counts as lost
+  changed_at_ms integer not null
 ) strict, without rowid;
 
 create table fp_pool (

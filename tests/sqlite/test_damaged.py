@@ -44,7 +44,7 @@ def test_a_message_that_cannot_be_read_is_dead_and_the_others_go_on(
     assert (dead.error or "").startswith("cannot be read: ")
     if damage == "lost":
         assert store.replay(dead.id).kind == "unrecoverable"
-        connection(store).execute("insert into fp_body values (2, x'', 0)")
+        connection(store).execute("insert into fp_body values (2, x'', 0, null)")
 
 
 # SET-2

@@ -71,7 +71,7 @@ def _store_old(store: Store, count: int, *, state: str = "done", age_ms: int = 1
                 write.run(_DELIVERY, {"message": message, "queue": queue, "state": state})
                 write.run(_COUNT.format(state=state), {"queue": queue})
             if state != "done":
-                write.run("insert into fp_body values (?, x'', 0)", (message,))
+                write.run("insert into fp_body values (?, x'', 0, null)", (message,))
 
 
 def _rows(address: str) -> tuple[object, object]:

@@ -19,6 +19,7 @@ from fencepost.store.engine import (
     liveness,
     once,
     operators,
+    outbox,
     pools,
     queue,
     routing,
@@ -32,8 +33,10 @@ from fencepost.store.engine.once import Claimed, KeyHold
 from fencepost.store.engine.pools import Report
 from fencepost.store.types.filter import Filter
 from fencepost.store.types.message import Address, Draft, Message
+from fencepost.store.types.outgoing import Outgoing
 from fencepost.store.types.schedule import Rule, Standing
 
+DOWN = "https://down.example:443"
 SPACE, OTHER = Space("a", "x"), Space("a", "y")
 RULE = Rule("mail", "0 9 * * *", "UTC", "once")
 
@@ -119,6 +122,12 @@ CALLS: dict[str, dict[str, Callable[[World], object]]] = {
         "next_at_ms": lambda w: w.engine.queue.next_at_ms(["mail"]),
         "waiting_since_ms": lambda w: w.engine.queue.waiting_since_ms(["mail"]),
         "anything_left": lambda w: w.engine.queue.anything_left(["mail"]),
+    },
+    "queue.outbox": {
+        "send": lambda w: w.engine.queue.outbox.send(_draft(), Outgoing("https://x.example/")),
+        "outgoing": lambda w: w.engine.queue.outbox.outgoing(1),
+        "admit": lambda w: w.engine.queue.outbox.admit(DOWN, "probe"),
+        "heard": lambda w: w.engine.queue.outbox.heard(DOWN, "asked to wait", "t", 9000),
     },
     "operators": {
         "stats": lambda w: w.engine.operators.stats(),
@@ -222,6 +231,7 @@ CALLS: dict[str, dict[str, Callable[[World], object]]] = {
 
 PARTS: dict[str, type] = {
     "queue": queue.QueueVerbs,
+    "queue.outbox": outbox.OutboxVerbs,
     "operators": operators.OperatorVerbs,
     "operators.routing": routing.RoutingVerbs,
     "keyed": keyed.KeyedVerbs,
@@ -237,7 +247,7 @@ PARTS: dict[str, type] = {
 # A file, SQL of a dialect, another opening, and one round of a leader: tried elsewhere.
 ELSEWHERE = {"backup", "read", "twin", "tick"}
 # Nothing that `_seen` shows.
-UNSEEN = {"on_died", "begin", "disown", "take_back", "probe", "tell_deaths", "open"}
+UNSEEN = {"on_died", "begin", "disown", "take_back", "probe", "tell_deaths", "open", "admit"}
 
 
 def _joins(part: str, verb: str) -> str:
@@ -280,6 +290,7 @@ def _seen(engine: Engine) -> list[object]:
         engine.keyed.entries(OTHER, None),
         engine.leases.list(9),
         [engine.queue.caps(name) for name in ("mail", "other")],
+        engine.queue.outbox.admit(DOWN, "look").wait_ms > 0,
         engine.pools.pools(),
         engine.pools.workers(),
         engine.pools.scale(),

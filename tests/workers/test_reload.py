@@ -161,7 +161,9 @@ def test_a_failed_reload_leaves_the_code_that_loaded_last(folder: Path) -> None:
         (folder / "helper.py").write_text("VERSION = 'number two'")
         pool.reload("reloaded")
         assert pool.result() == "number two!"
-        wait_until(lambda: pool.store.pools()[0].queues == ("mail", "fax"), "what it serves now")
+        wait_until(
+            lambda: pool.store.pools()[0].queues == ("mail", "fax", "outbox"), "what it serves now"
+        )
         assert not before & pool.pids(2)
 
 

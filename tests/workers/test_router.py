@@ -184,4 +184,4 @@ def test_a_reload_that_renames_a_handler_names_the_queue_it_leaves(folder: Path)
         wait_until(lambda: '"old (1)"' in Path("stderr").read_text(), "the log names it")
 
         assert [each.queue for each in store.unserved()] == ["old"]
-        assert [each.queues for each in store.pools()] == [("new",)]
+        assert [each.queues for each in store.pools()] == [("new", "outbox")]

@@ -22,6 +22,7 @@ from typing import Any
 from ...app.interfaces import WorkerApp
 from ...app.loading import module_sources as sources
 from ...app.schedules.schedule import Schedule
+from ...app.sending.built_in import handlers_of
 from ...linux.memfd import memfd
 from ...linux.memory import resident_bytes
 from ...linux.parentage import die_with_parent
@@ -214,7 +215,7 @@ def load_and_serve(parent: int, spec: AppSpec, line: socket.socket) -> None:
         _check(app, spec)
         why = obstacle(before) or ""
         state = "unshared" if why else "up"
-        report = AppReport(state, why, list(app.handlers), list(app.schedules.values()))
+        report = AppReport(state, why, list(handlers_of(app)), list(app.schedules.values()))
         _loaded = (spec.load, app)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the old code stays in use
         report = AppReport("failed", str(error) or type(error).__name__)
@@ -255,7 +256,7 @@ def _check(app: Any, spec: AppSpec) -> None:
         raise InvalidInput(
             f"the app's store is {app.store} now, and was {spec.store}: restart to change it"
         )
-    if unknown := [name for name in spec.queues or () if name not in app.handlers]:
+    if unknown := [name for name in spec.queues or () if name not in handlers_of(app)]:
         raise InvalidInput(f"the app has no handler for {', '.join(unknown)}")
 
 

@@ -15,6 +15,7 @@ from ...app.failures import describe, leaves, verdict
 from ...app.handler import Handler
 from ...app.outage import Outage
 from ...app.results import storable
+from ...app.sending.sender import Postponed
 from ...log import delivery_lines
 from ...log.delivery_lines import place
 from ...log.log import log
@@ -36,6 +37,7 @@ class Claimer:
     Attributes:
         acks: Deliveries that are done and not acknowledged yet, with their results.
         releases: Deliveries that were not begun and are not given back yet.
+        postponed: Deliveries whose handlers put them off, and for how many milliseconds.
         pause: Seconds to wait before asking the store again; 0 if it has answered.
         asked_ms: The stopwatch before the newest claims.
     """
@@ -77,18 +79,19 @@ class Claimer:
         self._times: dict[int, tuple[float, float]] = {}
         self.acks: list[tuple[Hold, str | None]] = []
         self.releases: list[Hold] = []
+        self.postponed: list[tuple[Hold, int]] = []
         self.pause = 0.0
         self.asked_ms = 0
 
     @property
     def unsettled(self) -> bool:
         """True while the store has not been told the outcome of every claim."""
-        return bool(self.acks or self.releases or self._endings)
+        return bool(self.acks or self.releases or self.postponed or self._endings)
 
     @property
     def ending(self) -> int:
         """How many attempts have ended of which the store has not been told."""
-        return len(self.acks) + len(self._endings)
+        return len(self.acks) + len(self.postponed) + len(self._endings)
 
     def next(
         self, queues: Sequence[str], limit: int = 1, prefetch: Mapping[str, int] | None = None
@@ -111,6 +114,7 @@ class Claimer:
                 limits=self._limits,
                 acks=self.acks,
                 releases=self.releases,
+                postponed=self.postponed,
                 prefetch=prefetch,
             )
         except FencepostError as error:
@@ -121,6 +125,9 @@ class Claimer:
         if self.acks:
             self._acknowledged({hold.fence for hold in refused})
         self.releases = []
+        for hold, _ in self.postponed:
+            self._drop(hold, handled=False)
+        self.postponed = []
         fences = [each.hold.fence for each in leases]
         self._in_progress.note(fences, ahead=prefetch is not None)
         return [Claim(self._store.engine, leased) for leased in leases]
@@ -145,7 +152,8 @@ class Claimer:
     def _disown(self) -> None:
         """Release what an earlier claim has taken whose outcome was unknown."""
         if self._unsure:
-            mine = {*self._in_progress.fences, *(hold.fence for hold, _ in self.acks)}
+            told = (*self.acks, *self.postponed)
+            mine = {*self._in_progress.fences, *(hold.fence for hold, _ in told)}
             self._store.engine.pools.disown(self._worker, mine)
             self._unsure = False
 
@@ -249,6 +257,8 @@ class Claimer:
         if attempt.context.completed:
             log.error("handler failed after its transaction", **self._took(attempt), exc_info=error)
             self._drop(claim.hold, handled=True)
+        elif isinstance(error, Postponed):
+            self.postponed.append((claim.hold, error.delay_ms))
         else:
             self._endings.append((claim.hold, self._ending(attempt, error)))
 

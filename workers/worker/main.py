@@ -12,6 +12,7 @@ from multiprocess.connection import Connection
 
 from ...app.handler import set_caps
 from ...app.outage import patiently
+from ...app.sending.built_in import handlers_of
 from ...linux import signal_handlers
 from ...log import delivery_lines
 from ...log.log import configure
@@ -63,7 +64,7 @@ def _work(
     signals = _signal_pipe()
     handlers = {
         name: handler
-        for name, handler in app.handlers.items()
+        for name, handler in handlers_of(app).items()
         if queues is None or name in (*queues, DEATHS)
     }
     # The supervisor has created the store; a worker that finds none must not create another.

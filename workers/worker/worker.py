@@ -7,6 +7,7 @@ import os
 import select
 import time
 from collections.abc import Awaitable, Mapping
+from functools import partial
 
 from multiprocess.connection import Connection
 
@@ -17,10 +18,12 @@ from ...log import delivery_lines
 from ...log.log import log
 from ...log.standard_streams import flush
 from ...store import Claim, Store
+from ...store.types.outgoing import OUTBOX
 from .claimer import Claimer
 from .coroutines import Coroutines
 from .in_progress import InProgress
 from .interrupter import Interrupter
+from .outbox_look import OutboxLook
 from .plain import Plain
 from .process_state import ProcessState
 from .recycle import Age, Recycle
@@ -78,6 +81,10 @@ class Worker:
             code=code,
         )
         others = {name: handler for name, handler in handlers.items() if handler.is_async}
+        self._outbox = OutboxLook(store.engine) if OUTBOX in others else None
+        # For webhooks alone a loop is made, and turned, while there are any.
+        self._turns = bool(hooks or others.keys() - {OUTBOX})
+        self._make_coroutines = partial(Coroutines, others, self._claimer, store.engine)
         self._plain = Plain(
             {name: handler for name, handler in handlers.items() if name not in others},
             self._claimer,
@@ -87,9 +94,7 @@ class Worker:
             continues=self._continues,
             room=lambda: self._age.room(in_progress.ended + self._claimer.ending),
         )
-        self._coroutines: Coroutines | None = None
-        if others or hooks:
-            self._coroutines = Coroutines(others, self._claimer, store.engine)
+        self._coroutines = self._make_coroutines() if self._turns else None
         self._heard = select.poll()
         self._heard.register(line.fileno(), select.POLLIN)
 
@@ -131,8 +136,14 @@ class Worker:
         queues, begun = list[str](), list[Claim]()
         if self._claiming:
             self._router.look()
+        if self._outbox is not None and self._claiming:
+            self._outbox.look()
+            if self._coroutines is None and self._outbox.waits:
+                self._coroutines = self._make_coroutines()
         if self._coroutines is not None:
             queues, begun = self._begin_coroutines(self._coroutines)
+        elif self._outbox is not None:
+            queues = [OUTBOX]
         if self._plain.queues and self._claiming:
             begun = begun + self._plain.work()
             queues = queues + self._plain.queues
@@ -156,9 +167,11 @@ class Worker:
         if self._claimer.pause:
             self._rest(self._claimer.pause)
         elif begun:
-            if self._coroutines is not None:
-                self._coroutines.run(0)
+            if (coroutines := self._turning) is not None:
+                coroutines.run(0)
         elif queues:
+            if self._outbox is not None:
+                self._outbox.again()
             seconds = self._claimer.idle(queues)
             if not self._router.look(at_once=True):  # the wakeup may have been for it
                 self._rest(seconds, self._engine.wakeup.fileno())
@@ -175,7 +188,9 @@ class Worker:
         """Settle coroutines that have ended, and start others; return the queues and the claims."""
         coroutines.settle()
         queues, room = coroutines.room() if self._claiming else ([], 0)
-        begun = self._claimer.next(queues, room) if queues else []
+        begun = self._claimer.next(queues, room) if self._is_worth(queues) else []
+        if begun and self._outbox is not None:
+            self._outbox.again()
         for claim in begun:
             if self._stopping:
                 self._claimer.give_back([claim])
@@ -185,6 +200,20 @@ class Worker:
             coroutines.run(0)  # a plain handler may block them for long
             coroutines.settle()
         return queues, begun
+
+    def _is_worth(self, queues: list[str]) -> bool:
+        """True if there may be something to claim from these, or nobody else tells of acks."""
+        if queues == [OUTBOX] and self._outbox is not None:
+            alone = not self._plain.queues and self._claimer.unsettled
+            return self._outbox.waits or alone
+        return bool(queues)
+
+    @property
+    def _turning(self) -> Coroutines | None:
+        """The loop, while it has anything to do."""
+        coroutines = self._coroutines
+        idle = coroutines is None or not (self._turns or coroutines.in_work)
+        return None if idle else coroutines
 
     @property
     def _claiming(self) -> bool:
@@ -200,8 +229,8 @@ class Worker:
         fds = [self._signals] if wakeup is None else [self._signals, wakeup]
         if not self._stopping:
             fds.append(self._line.fileno())
-        if self._coroutines is not None:
-            self._coroutines.run(seconds, *fds)
+        if (coroutines := self._turning) is not None:
+            coroutines.run(seconds, *fds)
         else:
             poll = select.poll()
             for fd in fds:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ...types.message import Draft, Receipt, State
+from ...types.outgoing import Outgoing
 from ..memory import Write
 from ..rows import ConflictRow, MessageRow
 from . import arrivals, changes, redelivery
@@ -14,7 +15,7 @@ from . import arrivals, changes, redelivery
 _FURTHEST_FIRST = ("ready", "leased", "sleeping", "dead", "cancelled", "done")
 
 
-def enqueue(write: Write, draft: Draft) -> Receipt:
+def enqueue(write: Write, draft: Draft, outgoing: Outgoing | None = None) -> Receipt:
     """Store a message with its deliveries, or say what became of the one that is there."""
     tables = write.tables
     known = None if draft.key is None else tables.keys.get((draft.scope, draft.key))
@@ -38,6 +39,7 @@ def enqueue(write: Write, draft: Draft) -> Receipt:
         keep_body_ms=draft.keep_body_ms,
         expires_ms=None if draft.addresses else write.now + draft.keep_ms,
         route="routed" if draft.addresses else "unrouted",
+        outgoing=outgoing,
     )
     tables.messages[message.id] = message
     if message.key is not None:

@@ -83,11 +83,12 @@ def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
     return True
 
 
-def release(write: Write, hold: Hold) -> None:
+def release(write: Write, hold: Hold, delay_ms: int = 0) -> None:
     """Give a delivery back as if it had not been claimed."""
     if not _settled(write, hold, "ready"):
         row = require(write, hold, "release")
-        uncounted = {"attempt": row.attempt - 1}
+        due = write.now + delay_ms if delay_ms else None
+        uncounted = {"attempt": row.attempt - 1, "due_ms": due}
         changes.give_back(write, row, token=None, settled=hold.token, **uncounted)
 
 
@@ -96,6 +97,13 @@ def release_each(write: Write, holds: Iterable[Hold]) -> None:
     for hold in holds:
         with contextlib.suppress(LeaseLost):
             release(write, hold)
+
+
+def postpone_each(write: Write, postponed: Iterable[tuple[Hold, int]]) -> None:
+    """Give back the deliveries that these claims still hold, for so many ms from now on."""
+    for hold, delay_ms in postponed:
+        with contextlib.suppress(LeaseLost):
+            release(write, hold, delay_ms)
 
 
 def bury(write: Write, hold: Hold, error: str) -> None:

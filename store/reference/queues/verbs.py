@@ -12,6 +12,7 @@ from ...types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
 from ..memory import Session, Write
 from ..rows import LIVE, QueueRow
 from . import claim, enqueue, settle, waiting
+from .outbox import PlainOutbox
 
 
 class PlainQueue:
@@ -19,6 +20,7 @@ class PlainQueue:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.outbox = PlainOutbox(session)
 
     def enqueue(self, drafts: Sequence[Draft]) -> list[Receipt]:
         with self._session.write("enqueue") as write:
@@ -69,11 +71,13 @@ class PlainQueue:
         limits: Mapping[str, Limits] | None = None,
         acks: Sequence[tuple[Hold, str | None]] = (),
         releases: Sequence[Hold] = (),
+        postponed: Sequence[tuple[Hold, int]] = (),
         prefetch: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         with self._session.write("claim", joins=False) as write:
             refused = settle.ack_each(write, acks)
             settle.release_each(write, releases)
+            settle.postpone_each(write, postponed)
             leased = claim.claim(
                 write,
                 queues,

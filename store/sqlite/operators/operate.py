@@ -37,8 +37,8 @@ where id = :id
 _OWN_SCOPE = "update fp_message set scope = 'copy/' || id where id = :copy"
 
 _COPY_BODY = """
-insert into fp_body (message_id, body, compressed)
-select :copy, body, compressed
+insert into fp_body (message_id, body, compressed, outgoing)
+select :copy, body, compressed, outgoing
 from fp_body
 where message_id = :id
 """

@@ -29,8 +29,8 @@ values (
 """
 
 _INSERT_BODY = """
-insert into fp_body (message_id, body, compressed)
-values (:message, :body, :compressed)
+insert into fp_body (message_id, body, compressed, outgoing)
+values (:message, :body, :compressed, :outgoing)
 """
 
 # The delivery furthest from its end speaks for the message.
@@ -84,7 +84,7 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
         },
     )
     message = write.last_id
-    body = {"body": prepared.body, "compressed": prepared.compressed}
+    body = {"body": prepared.body, "compressed": prepared.compressed, "outgoing": prepared.outgoing}
     write.run(_INSERT_BODY, {"message": message, **body})
     if draft.addresses:
         deliveries.deliver(write, message, draft.addresses, len(draft.body))

@@ -33,9 +33,10 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     plain_sha256: bytes | None
     body: bytes
     compressed: int
+    outgoing: str | None = None
 
 
-def prepare(draft: Draft) -> Prepared:
+def prepare(draft: Draft, outgoing: str | None = None) -> Prepared:
     """Return the draft packed and hashed."""
     body, compressed = pack(draft.body)
     return Prepared(
@@ -45,6 +46,7 @@ def prepare(draft: Draft) -> Prepared:
         None if draft.plain is None else hashlib.sha256(draft.plain).digest(),
         body,
         compressed,
+        outgoing,
     )
 
 

@@ -30,7 +30,7 @@ where {HOLDING}
 
 _RELEASE = f"""
 update fp_delivery
-set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null,
+set state = 'ready', attempt = attempt - 1, due_at_ms = :due, behind = :behind, token = null,
     settled_token = :token, lease_until_ms = null, changed_at_ms = :now
 where {HOLDING}
 """
@@ -109,15 +109,17 @@ def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
     return True
 
 
-def release(write: Write, hold: Hold) -> None:
+def release(write: Write, hold: Hold, delay_ms: int = 0) -> None:
     """Give a delivery back as if it had not been claimed: the attempt does not count."""
     was = holding(write, hold)
     if was is None:
         if not settled_already(write, hold, "ready"):
             raise lost(write, hold, "release")
         return
-    write.must(_RELEASE, _bind(write, hold))
-    moved(write, was, "ready")
+    due = write.now_ms + delay_ms if delay_ms else None
+    aside = stands_aside(was.lane, was.lane_policy, due)
+    write.must(_RELEASE, _bind(write, hold, due=due, behind=int(aside)))
+    moved(write, was, "ready", due=due is not None, stands_aside=aside)
 
 
 def release_each(write: Write, holds: Iterable[Hold]) -> None:
@@ -125,6 +127,13 @@ def release_each(write: Write, holds: Iterable[Hold]) -> None:
     for hold in holds:
         with contextlib.suppress(LeaseLost):
             release(write, hold)
+
+
+def postpone_each(write: Write, postponed: Iterable[tuple[Hold, int]]) -> None:
+    """Give back each delivery whose claim these leases still hold, for so many ms from now on."""
+    for hold, delay_ms in postponed:
+        with contextlib.suppress(LeaseLost):
+            release(write, hold, delay_ms)
 
 
 def bury(write: Write, hold: Hold, error: str) -> None:

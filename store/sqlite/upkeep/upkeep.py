@@ -21,6 +21,7 @@ from ..keyed import namespaces
 from ..leases import named_leases, once
 from ..locks import lock_holders
 from ..locks.live_bytes import Liveness
+from ..outbox import hosts
 from ..queue import retention
 from ..session import clock as store_clock
 from ..session.damage import tells
@@ -37,6 +38,7 @@ SWEEPERS: dict[str, Sweeper] = {
     "entries": namespaces.sweep,
     "keys": once.sweep,
     "leases": named_leases.sweep,
+    "hosts": hosts.sweep,
     "events": events.sweep,
 }
 

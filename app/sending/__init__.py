@@ -1,0 +1,1 @@
+"""Sending: outgoing webhooks, from `ctx.send` to the answer of the other side."""

@@ -1,0 +1,1 @@
+"""Sending webhooks: what is connected to, what comes back, and what follows."""
