@@ -7,7 +7,7 @@ from .exceptions import Cancelled, Discard, Retry, SoftTimeout
 from .handler import Handler
 from .interfaces import WorkerApp
 from .loading.target import Target
-from .steps.errors import StepChanged, Suspended
+from .steps.errors import StepChanged, Suspended, WaitTimeout
 
 __all__ = [
     "App",
@@ -21,5 +21,6 @@ __all__ = [
     "StepChanged",
     "Suspended",
     "Target",
+    "WaitTimeout",
     "WorkerApp",
 ]

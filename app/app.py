@@ -13,7 +13,7 @@ from ..store.errors import InvalidInput
 from ..store.naming import verbs
 from ..store.types.message import Address, LanePolicy, Redelivery
 from ..store.types.outgoing import OUTBOX
-from ..store.types.validate import Duration, count, name
+from ..store.types.validate import Duration, count, name, web_address
 from ..store.types.validate import lane_policy as checked_lane_policy
 from .command.handler import command_handler
 from .command.parent import Runner
@@ -45,6 +45,8 @@ class App(Hooked, Scheduled, Embeddable):
             of its private networks, and over plain http. Link-local addresses stay refused.
         secrets: Secrets that sign its webhooks, by the names that `Context.send` is given; a
             list of them while one is rotated, the newest first.
+        url: The address below which the receiver is reached from outside, with the mount:
+            `ctx.wait_url` gives URLs below it.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class App(Hooked, Scheduled, Embeddable):
         version: str | None = None,
         send_to_private: bool = False,
         secrets: Mapping[str, str | Sequence[str]] | None = None,
+        url: str | None = None,
     ) -> None:
         if not isinstance(store, str | os.PathLike):
             raise InvalidInput(f"a store's address must be a str, not {store!r}")
@@ -71,6 +74,7 @@ class App(Hooked, Scheduled, Embeddable):
         self.sending: SendingOptions | None = sending_options(
             private=send_to_private, secrets=secrets
         )
+        self.url = None if url is None else web_address(url, "url")
         self.sources: dict[str, Source] = {}
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []

@@ -20,7 +20,7 @@ from ..store.types.validate import Duration
 from .sending.sends import Sends
 from .steps.gather import gather
 from .steps.guard import inside
-from .steps.steps import Steps
+from .steps.steps import NO_FACTS, AppFacts, Steps
 from .steps.transaction import AckedTransaction
 
 
@@ -43,20 +43,20 @@ class Context(Sends):
         store: Store,
         lease: LocalLease,
         check: Callable[[], None] = lambda: None,
-        code: str | None = None,
+        app: AppFacts = NO_FACTS,
         at_most_once: bool = False,
     ) -> None:
         """Take the claim.
 
         Args:
             check: Raises what the handler is interrupted with.
-            code: The version of the app, which is kept with each recorded step.
+            app: What it is to know of its app.
             at_most_once: The handler must not begin twice.
         """
         self._claim = claim
         self._lease = lease
         self._check = check
-        self._code = code
+        self._app = app
         self._at_most_once = at_most_once
         self._thread = threading.get_ident()
         self._durable: Steps | None = None
@@ -195,12 +195,35 @@ class Context(Sends):
             Suspended: Always, until the time is over. It is no Exception; let it pass.
             InvalidInput: The handler has `at_most_once`, or the call cannot be made here.
         """
-        steps = self._steps("sleep")
-        if self._at_most_once:
-            raise InvalidInput(
-                "ctx.sleep in a handler with at_most_once: it would begin again", operation="sleep"
-            )
-        return steps.sleeps.sleep(name, seconds)
+        return self._sleeper("sleep").sleeps.sleep(name, seconds)
+
+    def wait(self, name: str, /, timeout: Duration | None = None) -> Any:
+        """Return the answer that somebody gives; the attempt ends while there is none.
+
+        The answer comes by `wait_url`, `Store.resume` or `fencepost resume`, and the first one
+        counts. It may have come before this call. Meanwhile the delivery sleeps. In a
+        coroutine handler it returns an awaitable.
+
+        Args:
+            timeout: Seconds from this call in the first attempt that makes it; None for no
+                end.
+
+        Raises:
+            WaitTimeout: No answer came in time.
+            Suspended: There is none yet. It is no Exception; let it pass.
+            InvalidInput: The handler has `at_most_once`, or the call cannot be made here.
+        """
+        return self._sleeper("wait").waits.wait(name, timeout)
+
+    def wait_url(self, name: str, /) -> str:
+        """Return the URL to which the answer for the next `wait` of this name is posted.
+
+        Whoever has it may answer, once. It is the same in every attempt.
+
+        Raises:
+            InvalidInput: The app has no `url`.
+        """
+        return self._steps("wait_url").waits.url(name)
 
     @property
     def suspended(self) -> bool:
@@ -239,7 +262,7 @@ class Context(Sends):
                 self._claim,
                 self.store.engine,
                 self._lease,
-                code=self._code,
+                app=self._app,
                 key=lambda: self.idempotency_key,
                 thread=self._thread,
                 check=self._check,
@@ -247,6 +270,15 @@ class Context(Sends):
         if not inside:
             self._durable.guard.check(operation)
         return self._durable
+
+    def _sleeper(self, operation: str) -> Steps:
+        steps = self._steps(operation)
+        if self._at_most_once:
+            raise InvalidInput(
+                f"ctx.{operation} in a handler with at_most_once: it would begin again",
+                operation=operation,
+            )
+        return steps
 
     async def _told_of(self, step: Awaitable[Any]) -> Any:
         with self._telling():

@@ -48,6 +48,11 @@ class WorkerApp(Protocol):
         ...
 
     @property
+    def url(self) -> str | None:
+        """Below which senders reach its receiver."""
+        ...
+
+    @property
     def store(self) -> str:
         """Path or URL of the store."""
         ...

@@ -36,6 +36,7 @@ _COMMANDS = {
     "resume": "queues",
     "scale": "scale",
     "schedules": "schedules",
+    "secrets": "secrets",
     "send": "send",
     "serve": "running.serve",
     "sql": "sql",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..store import connect
+from ..store.types.json_value import decode
 from .options import number_or, the_store
 from .output import plain
 
@@ -27,18 +28,44 @@ def pause(queue: str, store: str) -> None:
     click.echo(f"paused {queue}{(_NEW + ' as paused') * (not known)}")
 
 
+_REFUSED = {
+    "conflict": "another answer was first",
+    "gone": "it is too late: the wait is over, or the delivery has ended",
+    "unknown": "the token is none of this store's, or its secret is retired",
+}
+
+
 @click.command()
-@click.argument("queue")
+@click.argument("queue", metavar="QUEUE|TOKEN")
+@click.argument("json", required=False, metavar="[JSON]")
 @the_store
-def resume(queue: str, store: str) -> None:
-    """Claim from a paused QUEUE again.
+def resume(queue: str, json: str | None, store: str) -> None:
+    """Claim from a paused QUEUE again, or answer a handler that waits.
+
+    With JSON the first argument is the TOKEN of a wait: the last part of the URL that
+    ctx.wait_url returns. Exits with 1 when the answer does not count.
 
     Example: fencepost resume mail
+
+    Example: fencepost resume AQAAAAAAAAAH '{"approved": true}'
     """
     with connect(store, create=False) as opened:
+        if json is not None:
+            said = opened.resume(queue, _value(json))
+            if said in _REFUSED:
+                raise click.ClickException(_REFUSED[said])
+            click.echo(said)
+            return
         if not opened.resume(queue):
             raise click.ClickException(f"there is no queue {plain(queue)}")
     click.echo(f"resumed {queue}")
+
+
+def _value(text: str) -> object:
+    try:
+        return decode(text.encode())
+    except ValueError as error:
+        raise click.UsageError(f"the answer must be JSON: {error}") from error
 
 
 @click.command()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Unpack
+from typing import Literal, Unpack, overload
 
+from msgspec import UNSET
+
+from .answers import resume
 from .engine import Engine
 from .errors import InvalidInput
 from .naming import verbs
@@ -12,6 +15,7 @@ from .types import validate
 from .types.delivery import Content, Delivery, Moved, Outcome, Stored
 from .types.filter import Conditions, Filter, Wanted
 from .types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
+from .types.wait import Answered
 
 # One transaction for so many, so that nobody waits long for the lock.
 BATCH = 500
@@ -208,9 +212,27 @@ class Operators:
         """
         return self.engine.operators.pause(validate.name(queue, "queue"), True)
 
-    def resume(self, queue: str) -> bool:
-        """Claim from a paused queue again; False when the queue does not exist."""
-        return self.engine.operators.pause(validate.name(queue, "queue"), False)
+    @overload
+    def resume(self, queue: str, /) -> bool: ...
+
+    @overload
+    def resume(self, token: str, value: object, /) -> Answered | Literal["unknown"]: ...
+
+    def resume(self, what: str, value: object = UNSET, /) -> bool | Answered | Literal["unknown"]:
+        """Claim from a paused queue again, or, with a value, answer a handler that waits.
+
+        Of a queue: False when it does not exist. Of a token, the last part of the URL that
+        `ctx.wait_url` returns: "accepted"; "duplicate" if that was the answer already;
+        "conflict" if there is another one; "gone" after the deadline and the end of the
+        delivery; "unknown" if the token is none of this store's.
+
+        Raises:
+            InvalidInput: The value is not JSON.
+            LimitExceeded: It is over 64 KiB.
+        """
+        if value is not UNSET:
+            return resume(self.engine, what, value)
+        return self.engine.operators.pause(validate.name(what, "queue"), False)
 
     def limit(self, queue: str, most: int | None) -> bool:
         """Limit how many deliveries of a queue may be leased at the same time.

@@ -10,6 +10,7 @@ from ..app import Cancelled
 from ..app import Context as WorkerContext
 from ..app.failures import describe, verdict
 from ..app.handler import Handler
+from ..app.steps.steps import NO_FACTS, AppFacts
 from ..store import Claim, Store
 from ..store.errors import InvalidInput, LeaseLost, LimitExceeded
 from .kept_lease import kept
@@ -21,19 +22,19 @@ _FAILURES = (Exception, SystemExit, GeneratorExit, Cancelled, asyncio.CancelledE
 
 
 def attempt(
-    store: Store, handler: Handler, claim: Claim, run: Run, code: str | None = None
+    store: Store, handler: Handler, claim: Claim, run: Run, app: AppFacts = NO_FACTS
 ) -> BaseException | None:
     """Call a handler once and end its claim; return the exception that it raised.
 
     Args:
         run: Runs a coroutine to its end.
-        code: The version of the app.
+        app: What the context knows of the app.
 
     Raises:
         InvalidInput: The handler has left a transaction open, which would end a worker.
     """
     lease = kept(store.engine)
-    context = WorkerContext(claim, store, lease, code=code, at_most_once=handler.at_most_once)
+    context = WorkerContext(claim, store, lease, app=app, at_most_once=handler.at_most_once)
     try:
         try:
             result = _call(handler, claim, context, run)

@@ -98,6 +98,7 @@ class CommandApp:
     sources: Mapping[str, object] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
     version: str | None = None
+    url: str | None = None
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     sending: SendingOptions | None = None
 

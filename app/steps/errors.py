@@ -57,3 +57,15 @@ class Suspended(BaseException):
     Do not catch it. The delivery sleeps all the same, whatever the handler returns or raises
     then, and every later call of `ctx` raises it again.
     """
+
+
+class WaitTimeout(Exception):
+    """Raised by `ctx.wait` when no answer came in time; it is raised again in later attempts.
+
+    Attributes:
+        name: The wait's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"nothing came for {name!r} in time")
+        self.name = name

@@ -36,10 +36,14 @@ class Journal:
         self._unwritten: list[StepRecord] = []
         self.stuck: BaseException | None = None
 
+    def asked(self, name: str) -> int:
+        """Return how often a name was asked for in this attempt."""
+        return self._asked[name]
+
     def ask(
         self,
         name: str,
-        kinds: tuple[StepKind, ...],
+        kinds: tuple[str, ...],
         sha256: bytes | None = None,
         arguments: str | None = None,
     ) -> tuple[int, StepRecord | None]:

@@ -8,6 +8,7 @@ from ...store import Claim
 from ...store.engine import Engine
 from ...store.types.step import StepRecord
 from ...store.types.validate import Duration, milliseconds
+from ...store.types.wait import Place
 from . import outcome
 from .errors import Suspended
 from .guard import Guard
@@ -41,7 +42,7 @@ class Sleeps:
         else:
             until_ms, record = int(outcome.decode(found.outcome)), None
         if record is None and now_ms >= until_ms:
-            return None if task is None else _nothing()
+            return None if task is None else nothing()
         if task is None:
             self._suspend(name, until_ms, record)
         return self._suspend_async(name, until_ms, record)
@@ -50,13 +51,25 @@ class Sleeps:
         self._suspend(name, until_ms, record)
 
     def _suspend(self, name: str, until_ms: int, record: StepRecord | None) -> NoReturn:
+        suspension = self._begin()
+        suspension.add(name, until_ms, record)
+        raise suspension.raised
+
+    def _begin(self) -> Suspension:
         if self._journal.stuck is None:
-            raised = Suspended(f"asleep at {name!r}")
+            raised = Suspended("the delivery sleeps; the handler goes on in a later attempt")
             self.suspension, self._journal.stuck = Suspension(raised), raised
         if self.suspension is None:
             raise self._journal.stuck
-        self.suspension.add(name, until_ms, record)
-        raise self.suspension.raised
+        return self.suspension
+
+    def wait(self, place: Place, deadline_ms: int, *, anew: bool) -> NoReturn:
+        """End the attempt until there is an answer, or the deadline has come."""
+        suspension = self._begin()
+        suspension.waits.append((place, deadline_ms))
+        suspension.anew |= anew
+        suspension.add(place.name, deadline_ms, None)
+        raise suspension.raised
 
     def suspend(self) -> None:
         """Put the delivery to sleep, after its handler has ended.
@@ -73,8 +86,9 @@ class Sleeps:
             until_ms=int(asleep.until_ms),
             anew=asleep.anew,
             records=asleep.records,
+            waits=asleep.waits,
         )
 
 
-async def _nothing() -> None:
+async def nothing() -> None:
     """Return at once."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from ...store.types.step import StepRecord
+from ...store.types.wait import Place
 from .errors import Suspended
 
 
@@ -19,6 +20,7 @@ class Suspension:
         until_ms: When that is, on the store's clock.
         anew: One of them has come further than any attempt before.
         records: To be written when the delivery is put to sleep.
+        waits: What it waits for, each until its deadline.
     """
 
     raised: Suspended
@@ -26,6 +28,7 @@ class Suspension:
     until_ms: float = math.inf
     anew: bool = False
     records: list[StepRecord] = field(default_factory=list)
+    waits: list[tuple[Place, int]] = field(default_factory=list)
 
     def add(self, at: str, until_ms: int, record: StepRecord | None) -> None:
         """Sleep at one more step: the first to wake counts."""

@@ -13,14 +13,15 @@ from ..accept import accept_async, too_large
 from ..answer import Answer, Headers, document, error, unavailable
 from ..lazy_store import LazyStore
 from ..refusals import refusals
-from .paths import READY, route
+from ..resume import MOST_BODY, private, resume
+from .paths import READY, Resume, route
 from .reading import Receive, Scope, Send, TooLarge, Unfinished, read_body
 
 MOST_AT_ONCE = 1000
 
 
 class Asgi:
-    """POST /in/<source>, GET /healthz, GET /readyz, wherever it is mounted.
+    """POST /in/<source>, POST /resume/<token>, GET /healthz, GET /readyz, wherever it is mounted.
 
     The store is opened at the lifespan's startup, or, without a lifespan, at the first request.
 
@@ -70,10 +71,13 @@ class Asgi:
             return refusals.note(None, found)
         if isinstance(found, str):
             return await self._ready() if found == READY else document(200, {"ok": True})
+        name = None if isinstance(found, Resume) else found.name
         if self.at_once >= MOST_AT_ONCE:
-            return refusals.note(found.name, unavailable("too many requests at once"))
+            return refusals.note(name, unavailable("too many requests at once"))
         self.at_once += 1
         try:
+            if isinstance(found, Resume):
+                return await self._resume(found, scope, receive)
             return await self._receive(found, scope, receive)
         finally:
             self.at_once -= 1
@@ -88,6 +92,18 @@ class Asgi:
         return await accept_async(
             self.app, self.lazy_store, source, Request(scope["headers"], body)
         )
+
+    async def _resume(self, found: Resume, scope: Scope, receive: Receive) -> Answer:
+        try:
+            body = await read_body(scope, receive, MOST_BODY)
+        except TooLarge:
+            answer = _closing(scope, private(error(413, f"the body is over {MOST_BODY} bytes")))
+        except Unfinished as unfinished:
+            answer = _closing(scope, private(error(408, str(unfinished))))
+        else:
+            # In a thread: it may wait for the write lock.
+            answer = await asyncio.to_thread(resume, self.lazy_store, found.token, body)
+        return refusals.note(None, answer)
 
     async def _ready(self) -> Answer:
         try:

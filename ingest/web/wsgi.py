@@ -15,7 +15,8 @@ from ..answer import Answer, document, error, unavailable
 from ..headers import pairs
 from ..lazy_store import LazyStore
 from ..refusals import refusals
-from .paths import READY, route
+from ..resume import MOST_BODY, private, resume
+from .paths import READY, Resume, route
 from .reading import TooLarge, Unfinished, read_stream
 
 Environment = dict[str, Any]
@@ -55,22 +56,17 @@ class Wsgi:
             return refusals.note(None, found)
         if isinstance(found, str):
             return self._ready() if found == READY else document(200, {"ok": True})
+        if isinstance(found, Resume):
+            body = _body(environ, MOST_BODY, error(413, f"the body is over {MOST_BODY} bytes"))
+            if isinstance(body, Answer):
+                return refusals.note(None, private(body))
+            return refusals.note(None, resume(self._lazy_store, found.token, body))
         return self._receive(found, environ)
 
     def _receive(self, source: Source, environ: Environment) -> Answer:
-        try:
-            length = _length(environ)
-        except ValueError:
-            return refusals.note(source.name, error(400, "Content-Length is not a number of bytes"))
-        except LookupError:
-            return refusals.note(source.name, error(411, "Content-Length is needed"))
-        try:
-            asks = "HTTP_EXPECT" in environ
-            body = read_stream(environ["wsgi.input"], length, source.max_body, asks=asks)
-        except TooLarge:
-            return refusals.note(source.name, too_large(source))
-        except Unfinished as unfinished:
-            return refusals.note(source.name, error(408, str(unfinished)))
+        body = _body(environ, source.max_body, too_large(source))
+        if isinstance(body, Answer):
+            return refusals.note(source.name, body)
         return accept(self._app, self._lazy_store, source, Request(_headers(environ), body))
 
     def _ready(self) -> Answer:
@@ -79,6 +75,22 @@ class Wsgi:
         except FencepostError as failure:
             return unavailable(failure.code)
         return document(200, {"ok": True})
+
+
+def _body(environ: Environment, most: int, over: Answer) -> bytes | Answer:
+    """Return the body, or the answer to one that is not read; `over` is for one that is larger."""
+    try:
+        length = _length(environ)
+        asks = "HTTP_EXPECT" in environ
+        return read_stream(environ["wsgi.input"], length, most, asks=asks)
+    except ValueError:
+        return error(400, "Content-Length is not a number of bytes")
+    except LookupError:
+        return error(411, "Content-Length is needed")
+    except TooLarge:
+        return over
+    except Unfinished as unfinished:
+        return error(408, str(unfinished))
 
 
 def _length(environ: Environment) -> int | None:

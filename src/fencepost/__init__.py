@@ -5,7 +5,7 @@ from .ingest import Answer
 from .app import App
 from .store import NULL, Claim, Compared, Entry, Keyed, Lease, Message, Namespace, Observed, Once, Outcome, Quarantined, Queue, QueueStats, Receipt, Store, Transaction, connect
 from .store.errors import FencepostError, ForkedStore, ImportFailed, InvalidInput, KeyConflict, LeaseHeld, LeaseLost, LimitExceeded, OutcomeUnknown, QueueFull, SchemaUnsupported, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull, StoreInUse, StoreOpenFailed, Unsupported
-from .app import Cancelled, Context, Discard, Retry, SoftTimeout, StepChanged, Suspended
+from .app import Cancelled, Context, Discard, Retry, SoftTimeout, StepChanged, Suspended, WaitTimeout
 
 __version__ = "0.1.0"
 
@@ -55,6 +55,7 @@ __all__ = [
     "Suspended",
     "Transaction",
     "Unsupported",
+    "WaitTimeout",
     "__version__",
     "connect",
 ]

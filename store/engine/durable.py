@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .steps import StepVerbs
+from .waits import WaitVerbs
 
 
 class DurableVerbs(Protocol):
@@ -13,4 +14,9 @@ class DurableVerbs(Protocol):
     @property
     def steps(self) -> StepVerbs:
         """What a handler has done already."""
+        ...
+
+    @property
+    def waits(self) -> WaitVerbs:
+        """What it waits for."""
         ...

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..errors import LeaseLost
 from ..types.step import StepRecord, StepTransaction
+from ..types.wait import Place
 from .queue import Hold
 
 
@@ -61,7 +62,14 @@ class StepVerbs(Protocol):
         ...
 
     def suspend(
-        self, hold: Hold, *, at: str, until_ms: int, anew: bool, records: Sequence[StepRecord]
+        self,
+        hold: Hold,
+        *,
+        at: str,
+        until_ms: int,
+        anew: bool,
+        records: Sequence[StepRecord],
+        waits: Sequence[tuple[Place, int]] = (),
     ) -> None:
         """End the attempt, and let the delivery sleep until then; it holds no lease and no worker.
 
@@ -71,6 +79,8 @@ class StepVerbs(Protocol):
                 counted anew, and the time for which it is tried begins when it wakes. Else
                 this attempt does not count.
             records: Added in the same transaction.
+            waits: What it waits for, each until its deadline. If one of them has been answered
+                in the meantime, it can be claimed at once.
 
         Joins: yes.
 

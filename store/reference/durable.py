@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .memory import Session
 from .steps import PlainSteps
+from .waits import PlainWaits
 
 
 class PlainDurable:
@@ -11,3 +12,4 @@ class PlainDurable:
 
     def __init__(self, session: Session) -> None:
         self.steps = PlainSteps(session)
+        self.waits = PlainWaits(session)

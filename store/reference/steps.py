@@ -12,9 +12,11 @@ import msgspec
 from ..engine import Hold
 from ..errors import LeaseLost
 from ..types.step import StepRecord
+from ..types.wait import Place
 from .memory import Session, Write
 from .queues import changes
 from .queues.settle import require
+from .waits import begin
 
 
 class _StepTransaction(NamedTuple):
@@ -44,7 +46,14 @@ class PlainSteps:
             return [self._try(write, hold, step) for hold, step in entries]
 
     def suspend(
-        self, hold: Hold, *, at: str, until_ms: int, anew: bool, records: Sequence[StepRecord]
+        self,
+        hold: Hold,
+        *,
+        at: str,
+        until_ms: int,
+        anew: bool,
+        records: Sequence[StepRecord],
+        waits: Sequence[tuple[Place, int]] = (),
     ) -> None:
         with self._session.write("suspend") as write:
             row = write.tables.deliveries.get(hold.id)
@@ -54,6 +63,9 @@ class PlainSteps:
             row = require(write, hold, "suspend")
             for each in records:
                 record(write, hold, each)
+            for place, deadline_ms in waits:
+                if begin(write, place, deadline_ms):
+                    until_ms = write.now
             changes.change(
                 write,
                 row,

@@ -106,7 +106,7 @@ def broken(tables: Tables) -> list[str]:
             wrong.append(f"{row} has no body")
         if row.state in GOING and tables.messages[row.message].expires_ms is not None:
             wrong.append(f"{row} is live, and its message will be forgotten")
-    for id in tables.steps:
+    for id in {*tables.steps, *(place.delivery for place in tables.waits)}:
         of = tables.deliveries.get(id)
         if of is None or of.state in ("done", "cancelled"):
             wrong.append(f"steps are recorded of {of or id}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .session.session import Session
 from .steps.verbs import SqliteSteps
+from .waits.verbs import SqliteWaits
 
 
 class SqliteDurable:
@@ -11,3 +12,4 @@ class SqliteDurable:
 
     def __init__(self, session: Session) -> None:
         self.steps = SqliteSteps(session)
+        self.waits = SqliteWaits(session)

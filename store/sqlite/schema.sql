@@ -162,6 +162,25 @@ create table fp_step (
   recorded_at_ms integer not null
 ) strict;
 
+-- Written by others too: answers. An open row past its deadline has timed out, by that alone.
+create table fp_wait (
+  delivery_id integer not null,
+  name text not null,
+  occurrence integer not null check (occurrence >= 1),
+  deadline_ms integer, -- null: the handler has not come there yet
+  answer text, -- JSON; null while it is open
+  answered_at_ms integer,
+  primary key (delivery_id, name, occurrence)
+) strict, without rowid;
+
+-- What signs the tokens of waits: the newest one signs, and all that are not retired prove.
+create table fp_secret (
+  id integer primary key check (id between 1 and 255),
+  secret blob not null,
+  made_at_ms integer not null,
+  retired_at_ms integer
+) strict;
+
 create table fp_queue (
   name text primary key,
   max_rows integer check (max_rows >= 1), -- of ready and leased ones

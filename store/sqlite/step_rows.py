@@ -11,7 +11,10 @@ OF_ITS_STEPS = f"id between :delivery * {PLACES} and :delivery * {PLACES} + {PLA
 
 _FORGET = f"delete from fp_step where {OF_ITS_STEPS}"
 
+_FORGET_WAITS = "delete from fp_wait where delivery_id = :delivery"
+
 
 def forget(write: Write, delivery: int) -> None:
-    """Delete what is recorded of a delivery."""
+    """Delete what is recorded of a delivery, and what it waits for."""
     write.run(_FORGET, {"delivery": delivery})
+    write.run(_FORGET_WAITS, {"delivery": delivery})

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from msgspec import UNSET, UnsetType
 
@@ -42,6 +43,22 @@ def source(value: object, what: str) -> str:
     if isinstance(value, str) and value.startswith(SCHEDULES):
         return SCHEDULES + name(value.removeprefix(SCHEDULES), what)
     return name(value, what)
+
+
+def web_address(value: object, what: str) -> str:
+    """Return an address to which a path can be added, such as https://hooks.example.com/mount."""
+    found = urlsplit(value) if isinstance(value, str) and value.isprintable() else None
+    if (
+        not isinstance(value, str)
+        or found is None
+        or found.scheme not in ("http", "https")
+        or not found.hostname
+        or "@" in found.netloc
+        or found.query
+        or found.fragment
+    ):
+        raise InvalidInput(f"{what} must be like https://hooks.example.com, not {value!r}")
+    return value
 
 
 def key(value: object, what: str = "key") -> str:

@@ -105,6 +105,13 @@ def _mailed(path: Path, store: Store) -> None:
     _all_done(path, store)
 
 
+def _refunded(path: Path, store: Store) -> None:
+    rows = ask(path, "select id, count(*), max(text = 'nobody answered') from refunds group by id")
+    assert sorted(rows) == sorted((f"kill-{n}", 2, 1) for n in range(1, _MESSAGES + 1))
+    assert ask(path, "select count(*) from fp_wait") == [(0,)]
+    _all_done(path, store)
+
+
 def _all_dead(_: Path, store: Store) -> None:
     assert store.stats()["mail"].dead == _MESSAGES
 
@@ -149,6 +156,9 @@ HANDLING = {
         lambda n: "hello",
         _mailed,
         steps=8,
+    ),
+    "wait": Handling(
+        "def refund(message, ctx)", "hooks.db", None, "refund", lambda n: {}, _refunded, steps=8
     ),
     "command": Handling(
         "app.command(",

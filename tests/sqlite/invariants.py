@@ -72,6 +72,13 @@ RULES = {
           select id from fp_delivery where state in ('ready', 'leased', 'sleeping', 'dead')
         )
     """,
+    "what is waited for is of what may run again": """
+        select delivery_id
+        from fp_wait
+        where delivery_id not in (
+          select id from fp_delivery where state in ('ready', 'leased', 'sleeping', 'dead')
+        )
+    """,
     "an unrouted message has a body and no delivery": """
         select id
         from fp_message

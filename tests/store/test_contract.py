@@ -28,6 +28,7 @@ from fencepost.store.engine import (
     steps,
     transactions,
     upkeep,
+    waits,
     wakeup,
 )
 
@@ -45,6 +46,7 @@ PARTS = (
     routing.RoutingVerbs,
     durable.DurableVerbs,
     steps.StepVerbs,
+    waits.WaitVerbs,
     schedules.ScheduleVerbs,
     transactions.TransactionVerbs,
     upkeep.UpkeepVerbs,

@@ -16,6 +16,7 @@ from ...app.handler import Handler
 from ...app.outage import Outage
 from ...app.results import storable
 from ...app.sending.sender import Postponed
+from ...app.steps.steps import NO_FACTS, AppFacts
 from ...log import delivery_lines
 from ...log.delivery_lines import place
 from ...log.log import log
@@ -52,13 +53,13 @@ class Claimer:
         in_progress: InProgress,
         interrupter: Interrupter,
         tidy: Callable[[Claim, bool], None],
-        code: str | None = None,
+        app: AppFacts = NO_FACTS,
     ) -> None:
         """Take what the worker knows.
 
         Args:
             tidy: Called after each handler, and told whether a quick look is enough.
-            code: The version of the app.
+            app: What contexts know of the app.
         """
         self._store = store
         self._handlers = handlers
@@ -67,7 +68,7 @@ class Claimer:
         self._in_progress = in_progress
         self._interrupter = interrupter
         self._tidy = tidy
-        self._code = code
+        self._app = app
         self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._outage = Outage()
         self._unsure = False
@@ -185,7 +186,7 @@ class Claimer:
             self._in_progress.not_begun(claim.hold)
             return None
         check = self._interrupter.interrupts.check
-        context = Context(claim, self._store, lease, check, self._code, handler.at_most_once)
+        context = Context(claim, self._store, lease, check, self._app, handler.at_most_once)
         attempt = Attempt(claim, handler, context, lease, interrupt)
         self._begun[claim.fence] = claim
         self._interrupter.begin(attempt)

@@ -13,6 +13,7 @@ from multiprocess.connection import Connection
 
 from ...app.handler import Handler
 from ...app.hooks import Hooks, WorkerProcess, call_started, call_stopping
+from ...app.steps.steps import NO_FACTS, AppFacts
 from ...linux.signal_handlers import default_in_forks
 from ...log import delivery_lines
 from ...log.log import log
@@ -53,7 +54,7 @@ class Worker:
         recycle: Recycle,
         hooks: Hooks,
         router: Router,
-        code: str | None = None,
+        app: AppFacts = NO_FACTS,
     ) -> None:
         """`signals` is a descriptor that is readable after a signal."""
         self._hooks = hooks
@@ -78,7 +79,7 @@ class Worker:
             in_progress=in_progress,
             interrupter=self._interrupter,
             tidy=self._tidy,
-            code=code,
+            app=app,
         )
         others = {name: handler for name, handler in handlers.items() if handler.is_async}
         self._outbox = OutboxLook(store.engine) if OUTBOX in others else None

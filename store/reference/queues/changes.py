@@ -18,7 +18,7 @@ def change(write: Write, was: DeliveryRow, **changes: Any) -> DeliveryRow:
     if row.state not in GOING:
         end_message(write, row.message)
         if row.state != "dead":  # which may be replayed
-            write.tables.steps.pop(row.id, None)
+            forget_steps(write, row.id)
     elif was.state not in GOING:
         message = write.tables.messages[row.message]
         write.tables.messages[row.message] = message._replace(expires_ms=None, body_until_ms=None)
@@ -81,8 +81,16 @@ def forget(write: Write, id: int) -> int:
     gone = tables.of_message(id)
     for row in gone:
         del tables.deliveries[row.id]
-        tables.steps.pop(row.id, None)
+        forget_steps(write, row.id)
     return 1 + len(gone)
+
+
+def forget_steps(write: Write, delivery: int) -> None:
+    """Forget what a delivery has done, and what it waits for."""
+    tables = write.tables
+    tables.steps.pop(delivery, None)
+    for place in [place for place in tables.waits if place.delivery == delivery]:
+        del tables.waits[place]
 
 
 def died(write: Write, row: DeliveryRow) -> None:

@@ -7,10 +7,19 @@ from collections.abc import Sequence
 from ...engine import Hold
 from ...rules.lanes import stands_aside
 from ...types.step import StepRecord
+from ...types.wait import Place
 from ..queue.holding import HOLDING, holding, lost, settled_already
 from ..queue.transitions import moved
 from ..session.session import Write
 from .records import record
+
+# One that was answered in the meantime stays so.
+_WAIT = """
+insert into fp_wait (delivery_id, name, occurrence, deadline_ms)
+values (:delivery, :name, :occurrence, :deadline)
+on conflict do update set deadline_ms = coalesce(deadline_ms, excluded.deadline_ms)
+returning answer is not null
+"""
 
 _SUSPEND = f"""
 update fp_delivery
@@ -30,6 +39,7 @@ def suspend(
     until_ms: int,
     anew: bool,
     records: Sequence[StepRecord],
+    waits: Sequence[tuple[Place, int]],
 ) -> None:
     """Let a delivery sleep; a repeat by the same lease changes nothing more."""
     was = holding(write, hold)
@@ -40,6 +50,10 @@ def suspend(
     for each in records:
         if refused := record(write, hold, each):
             raise refused
+    for place, deadline_ms in waits:
+        (answered,) = write.one(_WAIT, {**place._asdict(), "deadline": deadline_ms})
+        if answered:
+            until_ms = write.now_ms
     aside = stands_aside(was.lane, was.lane_policy, until_ms)
     sleep = {
         "id": hold.id,

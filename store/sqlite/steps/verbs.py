@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ...engine import Hold
 from ...errors import LeaseLost
 from ...types.step import StepRecord
+from ...types.wait import Place
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import HOLDING_OR_DEAD, require_to_end
 from ..session import damage
@@ -58,12 +59,27 @@ class SqliteSteps:
         return transact()
 
     def suspend(
-        self, hold: Hold, *, at: str, until_ms: int, anew: bool, records: Sequence[StepRecord]
+        self,
+        hold: Hold,
+        *,
+        at: str,
+        until_ms: int,
+        anew: bool,
+        records: Sequence[StepRecord],
+        waits: Sequence[tuple[Place, int]] = (),
     ) -> None:
         @again_when_full
         def transact() -> None:
             with self._session.write("suspend") as write:
-                suspend(write, hold, at=at, until_ms=until_ms, anew=anew, records=records)
+                suspend(
+                    write,
+                    hold,
+                    at=at,
+                    until_ms=until_ms,
+                    anew=anew,
+                    records=records,
+                    waits=waits,
+                )
 
         transact()
 

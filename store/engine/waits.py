@@ -1,0 +1,81 @@
+"""The contract for waits: answers that others give to a handler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..types.wait import Answered, Place, Secret, Wait
+from .queue import Hold
+
+
+class WaitVerbs(Protocol):
+    """What a database does for waits.
+
+    An answer counts if and only if it commits before the deadline, on the store's clock. A wait
+    that is open past its deadline has timed out, and nobody has to write that down.
+    """
+
+    def find(self, place: Place) -> Wait | None:
+        """Return a wait, None while nobody has waited or answered there.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
+        ...
+
+    def is_over(self, hold: Hold, place: Place) -> bool:
+        """True if a wait has timed out: then no answer will be accepted, nor is one on its way.
+
+        Joins: no.
+
+        Raises:
+            LeaseLost.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
+        ...
+
+    def answer(self, place: Place, value: str) -> Answered:
+        """Keep an answer, JSON text, for a delivery that has not ended, and wake it if it waits.
+
+        The first one counts. An answer may come before its wait.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
+        ...
+
+    def secrets(self) -> Sequence[Secret]:
+        """Return all secrets, oldest first; one is made if there is none.
+
+        Joins: no.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
+        ...
+
+    def rotate(self) -> Secret:
+        """Make a new secret, which signs from now on; the others prove as before.
+
+        Joins: no.
+
+        Raises:
+            LimitExceeded: There are 255.
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
+        ...
+
+    def retire(self, id: int) -> bool:
+        """Let a secret prove nothing from now on; False if there is none, or it is the newest.
+
+        Joins: no.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
+        """
+        ...

@@ -1,0 +1,94 @@
+"""The waits' part of the contract, in memory."""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Sequence
+
+import msgspec
+
+from ..engine import Hold
+from ..errors import LimitExceeded
+from ..types.wait import Answered, Place, Secret, Wait
+from .memory import Session, Write
+from .queues.reap import wake
+from .queues.settle import require
+from .rows import GOING
+
+_MOST_SECRETS = 255
+
+
+class PlainWaits:
+    """See fencepost.store.engine.waits.WaitVerbs; the methods stand in its order."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def find(self, place: Place) -> Wait | None:
+        return self._session.read("find").waits.get(place)
+
+    def is_over(self, hold: Hold, place: Place) -> bool:
+        with self._session.write("wait", joins=False) as write:
+            require(write, hold, "wait", done=True)
+            found = write.tables.waits.get(place)
+            return found is not None and found.answer is None and _is_past(found, write.now)
+
+    def answer(self, place: Place, value: str) -> Answered:
+        with self._session.write("resume") as write:
+            row, found = write.tables.deliveries.get(place.delivery), write.tables.waits.get(place)
+            if row is None or row.state not in GOING:
+                return "gone"
+            if found is None:
+                write.tables.waits[place] = Wait(None, value)
+                return "accepted"
+            if found.answer is not None:
+                return "duplicate" if found.answer == value else "conflict"
+            if _is_past(found, write.now):
+                return "gone"
+            write.tables.waits[place] = msgspec.structs.replace(found, answer=value)
+            if row.state == "sleeping":
+                wake(write, row, write.now)
+            return "accepted"
+
+    def secrets(self) -> Sequence[Secret]:
+        with self._session.write("secrets", joins=False) as write:
+            if not write.tables.secrets:
+                _add(write)
+            return list(write.tables.secrets.values())
+
+    def rotate(self) -> Secret:
+        with self._session.write("rotate", joins=False) as write:
+            if len(write.tables.secrets) >= _MOST_SECRETS:
+                raise LimitExceeded(
+                    f"a store has had at most {_MOST_SECRETS} secrets",
+                    operation="rotate",
+                    path=self._session.address,
+                )
+            return _add(write)
+
+    def retire(self, id: int) -> bool:
+        with self._session.write("retire", joins=False) as write:
+            found = write.tables.secrets.get(id)
+            if found is None or found.retired_at_ms is not None or id == max(write.tables.secrets):
+                return False
+            write.tables.secrets[id] = found._replace(retired_at_ms=write.now)
+            return True
+
+
+def begin(write: Write, place: Place, deadline_ms: int) -> bool:
+    """Note that a handler waits; return whether it has its answer already."""
+    found = write.tables.waits.get(place, Wait(None, None))
+    if found.deadline_ms is None:
+        found = msgspec.structs.replace(found, deadline_ms=deadline_ms)
+    write.tables.waits[place] = found
+    return found.answer is not None
+
+
+def _is_past(wait: Wait, now: int) -> bool:
+    return wait.deadline_ms is not None and wait.deadline_ms <= now
+
+
+def _add(write: Write) -> Secret:
+    id = len(write.tables.secrets) + 1
+    new = write.tables.secrets[id] = Secret(id, random.token_bytes(32), write.now, None)
+    return new

@@ -1,0 +1,51 @@
+"""What a handler waits for."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+# What has no time comes due then: no query has to know of another kind of row.
+NEVER_MS = 253_402_300_799_000  # the end of the year 9999
+
+# What becomes of an answer: kept, known already, another one was first, or too late.
+Answered = Literal["accepted", "duplicate", "conflict", "gone"]
+
+
+class Place(NamedTuple):
+    """Where in a delivery an answer belongs.
+
+    Attributes:
+        occurrence: 1 for the first wait of that name in an attempt.
+    """
+
+    delivery: int
+    name: str
+    occurrence: int
+
+
+class Wait(Struct, frozen=True, gc=False):
+    """A wait as it is stored.
+
+    Attributes:
+        deadline_ms: When it is over; None while the handler has not reached it.
+        answer: JSON text; None while there is none.
+    """
+
+    deadline_ms: int | None
+    answer: str | None
+
+
+class Secret(NamedTuple):
+    """What signs the tokens of waits.
+
+    Attributes:
+        id: 1 to 255.
+        retired_at_ms: Since when it proves nothing; None while it does.
+    """
+
+    id: int
+    secret: bytes
+    made_at_ms: int
+    retired_at_ms: int | None

@@ -1,0 +1,46 @@
+"""Tokens: who has one may answer one wait of one delivery, once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import struct
+
+from .engine import Engine
+from .types.wait import Place, Secret
+
+# Of the secret, the delivery, the occurrence and the length of the name, which follows.
+_HEAD = struct.Struct(">BQHH")
+_SEAL_BYTES = 16
+
+
+def make_token(engine: Engine, place: Place) -> str:
+    """Return the token of a wait: the same each time, until a newer secret signs."""
+    secret = engine.durable.waits.secrets()[-1]
+    name = place.name.encode()
+    body = _HEAD.pack(secret.id, place.delivery, place.occurrence, len(name)) + name
+    return base64.urlsafe_b64encode(body + _seal(secret, body)).decode().rstrip("=")
+
+
+def read_token(engine: Engine, token: str) -> Place | None:
+    """Return the wait that a token is for; None if it is none of this store's, or retired."""
+    try:
+        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+        body, seal = raw[:-_SEAL_BYTES], raw[-_SEAL_BYTES:]
+        id, delivery, occurrence, length = _HEAD.unpack_from(body)
+        name = body[_HEAD.size :].decode()
+    except (binascii.Error, struct.error, ValueError):
+        return None
+    for secret in engine.durable.waits.secrets():
+        if secret.id == id and secret.retired_at_ms is None:
+            if not hmac.compare_digest(seal, _seal(secret, body)):
+                return None
+            sound = len(body) == _HEAD.size + length and delivery < 2**63
+            return Place(delivery, name, occurrence) if sound else None
+    return None
+
+
+def _seal(secret: Secret, body: bytes) -> bytes:
+    # The secret is the store's own. A copy that was restored has it too, and its URLs go on.
+    return hmac.digest(secret.secret, body, "sha256")[:_SEAL_BYTES]

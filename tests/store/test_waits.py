@@ -1,0 +1,192 @@
+"""Answers to handlers that wait: the first one counts, until the deadline."""
+
+from __future__ import annotations
+
+import pytest
+
+from fencepost import Claim, LeaseLost, Queue, Store
+from fencepost.store.types.wait import NEVER_MS, Place, Wait
+from fencepost.store.wait_token import make_token, read_token
+
+from ..clock import FakeClock
+from ..kits import Kit
+
+
+def place(claim: Claim, occurrence: int = 1) -> Place:
+    """Return where a claimed delivery waits."""
+    return Place(claim.id, "approval", occurrence)
+
+
+def wait(store: Store, claim: Claim, seconds: float | None = 60) -> None:
+    """Let a claimed delivery wait for an answer."""
+    until = NEVER_MS if seconds is None else store.engine.clock.now_ms() + round(seconds * 1000)
+    claim.note_steps()
+    store.engine.durable.steps.suspend(
+        claim.hold,
+        at="approval",
+        until_ms=until,
+        anew=True,
+        records=[],
+        waits=[(place(claim), until)],
+    )
+
+
+@pytest.fixture
+def claim(queue: Queue) -> Claim:
+    """A delivery whose handler is about to wait."""
+    queue.enqueue(b"work", key="k", keep_for=60)
+    (claim,) = queue.claim()
+    return claim
+
+
+# WAIT-5, WAIT-7, AWAITEV-2
+def test_an_answer_wakes_the_delivery_and_the_first_one_counts(
+    queue: Queue, store: Store, claim: Claim
+) -> None:
+    waits = store.engine.durable.waits
+    wait(store, claim)
+    assert queue.claim() == []
+
+    said = [waits.answer(place(claim), value) for value in ("1", "1", "2")]
+
+    assert said == ["accepted", "duplicate", "conflict"]
+    (again,) = queue.claim()
+    assert again.id == claim.id
+    found = waits.find(place(claim))
+    assert found is not None
+    assert found.answer == "1"
+    assert waits.answer(place(claim), "1") == "duplicate"  # a wake of what is awake is none
+
+
+# WAIT-7, WAIT-8
+def test_an_answer_that_comes_before_the_wait_is_found_by_it(
+    queue: Queue, store: Store, claim: Claim
+) -> None:
+    waits = store.engine.durable.waits
+
+    assert waits.answer(place(claim), "1") == "accepted"
+
+    assert waits.find(place(claim)) == Wait(None, "1")
+    wait(store, claim)  # the look was before the answer, and the suspension after it
+    (again,) = queue.claim()
+    assert again.id == claim.id
+
+
+# WAIT-6
+def test_an_answer_counts_before_the_deadline_and_not_at_it(
+    queue: Queue, store: Store, clock: FakeClock, claim: Claim
+) -> None:
+    waits = store.engine.durable.waits
+    wait(store, claim, 60)
+    clock.advance(59.999)
+    (early,) = [waits.find(place(claim))]
+    assert early is not None
+    assert early.answer is None
+
+    clock.advance(0.001)
+
+    assert waits.answer(place(claim), "1") == "gone"
+    (again,) = queue.claim()
+    assert waits.is_over(again.hold, place(again))
+
+
+# WAIT-6
+def test_an_answer_in_time_keeps_the_wait_from_being_over(
+    queue: Queue, store: Store, clock: FakeClock, claim: Claim
+) -> None:
+    waits = store.engine.durable.waits
+    wait(store, claim, 60)
+    clock.advance(59.999)
+    assert waits.answer(place(claim), "1") == "accepted"
+    clock.advance(1)
+
+    (again,) = queue.claim()
+
+    assert not waits.is_over(again.hold, place(again))
+
+
+# WAIT-6
+def test_only_who_holds_the_delivery_is_told_that_a_wait_is_over(
+    queue: Queue, store: Store, clock: FakeClock, claim: Claim
+) -> None:
+    wait(store, claim, 60)
+    clock.advance(61)
+    queue.claim()
+
+    with pytest.raises(LeaseLost):
+        store.engine.durable.waits.is_over(claim.hold, place(claim))
+
+
+# WAIT-5, SLEEP-9
+@pytest.mark.parametrize("end", ["ack", "cancel", "bury", "forget"])
+def test_an_answer_after_the_end_is_too_late(
+    queue: Queue, store: Store, clock: FakeClock, claim: Claim, end: str
+) -> None:
+    wait(store, claim, None)
+    if end == "cancel":
+        store.cancel(claim.id)
+    else:
+        store.engine.durable.waits.answer(place(claim), "1")
+        (again,) = queue.claim()
+        if end == "bury":
+            again.bury("no")
+        else:
+            again.ack()
+        if end == "forget":
+            clock.advance(61)
+            store.sweep()
+
+    assert store.engine.durable.waits.answer(place(claim, 2), "1") == "gone"
+    if end != "bury":
+        assert store.engine.durable.waits.find(place(claim)) is None
+
+
+# WAIT-1, AWAITEV-1
+def test_a_token_is_for_one_wait_of_one_store(kit: Kit, store: Store, claim: Claim) -> None:
+    token = make_token(store.engine, place(claim))
+
+    assert make_token(store.engine, place(claim)) == token
+    assert read_token(store.engine, token) == place(claim)
+    assert 50 <= len(token) <= 80
+    with kit.elsewhere().open() as other:
+        assert read_token(other.engine, token) is None
+    for wrong in ("", "x", token[:-1], token + "A", "é" * 60, token[::-1], token.swapcase()):
+        assert read_token(store.engine, wrong) is None
+        assert store.resume(wrong, 1) == "unknown"
+
+
+# WAIT-1
+def test_no_changed_byte_of_a_token_is_accepted(store: Store, claim: Claim) -> None:
+    token = make_token(store.engine, place(claim))
+
+    for at in range(len(token) - 1):  # the last character has bits that stand for nothing
+        other = "A" if token[at] != "A" else "B"
+        assert read_token(store.engine, token[:at] + other + token[at + 1 :]) is None
+
+
+# WAIT-2
+def test_a_token_is_good_until_its_secret_is_retired(store: Store, claim: Claim) -> None:
+    waits = store.engine.durable.waits
+    old = make_token(store.engine, place(claim))
+    assert not waits.retire(1)  # it is the one that signs
+
+    second = waits.rotate()
+
+    new = make_token(store.engine, place(claim))
+    assert new != old
+    assert read_token(store.engine, old) == read_token(store.engine, new) == place(claim)
+    assert waits.retire(1)
+    assert not waits.retire(1)
+    assert read_token(store.engine, old) is None
+    assert read_token(store.engine, new) == place(claim)
+    assert [each.id for each in waits.secrets()] == [1, second.id]
+
+
+# WAIT-5
+def test_the_same_answer_is_the_same_by_its_value(store: Store, claim: Claim) -> None:
+    wait(store, claim)
+    token = make_token(store.engine, place(claim))
+
+    assert store.resume(token, {"a": 1, "b": [1.5, None]}) == "accepted"
+    assert store.resume(token, {"b": [1.5, None], "a": 1}) == "duplicate"
+    assert store.resume(token, {"a": 1}) == "conflict"
