@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import random
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from ..store.local_lease import LocalLease
 from ..store.naming import verbs
 from ..store.types.validate import Duration
 from .sending.sends import Sends
+from .steps import counting
 from .steps.gather import gather
 from .steps.guard import inside
 from .steps.steps import NO_FACTS, AppFacts, Steps
@@ -60,6 +61,8 @@ class Context(Sends):
         self._at_most_once = at_most_once
         self._thread = threading.get_ident()
         self._durable: Steps | None = None
+        self._tally: dict[str, int] | None = None
+        self._tally_before: dict[str, int] | None = None
         self._closed = False
         self.store = store
         self.attempt = claim.attempt
@@ -239,6 +242,36 @@ class Context(Sends):
         assert self._durable is not None
         self._durable.sleeps.suspend()
 
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter, which `Store.counters` returns.
+
+        It is added in the commit with which the delivery becomes done, or, within a step with
+        `in_transaction=True`, with the record of that step. So an attempt that fails adds
+        nothing, and each delivery is counted once. A counter stops at 2**63 - 1.
+
+        Args:
+            name: 1 to 200 printable characters. A counter is kept for ever, so do not put
+                ids into its name. An attempt adds to at most 1,000.
+            by: 0 or more.
+
+        Raises:
+            InvalidInput: It is called within another step or in another thread, or an
+                argument is not usable.
+        """
+        if self._closed or self.completed:
+            raise InvalidInput("ctx.count after the end of the attempt")
+        if threading.get_ident() != self._thread:
+            raise InvalidInput("ctx.count in another thread than the handler's")
+        counts = self._counting()
+        if self._durable is not None:
+            counts = self._durable.guard.counts(counts)
+        counting.add(counts, name, by)
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """What the ack adds to counters: what the attempt has counted outside of steps."""
+        return self._tally or {}
+
     @property
     def ends_with(self) -> BaseException | None:
         """What the attempt ends with, whatever the handler returns or raises."""
@@ -253,6 +286,12 @@ class Context(Sends):
     def close(self) -> None:
         """Refuse all that is remembered from now on: the attempt has ended."""
         self._closed = True
+
+    def _counting(self) -> dict[str, int]:
+        if self._tally is None:
+            self._tally = {}
+            self._claim.note_counts(self._tally)
+        return self._tally
 
     def _steps(self, operation: str, *, inside: bool = False) -> Steps:
         if self._closed or self.completed:
@@ -301,12 +340,17 @@ class Context(Sends):
     def _before_transaction(self) -> None:
         if self._durable is not None:
             self._durable.guard.check("transaction")
+        self._tally_before = dict(self._tally) if self._tally else None
 
-    def _transaction_ended(self, lost: LeaseLost | None) -> None:
-        if lost is None:
+    def _transaction_ended(self, error: BaseException | None) -> None:
+        if error is None:
             self.completed = True
-        else:
-            self._learn(lost)
+            return
+        if self._tally:
+            self._tally.clear()
+            self._tally.update(self._tally_before or {})
+        if isinstance(error, LeaseLost):
+            self._learn(error)
 
 
 def _idempotency_key(claim: Claim) -> str:

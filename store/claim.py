@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -70,6 +71,11 @@ class Claim:
     def hold(self) -> Hold:
         """What proves this claim to the engine."""
         return self._hold
+
+    def note_counts(self, counts: Mapping[str, int]) -> None:
+        """Have this added to counters when the delivery is done, as it is then."""
+        # In place: a transaction that ends with the ack has the hold already.
+        msgspec.structs.force_setattr(self._hold, "counts", counts)
 
     def note_steps(self) -> None:
         """Have the records of steps deleted when the delivery is done."""

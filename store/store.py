@@ -262,6 +262,10 @@ class Store(Administration, Sending):
             most=most,
         )
 
+    def counters(self) -> dict[str, int]:
+        """Return what handlers have counted with `ctx.count`: the sums by name."""
+        return self.engine.durable.counters()
+
     def now(self) -> float:
         """Return the time on the store's clock, in Unix seconds."""
         return self.engine.clock.now_ms() / 1000

@@ -143,7 +143,8 @@ class Calls:
         """Commit the function's writes and the record, or neither."""
         journal, record = self._journal, None
         while record is None:
-            token = inside.set(Inside(asked.name, asked.occurrence))
+            counts: dict[str, int] = {}
+            token = inside.set(Inside(asked.name, asked.occurrence, counts))
             try:
                 with self._engine.durable.steps.transaction(self._claim.hold) as step:
                     found: Any = asked.function(step.tx, *asked.args, **asked.kwargs)
@@ -153,6 +154,8 @@ class Calls:
                     record = self._succeeded(asked, found)
                     journal.mark()
                     step.record(record)
+                    if counts:
+                        step.add(counts)
             except OutcomeUnknown:
                 assert record is not None, "nothing else commits"
                 if not journal.is_there(record):

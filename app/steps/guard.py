@@ -14,10 +14,15 @@ from .journal import Journal
 
 
 class Inside(NamedTuple):
-    """The step whose function runs."""
+    """The step whose function runs.
+
+    Attributes:
+        counts: What it counts, which is written with its record; None if it must not.
+    """
 
     name: str
     occurrence: int
+    counts: dict[str, int] | None = None
 
 
 # A task that a step's function has started is inside the step as well.
@@ -53,6 +58,19 @@ class Guard:
                 " use ctx.step(..., in_transaction=True)",
                 operation=operation,
             )
+
+    def counts(self, outside: dict[str, int]) -> dict[str, int]:
+        """Return where a count belongs that is made now: to the step that runs, or outside."""
+        if self._journal.stuck is not None:
+            raise self._journal.stuck
+        if (step := inside.get()) is None:
+            return outside
+        if step.counts is None:
+            raise InvalidInput(
+                f"ctx.count within step {step.name!r}, which a later attempt does not call:"
+                " count after it, or use in_transaction=True"
+            )
+        return step.counts
 
     def name(self, name: object) -> asyncio.Task[Any] | None:
         """Check the name of a step, and take it for the running task; return that."""

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 from ...store import Claim, Transaction
-from ...store.errors import LeaseLost
 
 
 class AckedTransaction:
@@ -21,14 +20,14 @@ class AckedTransaction:
         *,
         before: Callable[[], None],
         check: Callable[[], None],
-        ended: Callable[[LeaseLost | None], None],
+        ended: Callable[[BaseException | None], None],
     ) -> None:
         """Take what the context knows.
 
         Args:
             before: Raises if there must be none now.
             check: Raises what the handler is interrupted with.
-            ended: Called with None once it is committed, and with a LeaseLost that leaves it.
+            ended: Called with None once it is committed, and with an error that leaves it.
         """
         self._claim = claim
         self._before = before
@@ -46,8 +45,8 @@ class AckedTransaction:
             except BaseException as error:
                 block.__exit__(type(error), error, error.__traceback__)
                 raise
-        except LeaseLost as lost:
-            self._ended(lost)
+        except BaseException as error:
+            self._ended(error)
             raise
         return tx
 
@@ -59,10 +58,7 @@ class AckedTransaction:
     ) -> None:
         try:
             self._block.__exit__(kind, error, traceback)
-        except LeaseLost as lost:
-            self._ended(lost)
+        except BaseException as failure:
+            self._ended(failure)
             raise
-        if error is None:
-            self._ended(None)
-        elif isinstance(error, LeaseLost):
-            self._ended(error)
+        self._ended(error)

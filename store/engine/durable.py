@@ -20,3 +20,13 @@ class DurableVerbs(Protocol):
     def waits(self) -> WaitVerbs:
         """What it waits for."""
         ...
+
+    def counters(self) -> dict[str, int]:
+        """Return what handlers have counted: the sums by name.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
+        ...

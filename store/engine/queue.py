@@ -22,6 +22,7 @@ class Hold(Struct, frozen=True, gc=False, eq=False):
         note: What the engine that gave the claim wants to know again when it ends. It proves
             nothing, and a hold without it is as good.
         steps: There may be records of steps, which go when the delivery is done.
+        counts: What is added to counters when the delivery is done; None for nothing.
     """
 
     id: int
@@ -29,6 +30,7 @@ class Hold(Struct, frozen=True, gc=False, eq=False):
     token: str
     note: object = None
     steps: bool = False
+    counts: Mapping[str, int] | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hold):
@@ -192,6 +194,8 @@ class QueueVerbs(Protocol):
 
     def ack(self, hold: Hold, result: str | None) -> None:
         """Mark the delivery done; `result` is JSON text.
+
+        What the hold counts is added in the same transaction, once.
 
         Joins: yes.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -15,13 +15,14 @@ from ..types.step import StepRecord
 from ..types.wait import Place
 from .memory import Session, Write
 from .queues import changes
-from .queues.settle import require
+from .queues.settle import count, require
 from .waits import begin
 
 
 class _StepTransaction(NamedTuple):
     tx: Write
     record: Callable[[StepRecord], None]
+    add: Callable[[Mapping[str, int]], None]
 
 
 class PlainSteps:
@@ -86,7 +87,7 @@ class PlainSteps:
     def transaction(self, hold: Hold) -> Iterator[_StepTransaction]:
         with self._session.write("step", joins=False) as write:
             require(write, hold, "step", done=True)
-            yield _StepTransaction(write, partial(record, write, hold))
+            yield _StepTransaction(write, partial(record, write, hold), partial(count, write))
 
     def _try(self, write: Write, hold: Hold, step: StepRecord) -> LeaseLost | None:
         try:

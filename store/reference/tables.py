@@ -50,6 +50,7 @@ class Tables:
     steps: dict[int, tuple[StepRecord, ...]] = field(default_factory=dict)  # by delivery
     waits: dict[Place, Wait] = field(default_factory=dict)
     secrets: dict[int, Secret] = field(default_factory=dict)
+    counters: dict[str, int] = field(default_factory=dict)
     heads: dict[Lane, int] = field(default_factory=dict)
     conflicts: dict[str, ConflictRow] = field(default_factory=dict)
     hosts: dict[str, HostRow] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 -- fp_body        what messages carry, until every delivery is done and keep_body_for is over;
 --                with their key while no route has matched them
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
+-- fp_counter     what handlers have counted, one row for each name
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
 -- fp_conflict    one row for each source that has sent a known key with another body
 -- fp_host        one row for each host that failed when webhooks were sent to it
@@ -180,6 +181,12 @@ create table fp_secret (
   made_at_ms integer not null,
   retired_at_ms integer
 ) strict;
+
+-- Of deliveries that are done, and of steps that are recorded.
+create table fp_counter (
+  name text primary key,
+  value integer not null
+) strict, without rowid;
 
 create table fp_queue (
   name text primary key,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -52,4 +52,9 @@ class StepTransaction(Protocol):
     @property
     def record(self) -> Callable[[StepRecord], None]:
         """Add the record; once."""
+        ...
+
+    @property
+    def add(self) -> Callable[[Mapping[str, int]], None]:
+        """Add to counters."""
         ...

@@ -158,6 +158,14 @@ def _declare_beside(write: Write, pool: int, rule: Any, now_ms: int) -> Any:
 _declare = schedules._declare
 _MOMENTS = count()
 _advance = PlainSchedules.advance
+
+
+def _count_before_ack(write: Write, hold: Any, result: str | None) -> None:
+    settle.count(write, hold.counts or {})
+    _ack(write, replace(hold, counts=None), result)
+
+
+_ack = settle.ack
 _require = settle.require
 _give_back = changes.give_back
 _enqueue = enqueue.enqueue
@@ -271,6 +279,11 @@ MUTATIONS = (
         "of a queue with few leases one caller takes all",
         ("test_prefetch.py",),
         ((claim, "_ahead", lambda tables, queues, most: claim.claimable(tables, queues[0])),),
+    ),
+    Mutation(
+        "an ack that is refused or repeated counts",
+        ("test_counts.py",),
+        ((settle, "ack", _count_before_ack),),
     ),
     Mutation(
         "what is leased is replayed",

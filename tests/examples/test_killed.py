@@ -102,6 +102,10 @@ def _mailed(path: Path, store: Store) -> None:
         ("welcome", _MESSAGES, _MESSAGES),
         ("your trial is over", _MESSAGES, _MESSAGES),
     ]
+
+
+def _counted(path: Path, store: Store) -> None:
+    assert store.counters() == {"mails": 2 * _MESSAGES, "orders": _MESSAGES}
     _all_done(path, store)
 
 
@@ -159,6 +163,15 @@ HANDLING = {
     ),
     "wait": Handling(
         "def refund(message, ctx)", "hooks.db", None, "refund", lambda n: {}, _refunded, steps=8
+    ),
+    "counters": Handling(
+        "def notify(message, ctx)",
+        "hooks.db",
+        "shop",
+        "order.placed",
+        lambda n: {"watchers": ["ann", "bob"]},
+        _counted,
+        steps=10,
     ),
     "command": Handling(
         "app.command(",

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from msgspec import structs
 
 from fencepost import Claim, InvalidInput, Receipt, Store
-from fencepost.store.engine import Leased
+from fencepost.store.engine import Hold, Leased
 from fencepost.store.engine.clock import Term
 from fencepost.store.reference.memory import Numbers
 from fencepost.store.reference.rows import LIVE
@@ -188,7 +188,7 @@ class QueueMachine(StoreMachine):
                 limit=limit,
                 lease_ms=lease,
                 limits=None if limits is None else {names[0]: Limits(*limits)},
-                acks=[(pair.of(store).hold, _json(result)) for pair, result in acks],
+                acks=[(_counting(pair.of(store).hold), _json(result)) for pair, result in acks],
             )
             lost.append([hold.fence for hold in refused])
             return [Claim(store.engine, one) for one in leased]
@@ -319,6 +319,7 @@ class QueueMachine(StoreMachine):
         self.check()
         self.same(0, lambda store: store.stats())
         self.same(1, lambda store: store.stats())
+        self.same(1, lambda store: store.counters())
         which = self.now % 2
         listed = self.same(which, lambda store: store.deliveries(limit=1000), self._listed)
         assert listed is not None
@@ -386,6 +387,10 @@ _ENDS: tuple[Callable[[Claim], object], ...] = (
 )
 
 _KEYS = "select key from fp_message where key is not null"
+
+
+def _counting(hold: Hold) -> Hold:
+    return structs.replace(hold, counts={"acked": 1, f"of {hold.id % 3}": 2})
 
 
 def _on(store: Store, pair: Pair) -> Claim:

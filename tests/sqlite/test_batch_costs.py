@@ -31,7 +31,7 @@ def _fused(store: Store, limit: int, done: list[Hold]) -> list[Hold]:
     return [leased.hold for leased in leases]
 
 
-# COST-1
+# COST-1, COUNTER-4
 def test_a_claim_of_a_hundred_with_its_acks_is_at_most_twelve_statements(
     store: Store, queue: Queue
 ) -> None:
@@ -71,6 +71,22 @@ def test_the_statements_of_a_claim_and_its_acks_do_not_grow_with_the_batch(
         counts.add(len(statements))
 
     assert len(counts) == 1
+
+
+# COUNTER-4
+def test_counting_is_one_statement_for_all_acks_of_a_commit(store: Store, queue: Queue) -> None:
+    _enqueue(queue, 200)
+    plain, counting = queue.claim(limit=100), queue.claim(limit=100)
+    for n, claim in enumerate(counting):
+        claim.note_counts({"mails": 1, f"of {n % 5}": 2})
+
+    with traced(store) as without:
+        assert queue.ack_many(plain) == []
+    with traced(store) as counted:
+        assert queue.ack_many(counting) == []
+
+    assert len(counted) == len(without) + 1
+    assert store.counters()["mails"] == 100
 
 
 # COST-4

@@ -226,7 +226,9 @@ class Claimer:
                 os._exit(1)
         self._interrupter.end(attempt)
         context = attempt.context
-        done = context.completed or (error is None and result is None and context.ends_with is None)
+        # What the supervisor acknowledges has no result, and counts nothing.
+        plain = result is None and context.ends_with is None and not context.counted
+        done = context.completed or (error is None and plain)
         self._in_progress.end(attempt.claim.hold, done=done)
 
     def returned(self, attempt: Attempt, result: object) -> None:

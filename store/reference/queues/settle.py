@@ -4,11 +4,12 @@ also past its expiry, because then nobody else has begun."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ...engine import Hold
 from ...engine.clock import Term
 from ...errors import LeaseLost
+from ...types.counts import added
 from ..memory import Write
 from ..rows import LIVE, DeliveryRow
 from . import changes
@@ -54,6 +55,12 @@ def ack(write: Write, hold: Hold, result: str | None) -> None:
             due_ms=None,
             changed_ms=write.now,
         )
+        count(write, hold.counts or {})
+
+
+def count(write: Write, counts: Mapping[str, int]) -> None:
+    """Add to counters."""
+    write.tables.counters = added([write.tables.counters, counts])
 
 
 def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ...engine import Hold
 from ...errors import LeaseLost
 from ...rules.lanes import stands_aside
+from ..counter_rows import add
 from ..session.session import Write
 from .holding import HOLDING, HOLDING_OR_DEAD, holding, lost, require, settled_already
 from .sets import end as end_set
@@ -77,6 +78,8 @@ def ack_odd(write: Write, hold: Hold, result: str | None) -> None:
         return
     write.must(_ACK, _bind(write, hold, result=result))
     moved(write, was, "done", steps=hold.steps)
+    if hold.counts:
+        add(write, [hold.counts])
 
 
 def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold]:

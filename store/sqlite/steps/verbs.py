@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from ...engine import Hold
 from ...errors import LeaseLost
 from ...types.step import StepRecord
 from ...types.wait import Place
+from .. import counter_rows
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import HOLDING_OR_DEAD, require_to_end
 from ..session import damage
@@ -26,6 +27,7 @@ _HOLDS = f"select 1 from fp_delivery where {HOLDING_OR_DEAD}"
 class _StepTransaction(NamedTuple):
     tx: Write
     record: Callable[[StepRecord], None]
+    add: Callable[[Mapping[str, int]], None]
 
 
 @damage.tells
@@ -89,9 +91,15 @@ class SqliteSteps:
         with self._session.write("step", joins=False, nests=True) as write:
             with damage.told(self._session.path, "step"):
                 require_to_end(write, hold, "step")
-            yield _StepTransaction(write, partial(self._add, write, hold))
+            yield _StepTransaction(
+                write, partial(self._add, write, hold), partial(self._count, write)
+            )
 
     def _add(self, write: Write, hold: Hold, step: StepRecord) -> None:
         with damage.told(self._session.path, "step"):
             if refused := stored.record(write, hold, step):
                 raise refused
+
+    def _count(self, write: Write, counts: Mapping[str, int]) -> None:
+        with damage.told(self._session.path, "step"):
+            counter_rows.add(write, [counts])

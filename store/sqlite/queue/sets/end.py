@@ -6,12 +6,13 @@ ids and fences prove it all: id, fence and token of each row are in the statemen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from ....engine.queue import Hold
+from ...counter_rows import add
 from ...session.session import Write
 from ...step_rows import forget
 from .. import counters
@@ -76,6 +77,7 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
             was changed then.
     """
     messages: list[int] = []
+    counted: list[Mapping[str, int]] = []
     for each, holds, notes in _sets(acks):
         if _ACK.change(write, [hold.id for hold in holds], _bind(write, each)) != len(holds):
             raise OddSet
@@ -87,8 +89,12 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
         for hold in holds:
             if hold.steps:
                 forget(write, hold.id)
+            if hold.counts:
+                counted.append(hold.counts)
     if messages:
         _DROP_BODIES.change(write, messages, {})
+    if counted:
+        add(write, counted)
     return []
 
 
