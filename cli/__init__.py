@@ -34,6 +34,7 @@ _COMMANDS = {
     "pause": "queues",
     "restore": "upkeep.restore",
     "resume": "queues",
+    "routes": "queues",
     "scale": "scale",
     "schedules": "schedules",
     "secrets": "secrets",

@@ -1,4 +1,4 @@
-"""fencepost pause, resume and limit."""
+"""fencepost pause, resume, limit and routes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import click
 
 from ..store import connect
 from ..store.types.json_value import decode
-from .options import number_or, the_store
-from .output import plain
+from .options import as_json, number_or, the_store
+from .output import iso, plain, print_json, record
+from .table import print_table
 
 # It makes a mistyped name visible.
 _NEW = "; the queue did not exist and was created"
@@ -86,3 +87,75 @@ def limit(queue: str, most: int | None, store: str) -> None:
     said = "no limit" if now is None else f"at most {now} at the same time"
     said += " (max_leased of its handler)" * (most is None and now is not None)
     click.echo(f"{queue}: {said}{_NEW * (not known)}")
+
+
+@click.group()
+def routes() -> None:
+    """Turn the routes to a queue off, and on again.
+
+    While they are off, what sources send is stored and kept for the queue.
+
+    Example: fencepost routes off mail
+    """
+
+
+@routes.command("list")
+@the_store
+@as_json
+def list_(store: str, as_json: bool) -> None:
+    """List the queues whose routes are off, and how many messages are kept for each.
+
+    A queue is listed as "draining" once its routes are on and workers route what was kept.
+
+    Example: fencepost routes list --json
+    """
+    with connect(store, create=False) as opened:
+        found = opened.routes_off()
+    if as_json:
+        print_json([record(each) for each in found])
+    elif not found:
+        click.echo("all routes are on")
+    else:
+        columns = ("queue", "state", "since", "kept")
+        print_table(
+            columns,
+            [(each.queue, each.state, iso(each.changed_at), each.kept) for each in found],
+            whole=("since",),
+        )
+
+
+@routes.command()
+@click.argument("queue")
+@the_store
+def off(queue: str, store: str) -> None:
+    """Keep what sources send to QUEUE, until you turn its routes on.
+
+    Senders get their usual answer. What is in the queue already is handled.
+
+    Example: fencepost routes off mail
+    """
+    with connect(store, create=False) as opened:
+        changed = opened.route_off(queue)
+        known = queue in opened.stats()
+    said = f"the routes to {plain(queue)} are off{' already' * (not changed)}"
+    click.echo(said + "; no queue of that name has had a delivery yet" * (not known))
+
+
+@routes.command()
+@click.argument("queue")
+@click.option("--discard", is_flag=True, help="Give up what was kept meanwhile.")
+@the_store
+def on(queue: str, discard: bool, store: str) -> None:
+    """Route what was kept for QUEUE, oldest first, and then what is new.
+
+    The workers of a running pool do that.
+
+    Example: fencepost routes on mail
+    """
+    with connect(store, create=False) as opened:
+        discarded = opened.discard_kept(queue) if discard else 0
+        changed = opened.route_on(queue)
+        left = sum(each.kept for each in opened.routes_off() if each.queue == queue)
+    said = f"the routes to {plain(queue)} are on{' already' * (not changed and not discarded)}"
+    said += f"; {discarded} discarded" * bool(discarded)
+    click.echo(said + f"; {left} kept messages are being routed" * bool(left))

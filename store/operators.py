@@ -14,7 +14,7 @@ from .naming import verbs
 from .types import validate
 from .types.delivery import Content, Delivery, Moved, Outcome, Stored
 from .types.filter import Conditions, Filter, Wanted
-from .types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
+from .types.unserved import Conflicts, OffRoute, Unrouted, UnroutedCount, Unserved
 from .types.wait import Answered
 
 # One transaction for so many, so that nobody waits long for the lock.
@@ -189,6 +189,42 @@ class Operators:
         """
         given = [validate.id(id) for id in validate.each(ids, "ids")]
         return self.engine.operators.routing.replay_unrouted(given)
+
+    def routes_off(self) -> list[OffRoute]:
+        """List the routes that are off, or on again with kept messages left, by queue."""
+        return self.engine.operators.routes.off()
+
+    def route_off(self, queue: str) -> bool:
+        """Keep what sources send to a queue, from this commit on and for every process.
+
+        Returns False if the route is off already. The messages are stored, and no delivery is
+        made for this queue. What is in the queue already runs. What is enqueued there without
+        a source is not kept.
+        """
+        return self.engine.operators.routes.turn_off(validate.name(queue, "queue"))
+
+    def route_on(self, queue: str) -> bool:
+        """Route what is kept for a queue, oldest first, and then what is new.
+
+        Returns False if the route is not off. The workers of a pool whose app has the
+        handler and the source make the deliveries, with the routes that the app has then.
+        Until the last one is made, what comes is kept behind the others, so no message
+        overtakes another one of its lane.
+        """
+        return self.engine.operators.routes.turn_on(validate.name(queue, "queue"))
+
+    def discard_kept(self, queue: str) -> int:
+        """Give up what is kept for a queue; return how many messages.
+
+        Their keys are remembered. It gives up 500 per transaction; if it is interrupted, call
+        it again.
+        """
+        routes, total = self.engine.operators.routes, 0
+        while True:
+            count = routes.discard(validate.name(queue, "queue"), BATCH)
+            total += count
+            if count < BATCH:
+                return total
 
     def unserved(self) -> list[Unserved]:
         """List the queues with work that no running pool was started for, by name.

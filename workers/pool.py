@@ -151,7 +151,10 @@ def _sizing(store: Store, options: PoolOptions, names: Sequence[str]) -> Sizing:
 def _is_drained(store: Store, app: WorkerApp, names: Sequence[str], damage: Damage) -> bool:
     try:
         # In this order: the second question finds what is routed between the two.
-        if store.engine.operators.routing.anything_to_route(app.sources):
+        operators = store.engine.operators
+        if operators.routing.anything_to_route(app.sources):
+            return False
+        if operators.routes.draining(names, app.sources):
             return False
         return not store.engine.queue.anything_left(names)
     except FencepostError as error:

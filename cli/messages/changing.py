@@ -40,6 +40,7 @@ _WHY = {
     " queue keeps bodies)",
     "present": "its message or its key is in that queue already",
     "routed": "it has been routed",
+    "kept": "a route of it is off (`fencepost routes on` turns it on)",
 }
 
 

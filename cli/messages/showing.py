@@ -83,6 +83,7 @@ def _facts(message: Stored) -> dict[str, Any]:
         "remembered_until": iso(message.remembered_until),
         "copy_of": message.copy_of,
         "copies": list(message.copies),
+        "kept_for": list(message.kept_for),
     }
 
 
@@ -97,6 +98,7 @@ def _body(body: bytes | None) -> dict[str, str | None]:
 
 def _print(facts: dict[str, Any], headers: dict[str, str]) -> None:
     deliveries = facts.pop("deliveries", None)
+    kept_for = facts.pop("kept_for", None)
     if deliveries is not None:  # each is printed below
         for name in deliveries[0] if deliveries else ():
             if name not in ("message_id", "source", "key", "event", "received_at"):
@@ -107,9 +109,11 @@ def _print(facts: dict[str, Any], headers: dict[str, str]) -> None:
                 click.echo(f"  {plain(header)}: {plain(said)}")
         else:
             click.echo(_line(fact, value))
+    if kept_for:
+        click.echo(f"kept for: {plain(', '.join(kept_for))}, whose routes are off")
     if deliveries is None:
         return
-    if not deliveries:
+    if not deliveries and not kept_for:
         click.echo("deliveries: none, because no route has matched the message")
     for each in deliveries:
         click.echo()

@@ -58,6 +58,7 @@ def status(store: str, as_json: bool, checks: bool, max_age: float | None) -> No
         queues = opened.stats()
         workers, registered = opened.workers(), opened.pools()
         unrouted, unserved = opened.unrouted_counts(), opened.unserved()
+        routes = opened.routes_off()
         conflicts = opened.conflicts()
         scale, now = opened.wanted_workers(), opened.now()
     pools = _with_workers(registered, workers)
@@ -74,6 +75,7 @@ def status(store: str, as_json: bool, checks: bool, max_age: float | None) -> No
                     "events": [record(each) for each in unrouted],
                 },
                 "conflicts": {each.source: each.conflicts for each in conflicts},
+                "routes": [record(each) for each in routes],
             }
         )
         return
@@ -81,6 +83,11 @@ def status(store: str, as_json: bool, checks: bool, max_age: float | None) -> No
     click.echo()
     for line in _warnings(unserved, unrouted, conflicts):
         click.echo(plain(line))
+    for route in routes:
+        since = iso(route.changed_at)
+        click.echo(
+            plain(f"routes: {route.queue} is {route.state}, keeps {route.kept}, since {since}")
+        )
     if scale is not None:
         click.echo(f"scale: {scale} workers in each pool")
     print_table(

@@ -8,6 +8,7 @@ from typing import Protocol
 from ..types.delivery import Content, Delivery, Outcome, Stored
 from ..types.filter import Filter
 from ..types.message import QueueStats
+from .routes import RouteVerbs
 from .routing import RoutingVerbs
 
 
@@ -17,6 +18,11 @@ class OperatorVerbs(Protocol):
     @property
     def routing(self) -> RoutingVerbs:
         """What nobody handles."""
+        ...
+
+    @property
+    def routes(self) -> RouteVerbs:
+        """Routes that are off."""
         ...
 
     def stats(self) -> dict[str, QueueStats]:

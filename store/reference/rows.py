@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..types.entry import Overflow
 from ..types.message import Address, Caps, Limits, State
@@ -23,7 +23,8 @@ class MessageRow(NamedTuple):
         expires_ms: When the key is forgotten; None while a delivery has not ended.
         body_until_ms: When the body goes; None: with the message, or it is gone.
         outgoing: Where it is sent; it counts as gone with the body.
-        route: "unrouted" while no route has matched, "asked" once it is to be routed again.
+        route: "unrouted" while no route has matched, "asked" once it is to be routed again, "kept"
+            for a route that is off.
     """
 
     id: int
@@ -40,7 +41,7 @@ class MessageRow(NamedTuple):
     expires_ms: int | None = None
     body_until_ms: int | None = None
     copy_of: int | None = None
-    route: str = "routed"
+    route: Literal["routed", "unrouted", "asked", "kept"] = "routed"
     outgoing: Outgoing | None = None
 
 
@@ -104,6 +105,13 @@ class QueueRow(NamedTuple):
     def max_leased(self) -> int | None:
         """How many may be leased at a time; None is no bound."""
         return self.caps.max_leased if self.told_max_leased is None else self.told_max_leased
+
+
+class RouteRow(NamedTuple):
+    """A route that is off, or is drained since it is on again."""
+
+    state: Literal["off", "draining"]
+    since_ms: int
 
 
 class ConflictRow(NamedTuple):

@@ -21,6 +21,7 @@ from .rows import (
     MessageRow,
     PoolRow,
     QueueRow,
+    RouteRow,
     ScheduleRow,
     SpaceRow,
     WorkerRow,
@@ -52,6 +53,8 @@ class Tables:
     secrets: dict[int, Secret] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     heads: dict[Lane, int] = field(default_factory=dict)
+    routes: dict[str, RouteRow] = field(default_factory=dict)
+    kept: dict[tuple[str, int], None] = field(default_factory=dict)  # by queue and message
     conflicts: dict[str, ConflictRow] = field(default_factory=dict)
     hosts: dict[str, HostRow] = field(default_factory=dict)
     spaces: dict[Name, SpaceRow] = field(default_factory=dict)

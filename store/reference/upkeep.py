@@ -106,6 +106,12 @@ def broken(tables: Tables) -> list[str]:
             wrong.append(f"{row} has no body")
         if row.state in GOING and tables.messages[row.message].expires_ms is not None:
             wrong.append(f"{row} is live, and its message will be forgotten")
+    for queue, id in tables.kept:
+        if queue not in tables.routes or tables.messages[id].route != "kept":
+            wrong.append(f"message {id} is kept for {queue}, whose route is on")
+    for row_of in tables.messages.values():
+        if row_of.route == "kept" and (row_of.expires_ms is not None or row_of.body is None):
+            wrong.append(f"{row_of} is kept, and will be forgotten")
     for id in {*tables.steps, *(place.delivery for place in tables.waits)}:
         of = tables.deliveries.get(id)
         if of is None or of.state in ("done", "cancelled"):

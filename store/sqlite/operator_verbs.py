@@ -9,6 +9,7 @@ from ..types.filter import Filter
 from ..types.message import QueueStats
 from .file.space import again_when_full, again_when_refused
 from .operators import counts, listing, move, operate
+from .operators.routes import SqliteRoutes
 from .operators.routing import SqliteRouting
 from .pools.register import SqlitePools
 from .queue import counters, reap
@@ -23,6 +24,7 @@ class SqliteOperators:
     def __init__(self, session: Session, pools: SqlitePools) -> None:
         self._session = session
         self.routing = SqliteRouting(session, pools)
+        self.routes = SqliteRoutes(session)
 
     def stats(self) -> dict[str, QueueStats]:
         return counts.stats(self._session)

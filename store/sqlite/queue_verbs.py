@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import TypeVar
 
 from ..engine.clock import Term
@@ -12,6 +11,7 @@ from ..engine.queue import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..rules import caps as rules
 from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
+from . import kept_rows
 from .file.space import ROW_BYTES, again_when_full
 from .operators import counts
 from .outbox.verbs import SqliteOutbox
@@ -47,16 +47,21 @@ class SqliteQueue:
         return self._enqueue(drafts, enqueue.enqueue_or_error)
 
     def _enqueue(
-        self, drafts: Sequence[Draft], one: Callable[[Write, Prepared], A]
+        self, drafts: Sequence[Draft], one: Callable[[Write, Prepared, Collection[str]], A]
     ) -> list[A | Receipt]:
         batch = [prepare(draft) for draft in drafts]
         grows = sum([len(each.body) for each in batch]) + len(batch) * ROW_BYTES
 
+        routed = any(draft.source is not None for draft in drafts)
+
         def transact(by_set: bool) -> list[A | Receipt]:
             with self._session.write("enqueue", grows=grows) as write:
-                if by_set:
+                off = kept_rows.off(write) if routed else ()
+                if by_set and not off:
                     return [*enqueue_set.enqueue(write, batch)]
-                return enqueue_set.enqueue_runs(write, batch, partial(one, write))
+                return enqueue_set.enqueue_runs(
+                    write, batch, lambda each: one(write, each, off), off
+                )
 
         return by_set_or_by_row(transact)
 

@@ -5,6 +5,8 @@
 -- fp_delivery    one row for each handler a message goes to; its lease lives here
 -- fp_counter     what handlers have counted, one row for each name
 -- fp_queue       one row for each queue: its caps, and how many deliveries are in which state
+-- fp_route       one row for each queue whose route an operator has turned off
+-- fp_unrouted    what came for such a queue, until its route is on again
 -- fp_conflict    one row for each source that has sent a known key with another body
 -- fp_host        one row for each host that failed when webhooks were sent to it
 -- fp_pool        one row for each living pool of workers; see locks/live_bytes.py
@@ -54,7 +56,8 @@ create table fp_message (
   expires_at_ms integer,
   body_until_ms integer, -- when the body goes; null: with the message, or it is gone
   copy_of integer, -- fp_message.id, which may be gone before it; null: it is no copy
-  -- 1: no route has matched it yet; 2: an operator wants it to be routed again
+  -- 1: no route has matched it yet; 2: an operator wants it to be routed again;
+  -- -1: it is kept in fp_unrouted, beside the deliveries that it may have
   unrouted integer not null default 0
 ) strict;
 
@@ -206,6 +209,20 @@ create table fp_queue (
   done integer not null default 0 check (done >= 0),
   dead integer not null default 0 check (dead >= 0),
   cancelled integer not null default 0 check (cancelled >= 0)
+) strict, without rowid;
+
+-- A queue without a row: its route is on. Draining: what is kept is routed before what is new.
+create table fp_route (
+  queue text primary key,
+  state text not null check (state in ('off', 'draining')),
+  since_ms integer not null
+) strict, without rowid;
+
+-- Without a reference: each message that is deleted would be looked for here.
+create table fp_unrouted (
+  queue text not null,
+  message_id integer not null,
+  primary key (queue, message_id)
 ) strict, without rowid;
 
 -- A row appears with the first conflict: same key, other body.

@@ -70,6 +70,7 @@ class Stored:
         body: None once every delivery is done and `keep_body_for` has passed.
         copy_of: The id of the original, if the message is a copy.
         copies: The ids of its copies.
+        kept_for: Queues that it will go to once their routes are on.
     """
 
     id: int
@@ -82,6 +83,7 @@ class Stored:
     body: bytes | None
     copy_of: int | None
     copies: tuple[int, ...]
+    kept_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ class Outcome:
             reason why not: "claimed" (a process has claimed it), "active" (it already waits
             to be claimed or routed), "completed", "already_cancelled", "not_found",
             "unrecoverable" (its body was deleted), "present" (the other queue has its
-            message or its key already), "routed" (the message has deliveries; replay those).
+            message or its key already), "routed" (the message has deliveries; replay those),
+            "kept" (a route of it is off: turn that on).
         holder: For "claimed", the pid of the process.
         delivery: For "copied", the id of the new delivery.
         message: For "copied", the id of the new message.
@@ -112,6 +115,7 @@ class Outcome:
         "unrecoverable",
         "present",
         "routed",
+        "kept",
     ]
     holder: int | None = None
     delivery: int | None = None

@@ -198,7 +198,7 @@ class Receipt(Struct, frozen=True, gc=False):
             same key is stored with another body, which is kept.
         message_id: The id of the stored message.
         state: The state of its delivery. If it has several, the one furthest from its end.
-            None if no route matched.
+            None if no route matched, or those that did are off.
         result: What the handler returned, once the delivery is done.
         helped: What a redelivery changed in the stored message: "revived" if its dead
             deliveries are ready again, "routed" if it has a route for the first time.

@@ -1,8 +1,9 @@
-"""Unrouted messages, unserved queues and conflicts."""
+"""Unrouted messages, routes that are off, unserved queues and conflicts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,22 @@ class UnroutedCount:
     event: str
     count: int
     oldest_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class OffRoute:
+    """A queue whose route an operator has turned off.
+
+    Attributes:
+        state: "off", or "draining" once it is on again and the kept messages are being routed.
+        changed_at: When it came to that state, in Unix seconds on the store's clock.
+        kept: How many messages are kept for it.
+    """
+
+    queue: str
+    state: Literal["off", "draining"]
+    changed_at: float
+    kept: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,16 @@ from fencepost.store.reference import keyed, leases, namespaces, once, schedules
 from fencepost.store.reference.keyed import PlainKeyed
 from fencepost.store.reference.memory import Numbers, Session, Write
 from fencepost.store.reference.operators import operate
-from fencepost.store.reference.queues import arrivals, changes, claim, enqueue, lanes, reap, settle
+from fencepost.store.reference.queues import (
+    arrivals,
+    changes,
+    claim,
+    enqueue,
+    kept,
+    lanes,
+    reap,
+    settle,
+)
 from fencepost.store.reference.schedules import PlainSchedules
 from fencepost.store.types.delivery import Outcome
 
@@ -165,6 +174,12 @@ def _count_before_ack(write: Write, hold: Any, result: str | None) -> None:
     _ack(write, replace(hold, counts=None), result)
 
 
+def _overtake(write: Write, addresses: Any) -> Any:
+    off = {queue for queue, route in write.tables.routes.items() if route.state == "off"}
+    held = [address for address in addresses if address.queue in off]
+    return [address for address in addresses if address not in held], [to.queue for to in held]
+
+
 _ack = settle.ack
 _require = settle.require
 _give_back = changes.give_back
@@ -284,6 +299,16 @@ MUTATIONS = (
         "an ack that is refused or repeated counts",
         ("test_counts.py",),
         ((settle, "ack", _count_before_ack),),
+    ),
+    Mutation(
+        "a route that is off is taken",
+        ("test_routes.py",),
+        ((kept, "parted", lambda write, addresses: (addresses, [])),),
+    ),
+    Mutation(
+        "what is new goes before what was kept",
+        ("test_routes.py",),
+        ((kept, "parted", _overtake),),
     ),
     Mutation(
         "what is leased is replayed",

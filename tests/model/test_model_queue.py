@@ -27,7 +27,7 @@ from fencepost.store.reference.memory import Numbers
 from fencepost.store.reference.rows import LIVE
 from fencepost.store.reference.tables import Tables
 from fencepost.store.types.delivery import Delivery, Outcome
-from fencepost.store.types.message import Limits
+from fencepost.store.types.message import Address, Draft, Limits
 
 from ..kits import Effects
 from ..sqlite.inside import ask
@@ -286,6 +286,38 @@ class QueueMachine(StoreMachine):
             key, body = message.key, message.body
             self.same(which, lambda s, k=key, b=body, n=name: again(s, k, b, n))  # type: ignore[misc]
 
+    # routes
+
+    @rule(
+        which=OPENINGS,
+        key=st.sampled_from([None, "s1", "s2", "s3"]),
+        to=st.sampled_from([["mail"], ["push"], ["mail", "push"], []]),
+        lane=st.sampled_from(["east", None]),
+    )
+    def receive(self, which: int, key: str | None, to: list[str], lane: str | None) -> None:
+        addresses = [Address(name, lane=lane) for name in to]
+        given = Draft("s", "s", key, "e", {}, b"one", addresses, 5_000, 0, "revive")
+        self.same(which, lambda store: store.engine.queue.enqueue([given]))
+
+    @rule(which=OPENINGS, name=queues, off=st.booleans())
+    def turn_a_route(self, which: int, name: str, off: bool) -> None:
+        self.same(which, lambda store: store.route_off(name) if off else store.route_on(name))
+
+    @rule(which=OPENINGS, name=queues, limit=st.integers(1, 3), matches=st.sampled_from([1, 1, 0]))
+    def drain(self, which: int, name: str, limit: int, matches: int) -> None:
+        to = Address(name, lane="east") if matches else None
+
+        def drained(store: Store) -> object:
+            routes = store.engine.operators.routes
+            found = routes.kept(name, ["s"], limit)
+            return [each.id for each in found], routes.drain(name, [(each, to) for each in found])
+
+        self.same(which, drained)
+
+    @rule(which=OPENINGS, name=queues, most=st.integers(1, 2))
+    def discard(self, which: int, name: str, most: int) -> None:
+        self.same(which, lambda store: store.engine.operators.routes.discard(name, most))
+
     # operators
 
     @rule(which=OPENINGS, back=picks)
@@ -320,6 +352,8 @@ class QueueMachine(StoreMachine):
         self.same(0, lambda store: store.stats())
         self.same(1, lambda store: store.stats())
         self.same(1, lambda store: store.counters())
+        self.same(0, lambda store: store.routes_off())
+        self.same(0, lambda store: store.unrouted())
         which = self.now % 2
         listed = self.same(which, lambda store: store.deliveries(limit=1000), self._listed)
         assert listed is not None

@@ -53,7 +53,7 @@ RULES = {
           select 1
           from fp_delivery
           where message_id = fp_message.id and (state in ('ready', 'leased', 'sleeping') or parked = 1)
-        ) and unrouted <> 2
+        ) and unrouted not in (2, -1)
     """,
     "only what is done, and alone, says when its message is forgotten": """
         select d.id
@@ -109,7 +109,19 @@ RULES = {
           select 1 from fp_delivery where message_id = fp_message.id
         ) and not exists (
           select 1 from fp_delivery where message_id = fp_message.id and state <> 'done'
+        ) and unrouted = 0
+    """,
+    "what is kept for a route that is off has a body and no end": """
+        select id
+        from fp_message
+        where (unrouted = -1) <> (id in (select message_id from fp_unrouted)) or unrouted = -1 and (
+          expires_at_ms is not null or body_until_ms is not null
+          or id not in (select message_id from fp_body)
+          or id in (select message_id from fp_delivery where expires_at_ms is not null)
         )
+    """,
+    "messages are kept for routes that are off": """
+        select queue from fp_unrouted where queue not in (select queue from fp_route)
     """,
 }
 

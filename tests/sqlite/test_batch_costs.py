@@ -9,6 +9,7 @@ import pytest
 
 from fencepost import Claim, Queue, Store, connect
 from fencepost.store.engine import Hold
+from fencepost.store.types.message import Address, Draft
 from fencepost.stress.sqlite.disk.disk import Disk
 
 from .inside import traced
@@ -56,6 +57,24 @@ def test_an_enqueue_of_a_hundred_is_at_most_ten_statements(store: Store, queue: 
         _enqueue(queue, 100)
 
     assert len(statements) <= 10
+
+
+# ROUTE-1, COST-2
+def test_which_routes_are_off_is_one_statement_of_the_enqueue(store: Store) -> None:
+    def receive(prefix: str) -> list[str]:
+        drafts = [
+            Draft("s", "s", f"{prefix}-{n}", "e", {}, BODY, [Address("mail")]) for n in range(100)
+        ]
+        with traced(store) as statements:
+            assert all(each.state == "ready" for each in store.engine.queue.enqueue(drafts))
+        return statements
+
+    receive("first")
+
+    statements = receive("second")
+
+    assert len(statements) <= 10
+    assert sum("fp_route" in sql for sql in statements) == 1
 
 
 # COST-3

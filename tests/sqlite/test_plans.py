@@ -12,7 +12,8 @@ import apsw
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.sqlite.operators import counts, listing, operate, routing
+from fencepost.store.sqlite import kept_rows
+from fencepost.store.sqlite.operators import counts, listing, operate, routes, routing
 from fencepost.store.sqlite.pools import register
 from fencepost.store.sqlite.queue import (
     claim,
@@ -112,6 +113,8 @@ HOT = {
     "lease with limits": (claim._LEASE_WITH_LIMITS, ["INTEGER PRIMARY KEY"]),
     "dead of a message": (redelivery._DEAD, ["fp_delivery_message"]),
     "revive": (redelivery._REVIVE, ["INTEGER PRIMARY KEY"]),
+    "oldest kept": (routes._OLDEST, ["fp_unrouted USING PRIMARY KEY (queue=?)"]),
+    "take kept": (kept_rows._TAKE, ["fp_unrouted USING PRIMARY KEY (queue=? AND message_id=?)"]),
     "list unrouted": (routing._LIST, ["fp_message_unrouted_age"]),
     "list unrouted of an event": (
         routing._LIST_OF_EVENT,

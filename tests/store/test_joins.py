@@ -22,6 +22,7 @@ from fencepost.store.engine import (
     outbox,
     pools,
     queue,
+    routes,
     routing,
     schedules,
     transactions,
@@ -51,6 +52,7 @@ class World:
     ready: int
     unrouted: int
     to_route: Message
+    kept: Message
     lease: NameHold
     key: KeyHold
     pool: int
@@ -78,6 +80,11 @@ def world(store: Store) -> World:
     kept, asked = engine.operators.routing.unrouted(limit=9)
     engine.operators.routing.replay_unrouted([asked.message_id])
     (message,) = engine.operators.routing.to_route(["s"], 9)
+    for name in ("off", "drained"):
+        engine.operators.routes.turn_off(name)
+        engine.queue.enqueue([Draft("s", "s", name, "e", {}, b"", [Address(name)])])
+    engine.operators.routes.turn_on("drained")
+    (held,) = engine.operators.routes.kept("drained", ["s"], 9)
     return World(
         engine,
         [claim.hold for claim in claims],
@@ -85,6 +92,7 @@ def world(store: Store) -> World:
         ready.id,
         kept.message_id,
         message,
+        held,
         engine.leases.acquire("name", owner="me", token="t", ttl_ms=60_000).hold,
         found.hold,
         pool,
@@ -151,6 +159,17 @@ CALLS: dict[str, dict[str, Callable[[World], object]]] = {
         "unserved": lambda w: w.engine.operators.routing.unserved(),
         "conflicts": lambda w: w.engine.operators.routing.conflicts(),
         "keys_of": lambda w: w.engine.operators.routing.keys_of("s"),
+    },
+    "operators.routes": {
+        "off": lambda w: w.engine.operators.routes.off(),
+        "turn_off": lambda w: w.engine.operators.routes.turn_off("mail"),
+        "turn_on": lambda w: w.engine.operators.routes.turn_on("off"),
+        "discard": lambda w: w.engine.operators.routes.discard("drained", 1),
+        "draining": lambda w: w.engine.operators.routes.draining(["drained"], ["s"]),
+        "kept": lambda w: w.engine.operators.routes.kept("drained", ["s"], 9),
+        "drain": lambda w: w.engine.operators.routes.drain(
+            "drained", [(w.kept, Address("drained"))]
+        ),
     },
     "keyed": {
         "open": lambda w: w.engine.keyed.open(Space("a", "new", keyed.Options(max_entries=3))),
@@ -233,6 +252,7 @@ PARTS: dict[str, type] = {
     "queue": queue.QueueVerbs,
     "queue.outbox": outbox.OutboxVerbs,
     "operators": operators.OperatorVerbs,
+    "operators.routes": routes.RouteVerbs,
     "operators.routing": routing.RoutingVerbs,
     "keyed": keyed.KeyedVerbs,
     "leases": leases.LeaseVerbs,
@@ -286,6 +306,7 @@ def _seen(engine: Engine) -> list[object]:
         engine.operators.deliveries(Filter(), 99, None),
         engine.operators.routing.unrouted(limit=9),
         engine.operators.routing.to_route(["s"], 9),
+        engine.operators.routes.off(),
         engine.keyed.entries(SPACE, None),
         engine.keyed.entries(OTHER, None),
         engine.leases.list(9),

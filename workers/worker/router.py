@@ -1,4 +1,4 @@
-"""Routing messages again that no route had matched, when an operator asks for it."""
+"""Routing messages that were kept: for want of a route, or because it was off."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ...store.types.message import Address
 
 _ROUND_SECONDS = 1.0
 _AT_ONCE = 50
+_DRAINED_AT_ONCE = 100
 
 
 class Router:
@@ -20,6 +21,7 @@ class Router:
 
     def __init__(self, store: Store, app: WorkerApp) -> None:
         self._routing = store.engine.operators.routing
+        self._routes = store.engine.operators.routes
         self._app = app
         self._due = 0.0
 
@@ -29,20 +31,40 @@ class Router:
             return False
         self._due = time.monotonic() + _ROUND_SECONDS
         try:
-            messages = self._routing.to_route(self._app.sources, _AT_ONCE)
-            if not messages:
-                return False
-            # The app's routes run outside the transaction.
-            routed = [(message, self._addresses(message)) for message in messages]
-            changed = self._routing.route(routed)
+            return self._route() | self._drain()
         except StoreCorrupt:
             raise
         except FencepostError:
             return False  # tried again in a second; claiming logs an outage
-        for (message, addresses), done in zip(routed, changed, strict=True):
+
+    def _route(self) -> bool:
+        messages = self._routing.to_route(self._app.sources, _AT_ONCE)
+        if not messages:
+            return False
+        # The app's routes run outside the transaction.
+        routed = [(message, self._addresses(message)) for message in messages]
+        for (message, addresses), done in zip(routed, self._routing.route(routed), strict=True):
             if done:  # else another worker has routed it
-                _say(message, addresses)
+                _say(message, addresses, "routed again")
         return True
+
+    def _drain(self) -> bool:
+        """Route some of what was kept while its route was off."""
+        some = False
+        for queue in self._routes.draining(self._app.handlers, self._app.sources):
+            messages = self._routes.kept(queue, self._app.sources, _DRAINED_AT_ONCE)
+            if not messages:
+                continue
+            routed = [(message, self._address(message, queue)) for message in messages]
+            changed = self._routes.drain(queue, routed)
+            some |= any(changed)
+            for (message, address), done in zip(routed, changed, strict=True):
+                if done:
+                    _say(message, [] if address is None else [address], "routed: its route is on")
+        return some
+
+    def _address(self, message: Message, queue: str) -> Address | None:
+        return next((to for to in self._addresses(message) if to.queue == queue), None)
 
     def _addresses(self, message: Message) -> Sequence[Address]:
         try:
@@ -52,7 +74,7 @@ class Router:
             return ()
 
 
-def _say(message: Message, addresses: Sequence[Address]) -> None:
+def _say(message: Message, addresses: Sequence[Address], how: str) -> None:
     what = {
         "source": message.source,
         "key": message.key,
@@ -60,6 +82,6 @@ def _say(message: Message, addresses: Sequence[Address]) -> None:
         "event_name": message.event,
     }
     if addresses:
-        log.info("routed again", queues=", ".join(each.queue for each in addresses), **what)
+        log.info(how, queues=", ".join(each.queue for each in addresses), **what)
     else:
         log.warning("still no route matches: the message is kept", **what)

@@ -63,6 +63,7 @@ def message(tables: Tables, id: int) -> Stored | None:
         body=kept.body,
         copy_of=kept.copy_of,
         copies=_copies(tables, kept.id),
+        kept_for=tuple(sorted(queue for queue, of in tables.kept if of == id)),
     )
 
 

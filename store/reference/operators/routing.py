@@ -33,7 +33,7 @@ class PlainRouting:
         rows = [
             row
             for id, row in sorted(self._session.read().messages.items(), reverse=True)
-            if row.route != "routed"
+            if row.route in ("unrouted", "asked")
             and source in (None, row.source)
             and event in (None, row.event)
             and key in (None, row.key)
@@ -56,7 +56,7 @@ class PlainRouting:
     def unrouted_counts(self) -> list[UnroutedCount]:
         groups: dict[tuple[str | None, str], list[int]] = {}
         for row in self._session.read().messages.values():
-            if row.route != "routed":
+            if row.route in ("unrouted", "asked"):
                 groups.setdefault((row.source, row.event), []).append(row.received_ms)
         return [
             UnroutedCount(source, event, len(received), received[0] / 1000)
@@ -114,7 +114,7 @@ def _replay(write: Write, id: int) -> Outcome:
     if row is None:
         return Outcome("not_found")
     if row.route != "unrouted":
-        return Outcome("active" if row.route == "asked" else "routed")
+        return Outcome("active" if row.route == "asked" else row.route)
     write.tables.messages[id] = row._replace(route="asked", expires_ms=None)
     write.wakes = True
     return Outcome("replayed")

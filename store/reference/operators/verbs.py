@@ -11,6 +11,7 @@ from ..memory import Session
 from ..pools import PlainPools
 from ..queues import reap
 from . import listing, move, operate
+from .routes import PlainRoutes
 from .routing import PlainRouting
 
 
@@ -20,6 +21,7 @@ class PlainOperators:
     def __init__(self, session: Session, pools: PlainPools) -> None:
         self._session = session
         self.routing = PlainRouting(session, pools)
+        self.routes = PlainRoutes(session)
 
     def stats(self) -> dict[str, QueueStats]:
         return listing.stats(self._session.read(), self._session.now_ms())

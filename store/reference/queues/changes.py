@@ -58,10 +58,10 @@ def end_message(write: Write, id: int) -> None:
     """
     tables, message = write.tables, write.tables.messages[id]
     deliveries = tables.of_message(id)
-    if any(row.state in GOING or row.parked for row in deliveries):
+    if any(row.state in GOING or row.parked for row in deliveries) or message.route == "kept":
         return
     keep_body = max(
-        message.keep_body_ms, *(tables.queues[row.queue].caps.keep_body_ms for row in deliveries)
+        [message.keep_body_ms, *(tables.queues[row.queue].caps.keep_body_ms for row in deliveries)]
     )
     ended = message._replace(expires_ms=write.now + max(message.keep_ms, keep_body))
     if any(row.state != "done" for row in deliveries):

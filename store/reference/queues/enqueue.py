@@ -7,9 +7,10 @@ from typing import Any
 
 from ...types.message import Draft, Receipt, State
 from ...types.outgoing import Outgoing
+from ...types.schedule import SCHEDULES
 from ..memory import Write
 from ..rows import ConflictRow, MessageRow
-from . import arrivals, changes, redelivery
+from . import arrivals, changes, kept, redelivery
 
 # The delivery furthest from its end speaks for the message.
 _FURTHEST_FIRST = ("ready", "leased", "sleeping", "dead", "cancelled", "done")
@@ -24,7 +25,10 @@ def enqueue(write: Write, draft: Draft, outgoing: Outgoing | None = None) -> Rec
         if expires is None or expires > write.now:
             return _seen_before(write, tables.messages[known], draft)
         changes.forget(write, known)
-    arrivals.require_room(write, draft.addresses, len(draft.body))
+    # What a schedule enqueues is no source's, and is not routed.
+    routed = draft.source is not None and not draft.source.startswith(SCHEDULES)
+    on, held = kept.parted(write, draft.addresses) if routed else (draft.addresses, [])
+    arrivals.require_room(write, on, len(draft.body))
     message = MessageRow(
         id=write.next("message"),
         scope=draft.scope,
@@ -44,7 +48,8 @@ def enqueue(write: Write, draft: Draft, outgoing: Outgoing | None = None) -> Rec
     tables.messages[message.id] = message
     if message.key is not None:
         tables.keys[message.scope, message.key] = message.id
-    arrivals.deliver(write, message.id, draft.addresses, len(draft.body))
+    kept.keep(write, message.id, held)
+    arrivals.deliver(write, message.id, on, len(draft.body))
     return _receipt(write, "accepted", message.id)
 
 

@@ -9,20 +9,21 @@ from ...types.message import Address, Draft
 from .. import events
 from ..memory import Write
 from ..rows import DeliveryRow, MessageRow
-from . import arrivals, changes, lanes
+from . import arrivals, changes, kept, lanes
 
 
 def redeliver(
     write: Write, message: MessageRow, draft: Draft
 ) -> Literal["revived", "routed"] | None:
     """Have what is dead of a message tried again, or route it for the first time."""
-    if message.route != "routed":
+    if message.route in ("unrouted", "asked"):
         if not draft.addresses:
             return None
-        arrivals.require_room(write, draft.addresses, len(draft.body))
+        on, _ = kept.parted(write, draft.addresses)
+        arrivals.require_room(write, on, len(draft.body))
         _restore(write, message, draft)
         route(write, message.id, draft.addresses, len(draft.body))
-        return "routed"
+        return "routed" if on else None
     revivals = _revivals(write, message, draft)
     for row, _ in revivals:
         arrivals.require_room_in(write, row.queue, row.size)
@@ -39,7 +40,9 @@ def route(write: Write, message: int, addresses: Sequence[Address], size: int) -
     """Make the deliveries of a message that no route had matched before."""
     tables = write.tables
     tables.messages[message] = tables.messages[message]._replace(route="routed", expires_ms=None)
-    arrivals.deliver(write, message, addresses, size)
+    on, held = kept.parted(write, addresses)
+    kept.keep(write, message, held)
+    arrivals.deliver(write, message, on, size)
     events.note(write, "routed", detail=f"message {message}")
 
 

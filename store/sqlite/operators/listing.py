@@ -164,6 +164,10 @@ select
   id, source, key, event, received_at_ms, {KEPT_UNTIL}, cast(headers as blob), body, compressed,
   body_sha256, copy_of, (
     select json_group_array(id) from fp_message as c where c.copy_of = fp_message.id
+  ), (
+    select json_group_array(fp_unrouted.queue)
+    from fp_route
+    cross join fp_unrouted on fp_unrouted.queue = fp_route.queue and message_id = fp_message.id
   )
 from fp_message
 left join fp_body on message_id = id
@@ -250,7 +254,7 @@ def content(session: Session, id: int) -> Content | None:
 def message(session: Session, id: int) -> Stored | None:
     """Return a message as it is kept."""
     for number, source, key, event, received, expires, *kept in session.read(_MESSAGE, {"id": id}):
-        headers, packed, compressed, sha256, copy_of, copies = kept
+        headers, packed, compressed, sha256, copy_of, copies, kept_for = kept
         return Stored(
             id=number,
             source=source,
@@ -262,6 +266,7 @@ def message(session: Session, id: int) -> Stored | None:
             body=None if packed is None else payload.unpack(packed, compressed, sha256),
             copy_of=copy_of,
             copies=tuple(json.loads(copies)),
+            kept_for=tuple(json.loads(kept_for)),
         )
     return None
 

@@ -1,7 +1,8 @@
 """Unrouted messages: listed, counted, and routed again.
 
 Of `unrouted` in fp_message: 0 once it has a delivery, 1 while no route has matched it, 2 when
-an operator wants it to be routed again. Then a worker of an app with its source does that.
+an operator wants it to be routed again. Then a worker of an app with its source does that. -1 is
+of routes that are off (kept_rows.py).
 """
 
 from __future__ import annotations
@@ -52,12 +53,13 @@ from (
 join fp_message on id = oldest
 """
 
-_COLUMNS = """
+# Of fp_message and its fp_body.
+COLUMNS = """
   id, source, key, event, cast(headers as blob), body, compressed, body_sha256, received_at_ms
 """
 
 _MESSAGE = f"""
-select unrouted, {_COLUMNS}
+select unrouted, {COLUMNS}
 from fp_message
 left join fp_body on message_id = id
 where id = :id
@@ -67,7 +69,7 @@ where id = :id
 _ASK = "update fp_message set unrouted = 2, expires_at_ms = null where id = :id"
 
 _TO_ROUTE = f"""
-select unrouted, {_COLUMNS}
+select unrouted, {COLUMNS}
 from fp_message indexed by fp_message_to_route
 left join fp_body on message_id = id
 where unrouted = 2 and source in (select value from json_each(:sources))
@@ -159,7 +161,7 @@ class SqliteRouting:
                 what = f"message {row[0]} is routed, and its index says otherwise"
                 raise corrupt(self._session.path, "route", what)
             try:
-                messages.append(_message(row, self._session.path))
+                messages.append(as_message(row, self._session.path))
             except (StoreCorrupt, ValueError, TypeError):
                 damaged.append(row[0])
         if damaged:
@@ -210,9 +212,9 @@ def _replay(write: Write, id: int) -> Outcome:
         return Outcome("not_found")
     mark, *row = found[0]
     if mark != 1:
-        return Outcome("active" if mark else "routed")
+        return Outcome("active" if mark == 2 else "kept" if mark else "routed")
     try:
-        _message(row, write.path)
+        as_message(row, write.path)
     except (StoreCorrupt, ValueError, TypeError):
         return Outcome("unrecoverable")
     write.must(_ASK, {"id": id})
@@ -220,7 +222,12 @@ def _replay(write: Write, id: int) -> Outcome:
     return Outcome("replayed")
 
 
-def _message(row: Sequence[Any], path: str) -> Message:
+def as_message(row: Sequence[Any], path: str) -> Message:
+    """Return a row of COLUMNS as a message.
+
+    Raises:
+        StoreCorrupt, ValueError, TypeError: It cannot be read.
+    """
     id, source, key, event, headers, body, compressed, sha256, received = row
     return Message(
         id=id,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
-from ...types.message import Draft, Receipt, State, Status
+from ...types.message import Address, Draft, Receipt, State, Status
+from .. import kept_rows
 from ..session.session import Write
 from . import deliveries, payload, redelivery, retention
 from .payload import Prepared
@@ -49,23 +51,29 @@ on conflict do update set conflicts = conflicts + 1, key = :key, last_at_ms = :n
 """
 
 
-def enqueue(write: Write, prepared: Prepared) -> Receipt:
+def enqueue(write: Write, prepared: Prepared, off: Collection[str] = ()) -> Receipt:
     """Store a message and its deliveries, unless its key is there already.
+
+    For the queues in `off` a message that has a source is kept_rows.
 
     Raises:
         QueueFull, LimitExceeded: One of its queues has no room; nothing was changed.
         StoreCorrupt: It was done before, and its result is damaged; nothing was changed.
     """
     draft = prepared.draft
+    addresses: Sequence[Address] = draft.addresses
+    held: Sequence[str] = ()
+    if off and draft.source is not None:
+        addresses, held = kept_rows.parted(addresses, off)
     if draft.key is not None:
         known = {"scope": draft.scope, "key": draft.key, "now": write.now_ms}
         for message, sha256, forgotten in write.run(_FIND, known):
             if not forgotten:
                 same = sha256 == (prepared.plain_sha256 or prepared.sha256)
                 return _seen_before(write, prepared, message, same=same)
-            deliveries.require_room(write, draft.addresses, len(draft.body))
+            deliveries.require_room(write, addresses, len(draft.body))
             retention.forget(write, message)
-    deliveries.require_room(write, draft.addresses, len(draft.body))
+    deliveries.require_room(write, addresses, len(draft.body))
     write.run(
         _INSERT_MESSAGE,
         {
@@ -86,18 +94,20 @@ def enqueue(write: Write, prepared: Prepared) -> Receipt:
     message = write.last_id
     body = {"body": prepared.body, "compressed": prepared.compressed, "outgoing": prepared.outgoing}
     write.run(_INSERT_BODY, {"message": message, **body})
-    if draft.addresses:
-        deliveries.deliver(write, message, draft.addresses, len(draft.body))
+    if held:
+        kept_rows.keep(write, message, held)
+    if addresses:
+        deliveries.deliver(write, message, addresses, len(draft.body))
     state, result = _standing(write, message)
     return Receipt("accepted", message, state, result)
 
 
 def enqueue_or_error(
-    write: Write, prepared: Prepared
+    write: Write, prepared: Prepared, off: Collection[str] = ()
 ) -> Receipt | QueueFull | LimitExceeded | StoreCorrupt:
     """Do the same, and return an error that is of this message alone."""
     try:
-        return enqueue(write, prepared)
+        return enqueue(write, prepared, off)
     except (QueueFull, LimitExceeded, StoreCorrupt) as error:
         return error
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ...errors import StoreCorrupt
 from ...types.message import Address, Draft
-from .. import events
+from .. import events, kept_rows
 from ..session.session import Write
 from . import counters, deliveries, payload
 from .lanes import is_behind
@@ -61,11 +61,12 @@ def redeliver(write: Write, message: int, draft: Draft) -> Literal["revived", "r
     if unrouted:
         if not draft.addresses:
             return None
-        deliveries.require_room(write, draft.addresses, len(draft.body))
+        on, _ = kept_rows.parted(draft.addresses, kept_rows.off(write))
+        deliveries.require_room(write, on, len(draft.body))
         with _whole(write):
             _restore(write, message, draft)
             route(write, message, draft.addresses, len(draft.body))
-        return "routed"
+        return "routed" if on else None
     revivals = _revivals(write, message, draft)
     for was, _ in revivals:
         counters.require_room(write, was.queue, was.bytes)
@@ -80,8 +81,12 @@ def redeliver(write: Write, message: int, draft: Draft) -> Literal["revived", "r
 
 def route(write: Write, message: int, addresses: Sequence[Address], bytes: int) -> None:
     """Make the deliveries of a message that no route had matched before."""
+    on, held = kept_rows.parted(addresses, kept_rows.off(write))
     write.must(_ROUTED, {"message": message})
-    deliveries.deliver(write, message, addresses, bytes)
+    if held:
+        kept_rows.keep(write, message, held)
+    if on:
+        deliveries.deliver(write, message, on, bytes)
     events.note(write, "routed", detail=f"message {message}")
 
 

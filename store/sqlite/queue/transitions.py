@@ -113,8 +113,8 @@ def standings(
     return found
 
 
-# The first of the deliveries of a message to end does not end it. What is dead or cancelled
-# keeps the body as long as the key.
+# The first of the deliveries of a message to end does not end it, nor does the last while it is
+# kept for a route that is off. What is dead or cancelled keeps the body as long as the key.
 _END = """
 update fp_message
 set (expires_at_ms, body_until_ms) = (
@@ -130,7 +130,7 @@ set (expires_at_ms, body_until_ms) = (
   cross join fp_queue on name = queue
   where message_id = :message
 )
-where id = :message and not exists (
+where id = :message and unrouted = 0 and not exists (
   select 1
   from fp_delivery
   where message_id = :message and (state in ('ready', 'leased', 'sleeping') or parked = 1)

@@ -68,6 +68,14 @@ where not exists (
 )
 """
 
+# Of fp_message the id: what is marked and kept for nothing, or the other way round.
+_KEPT_ODDLY = """
+select count(*)
+from fp_message
+full join (select distinct message_id from fp_unrouted) on message_id = id
+where (coalesce(unrouted, 0) = -1) <> (message_id is not null)
+"""
+
 _QUARANTINED = "select count(*) from fp_quarantine"
 
 _MOST_NAMED = 10
@@ -79,6 +87,7 @@ def audit(session: Session) -> list[ProbeStep]:
         attempt("foreign keys", lambda: _foreign_keys(session)),
         attempt("counters", lambda: _counters(session)),
         attempt("steps", lambda: _steps(session)),
+        attempt("kept messages", lambda: _kept(session)),
         attempt("quarantined rows", lambda: _quarantined(session)),
     ]
 
@@ -103,6 +112,13 @@ def _steps(session: Session) -> tuple[str, bool]:
     if rows:
         raise FencepostError(f"{rows} records of steps are of deliveries that have ended")
     return "each recorded step is of a delivery that may run again", False
+
+
+def _kept(session: Session) -> tuple[str, bool]:
+    ((rows,),) = session.read(_KEPT_ODDLY)
+    if rows:
+        raise FencepostError(f"{rows} messages are not kept for routes that are off as they say")
+    return "each message that is kept for a route that is off is there", False
 
 
 def _quarantined(session: Session) -> tuple[str, bool]:

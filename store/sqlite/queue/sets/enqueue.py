@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import apsw
@@ -33,11 +33,17 @@ def enqueue(write: Write, batch: Sequence[Prepared]) -> list[Receipt]:
 
 
 def enqueue_runs(
-    write: Write, batch: Sequence[Prepared], one: Callable[[Prepared], A]
+    write: Write,
+    batch: Sequence[Prepared],
+    one: Callable[[Prepared], A],
+    off: Collection[str] = (),
 ) -> list[A | Receipt]:
-    """Store messages in their order: those that are ordinary by set, the others with `one`."""
+    """Store messages in their order: those that are ordinary by set, the others with `one`.
+
+    What a source sends to a queue in `off` is not ordinary.
+    """
     answers: list[A | Receipt] = []
-    for run, odd in _runs(batch, _known(write, batch)):
+    for run, odd in _runs(batch, _known(write, batch), off):
         rows = Arrivals(write.now_ms, run)
         if rows.have_room(write):
             try:
@@ -52,8 +58,11 @@ def enqueue_runs(
     return answers
 
 
-def _is_refused(each: Prepared) -> bool:
-    return any(address.refused is not None for address in each.draft.addresses)
+def _is_odd(each: Prepared, off: Collection[str]) -> bool:
+    draft = each.draft
+    if off and draft.source is not None and any(to.queue in off for to in draft.addresses):
+        return True
+    return any(address.refused is not None for address in draft.addresses)
 
 
 def _known(write: Write, batch: Iterable[Prepared]) -> set[tuple[str, str]]:
@@ -75,13 +84,13 @@ def _texts(values: Sequence[str]) -> Any:
 
 
 def _runs(
-    batch: Sequence[Prepared], known: set[tuple[str, str]]
+    batch: Sequence[Prepared], known: set[tuple[str, str]], off: Collection[str]
 ) -> Iterator[tuple[list[Prepared], Prepared | None]]:
     """Yield runs of ordinary messages, each with the odd one behind it, if there is one."""
     run: list[Prepared] = []
     for each in batch:
         key = each.draft.key
-        odd = _is_refused(each)
+        odd = _is_odd(each, off)
         if key is not None:
             odd |= (each.draft.scope, key) in known
             known.add((each.draft.scope, key))
