@@ -34,6 +34,7 @@ class Claim:
         fence: A number greater than that of every earlier claim of this delivery. No other
             claim or lease of the store has it.
         origin: The queue that it was enqueued in; it differs from `queue` after a move.
+        generation: How often what its handler remembers was forgotten by a replay.
         expires_at: When the lease expires, in Unix seconds on the store's clock.
         lasts_ms: How long the lease lasts, counted from before the store was asked for it.
     """
@@ -43,6 +44,7 @@ class Claim:
         "_hold",
         "attempt",
         "expires_at",
+        "generation",
         "lasts_ms",
         "message",
         "origin",
@@ -56,6 +58,7 @@ class Claim:
         self.queue = leased.queue
         self.origin = leased.origin or leased.queue
         self.attempt = leased.attempt
+        self.generation = leased.generation
         self.expires_at = leased.term.until_ms / 1000
         self.lasts_ms = leased.term.lasts_ms
 

@@ -12,7 +12,7 @@ from .engine import Engine
 from .errors import InvalidInput
 from .naming import verbs
 from .types import validate
-from .types.delivery import Content, Delivery, Moved, Outcome, Stored
+from .types.delivery import Content, Delivery, Forget, Moved, Outcome, Stored
 from .types.filter import Conditions, Filter, Wanted
 from .types.unserved import Conflicts, OffRoute, Unrouted, UnroutedCount, Unserved
 from .types.wait import Answered
@@ -87,7 +87,7 @@ class Operators:
         """Return the headers, body and result of a delivery, None if there is none."""
         return self.engine.operators.content(validate.id(id))
 
-    def replay(self, id: int) -> Outcome:
+    def replay(self, id: int, *, from_start: bool = False, from_step: str | None = None) -> Outcome:
         """Run a delivery again.
 
         A dead or cancelled delivery becomes ready, and its attempts are counted from 1. A
@@ -95,14 +95,29 @@ class Operators:
         done is copied, if its body is still stored (`keep_body_for`): the copy is a new
         message with one delivery to the same queue.
 
+        The handler goes on after the steps that it has recorded.
+
+        Args:
+            from_start: Forget all of them first. Tokens of waits are no longer good, and
+                `ctx.step_key`, `ctx.random()` and `ctx.uuid()` give other values.
+            from_step: Forget the step of this name, and all that was recorded after it.
+
         Raises:
+            InvalidInput: Both are given.
             OutcomeUnknown: A copy may have been made; look before you call it again.
         """
-        return self.replay_many([id])[0]
+        return self.replay_many([id], from_start=from_start, from_step=from_step)[0]
 
-    def replay_many(self, ids: Iterable[int]) -> list[Outcome]:
-        """Replay deliveries in one transaction; outcomes in their order."""
-        return self.engine.operators.replay([validate.id(id) for id in validate.each(ids, "ids")])
+    def replay_many(
+        self, ids: Iterable[int], *, from_start: bool = False, from_step: str | None = None
+    ) -> list[Outcome]:
+        """Replay deliveries in one transaction; outcomes in their order. See `replay`."""
+        if from_start and from_step is not None:
+            raise InvalidInput("give from_start or from_step, not both", operation="replay")
+        forget: Forget = True if from_start else from_step
+        return self.engine.operators.replay(
+            [validate.id(id) for id in validate.each(ids, "ids")], forget=forget
+        )
 
     def cancel(self, id: int) -> Outcome:
         """Cancel a delivery that is ready, scheduled or dead.

@@ -10,8 +10,9 @@ import struct
 from .engine import Engine
 from .types.wait import Place, Secret
 
-# Of the secret, the delivery, the occurrence and the length of the name, which follows.
-_HEAD = struct.Struct(">BQHH")
+# Of the secret, the delivery, its generation, the occurrence, and the length of the name, which
+# follows.
+_HEAD = struct.Struct(">BQHHH")
 _SEAL_BYTES = 16
 
 
@@ -19,7 +20,8 @@ def make_token(engine: Engine, place: Place) -> str:
     """Return the token of a wait: the same each time, until a newer secret signs."""
     secret = engine.durable.waits.secrets()[-1]
     name = place.name.encode()
-    body = _HEAD.pack(secret.id, place.delivery, place.occurrence, len(name)) + name
+    body = _HEAD.pack(secret.id, place.delivery, place.generation, place.occurrence, len(name))
+    body += name
     return base64.urlsafe_b64encode(body + _seal(secret, body)).decode().rstrip("=")
 
 
@@ -28,7 +30,7 @@ def read_token(engine: Engine, token: str) -> Place | None:
     try:
         raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
         body, seal = raw[:-_SEAL_BYTES], raw[-_SEAL_BYTES:]
-        id, delivery, occurrence, length = _HEAD.unpack_from(body)
+        id, delivery, generation, occurrence, length = _HEAD.unpack_from(body)
         name = body[_HEAD.size :].decode()
     except (binascii.Error, struct.error, ValueError):
         return None
@@ -37,7 +39,7 @@ def read_token(engine: Engine, token: str) -> Place | None:
             if not hmac.compare_digest(seal, _seal(secret, body)):
                 return None
             sound = len(body) == _HEAD.size + length and delivery < 2**63
-            return Place(delivery, name, occurrence) if sound else None
+            return Place(delivery, name, occurrence, generation) if sound else None
     return None
 
 

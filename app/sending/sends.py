@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ...store import Receipt, Store
+from ...store import Claim, Receipt, Store
 from ...store.naming import verbs
 from ...store.outbox import Secret, send
 from ...store.types.destination import destination
@@ -20,6 +20,7 @@ class Sends:
     """The part of a context for webhooks."""
 
     store: Store
+    _claim: Claim
     _check: Callable[[], None]
     # What the attempt ends with, once a send was another one than before.
     _changed: StepChanged | None = None
@@ -94,7 +95,9 @@ class Sends:
             self._counts = Counter()
         place = self._place
         self._counts[place] += 1
-        return str(self._counts[place]), derived_key(place, self._counts[place])
+        return str(self._counts[place]), derived_key(
+            place, self._counts[place], self._claim.generation
+        )
 
 
 def derived_key(place: str, number: int, generation: int = 0) -> str:

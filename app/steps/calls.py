@@ -94,8 +94,8 @@ class Calls:
         """The idempotency key of the step that runs."""
         if (step := inside.get()) is None:
             raise InvalidInput("ctx.step_key is of a step: use it in the step's function")
-        parts = "\0".join((self._key(), step.name, str(step.occurrence)))
-        return hashlib.sha256(parts.encode()).hexdigest()
+        parts = (self._key(), step.name, str(step.occurrence), str(self._claim.generation))
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def _run(self, asked: _Asked) -> Any:
         if asked.record is not None:

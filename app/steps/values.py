@@ -31,5 +31,5 @@ class Values:
     def draw(self) -> bytes:
         """Return 32 bytes that are equal in every attempt; nothing is recorded."""
         self._drawn += 1
-        what = f"{self._claim.id}/{self._drawn}".encode()
+        what = f"{self._claim.id}/{self._claim.generation}/{self._drawn}".encode()
         return hmac.digest(self._engine.durable.steps.seed(), what, "sha256")

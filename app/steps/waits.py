@@ -46,7 +46,7 @@ class Waits:
                 operation="wait_url",
             )
         check_name(name)
-        place = Place(self._claim.id, name, self._journal.asked(name) + 1)
+        place = Place(self._claim.id, name, self._journal.asked(name) + 1, self._claim.generation)
         self._journal.mark()
         return f"{self._url.rstrip('/')}/resume/{make_token(self._engine, place)}"
 
@@ -59,7 +59,7 @@ class Waits:
         task = self._guard.name(name)
         ms = None if timeout is None else milliseconds(timeout, "timeout")
         occurrence, _ = self._journal.ask(name, ("wait",))
-        place = Place(self._claim.id, name, occurrence)
+        place = Place(self._claim.id, name, occurrence, self._claim.generation)
         if task is None:
             return self._look(place, ms)
         return self._look_async(place, ms)

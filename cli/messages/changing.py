@@ -38,6 +38,7 @@ _WHY = {
     "not_found": "there is no such delivery",
     "unrecoverable": "it is done and its body is gone (keep_body_for= on a source, handler or"
     " queue keeps bodies)",
+    "no_such_step": "it has recorded no step of that name",
     "present": "its message or its key is in that queue already",
     "routed": "it has been routed",
     "kept": "a route of it is off (`fencepost routes on` turns it on)",
@@ -56,6 +57,10 @@ _WHY = {
     metavar="N",
     help="With --all: at most N a second.",
 )
+@click.option("--from-start", is_flag=True, help="Forget all steps that were recorded.")
+@click.option(
+    "--from", "from_step", metavar="STEP", help="Forget this step and all that was recorded after."
+)
 @_YES
 def replay(
     store: str,
@@ -64,6 +69,8 @@ def replay(
     wanted: dict[str, Any],
     unrouted: bool,
     rate: float | None,
+    from_start: bool,
+    from_step: str | None,
     yes: bool,
 ) -> None:
     """Run deliveries again: d7, or those of message m7.
@@ -75,18 +82,23 @@ def replay(
 
     --all replays every dead delivery, or those of --state.
 
+    A handler with recorded steps goes on after them, unless --from-start or --from is given.
+
     Example: fencepost messages replay --all --queue mail --since 2h --rate 10
     """
     given = {**wanted, **({"unrouted": True} if unrouted else {})}
+    if unrouted and (from_start or from_step is not None):
+        raise click.UsageError("--unrouted has no steps that could be forgotten")
     _check(ids, everything, {**given, **({} if rate is None else {"rate": rate})})
     with connect(store, create=False) as opened:
+        again = partial(opened.replay_many, from_start=from_start, from_step=from_step)
         if not everything:
-            _change(opened, ids, opened.replay_many, "replay")
+            _change(opened, ids, again, "replay")
         elif unrouted:
             _route_all(opened, wanted, rate, yes)
         else:
             wanted.setdefault("state", "dead")
-            _change_all(opened, wanted, opened.replay_many, "replay", rate, yes)
+            _change_all(opened, wanted, again, "replay", rate, yes)
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..types.delivery import Content, Delivery, Outcome, Stored
+from ..types.delivery import Content, Delivery, Forget, Outcome, Stored
 from ..types.filter import Filter
 from ..types.message import QueueStats
 from .routes import RouteVerbs
@@ -75,8 +75,11 @@ class OperatorVerbs(Protocol):
         """
         ...
 
-    def replay(self, ids: Sequence[int]) -> list[Outcome]:
+    def replay(self, ids: Sequence[int], *, forget: Forget = None) -> list[Outcome]:
         """Make dead or cancelled deliveries ready again, and copies of done ones.
+
+        With `forget` their handlers do not remember everything, but what is before that step,
+        or nothing.
 
         In one transaction; outcomes in their order. A second call makes a second copy.
 

@@ -54,6 +54,7 @@ class Leased(Struct, frozen=True, gc=False):
 
     Attributes:
         origin: The queue that it was first put in, should it have been moved since.
+        generation: How often what its handler remembers was forgotten.
     """
 
     hold: Hold
@@ -62,6 +63,7 @@ class Leased(Struct, frozen=True, gc=False):
     attempt: int
     term: Term
     origin: str | None = None
+    generation: int = 0
 
 
 class QueueVerbs(Protocol):

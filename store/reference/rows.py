@@ -81,6 +81,7 @@ class DeliveryRow(NamedTuple):
     error: str | None = None
     result: str | None = None
     asleep: str | None = None
+    generation: int = 0
 
     @property
     def in_lane(self) -> tuple[str, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ..types.wait import Place
 from .memory import Session, Write
 from .queues import changes
 from .queues.settle import count, require
+from .rows import DeliveryRow
 from .waits import begin
 
 
@@ -115,3 +116,31 @@ def record(write: Write, hold: Hold, step: StepRecord) -> None:
 
 def _same(one: StepRecord, other: StepRecord) -> bool:
     return msgspec.structs.replace(one, recorded_at_ms=other.recorded_at_ms) == other
+
+
+def forget_from(write: Write, row: DeliveryRow, start: Literal[True] | str) -> bool:
+    """Forget a step and what came after it, or all; False when there is no such step."""
+    tables, known = write.tables, write.tables.steps.get(row.id, ())
+    if start is True:
+        changes.forget_steps(write, row.id)
+    else:
+        at = next((index for index, each in enumerate(known) if each.name == start), None)
+        waits = {place: wait for place, wait in tables.waits.items() if place[0] == row.id}
+        answered = [
+            wait.answered_at_ms
+            for place, wait in waits.items()
+            if place[1] == start and wait.answered_at_ms is not None
+        ]
+        if at is None and not answered:
+            return False
+        since = min(answered) if at is None else known[at].recorded_at_ms
+        if at is None:
+            kept = tuple(each for each in known if each.recorded_at_ms < since)
+        else:
+            kept = known[:at]
+        tables.steps[row.id] = kept
+        for place, wait in waits.items():
+            if wait.answered_at_ms is None or wait.answered_at_ms >= since:
+                del tables.waits[place]
+    tables.deliveries[row.id] = row._replace(generation=row.generation + 1)
+    return True

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 from ..types.step import StepRecord
-from ..types.wait import Place, Secret, Wait
+from ..types.wait import Secret, Wait
 from ..types.worker import Event
 from .rows import (
     LIVE,
@@ -49,7 +49,8 @@ class Tables:
     deliveries: dict[int, DeliveryRow] = field(default_factory=dict)
     queues: dict[str, QueueRow] = field(default_factory=dict)
     steps: dict[int, tuple[StepRecord, ...]] = field(default_factory=dict)  # by delivery
-    waits: dict[Place, Wait] = field(default_factory=dict)
+    # By delivery, name and occurrence.
+    waits: dict[tuple[int, str, int], Wait] = field(default_factory=dict)
     secrets: dict[int, Secret] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     heads: dict[Lane, int] = field(default_factory=dict)

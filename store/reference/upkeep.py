@@ -112,7 +112,7 @@ def broken(tables: Tables) -> list[str]:
     for row_of in tables.messages.values():
         if row_of.route == "kept" and (row_of.expires_ms is not None or row_of.body is None):
             wrong.append(f"{row_of} is kept, and will be forgotten")
-    for id in {*tables.steps, *(place.delivery for place in tables.waits)}:
+    for id in {*tables.steps, *(delivery for delivery, _, _ in tables.waits)}:
         of = tables.deliveries.get(id)
         if of is None or of.state in ("done", "cancelled"):
             wrong.append(f"steps are recorded of {of or id}")

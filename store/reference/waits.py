@@ -25,27 +25,32 @@ class PlainWaits:
         self._session = session
 
     def find(self, place: Place) -> Wait | None:
-        return self._session.read("find").waits.get(place)
+        return self._session.read("find").waits.get(place[:3])
 
     def is_over(self, hold: Hold, place: Place) -> bool:
         with self._session.write("wait", joins=False) as write:
             require(write, hold, "wait", done=True)
-            found = write.tables.waits.get(place)
+            found = write.tables.waits.get(place[:3])
             return found is not None and found.answer is None and _is_past(found, write.now)
 
     def answer(self, place: Place, value: str) -> Answered:
         with self._session.write("resume") as write:
-            row, found = write.tables.deliveries.get(place.delivery), write.tables.waits.get(place)
-            if row is None or row.state not in GOING:
+            row, found = (
+                write.tables.deliveries.get(place.delivery),
+                write.tables.waits.get(place[:3]),
+            )
+            if row is None or row.state not in GOING or row.generation != place.generation:
                 return "gone"
             if found is None:
-                write.tables.waits[place] = Wait(None, value)
+                write.tables.waits[place[:3]] = Wait(None, value, write.now)
                 return "accepted"
             if found.answer is not None:
                 return "duplicate" if found.answer == value else "conflict"
             if _is_past(found, write.now):
                 return "gone"
-            write.tables.waits[place] = msgspec.structs.replace(found, answer=value)
+            write.tables.waits[place[:3]] = msgspec.structs.replace(
+                found, answer=value, answered_at_ms=write.now
+            )
             if row.state == "sleeping":
                 wake(write, row, write.now)
             return "accepted"
@@ -77,10 +82,10 @@ class PlainWaits:
 
 def begin(write: Write, place: Place, deadline_ms: int) -> bool:
     """Note that a handler waits; return whether it has its answer already."""
-    found = write.tables.waits.get(place, Wait(None, None))
+    found = write.tables.waits.get(place[:3], Wait(None, None))
     if found.deadline_ms is None:
         found = msgspec.structs.replace(found, deadline_ms=deadline_ms)
-    write.tables.waits[place] = found
+    write.tables.waits[place[:3]] = found
     return found.answer is not None
 
 

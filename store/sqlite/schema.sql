@@ -92,6 +92,7 @@ create table fp_delivery (
   state text not null check (state in ('ready', 'leased', 'sleeping', 'done', 'dead', 'cancelled')),
   due_at_ms integer, -- not before; null: now
   asleep text, -- the step that it sleeps or waits at
+  generation integer not null default 0, -- how often it was replayed from its start, or a step
   attempt integer not null default 0 check (attempt >= 0),
   max_attempts integer check (max_attempts >= 1), -- dead after so many; null: no bound
   retry_for_ms integer not null, -- dead so long after tried_since_ms

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from .session.session import Write
 
 # The records of a delivery lie together, in their order, and need no second index.
@@ -18,3 +20,39 @@ def forget(write: Write, delivery: int) -> None:
     """Delete what is recorded of a delivery, and what it waits for."""
     write.run(_FORGET, {"delivery": delivery})
     write.run(_FORGET_WAITS, {"delivery": delivery})
+
+
+_FIRST = f"select min(id), min(recorded_at_ms) from fp_step where {OF_ITS_STEPS} and name = :name"
+
+_ANSWERED = """
+select min(answered_at_ms) from fp_wait where delivery_id = :delivery and name = :name
+"""
+
+_FORGET_FROM = f"""
+delete from fp_step
+where {OF_ITS_STEPS} and coalesce(id >= :first, recorded_at_ms >= :since)
+"""
+
+_FORGET_WAITS_FROM = """
+delete from fp_wait
+where delivery_id = :delivery and coalesce(answered_at_ms >= :since, 1)
+"""
+
+_GENERATION = "update fp_delivery set generation = generation + 1 where id = :delivery"
+
+
+def forget_from(write: Write, delivery: int, start: Literal[True] | str) -> bool:
+    """Delete what is recorded of a step and after it, or all; False when there is no such step."""
+    of = {"delivery": delivery}
+    if start is True:
+        forget(write, delivery)
+    else:
+        ((first, since),) = write.run(_FIRST, {**of, "name": start})
+        if since is None:
+            ((since,),) = write.run(_ANSWERED, {**of, "name": start})
+        if since is None:
+            return False
+        write.run(_FORGET_FROM, {**of, "first": first, "since": since})
+        write.run(_FORGET_WAITS_FROM, {**of, "since": since})
+    write.must(_GENERATION, of)
+    return True

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from .message import State
 
+# What a replay lets a handler forget: nothing, all, or the step of this name and what came after.
+Forget = None | Literal[True] | str
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -94,9 +97,9 @@ class Outcome:
         kind: "replayed", "copied", "cancelled" or "moved" if it was changed. Otherwise the
             reason why not: "claimed" (a process has claimed it), "active" (it already waits
             to be claimed or routed), "completed", "already_cancelled", "not_found",
-            "unrecoverable" (its body was deleted), "present" (the other queue has its
-            message or its key already), "routed" (the message has deliveries; replay those),
-            "kept" (a route of it is off: turn that on).
+            "unrecoverable" (its body was deleted), "no_such_step" (it has recorded none of that
+            name), "present" (the other queue has its message or its key already), "routed" (the
+            message has deliveries; replay those), "kept" (a route of it is off: turn that on).
         holder: For "claimed", the pid of the process.
         delivery: For "copied", the id of the new delivery.
         message: For "copied", the id of the new message.
@@ -113,6 +116,7 @@ class Outcome:
         "already_cancelled",
         "not_found",
         "unrecoverable",
+        "no_such_step",
         "present",
         "routed",
         "kept",

@@ -18,11 +18,13 @@ class Place(NamedTuple):
 
     Attributes:
         occurrence: 1 for the first wait of that name in an attempt.
+        generation: Of the delivery; an answer to an earlier one comes too late.
     """
 
     delivery: int
     name: str
     occurrence: int
+    generation: int = 0
 
 
 class Wait(Struct, frozen=True, gc=False):
@@ -31,10 +33,12 @@ class Wait(Struct, frozen=True, gc=False):
     Attributes:
         deadline_ms: When it is over; None while the handler has not reached it.
         answer: JSON text; None while there is none.
+        answered_at_ms: On the store's clock.
     """
 
     deadline_ms: int | None
     answer: str | None
+    answered_at_ms: int | None = None
 
 
 class Secret(NamedTuple):

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from fencepost import App, Context, InvalidInput, Suspended, connect
+from fencepost import App, Context, InvalidInput, Receipt, Suspended, connect
 from fencepost.testing import Clock, Result, enqueue
+from fencepost.testing.running import run_deliveries
 
 from ..cli.command import run as cli
 from .test_steps import note, run
@@ -270,3 +271,37 @@ def test_a_sleeper_can_be_cancelled_and_nothing_of_it_is_left(tmp_path: Any) -> 
 
 def test_suspended_is_no_exception() -> None:
     assert not issubclass(Suspended, Exception)
+
+
+# STEP-23
+@pytest.mark.parametrize(
+    ("option", "calls_after"), [((), 0), (("--from-start",), 2), (("--from", "second"), 1)]
+)
+def test_a_dead_letter_goes_on_where_an_operator_says(
+    tmp_path: Any, option: tuple[str, ...], calls_after: int
+) -> None:
+    calls: list[str] = []
+    keys: list[str] = []
+    app = App("unused.db")
+
+    @app.task("work", max_attempts=1)
+    def work(message: Any, ctx: Context) -> None:
+        keys.append(str(ctx.uuid()))
+        ctx.step("first", calls.append, "first")
+        ctx.step("second", calls.append, "second")
+        if len(keys) == 1:
+            raise RuntimeError("dead")
+
+    clock = Clock()
+    with connect(tmp_path / "hooks.db", clock=clock) as store:
+        enqueue(app, "work", b"", store=store, clock=clock)
+        clock.advance(1)
+        said = cli("messages", "replay", "d1", *option, "--store", "hooks.db", cwd=tmp_path)
+        assert (said.code, said.out) == (0, "replayed d1\n")
+
+        receipt = Receipt("accepted", 1, None)
+        (result,) = run_deliveries(app, store, clock, receipt, 1)
+
+    assert result.state == "done"
+    assert len(calls) == 2 + calls_after
+    assert (keys[0] == keys[1]) == (not option)

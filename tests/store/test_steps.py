@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from fencepost import LeaseLost, Queue, Store
+from fencepost import InvalidInput, LeaseLost, Queue, Store
 from fencepost.store.types.step import StepRecord
+from fencepost.store.types.wait import Place
 
 from ..clock import FakeClock
 
@@ -192,3 +193,67 @@ def test_a_step_in_a_transaction_is_refused_before_it_runs(
 
     with pytest.raises(LeaseLost), store.engine.durable.steps.transaction(stale.hold):
         pytest.fail("it ran")
+
+
+def _dead(queue: Queue, store: Store, clock: FakeClock) -> Any:
+    """Return the claim of a delivery that died with three records and an answer."""
+    queue.enqueue(b"work", key="k")
+    (claim,) = queue.claim()
+    claim.note_steps()
+    steps, waits = store.engine.durable.steps, store.engine.durable.waits
+    steps.record([(claim.hold, record(1))])
+    clock.advance(1)
+    steps.record([(claim.hold, record(2))])
+    clock.advance(1)
+    waits.answer(Place(claim.id, "approval", 1), "true")
+    clock.advance(1)
+    steps.record([(claim.hold, record(3))])
+    claim.bury("no")
+    return claim
+
+
+# STEP-23
+@pytest.mark.parametrize(
+    ("given", "left", "answered"),
+    [
+        ({}, [1, 2, 3], True),
+        ({"from_start": True}, [], False),
+        ({"from_step": "step 1"}, [], False),
+        ({"from_step": "step 2"}, [1], False),
+        ({"from_step": "approval"}, [1, 2], False),
+        ({"from_step": "step 3"}, [1, 2], True),
+    ],
+)
+def test_a_replay_goes_on_after_what_it_keeps(
+    queue: Queue,
+    store: Store,
+    clock: FakeClock,
+    given: dict[str, Any],
+    left: list[int],
+    answered: bool,
+) -> None:
+    dead = _dead(queue, store, clock)
+
+    assert store.replay(dead.id, **given).kind == "replayed"
+
+    (claim,) = queue.claim()
+    assert [each.number for each in store.engine.durable.steps.records(claim.id)] == left
+    place = Place(claim.id, "approval", 1)
+    assert (store.engine.durable.waits.find(place) is not None) == answered
+    assert claim.generation == (1 if given else 0)
+    if given:  # whoever has a token of before is too late
+        assert store.engine.durable.waits.answer(place, "true") == "gone"
+
+
+# STEP-23
+def test_a_replay_from_a_step_that_is_not_there_changes_nothing(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    dead = _dead(queue, store, clock)
+
+    assert store.replay(dead.id, from_step="elsewhere").kind == "no_such_step"
+
+    assert queue.stats().dead == 1
+    assert len(store.engine.durable.steps.records(dead.id)) == 3
+    with pytest.raises(InvalidInput):
+        store.replay(dead.id, from_start=True, from_step="step 1")

@@ -66,7 +66,7 @@ def test_an_answer_that_comes_before_the_wait_is_found_by_it(
 
     assert waits.answer(place(claim), "1") == "accepted"
 
-    assert waits.find(place(claim)) == Wait(None, "1")
+    assert waits.find(place(claim)) == Wait(None, "1", store.engine.clock.now_ms())
     wait(store, claim)  # the look was before the answer, and the suspension after it
     (again,) = queue.claim()
     assert again.id == claim.id

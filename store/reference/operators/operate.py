@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ...types.delivery import Outcome
+from ...types.delivery import Forget, Outcome
 from ..memory import Write
 from ..queues import changes, lanes, redelivery
 from ..rows import GOING, DeliveryRow, QueueRow
+from ..steps import forget_from
 
 
 def pause(write: Write, queue: str, paused: bool) -> bool:
@@ -25,7 +26,7 @@ def limit(write: Write, queue: str, most: int | None) -> bool:
     return known is not None
 
 
-def replay(write: Write, id: int) -> Outcome:
+def replay(write: Write, id: int, forget: Forget = None) -> Outcome:
     """Make a dead or cancelled delivery ready again, or copy one that is done."""
     row = write.tables.deliveries.get(id)
     if row is None:
@@ -36,7 +37,9 @@ def replay(write: Write, id: int) -> Outcome:
         return Outcome("unrecoverable")
     if row.state == "done":
         return _copy(write, row)
-    redelivery.again(write, row, row.lane)
+    if forget is not None and row.state == "dead" and not forget_from(write, row, forget):
+        return Outcome("no_such_step")
+    redelivery.again(write, write.tables.deliveries[id], row.lane)
     return Outcome("replayed")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...types.delivery import Content, Delivery, Outcome, Stored
+from ...types.delivery import Content, Delivery, Forget, Outcome, Stored
 from ...types.filter import Filter
 from ...types.message import QueueStats
 from ..memory import Session
@@ -39,9 +39,9 @@ class PlainOperators:
     def message(self, id: int) -> Stored | None:
         return listing.message(self._session.read(), id)
 
-    def replay(self, ids: Sequence[int]) -> list[Outcome]:
+    def replay(self, ids: Sequence[int], *, forget: Forget = None) -> list[Outcome]:
         with self._session.write("replay") as write:
-            return [operate.replay(write, id) for id in ids]
+            return [operate.replay(write, id, forget) for id in ids]
 
     def cancel(self, ids: Sequence[int]) -> list[Outcome]:
         with self._session.write("cancel") as write:

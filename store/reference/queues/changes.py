@@ -89,7 +89,7 @@ def forget_steps(write: Write, delivery: int) -> None:
     """Forget what a delivery has done, and what it waits for."""
     tables = write.tables
     tables.steps.pop(delivery, None)
-    for place in [place for place in tables.waits if place.delivery == delivery]:
+    for place in [place for place in tables.waits if place[0] == delivery]:
         del tables.waits[place]
 
 

@@ -58,6 +58,7 @@ def claim(
                 leased.attempt,
                 Term(write.now + lease_ms, lease_ms),
                 row.origin,
+                row.generation,
             )
         )
     return leases

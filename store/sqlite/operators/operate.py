@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ...types.delivery import Outcome
+from ...types.delivery import Forget, Outcome
 from ..queue import counters
 from ..queue.counters import LIVE
 from ..queue.lanes import is_behind
 from ..queue.transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 from ..session.session import Write
+from ..step_rows import forget_from
 
 _FIND = f"select {COLUMNS} from fp_delivery where id = :id"
 
@@ -64,10 +65,11 @@ where {AS_SEEN}
 """
 
 
-def replay(write: Write, id: int) -> Outcome:
+def replay(write: Write, id: int, forget: Forget = None) -> Outcome:
     """Make a dead or cancelled delivery ready again, its attempts counted anew.
 
-    What is done stays so: a copy of the message goes to the same queue.
+    What is done stays so: a copy of the message goes to the same queue. A delivery that has
+    no such step as is to be forgotten is not changed.
     """
     was = find(write, id)
     if was is None:
@@ -78,6 +80,8 @@ def replay(write: Write, id: int) -> Outcome:
         return Outcome("unrecoverable")
     if was.state == "done":
         return _copy(write, was)
+    if forget is not None and was.state == "dead" and not forget_from(write, was.id, forget):
+        return Outcome("no_such_step")
     # One that is parked is still the head of its lane.
     behind = not was.parked and is_behind(write, was.queue, was.lane, stands_aside=False)
     write.must(_REPLAY, {**was.seen, "behind": int(behind), "now": write.now_ms})

@@ -116,7 +116,9 @@ def claim(
             write.must(_LEASE, lease)
         else:
             write.must(_LEASE_WITH_LIMITS, {**lease, **bound(most)})
-        leases.append(Leased(hold, row.queue, message, row.attempt + 1, term, row.origin))
+        leases.append(
+            Leased(hold, row.queue, message, row.attempt + 1, term, row.origin, row.generation)
+        )
     for queue, count in Counter(row.queue for row, _ in found).items():
         counters.moved(write, queue, "ready", "leased", 0, count)
         write.freed.discard(queue)  # taken again; if that was not all, there is more

@@ -21,7 +21,7 @@ from .claimable import SCHEDULED
 COLUMNS = f"""
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt, max_attempts,
   tried_since_ms, retry_for_ms, coalesce(lease_until_ms <= :now, 0), {SCHEDULED}, origin, fence,
-  lease_until_ms, behind
+  lease_until_ms, behind, generation
 """
 
 # A row that nobody has changed since it was read: no claim, no end of one, no renewal.
@@ -37,6 +37,7 @@ class Standing(NamedTuple):
         origin: The queue that it was first put in, should it have been moved.
         until: When its lease ends, or has ended; 0 when a reboot or a restore has ended it.
         behind: It waits for another one of its lane.
+        generation: How often what its handler remembers was forgotten.
     """
 
     id: int
@@ -57,6 +58,7 @@ class Standing(NamedTuple):
     fence: int
     until: int | None
     behind: int
+    generation: int
 
     @property
     def seen(self) -> dict[str, object]:

@@ -51,7 +51,13 @@ def suspend(
         if refused := record(write, hold, each):
             raise refused
     for place, deadline_ms in waits:
-        (answered,) = write.one(_WAIT, {**place._asdict(), "deadline": deadline_ms})
+        wait = {
+            "delivery": place.delivery,
+            "name": place.name,
+            "occurrence": place.occurrence,
+            "deadline": deadline_ms,
+        }
+        (answered,) = write.one(_WAIT, wait)
         if answered:
             until_ms = write.now_ms
     aside = stands_aside(was.lane, was.lane_policy, until_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets as random
 from collections.abc import Sequence
+from typing import Any
 
 from ...engine import Hold
 from ...errors import LimitExceeded
@@ -16,12 +17,12 @@ from ..session import damage
 from ..session.session import Session, Write
 
 _FIND = """
-select deadline_ms, answer
+select deadline_ms, answer, answered_at_ms
 from fp_wait
 where delivery_id = :delivery and name = :name and occurrence = :occurrence
 """
 
-_STATE = "select state from fp_delivery where id = :delivery"
+_STATE = "select state from fp_delivery where id = :delivery and generation = :generation"
 
 _ANSWER = """
 insert into fp_wait (delivery_id, name, occurrence, answer, answered_at_ms)
@@ -51,7 +52,7 @@ class SqliteWaits:
         self._session = session
 
     def find(self, place: Place) -> Wait | None:
-        for row in self._session.read(_FIND, place._asdict()):
+        for row in self._session.read(_FIND, _where(place)):
             return Wait(*row)
         return None
 
@@ -100,18 +101,23 @@ class SqliteWaits:
 
 
 def _find(write: Write, place: Place) -> Wait | None:
-    for row in write.run(_FIND, place._asdict()):
+    for row in write.run(_FIND, _where(place)):
         return Wait(*row)
     return None
 
 
+def _where(place: Place) -> dict[str, Any]:
+    return {"delivery": place.delivery, "name": place.name, "occurrence": place.occurrence}
+
+
 def _answer(write: Write, place: Place, value: str) -> Answered:
-    states = write.run(_STATE, {"delivery": place.delivery})
+    of = {"delivery": place.delivery, "generation": place.generation}
+    states = write.run(_STATE, of)
     state = states[0][0] if states else None
     found = _find(write, place)
     said = decide_answer(found, value, state=state, now_ms=write.now_ms)
     if said == "accepted":
-        write.must(_ANSWER, {**place._asdict(), "value": value, "now": write.now_ms})
+        write.must(_ANSWER, {**_where(place), "value": value, "now": write.now_ms})
         if found is not None and state == "sleeping":
             wake(write, place.delivery)
     return said

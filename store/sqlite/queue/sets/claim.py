@@ -61,7 +61,7 @@ _PICK = f"""
 select
   d.id, d.attempt, d.bytes, d.lane, d.origin, m.id, m.source, m.key, m.event,
   cast(m.headers as blob), body, compressed, m.body_sha256, m.received_at_ms, m.copy_of, m.keep_ms,
-  m.keep_body_ms, d.fence, m.unrouted <> 0 or exists (
+  m.keep_body_ms, d.fence, d.generation, m.unrouted <> 0 or exists (
     select 1 from fp_delivery as other where other.message_id = d.message_id and other.id <> d.id
   )
 from (
@@ -217,6 +217,7 @@ def _leased(
         keep,
         keep_body,
         fence,
+        generation,
         shared,
     ) in rows:
         if compressed:
@@ -243,6 +244,7 @@ def _leased(
                 attempt + 1,
                 term,
                 origin,
+                generation,
             )
         )
     return leases
