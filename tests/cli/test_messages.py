@@ -68,6 +68,7 @@ def test_an_empty_store_is_shown_as_empty(store: Store, command: Command) -> Non
         "unserved": [],
         "unrouted": {"total": 0, "events": []},
         "conflicts": {},
+        "routes": [],
     }
     assert command("messages", "list", "--json").json() == []
     assert command("status").code == command("messages", "list").code == 0

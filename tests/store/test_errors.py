@@ -114,6 +114,10 @@ STORE: dict[str, Call] = {
     "pause": lambda s: s.pause("a b"),
     "resume": lambda s: s.resume("a b"),
     "limit": lambda s: s.limit("mail", 0),
+    "route_off": lambda s: s.route_off("a b"),
+    "route_on": lambda s: s.route_on("a b"),
+    "discard_kept": lambda s: s.discard_kept("a b"),
+    "outbox": lambda s: s.outbox("no url", b"", key="k"),
 }
 QUEUE: dict[str, Call] = {
     "enqueue": lambda s: s.queue("mail").enqueue("text"),  # type: ignore[arg-type]
@@ -290,6 +294,7 @@ def test_every_public_verb_that_takes_an_argument_is_among_them() -> None:
         "kept",
         "fencing",
         "keys_of",
+        "note_counts",
     }
 
     for cls in (Store, Queue, Claim, Keyed, Leases, Lease, Once):
