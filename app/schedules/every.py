@@ -31,7 +31,6 @@ class Scheduled:
     def every(
         self,
         cron: str | None = None,
-        /,
         *,
         seconds: Duration | None = None,
         minutes: Duration | None = None,

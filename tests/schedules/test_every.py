@@ -33,7 +33,7 @@ def test_settings_are_those_of_any_handler(app: App) -> None:
 
 def test_a_rule_is_the_handlers_name_its_times_and_its_policy(app: App) -> None:
     app.every("0 9 * * mon-fri", timezone="Europe/Berlin", missed="each")(report)
-    app.every("@daily", name="nightly")(report)
+    app.every(cron="@daily", name="nightly")(report)
     app.every(hours=1, minutes=30, name="often", missed="skip")(report)
 
     assert [each.rule for each in app.schedules.values()] == [
