@@ -24,7 +24,7 @@ from .route import Lane, Matchings, Route, check_lane
 from .schedules.every import Scheduled
 from .sending.options import SendingOptions, sending_options
 from .settings import Settings
-from .source import DEFAULT_MAX_BODY, Source, make_source
+from .source import DEFAULT_MAX_BODY, Source, WaitKey, make_source
 
 F = TypeVar("F", bound=Function)
 
@@ -93,6 +93,7 @@ class App(Hooked, Scheduled, Embeddable):
         keep_for: Duration | None = None,
         keep_body_for: Duration = 0,
         redelivery: Redelivery = "revive",
+        wait_key: WaitKey | None = None,
         **options: Unpack[Options],
     ) -> None:
         """Declare a sender, whose webhooks are posted to `/in/<source>`.
@@ -116,6 +117,8 @@ class App(Hooked, Scheduled, Embeddable):
                 deliveries of the message become ready again, and a message that no route
                 had matched is routed again. Cancelled deliveries and those that a handler
                 with `at_most_once` has begun do not change. "ignore": nothing changes.
+            wait_key: A function from a message to the key by which handlers wait for it; see
+                `Context.wait_for`. If it raises, the message has none.
             options: Options of the scheme; the page "Sources" lists them.
 
         Raises:
@@ -131,6 +134,7 @@ class App(Hooked, Scheduled, Embeddable):
             keep_for=keep_for,
             keep_body_for=keep_body_for,
             redelivery=redelivery,
+            wait_key=wait_key,
             options=options,
         )
         if source in self.sources:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
-import random
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
-from uuid import UUID
 
 from ..store import Claim, Store, Transaction
 from ..store.errors import InvalidInput, LeaseLost
@@ -19,14 +15,15 @@ from ..store.naming import verbs
 from ..store.types.validate import Duration
 from .sending.sends import Sends
 from .steps import counting
-from .steps.gather import gather
+from .steps.facts import NO_FACTS, AppFacts
 from .steps.guard import inside
-from .steps.steps import NO_FACTS, AppFacts, Steps
+from .steps.remembering import Remembering
+from .steps.steps import Steps
 from .steps.transaction import AckedTransaction
 
 
 @verbs
-class Context(Sends):
+class Context(Remembering, Sends):
     """One attempt at one delivery: the second argument of a handler.
 
     Attributes:
@@ -116,117 +113,6 @@ class Context(Sends):
             check=self._check,
             ended=self._transaction_ended,
         )
-
-    def step(
-        self,
-        name: str,
-        function: Callable[..., Any],
-        /,
-        *args: Any,
-        in_transaction: bool = False,
-        record: type[Exception] | tuple[type[Exception], ...] = (),
-        **kwargs: Any,
-    ) -> Any:
-        """Call a function once: a later attempt gets the recorded outcome and calls nothing.
-
-        In a coroutine handler it returns an awaitable, and the function may be a coroutine
-        function. The outcome is recorded, in one commit, before it is returned, and what is
-        returned is what was recorded: JSON of at most 64 KiB (a tuple is a list then), or
-        bytes of at most 1 MiB. An outcome that cannot be recorded makes the delivery a dead
-        letter. If the process dies after the call and before the commit, the function is
-        called again, with the same `step_key`.
-
-        Args:
-            name: 1 to 200 characters. The same name again in one attempt is another step.
-            function: Called with the other arguments.
-            in_transaction: Call the function with a transaction before its other arguments;
-                its writes and the record commit together. It must not be a coroutine.
-            record: Exceptions that are an outcome too: they are recorded, and raised again in
-                later attempts. Other exceptions are not recorded.
-
-        Raises:
-            StepChanged: The step was recorded with other arguments; the delivery is a dead
-                letter.
-            LeaseLost: Another worker has claimed the delivery; stop working.
-            InvalidInput: It is called within a step, a transaction or another thread.
-        """
-        with self._telling():
-            found = self._steps("step").calls.step(
-                name, function, args, kwargs, in_transaction=in_transaction, record=record
-            )
-        return self._told_of(found) if inspect.iscoroutine(found) else found
-
-    def gather(self, *steps: Awaitable[Any], return_exceptions: bool = False) -> Awaitable[Any]:
-        """Wait for steps that run side by side; return their outcomes in order.
-
-        All are waited for, also when one fails: what has ended is recorded. Then the first
-        failure in order is raised.
-
-        Args:
-            return_exceptions: Return failures in the place of outcomes.
-        """
-        return gather(steps, return_exceptions=return_exceptions)
-
-    @property
-    def step_key(self) -> str:
-        """Within a step: the same for each attempt at it, and different for every other step.
-
-        Pass it to services that you call, as their idempotency key.
-        """
-        return self._steps("step_key", inside=True).calls.key
-
-    def now(self) -> float:
-        """Return Unix seconds, in later attempts the same as in the first."""
-        return self._steps("now").values.now()
-
-    def random(self) -> float:
-        """Return a number from 0 up to 1, in later attempts the same as in the first."""
-        return random.Random(self._steps("random").values.draw()).random()
-
-    def uuid(self) -> UUID:
-        """Return a random UUID, in later attempts the same as in the first."""
-        return UUID(bytes=self._steps("uuid").values.draw()[:16], version=4)
-
-    def sleep(self, name: str, seconds: Duration, /) -> Any:
-        """End the attempt here; a later one goes on after this time.
-
-        Meanwhile the delivery holds no worker and no lease, and sleeping is no attempt: after
-        it the attempts are counted anew. The time is counted from this call, and stands from
-        then on. In a coroutine handler it returns an awaitable.
-
-        Raises:
-            Suspended: Always, until the time is over. It is no Exception; let it pass.
-            InvalidInput: The handler has `at_most_once`, or the call cannot be made here.
-        """
-        return self._sleeper("sleep").sleeps.sleep(name, seconds)
-
-    def wait(self, name: str, /, timeout: Duration | None = None) -> Any:
-        """Return the answer that somebody gives; the attempt ends while there is none.
-
-        The answer comes by `wait_url`, `Store.resume` or `fencepost resume`, and the first one
-        counts. It may have come before this call. Meanwhile the delivery sleeps. In a
-        coroutine handler it returns an awaitable.
-
-        Args:
-            timeout: Seconds from this call in the first attempt that makes it; None for no
-                end.
-
-        Raises:
-            WaitTimeout: No answer came in time.
-            Suspended: There is none yet. It is no Exception; let it pass.
-            InvalidInput: The handler has `at_most_once`, or the call cannot be made here.
-        """
-        return self._sleeper("wait").waits.wait(name, timeout)
-
-    def wait_url(self, name: str, /) -> str:
-        """Return the URL to which the answer for the next `wait` of this name is posted.
-
-        Whoever has it may answer, once. It is the same in every attempt.
-
-        Raises:
-            InvalidInput: The app has no `url`.
-        """
-        return self._steps("wait_url").waits.url(name)
 
     @property
     def suspended(self) -> bool:
@@ -318,10 +204,6 @@ class Context(Sends):
                 operation=operation,
             )
         return steps
-
-    async def _told_of(self, step: Awaitable[Any]) -> Any:
-        with self._telling():
-            return await step
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

@@ -87,7 +87,7 @@ class WorkerApp(Protocol):
         ...
 
     @property
-    def sources(self) -> Mapping[str, object]:
+    def sources(self) -> Mapping[str, Source]:
         """The sources whose messages it routes, by name."""
         ...
 

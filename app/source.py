@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..schemes import Scheme, SchemeName, build, key_rule
 from ..schemes.request import Event, Handshake, Request
+from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.types.message import MAX_BODY_BYTES, Redelivery
 from ..store.types.validate import Duration, count, milliseconds, name
@@ -23,6 +24,9 @@ _NO_KEY = (
 )
 
 
+WaitKey = Callable[[Message], str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One sender of webhooks."""
@@ -34,6 +38,7 @@ class Source:
     keep_ms: int
     keep_body_ms: int = 0
     redelivery: Redelivery = "revive"
+    wait_key: WaitKey | None = None
 
     def read(self, request: Request) -> Event | Handshake:
         """Return the key and the event of a request whose signature is GENUINE.
@@ -56,6 +61,7 @@ def make_source(
     keep_for: Duration | None,
     keep_body_for: Duration,
     redelivery: Redelivery,
+    wait_key: WaitKey | None,
     options: Any,
 ) -> Source:
     """Return a source; `App.source` says what the arguments mean.
@@ -64,6 +70,8 @@ def make_source(
         InvalidInput: An argument is not usable, or nothing says where the key is.
     """
     name(source, "a source's name")
+    if wait_key is not None and not callable(wait_key):
+        raise InvalidInput(f"wait_key must be a function, not {wait_key!r}")
     if secret is not None and secrets:
         raise InvalidInput("give secret= or secrets=, not both")
     given = secrets if secret is None else [secret]
@@ -85,4 +93,5 @@ def make_source(
         keep_ms=built.keep_ms if keep_for is None else milliseconds(keep_for, "keep_for"),
         keep_body_ms=milliseconds(keep_body_for, "keep_body_for"),
         redelivery=checked_redelivery(redelivery),
+        wait_key=wait_key,
     )

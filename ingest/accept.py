@@ -6,6 +6,7 @@ The receiver, `App.accept`, `App.asgi` and `App.wsgi` all call this.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from ..schemes.request import Event, Handshake, Malformed, Request, Verdict
 from ..store import Message
 from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
 from ..store.types.message import Draft, Receipt
+from ..store.types.validate import key
 from .answer import Answer, Headers, error, unavailable
 from .lazy_store import LazyStore
 from .message_lines import Facts, log_stored
@@ -140,9 +142,7 @@ def draft(app: ReceiverApp, source: Source, request: Request, event: Event) -> D
         headers = {name: text for name, text in headers.items() if name not in _SECRET_HEADERS}
     addresses = app.common_addresses(source.name, event.event)
     if addresses is None:
-        now = time.time()
-        message = Message(0, source.name, event.key, event.event, headers, request.body, now)
-        addresses = app.addresses(message)
+        addresses = app.addresses(_message(source, event, headers, request.body))
     return Draft(
         scope=source.name,
         source=source.name,
@@ -155,7 +155,24 @@ def draft(app: ReceiverApp, source: Source, request: Request, event: Event) -> D
         keep_body_ms=source.keep_body_ms,
         redelivery=source.redelivery,
         plain=_plain(source, request),
+        wait_key=None if source.wait_key is None else _wait_key(source, event, headers, request),
     )
+
+
+def _message(source: Source, event: Event, headers: Mapping[str, str], body: bytes) -> Message:
+    return Message(0, source.name, event.key, event.event, headers, body, time.time())
+
+
+def _wait_key(
+    source: Source, event: Event, headers: Mapping[str, str], request: Request
+) -> str | None:
+    assert source.wait_key is not None
+    try:
+        found = source.wait_key(_message(source, event, headers, request.body))
+        return None if found is None else key(found, "what wait_key returns")
+    except Exception as error:  # noqa: BLE001 - the app's own code; the message is stored all the same
+        log.warning("wait_key failed", source=source.name, key=event.key, exc_info=error)
+        return None
 
 
 def _plain(source: Source, request: Request) -> bytes | None:

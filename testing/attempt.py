@@ -10,7 +10,7 @@ from ..app import Cancelled
 from ..app import Context as WorkerContext
 from ..app.failures import describe, verdict
 from ..app.handler import Handler
-from ..app.steps.steps import NO_FACTS, AppFacts
+from ..app.steps.facts import NO_FACTS, AppFacts
 from ..store import Claim, Store
 from ..store.errors import InvalidInput, LeaseLost, LimitExceeded
 from .kept_lease import kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..app import App
 from ..app.hooks import Hooks
-from ..app.steps.steps import AppFacts
+from ..app.steps.facts import app_facts
 from ..store import Claim, Receipt, Store
 from ..store.errors import InvalidInput
 from ..store.types.delivery import Delivery
@@ -49,7 +49,7 @@ def _call_on_dead(app: App, store: Store, run: Run) -> None:
         return
     leases, _ = store.engine.queue.claim([DEATHS], limit=10_000, lease_ms=LEASE_SECONDS * 1000)
     for claim in (Claim(store.engine, leased) for leased in leases):
-        raised = attempt(store, app.handlers[DEATHS], claim, run, AppFacts(app.version, app.url))
+        raised = attempt(store, app.handlers[DEATHS], claim, run, app_facts(app))
         if raised is not None:
             raise raised
 
@@ -65,9 +65,7 @@ def _results(app: App, store: Store, clock: Clock | None, id: int, most: int, ru
         claim = _claim(app, store, delivery)
         if claim is None:
             break
-        raised = attempt(
-            store, app.handlers[delivery.queue], claim, run, AppFacts(app.version, app.url)
-        )
+        raised = attempt(store, app.handlers[delivery.queue], claim, run, app_facts(app))
     return _result(store, _delivery(store, id), raised)
 
 

@@ -24,6 +24,7 @@ from ..hooks import Hooks
 from ..schedules.schedule import Schedule
 from ..sending.options import SendingOptions
 from ..settings import Settings
+from ..source import Source
 from .parent import Ended, Runner
 
 # Source: qmail-command(8), "EXIT CODES": 100 is a permanent error.
@@ -95,7 +96,7 @@ class CommandApp:
     store: str
     store_options: Mapping[str, Any]
     handlers: Mapping[str, Handler]
-    sources: Mapping[str, object] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
     version: str | None = None
     url: str | None = None

@@ -40,6 +40,10 @@ class Journal:
         """Return how often a name was asked for in this attempt."""
         return self._asked[name]
 
+    def known(self, name: str, occurrence: int) -> StepRecord | None:
+        """Return the record of a step, None if it has none."""
+        return self._known.get((name, occurrence))
+
     def ask(
         self,
         name: str,

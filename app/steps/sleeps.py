@@ -8,7 +8,7 @@ from ...store import Claim
 from ...store.engine import Engine
 from ...store.types.step import StepRecord
 from ...store.types.validate import Duration, milliseconds
-from ...store.types.wait import Place
+from ...store.types.wait import Wanted
 from . import outcome
 from .errors import Suspended
 from .guard import Guard
@@ -63,12 +63,12 @@ class Sleeps:
             raise self._journal.stuck
         return self.suspension
 
-    def wait(self, place: Place, deadline_ms: int, *, anew: bool) -> NoReturn:
-        """End the attempt until there is an answer, or the deadline has come."""
+    def wait(self, wanted: Wanted, *, anew: bool) -> NoReturn:
+        """End the attempt until it has come, or the deadline has."""
         suspension = self._begin()
-        suspension.waits.append((place, deadline_ms))
+        suspension.waits.append(wanted)
         suspension.anew |= anew
-        suspension.add(place.name, deadline_ms, None)
+        suspension.add(wanted.place.name, wanted.deadline_ms, None)
         raise suspension.raised
 
     def suspend(self) -> None:

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ...store import Claim
 from ...store.engine import Engine
 from ...store.local_lease import LocalLease
 from .calls import Calls
+from .events import Events
+from .facts import AppFacts
 from .guard import Guard
 from .journal import Journal
 from .sleeps import Sleeps
 from .values import Values
 from .waits import Waits
-
-
-class AppFacts(NamedTuple):
-    """What a context knows of its app.
-
-    Attributes:
-        version: What the app calls this state of its code.
-        url: Below which senders reach `/resume/<token>`.
-    """
-
-    version: str | None = None
-    url: str | None = None
-
-
-NO_FACTS = AppFacts()
 
 
 class Steps:
@@ -57,4 +43,5 @@ class Steps:
         self.calls = Calls(claim, engine, lease, self.journal, self.guard, key=key, check=check)
         self.sleeps = Sleeps(claim, engine, self.journal, self.guard)
         self.waits = Waits(claim, engine, self.journal, self.guard, self.sleeps, app.url)
+        self.events = Events(claim, engine, self.journal, self.guard, self.sleeps, app.keeps_bodies)
         self.values = Values(claim, engine, self.journal)

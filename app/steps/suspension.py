@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from ...store.types.step import StepRecord
-from ...store.types.wait import Place
+from ...store.types.wait import Wanted
 from .errors import Suspended
 
 
@@ -28,7 +28,7 @@ class Suspension:
     until_ms: float = math.inf
     anew: bool = False
     records: list[StepRecord] = field(default_factory=list)
-    waits: list[tuple[Place, int]] = field(default_factory=list)
+    waits: list[Wanted] = field(default_factory=list)
 
     def add(self, at: str, until_ms: int, record: StepRecord | None) -> None:
         """Sleep at one more step: the first to wake counts."""

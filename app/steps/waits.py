@@ -8,7 +8,7 @@ from ...store import Claim
 from ...store.engine import Engine
 from ...store.errors import InvalidInput
 from ...store.types.validate import Duration, milliseconds
-from ...store.types.wait import NEVER_MS, Place
+from ...store.types.wait import NEVER_MS, Place, Wanted
 from ...store.wait_token import make_token
 from . import outcome
 from .errors import WaitTimeout
@@ -80,4 +80,4 @@ class Waits:
         elif deadline_ms <= now_ms and waits.is_over(self._claim.hold, place):
             raise WaitTimeout(place.name)
         self._journal.mark()
-        return self._sleeps.wait(place, deadline_ms, anew=anew)
+        return self._sleeps.wait(Wanted(place, deadline_ms), anew=anew)

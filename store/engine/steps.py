@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ..errors import LeaseLost
 from ..types.step import StepRecord, StepTransaction
-from ..types.wait import Place
+from ..types.wait import Wanted
 from .queue import Hold
 
 
@@ -69,7 +69,7 @@ class StepVerbs(Protocol):
         until_ms: int,
         anew: bool,
         records: Sequence[StepRecord],
-        waits: Sequence[tuple[Place, int]] = (),
+        waits: Sequence[Wanted] = (),
     ) -> None:
         """End the attempt, and let the delivery sleep until then; it holds no lease and no worker.
 
@@ -80,7 +80,7 @@ class StepVerbs(Protocol):
                 this attempt does not count.
             records: Added in the same transaction.
             waits: What it waits for, each until its deadline. If one of them has been answered
-                in the meantime, it can be claimed at once.
+                in the meantime, or such a message has come, it can be claimed at once.
 
         Joins: yes.
 

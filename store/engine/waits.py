@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..types.wait import Answered, Place, Secret, Wait
+from ..types.message import Message
+from ..types.wait import Answered, Place, Secret, Subject, Wait
 from .queue import Hold
 
 
@@ -13,11 +14,27 @@ class WaitVerbs(Protocol):
     """What a database does for waits.
 
     An answer counts if and only if it commits before the deadline, on the store's clock. A wait
-    that is open past its deadline has timed out, and nobody has to write that down.
+    that is open past its deadline has timed out, and nobody has to write that down. An enqueue
+    wakes in its own transaction whoever waits for such a message.
     """
 
     def find(self, place: Place) -> Wait | None:
         """Return a wait, None while nobody has waited or answered there.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
+        ...
+
+    def messages(
+        self, subject: Subject, *, before_ms: int, limit: int
+    ) -> tuple[list[Message], int]:
+        """Return messages with a body that a wait may be for, oldest first, at most `limit`.
+
+        Also returns the id up to which has been looked: the next look begins there. Only
+        those are looked at that were received before `before_ms`.
 
         Joins: reads.
 

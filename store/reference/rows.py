@@ -42,6 +42,7 @@ class MessageRow(NamedTuple):
     body_until_ms: int | None = None
     copy_of: int | None = None
     route: Literal["routed", "unrouted", "asked", "kept"] = "routed"
+    wait_key: str | None = None
     outgoing: Outgoing | None = None
 
 

@@ -12,7 +12,7 @@ import msgspec
 from ..engine import Hold
 from ..errors import LeaseLost
 from ..types.step import StepRecord
-from ..types.wait import Place
+from ..types.wait import Wanted
 from .memory import Session, Write
 from .queues import changes
 from .queues.settle import count, require
@@ -55,7 +55,7 @@ class PlainSteps:
         until_ms: int,
         anew: bool,
         records: Sequence[StepRecord],
-        waits: Sequence[tuple[Place, int]] = (),
+        waits: Sequence[Wanted] = (),
     ) -> None:
         with self._session.write("suspend") as write:
             row = write.tables.deliveries.get(hold.id)
@@ -65,8 +65,8 @@ class PlainSteps:
             row = require(write, hold, "suspend")
             for each in records:
                 record(write, hold, each)
-            for place, deadline_ms in waits:
-                if begin(write, place, deadline_ms):
+            for wanted in waits:
+                if begin(write, wanted):
                     until_ms = write.now
             changes.change(
                 write,
@@ -109,6 +109,8 @@ def record(write: Write, hold: Hold, step: StepRecord) -> None:
     if any(_same(each, new) for each in known):
         return
     row = require(write, hold, "step", done=True)
+    if step.kind == "event":
+        write.tables.subjects.pop((hold.id, step.name, step.occurrence), None)
     if any(each.number == step.number for each in known):
         raise write.lost(hold.what, "superseded", "step")
     write.tables.steps[row.id] = (*known, new)

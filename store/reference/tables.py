@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 from ..types.step import StepRecord
-from ..types.wait import Secret, Wait
+from ..types.wait import Secret, Subject, Wait
 from ..types.worker import Event
 from .rows import (
     LIVE,
@@ -51,6 +51,7 @@ class Tables:
     steps: dict[int, tuple[StepRecord, ...]] = field(default_factory=dict)  # by delivery
     # By delivery, name and occurrence.
     waits: dict[tuple[int, str, int], Wait] = field(default_factory=dict)
+    subjects: dict[tuple[int, str, int], Subject] = field(default_factory=dict)
     secrets: dict[int, Secret] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     heads: dict[Lane, int] = field(default_factory=dict)

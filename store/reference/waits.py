@@ -9,8 +9,11 @@ import msgspec
 
 from ..engine import Hold
 from ..errors import LimitExceeded
-from ..types.wait import Answered, Place, Secret, Wait
+from ..types.message import Message
+from ..types.wait import Answered, Place, Secret, Subject, Wait, Wanted
 from .memory import Session, Write
+from .queues.awaited import matches
+from .queues.claim import message
 from .queues.reap import wake
 from .queues.settle import require
 from .rows import GOING
@@ -26,6 +29,16 @@ class PlainWaits:
 
     def find(self, place: Place) -> Wait | None:
         return self._session.read("find").waits.get(place[:3])
+
+    def messages(
+        self, subject: Subject, *, before_ms: int, limit: int
+    ) -> tuple[list[Message], int]:
+        rows = sorted(self._session.read("messages").messages.values(), key=lambda row: row.id)
+        found = [
+            message(row) for row in rows if row.received_ms < before_ms and matches(row, subject)
+        ][:limit]
+        last = max((row.id for row in rows if row.received_ms < before_ms), default=0)
+        return found, found[-1].id if len(found) == limit else max(last, subject.after)
 
     def is_over(self, hold: Hold, place: Place) -> bool:
         with self._session.write("wait", joins=False) as write:
@@ -80,12 +93,18 @@ class PlainWaits:
             return True
 
 
-def begin(write: Write, place: Place, deadline_ms: int) -> bool:
-    """Note that a handler waits; return whether it has its answer already."""
+def begin(write: Write, wanted: Wanted) -> bool:
+    """Note that a handler waits; return whether there is already what it waits for."""
+    place, deadline_ms, subject = wanted
     found = write.tables.waits.get(place[:3], Wait(None, None))
     if found.deadline_ms is None:
         found = msgspec.structs.replace(found, deadline_ms=deadline_ms)
     write.tables.waits[place[:3]] = found
+    if subject is not None:
+        write.tables.subjects[place[:3]] = subject
+        new = msgspec.structs.replace(write.tables.waits[place[:3]], after=subject.after)
+        write.tables.waits[place[:3]] = new
+        return any(matches(each, subject) for each in write.tables.messages.values())
     return found.answer is not None
 
 

@@ -24,6 +24,7 @@ from .queue.sets import enqueue as enqueue_set
 from .queue.sets.odd import by_set_or_by_row
 from .session import damage
 from .session.session import Session, Write
+from .waits.messages import arrived
 
 A = TypeVar("A")
 
@@ -57,11 +58,16 @@ class SqliteQueue:
         def transact(by_set: bool) -> list[A | Receipt]:
             with self._session.write("enqueue", grows=grows) as write:
                 off = kept_rows.off(write) if routed else ()
+                answers: list[A | Receipt]
                 if by_set and not off:
-                    return [*enqueue_set.enqueue(write, batch)]
-                return enqueue_set.enqueue_runs(
-                    write, batch, lambda each: one(write, each, off), off
-                )
+                    answers = [*enqueue_set.enqueue(write, batch)]
+                else:
+                    answers = enqueue_set.enqueue_runs(
+                        write, batch, lambda each: one(write, each, off), off
+                    )
+                if routed:
+                    arrived(write, drafts, answers)
+                return answers
 
         return by_set_or_by_row(transact)
 

@@ -158,7 +158,7 @@ create table fp_step (
   id integer primary key,
   name text not null,
   occurrence integer not null check (occurrence >= 1),
-  kind text not null check (kind in ('call', 'error', 'now', 'sleep')),
+  kind text not null check (kind in ('call', 'error', 'now', 'sleep', 'event', 'body')),
   arguments_sha256 blob,
   arguments text, -- the beginning of them, for people
   outcome any, -- text: JSON; blob: bytes as they are
@@ -173,10 +173,26 @@ create table fp_wait (
   name text not null,
   occurrence integer not null check (occurrence >= 1),
   deadline_ms integer, -- null: the handler has not come there yet
+  source text, -- of the message that is waited for; null: it is an answer
+  event text, -- pattern for GLOB
+  key text, -- null: any
+  after_message integer, -- none up to this one is it
   answer text, -- JSON; null while it is open
   answered_at_ms integer,
   primary key (delivery_id, name, occurrence)
 ) strict, without rowid;
+
+create index fp_wait_source on fp_wait (source, key)
+  where source is not null and answered_at_ms is null;
+
+-- What a source's wait_key gives of a message.
+create table fp_wait_key (
+  message_id integer primary key references fp_message (id) on delete cascade,
+  source text not null,
+  key text not null
+) strict;
+
+create index fp_wait_key_key on fp_wait_key (source, key, message_id);
 
 -- What signs the tokens of waits: the newest one signs, and all that are not retired prove.
 create table fp_secret (

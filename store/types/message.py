@@ -146,6 +146,7 @@ class Draft(Struct, frozen=True, gc=False):
         keep_body_ms: The body is kept so long once all is done, or as long as a queue says.
         redelivery: What the same key and body do to a message that is there: "revive" makes
             its dead deliveries ready again, and routes it if no route matched it before.
+        wait_key: By which handlers wait for it.
         plain: The body decompressed: by it two are the same, however compressed; None: as it is.
     """
 
@@ -160,6 +161,7 @@ class Draft(Struct, frozen=True, gc=False):
     keep_body_ms: int = DEFAULT_KEEP_BODY_MS
     redelivery: Redelivery = "ignore"
     plain: bytes | None = None
+    wait_key: str | None = None
 
 
 # The queue of calls to an app's on_dead, one for each delivery that has died.

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from .transaction import Transaction
 
-StepKind = Literal["call", "error", "now", "sleep"]
+StepKind = Literal["call", "error", "now", "sleep", "event", "body"]
 
 # Of one delivery; the id of a record has 16 bits for its number.
 MOST_RECORDS = 10_000

@@ -27,6 +27,29 @@ class Place(NamedTuple):
     generation: int = 0
 
 
+class Subject(NamedTuple):
+    """A message that a handler waits for.
+
+    Attributes:
+        event: A shell pattern, which stands for what is below it as well.
+        key: What the source's `wait_key` gives of it; None: any.
+        after: It has an id greater than this one.
+    """
+
+    source: str
+    event: str
+    key: str | None
+    after: int
+
+
+class Wanted(NamedTuple):
+    """What a handler waits for: an answer, or a message if there is a subject."""
+
+    place: Place
+    deadline_ms: int
+    subject: Subject | None = None
+
+
 class Wait(Struct, frozen=True, gc=False):
     """A wait as it is stored.
 
@@ -34,11 +57,13 @@ class Wait(Struct, frozen=True, gc=False):
         deadline_ms: When it is over; None while the handler has not reached it.
         answer: JSON text; None while there is none.
         answered_at_ms: On the store's clock.
+        after: Of a wait for a message: none up to this one is it.
     """
 
     deadline_ms: int | None
     answer: str | None
     answered_at_ms: int | None = None
+    after: int | None = None
 
 
 class Secret(NamedTuple):

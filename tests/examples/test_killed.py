@@ -116,6 +116,13 @@ def _refunded(path: Path, store: Store) -> None:
     _all_done(path, store)
 
 
+def _deployed(path: Path, store: Store) -> None:
+    rows = ask(path, "select id, count(*), max(text = 'no checks ran') from deploys group by id")
+    assert sorted(rows) == sorted((f"kill-{n}", 2, 1) for n in range(1, _MESSAGES + 1))
+    assert ask(path, "select count(*) from fp_wait") == [(0,)]
+    _all_done(path, store)
+
+
 def _all_dead(_: Path, store: Store) -> None:
     assert store.stats()["mail"].dead == _MESSAGES
 
@@ -172,6 +179,9 @@ HANDLING = {
         lambda n: {"watchers": ["ann", "bob"]},
         _counted,
         steps=10,
+    ),
+    "event": Handling(
+        "def roll_out(message, ctx)", "hooks.db", None, "deploy", lambda n: {}, _deployed, steps=8
     ),
     "command": Handling(
         "app.command(",

@@ -10,7 +10,7 @@ import pytest
 
 from fencepost import App, Context, Message, connect
 from fencepost.store import Claim
-from fencepost.store.types.wait import Place
+from fencepost.store.types.wait import Place, Wanted
 from fencepost.store.wait_token import make_token
 
 from ..cli.command import run
@@ -51,7 +51,7 @@ def _asleep(claim: Claim) -> str:
         until_ms=until_ms,
         anew=True,
         records=[],
-        waits=[(place, until_ms)],
+        waits=[Wanted(place, until_ms)],
     )
     return make_token(engine, place)
 

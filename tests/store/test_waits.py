@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
-from fencepost.store.types.wait import NEVER_MS, Place, Wait
+from fencepost.store.types.message import Draft
+from fencepost.store.types.step import StepRecord
+from fencepost.store.types.wait import NEVER_MS, Place, Subject, Wait, Wanted
 from fencepost.store.wait_token import make_token, read_token
 
 from ..clock import FakeClock
@@ -27,7 +29,7 @@ def wait(store: Store, claim: Claim, seconds: float | None = 60) -> None:
         until_ms=until,
         anew=True,
         records=[],
-        waits=[(place(claim), until)],
+        waits=[Wanted(place(claim), until)],
     )
 
 
@@ -190,3 +192,103 @@ def test_the_same_answer_is_the_same_by_its_value(store: Store, claim: Claim) ->
     assert store.resume(token, {"a": 1, "b": [1.5, None]}) == "accepted"
     assert store.resume(token, {"b": [1.5, None], "a": 1}) == "duplicate"
     assert store.resume(token, {"a": 1}) == "conflict"
+
+
+def _event(store: Store, event: str = "run.done", wait_key: str | None = None) -> int:
+    draft = Draft("ci", "ci", f"{event} {wait_key}", event, {}, b"{}", (), wait_key=wait_key)
+    (receipt,) = store.engine.queue.enqueue([draft])
+    return receipt.message_id
+
+
+def _subject(event: str = "run", key: str | None = None, after: int = 0) -> Subject:
+    return Subject("ci", event, key, after)
+
+
+# WAIT-9, WAIT-10
+@pytest.mark.parametrize("way", ["enqueue", "enqueue_each"])
+def test_an_enqueue_wakes_who_waits_for_its_message(
+    queue: Queue, store: Store, claim: Claim, way: str
+) -> None:
+    claim.note_steps()
+    until_ms = store.engine.clock.now_ms() + 60_000
+    subject = _subject(key="sha", after=claim.message.id)
+    store.engine.durable.steps.suspend(
+        claim.hold,
+        at="approval",
+        until_ms=until_ms,
+        anew=True,
+        records=[],
+        waits=[Wanted(place(claim), until_ms, subject)],
+    )
+
+    for n, (event, key, wakes) in enumerate(
+        [("run.done", "other", 0), ("push", "sha", 0), ("run.done", None, 0), ("run", "sha", 1)]
+    ):
+        draft = Draft("ci", "ci", f"{n}", event, {}, b"{}", (), wait_key=key)
+        getattr(store.engine.queue, way)([draft])
+        assert (store.engine.queue.next_at_ms([queue.name]) == 0) == bool(wakes)
+
+    (again,) = queue.claim()
+    assert again.id == claim.id
+
+
+# WAIT-10
+def test_one_that_came_since_the_look_keeps_the_delivery_awake(
+    queue: Queue, store: Store, claim: Claim
+) -> None:
+    claim.note_steps()
+    _event(store)
+    until_ms = store.engine.clock.now_ms() + 60_000
+    store.engine.durable.steps.suspend(
+        claim.hold,
+        at="approval",
+        until_ms=until_ms,
+        anew=True,
+        records=[],
+        waits=[Wanted(place(claim), until_ms, _subject(after=claim.message.id))],
+    )
+
+    (again,) = queue.claim()
+
+    assert again.id == claim.id
+
+
+# WAIT-9, WAIT-10
+def test_messages_are_found_by_pattern_key_and_time(store: Store, clock: FakeClock) -> None:
+    waits = store.engine.durable.waits
+    first = _event(store)
+    clock.advance(1)
+    second = _event(store, "run.failed", "sha")
+    _event(store, "push", "sha")
+    now = store.engine.clock.now_ms()
+
+    def found(subject: Subject, before_ms: int = now + 1, limit: int = 10) -> list[int]:
+        messages, _ = waits.messages(subject, before_ms=before_ms, limit=limit)
+        return [each.id for each in messages]
+
+    assert found(_subject()) == [first, second]
+    assert found(_subject("run.d*")) == [first]
+    assert found(_subject(key="sha")) == [second]
+    assert found(_subject(after=first)) == [second]
+    assert found(_subject(), before_ms=now) == [first]
+    assert waits.messages(_subject(), before_ms=now + 1, limit=1)[1] == first
+    assert waits.messages(_subject(), before_ms=now + 1, limit=10)[1] >= second
+
+
+# WAIT-10
+def test_a_message_that_was_taken_wakes_no_more(queue: Queue, store: Store, claim: Claim) -> None:
+    steps = store.engine.durable.steps
+    claim.note_steps()
+    until_ms = store.engine.clock.now_ms() + 60_000
+    subject = _subject(after=claim.message.id)
+    wanted = [Wanted(place(claim), until_ms, subject)]
+    steps.suspend(claim.hold, at="approval", until_ms=until_ms, anew=True, records=[], waits=wanted)
+    _event(store)
+    (again,) = queue.claim()
+    taken = StepRecord(1, "approval", 1, "event", None, None, "{}", again.fence, None)
+    assert steps.record([(again.hold, taken)]) == [None]
+    steps.suspend(again.hold, at="later", until_ms=until_ms, anew=True, records=[])
+
+    _event(store, "run.again")
+
+    assert queue.stats().asleep == 1

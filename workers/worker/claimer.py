@@ -16,7 +16,7 @@ from ...app.handler import Handler
 from ...app.outage import Outage
 from ...app.results import storable
 from ...app.sending.sender import Postponed
-from ...app.steps.steps import NO_FACTS, AppFacts
+from ...app.steps.facts import NO_FACTS, AppFacts
 from ...log import delivery_lines
 from ...log.delivery_lines import place
 from ...log.log import log

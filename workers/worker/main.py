@@ -13,7 +13,7 @@ from multiprocess.connection import Connection
 from ...app.handler import set_caps
 from ...app.outage import patiently
 from ...app.sending.built_in import handlers_of
-from ...app.steps.steps import AppFacts
+from ...app.steps.facts import app_facts
 from ...linux import signal_handlers
 from ...log import delivery_lines
 from ...log.log import configure
@@ -89,7 +89,7 @@ def _work(
             recycle=recycle,
             hooks=app.hooks,
             router=Router(store, app),
-            app=AppFacts(app.version, app.url),
+            app=app_facts(app),
         )
         worker.prepare()
         signal_handlers.install(signal.SIGTERM, lambda *_: worker.stop())

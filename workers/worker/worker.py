@@ -13,7 +13,7 @@ from multiprocess.connection import Connection
 
 from ...app.handler import Handler
 from ...app.hooks import Hooks, WorkerProcess, call_started, call_stopping
-from ...app.steps.steps import NO_FACTS, AppFacts
+from ...app.steps.facts import NO_FACTS, AppFacts
 from ...linux.signal_handlers import default_in_forks
 from ...log import delivery_lines
 from ...log.log import log

@@ -91,6 +91,7 @@ def forget_steps(write: Write, delivery: int) -> None:
     tables.steps.pop(delivery, None)
     for place in [place for place in tables.waits if place[0] == delivery]:
         del tables.waits[place]
+        tables.subjects.pop(place, None)
 
 
 def died(write: Write, row: DeliveryRow) -> None:

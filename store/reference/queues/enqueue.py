@@ -10,7 +10,7 @@ from ...types.outgoing import Outgoing
 from ...types.schedule import SCHEDULES
 from ..memory import Write
 from ..rows import ConflictRow, MessageRow
-from . import arrivals, changes, kept, redelivery
+from . import arrivals, awaited, changes, kept, redelivery
 
 # The delivery furthest from its end speaks for the message.
 _FURTHEST_FIRST = ("ready", "leased", "sleeping", "dead", "cancelled", "done")
@@ -44,12 +44,14 @@ def enqueue(write: Write, draft: Draft, outgoing: Outgoing | None = None) -> Rec
         expires_ms=None if draft.addresses else write.now + draft.keep_ms,
         route="routed" if draft.addresses else "unrouted",
         outgoing=outgoing,
+        wait_key=draft.wait_key,
     )
     tables.messages[message.id] = message
     if message.key is not None:
         tables.keys[message.scope, message.key] = message.id
     kept.keep(write, message.id, held)
     arrivals.deliver(write, message.id, on, len(draft.body))
+    awaited.wake(write, message)
     return _receipt(write, "accepted", message.id)
 
 

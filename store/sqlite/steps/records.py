@@ -40,6 +40,14 @@ where id = :id * {PLACES} + :number and name = :name and occurrence = :occurrenc
 """
 
 
+# Others of its kind need not wake the delivery any more.
+_TAKEN = """
+update fp_wait
+set answered_at_ms = :now
+where delivery_id = :id and name = :name and occurrence = :occurrence
+"""
+
+
 def record(write: Write, hold: Hold, step: StepRecord) -> LeaseLost | None:
     """Add a record, or return why the claim may not; one that is there already is good."""
     row = {
@@ -57,6 +65,8 @@ def record(write: Write, hold: Hold, step: StepRecord) -> LeaseLost | None:
         "now": write.now_ms,
     }
     if write.change(_RECORD, row) or write.run(_SAME, row):
+        if step.kind == "event":
+            write.run(_TAKEN, row)
         return None
     return lost(write, hold, "step")
 

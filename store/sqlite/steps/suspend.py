@@ -7,17 +7,22 @@ from collections.abc import Sequence
 from ...engine import Hold
 from ...rules.lanes import stands_aside
 from ...types.step import StepRecord
-from ...types.wait import Place
+from ...types.wait import Wanted
 from ..queue.holding import HOLDING, holding, lost, settled_already
 from ..queue.transitions import moved
 from ..session.session import Write
+from ..waits.messages import has_come, pattern
 from .records import record
 
 # One that was answered in the meantime stays so.
 _WAIT = """
-insert into fp_wait (delivery_id, name, occurrence, deadline_ms)
-values (:delivery, :name, :occurrence, :deadline)
-on conflict do update set deadline_ms = coalesce(deadline_ms, excluded.deadline_ms)
+insert into fp_wait (
+  delivery_id, name, occurrence, deadline_ms, source, event, key, after_message
+)
+values (:delivery, :name, :occurrence, :deadline, :source, :event, :key, :after)
+on conflict do update
+set deadline_ms = coalesce(deadline_ms, excluded.deadline_ms),
+    after_message = excluded.after_message
 returning answer is not null
 """
 
@@ -39,7 +44,7 @@ def suspend(
     until_ms: int,
     anew: bool,
     records: Sequence[StepRecord],
-    waits: Sequence[tuple[Place, int]],
+    waits: Sequence[Wanted],
 ) -> None:
     """Let a delivery sleep; a repeat by the same lease changes nothing more."""
     was = holding(write, hold)
@@ -50,15 +55,19 @@ def suspend(
     for each in records:
         if refused := record(write, hold, each):
             raise refused
-    for place, deadline_ms in waits:
+    for place, deadline_ms, subject in waits:
         wait = {
             "delivery": place.delivery,
             "name": place.name,
             "occurrence": place.occurrence,
             "deadline": deadline_ms,
+            "source": subject and subject.source,
+            "event": subject and pattern(subject.event),
+            "key": subject and subject.key,
+            "after": subject and subject.after,
         }
         (answered,) = write.one(_WAIT, wait)
-        if answered:
+        if answered or (subject is not None and has_come(write, subject)):
             until_ms = write.now_ms
     aside = stands_aside(was.lane, was.lane_policy, until_ms)
     sleep = {

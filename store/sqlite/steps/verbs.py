@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ...engine import Hold
 from ...errors import LeaseLost
 from ...types.step import StepRecord
-from ...types.wait import Place
+from ...types.wait import Wanted
 from .. import counter_rows
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import HOLDING_OR_DEAD, require_to_end
@@ -68,7 +68,7 @@ class SqliteSteps:
         until_ms: int,
         anew: bool,
         records: Sequence[StepRecord],
-        waits: Sequence[tuple[Place, int]] = (),
+        waits: Sequence[Wanted] = (),
     ) -> None:
         @again_when_full
         def transact() -> None:

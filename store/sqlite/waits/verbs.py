@@ -9,15 +9,17 @@ from typing import Any
 from ...engine import Hold
 from ...errors import LimitExceeded
 from ...rules.waits import decide_answer
-from ...types.wait import Answered, Place, Secret, Wait
+from ...types.message import Message
+from ...types.wait import Answered, Place, Secret, Subject, Wait
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import require_to_end
 from ..queue.reap import wake
 from ..session import damage
 from ..session.session import Session, Write
+from . import messages
 
 _FIND = """
-select deadline_ms, answer, answered_at_ms
+select deadline_ms, answer, answered_at_ms, after_message
 from fp_wait
 where delivery_id = :delivery and name = :name and occurrence = :occurrence
 """
@@ -55,6 +57,11 @@ class SqliteWaits:
         for row in self._session.read(_FIND, _where(place)):
             return Wait(*row)
         return None
+
+    def messages(
+        self, subject: Subject, *, before_ms: int, limit: int
+    ) -> tuple[list[Message], int]:
+        return messages.messages(self._session, subject, before_ms=before_ms, limit=limit)
 
     def is_over(self, hold: Hold, place: Place) -> bool:
         # Behind the lock: an answer that was let in before the deadline has committed.

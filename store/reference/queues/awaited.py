@@ -1,0 +1,29 @@
+"""Messages that handlers wait for."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from ...types.wait import Subject
+from ..memory import Write
+from ..rows import MessageRow
+from . import reap
+
+
+def wake(write: Write, message: MessageRow) -> None:
+    """Wake whoever waits for a message."""
+    for place, subject in list(write.tables.subjects.items()):
+        row = write.tables.deliveries[place[0]]
+        if row.state == "sleeping" and matches(message, subject):
+            reap.wake(write, row, write.now)
+
+
+def matches(message: MessageRow, subject: Subject) -> bool:
+    """True if a message may be what is waited for."""
+    return (
+        message.source == subject.source
+        and subject.key in (None, message.wait_key)
+        and message.body is not None
+        and message.id > subject.after
+        and any(fnmatchcase(message.event, each) for each in (subject.event, subject.event + ".*"))
+    )
