@@ -21,6 +21,7 @@ QUEUE = "work"
 
 EFFECTS = "create table if not exists effects (key text, fence integer, pid integer)"
 _EFFECT = "insert into effects values (?, ?, ?)"
+EFFECTS_COUNTER = "effects"
 
 _PAUSE_SECONDS = 0.012
 
@@ -71,6 +72,8 @@ def work(message: Message, ctx: Context) -> None:
         told = message.json()
         while told["gate"] is not None and not Path(told["gate"]).exists():
             time.sleep(_PAUSE_SECONDS)
+        if not told["plain"]:
+            ctx.count(EFFECTS_COUNTER)
         time.sleep(told["before"])
         if told["plain"]:
             # It rides with the next claim, and what came of it nobody is told.

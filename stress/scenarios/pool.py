@@ -21,7 +21,7 @@ from ..harness.run import Run
 from ..harness.scenario import Scenario, sizes
 from ..harness.waiting import PATIENCE_SECONDS, until
 from ..machine.processes import zombies
-from ..pools.app import EFFECTS, QUEUE, order
+from ..pools.app import EFFECTS, EFFECTS_COUNTER, QUEUE, order
 from ..pools.command import LEASE_SECONDS, complaints
 from ..pools.pool import Pool
 from ..pools.producer import produce
@@ -190,6 +190,7 @@ class _Site:
             note_end(self._history, seen)
         calls = read(self.folder / "history")
         self._run.add(*check(calls))
+        self._judge_counter()
         for line in complaints(self.folder):
             self._run.broken("typed-errors", f"a pool said: {line}")
         waits = []
@@ -198,6 +199,11 @@ class _Site:
         tried = tries(calls)
         self._run.checked("not-handled-twice", len({each.key for each in tried}))
         return len(tried), waits
+
+    def _judge_counter(self) -> None:
+        ((effects,),) = self._store.read("select count(*) from effects")
+        counted = self._store.counters().get(EFFECTS_COUNTER, 0)
+        self._run.check("counted-once", counted == effects, f"{counted} counted of {effects}")
 
     def _judge(self, repeat: Repeat) -> list[float]:
         first, killed_at, again_at = repeat
@@ -265,9 +271,11 @@ SCENARIO = Scenario(
         "effect-before-ack": "effects-once",
         "nothing-given-back": "handled-again-in-time",
         "forkserver-unreaped": "reaped",
+        "leaky-count": "counted-once",
     },
     invariants={
         "reaped": "no process that has ended stays a zombie",
+        "counted-once": "a counter has what handlers that were done have counted, and no more",
     },
     grows=("rounds", "seconds"),
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from ....app import Context
 from ....store.errors import OutcomeUnknown, StoreFailed
+from ....store.sqlite import counter_rows
+from ....store.sqlite.engine import SqliteEngine
 from ....store.sqlite.session import faults, opening
 from ....store.sqlite.session.transactions import Block
 from ...harness.faults import fault
@@ -54,6 +57,17 @@ def commit_ignored() -> None:
             was(self)
 
     Block._commit = _commit  # type: ignore[method-assign]
+
+
+@fault("what a handler counts is written before its delivery is done")
+def leaky_count() -> None:
+    def count(self: Context, name: str, by: int = 1) -> None:
+        engine = self.store.engine
+        assert isinstance(engine, SqliteEngine)
+        with engine._session.write("count") as write:
+            counter_rows.add(write, [{name: by}])
+
+    Context.count = count  # type: ignore[method-assign]
 
 
 @fault("SQLite's own errors reach the caller untranslated")
