@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+import apsw
 import pytest
 
 from fencepost import Store
@@ -214,15 +215,20 @@ def test_a_pause_between_the_two_clocks_is_no_step(
 # CRON-5
 @pytest.mark.parametrize("missed", ["once", "skip"])
 def test_what_the_store_could_not_take_comes_once_it_can(
-    store: Store, address: str, clock: FakeClock, start: Start, missed: Missed
+    store: Store,
+    address: str,
+    clock: FakeClock,
+    start: Start,
+    missed: Missed,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     pool = start(report("every 600 s", missed))
     with held_gate(address):
-        for _ in range(40):
-            clock.advance(30)
-            pool.look()
+        run(clock, 1200, pool)
         assert keys(store) == []
         assert 0 < due_in(pool) <= 1
+        pool._again_at = 0.0
+        pool.look()
 
     def comes() -> bool:
         pool.look()
@@ -230,6 +236,7 @@ def test_what_the_store_could_not_take_comes_once_it_can(
 
     wait_until(comes, "the schedule goes on")
     assert len(keys(store)) == 1
+    assert capfd.readouterr().err.count("cannot enqueue for schedules") == 1
 
 
 # CRON-8
@@ -264,6 +271,25 @@ def test_an_older_pool_with_another_rule_stops_and_says_so_once(
     assert keys(store) == [f"2027-01-{day}T08:00:00Z" for day in (16, 17, 18)]
     assert len(keys(store, "same")) == 3
     assert capfd.readouterr().err.count("another pool has declared this schedule") == 1
+
+
+# CRON-7
+def test_a_pool_whose_row_is_missing_declares_again_and_takes_back_no_other(
+    store: Store, address: str, clock: FakeClock, start: Start
+) -> None:
+    old, new = start(report(), report(name="other")), start(report("0 8 * * *"))
+    run(clock, 2 * HOUR, old, new)
+    for table in ("fp_ticker where schedule", "fp_schedule where name"):
+        ask(address, f"delete from {table} = 'other'", flags=apsw.SQLITE_OPEN_READWRITE)  # noqa: S608
+
+    run(clock, 48 * HOUR, old, new)
+
+    assert [(each.name, each.spec) for each in store.schedules()] == [
+        ("other", "0 9 * * *"),
+        ("report", "0 8 * * *"),
+    ]
+    assert keys(store)[-1:] == ["2027-01-17T08:00:00Z"]
+    assert keys(store, "other") == [NINE_KEY, "2027-01-17T09:00:00Z"]
 
 
 # CRON-7

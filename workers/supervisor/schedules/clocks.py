@@ -36,7 +36,8 @@ class Clocks:
             self.watched_ms = wall_ms
         self.watched_ms = min(self.watched_ms, wall_ms)
         if corrected:
-            log.warning("the clock was set: schedules go on at its new time", by=set_by_ms / 1000)
+            seconds = set_by_ms / 1000
+            log.warning("the clock was set: schedules continue at its new time", seconds=seconds)
         return corrected
 
     def _both(self) -> tuple[int, int]:

@@ -60,6 +60,7 @@ class Ticker:
         self._clocks = Clocks(engine.clock)
         self._followed: dict[str, _Followed] = {}
         self._again_at = 0.0
+        self._fails = False  # the log has said so
         self._schedules: Sequence[Schedule] = ()
         self._declared = True
         self.follow(schedules)
@@ -95,9 +96,12 @@ class Ticker:
             for each in list(self._followed.values()):
                 self._look_at(each)
         except FencepostError as error:
-            if not self._damage.met(error):
+            if not self._damage.met(error) and not self._fails:
                 log.warning("cannot enqueue for schedules", error=str(error))
+            self._fails = True
             self._again_at = time.monotonic() + _AGAIN_SECONDS
+        else:
+            self._fails = False
 
     def _declare(self) -> None:
         assert self._pool is not None
@@ -141,6 +145,7 @@ class Ticker:
     def _give_up(self, name: str, standing: Standing) -> None:
         """Leave a schedule to the pool that has declared it otherwise since."""
         del self._followed[name]
+        self._schedules = [each for each in self._schedules if each.rule.name != name]
         log.warning(
             "another pool has declared this schedule otherwise: this one no longer enqueues for it",
             schedule=name,
