@@ -177,7 +177,8 @@ class Operators:
     ) -> list[Unrouted]:
         """List at most `limit` messages that no route has matched, newest first.
 
-        Their bodies are kept for as long as their keys.
+        And those that are kept for routes that are off. Their bodies are kept for as long as
+        their keys.
 
         Args:
             since: Received at this time or later, in Unix seconds on the store's clock.
@@ -193,7 +194,7 @@ class Operators:
         )
 
     def unrouted_counts(self) -> list[UnroutedCount]:
-        """Count the unrouted messages, by source and event."""
+        """Count the messages that no route has matched, by source and event."""
         return self.engine.operators.routing.unrouted_counts()
 
     def replay_unrouted(self, ids: Iterable[int]) -> list[Outcome]:

@@ -247,7 +247,8 @@ def _route_all(store: Store, wanted: dict[str, Any], rate: float | None, yes: bo
     if "state" in wanted or "queue" in wanted or "error" in wanted:
         raise click.UsageError("--unrouted goes with --source, --event, --key and --since")
     now = store.now()
-    found = [each for each in each_unrouted(store, wanted, now) if not each.waiting]
+    unrouted = each_unrouted(store, wanted, now)
+    found = [each for each in unrouted if not each.waiting and not each.kept_for]
     events = [f"{each.source} {each.event}" for each in found]
     if not bulk.agreed("route", events, yes=yes):
         sys.exit(1)

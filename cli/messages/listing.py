@@ -27,7 +27,7 @@ from .ids import Id, any_id
 @click.option(
     "--unrouted",
     is_flag=True,
-    help="List messages that no route has matched, instead of deliveries.",
+    help="List messages that no route has matched, or whose routes are off, instead of deliveries.",
 )
 @row_limit(50)
 @click.option("--before", type=any_id, metavar="ID", help="Only rows older than ID: the next page.")
@@ -119,12 +119,18 @@ def _print_messages(found: list[Unrouted], now: float, as_json: bool) -> str | N
                 (
                     *(ids.message(each.message_id), each.source, each.event, each.key),
                     _received(each.received_at, now, people),
-                    "waits for a worker" if each.waiting else "no route matched",
+                    _routing(each),
                 )
                 for each in found
             ],
         )
     return ids.message(found[-1].message_id) if found else None
+
+
+def _routing(each: Unrouted) -> str:
+    if each.kept_for:
+        return f"kept for {', '.join(each.kept_for)}"
+    return "waits for a worker" if each.waiting else "no route matched"
 
 
 def _received(at: float, now: float, people: bool) -> str | None:
@@ -145,7 +151,7 @@ def _unrouted(
 def each_unrouted(
     store: Store, wanted: dict[str, Any], now: float, before: int | None = None
 ) -> Iterator[Unrouted]:
-    """Iterate over the messages that no route has matched, newest first."""
+    """Iterate over the messages that no route has matched or that are kept, newest first."""
     given = dict(wanted)
     since, event = given.pop("since", None), given.pop("event", None)
     if isinstance(since, timedelta):

@@ -23,9 +23,9 @@ class RoutingVerbs(Protocol):
         limit: int,
         before: int | None = None,
     ) -> list[Unrouted]:
-        """Return at most `limit` messages that no route matched, newest first.
+        """Return at most `limit` messages that no route matched, or whose routes are off.
 
-        `before` is an id: only older ones.
+        The newest first. `before` is an id: only older ones.
 
         Joins: reads.
 

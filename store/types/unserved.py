@@ -8,11 +8,12 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Unrouted:
-    """A message that no route has matched.
+    """A message that no route has matched, or that is kept for a route that is off.
 
     Attributes:
         waiting: An operator has replayed it, and no worker has routed it yet.
-        expires_at: When its key and body are deleted; None while it is waiting.
+        expires_at: When its key and body are deleted; None while it is waiting or kept.
+        kept_for: The queues whose routes are off; it may have deliveries for others.
     """
 
     message_id: int
@@ -22,6 +23,7 @@ class Unrouted:
     received_at: float
     expires_at: float | None
     waiting: bool
+    kept_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

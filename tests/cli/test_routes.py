@@ -65,6 +65,10 @@ def test_routes_that_are_off_are_listed_with_what_is_kept(store: Store, command:
     assert table[1].split()[:2] == ["deploy", "off"]
     assert [route["kept"] for route in status["routes"]] == [1]
     assert status["unrouted"]["total"] == 0
+    (unrouted,) = command("messages", "list", "--unrouted", "--json").json()
+    assert (unrouted["message_id"], unrouted["kept_for"]) == (message, ["deploy"])
+    assert "kept for deploy" in command("messages", "list", "--unrouted").out
+    assert "replayed 0" in command("messages", "replay", "--all", "--unrouted", "--yes").out
     assert "routes: deploy is off, keeps 1, since " in command("status").out
     assert "kept for: deploy, whose routes are off" in shown.out
     assert "no route has matched" not in shown.out

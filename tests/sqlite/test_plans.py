@@ -114,6 +114,10 @@ HOT = {
     "dead of a message": (redelivery._DEAD, ["fp_delivery_message"]),
     "revive": (redelivery._REVIVE, ["INTEGER PRIMARY KEY"]),
     "oldest kept": (routes._OLDEST, ["fp_unrouted USING PRIMARY KEY (queue=?)"]),
+    "list kept": (
+        routing._KEPT,
+        ["fp_unrouted USING PRIMARY KEY (queue=? AND message_id<?)", "INTEGER PRIMARY KEY"],
+    ),
     "take kept": (kept_rows._TAKE, ["fp_unrouted USING PRIMARY KEY (queue=? AND message_id=?)"]),
     "list unrouted": (routing._LIST, ["fp_message_unrouted_age"]),
     "list unrouted of an event": (

@@ -58,8 +58,11 @@ def test_what_comes_while_a_route_is_off_is_kept(store: Store, clock: FakeClock)
 
     assert (receipt.status, receipt.state) == ("accepted", None)
     assert store.deliveries() == []
-    assert store.unrouted() == []
     assert store.routes_off() == [OffRoute("deploy", "off", since, 1)]
+    assert store.unrouted_counts() == []
+    (listed,) = store.unrouted()
+    assert (listed.message_id, listed.kept_for) == (receipt.message_id, ("deploy",))
+    assert (listed.waiting, listed.expires_at) == (False, None)
     clock.advance(86_400)
     assert store.sweep() == 0
     assert deliver(store, [DEPLOY], keep_ms=60_000).status == "duplicate"
@@ -146,7 +149,10 @@ def test_a_batch_is_kept_and_delivered_message_by_message(store: Store) -> None:
     ]
     assert [each.key for each in kept(store)] == ["0", "2", "3"]
     assert store.stats()["log"].ready == 2
-    assert [each.key for each in store.unrouted()] == ["4"]
+    assert [(each.key, each.kept_for) for each in store.unrouted()] == [
+        ("4", ()),
+        *((key, ("deploy",)) for key in "320"),
+    ]
 
 
 # ROUTE-1, TRIG-13
@@ -306,8 +312,26 @@ def test_an_unrouted_message_is_kept_when_its_route_is_off(store: Store) -> None
 
     assert [each.id for each in kept(store)] == [first, second]
     assert states(store) == {"log": "ready"}
-    assert store.unrouted() == []
+    assert [each.kept_for for each in store.unrouted()] == [("deploy",), ("deploy",)]
     assert [outcome.kind for outcome in store.replay_unrouted([first, second])] == ["kept", "kept"]
+
+
+# ROUTE-6
+def test_kept_messages_are_listed_among_the_unrouted(store: Store) -> None:
+    for queue in ("deploy", "log"):
+        store.route_off(queue)
+    for key, to in (("0", ()), ("1", [DEPLOY]), ("2", BOTH), ("3", ()), ("4", BOTH[1:])):
+        deliver(store, to, key=key, event=f"e{key}")
+
+    def listed(**asked: object) -> list[tuple[str | None, int]]:
+        return [(each.key, len(each.kept_for)) for each in store.unrouted(**asked)]  # type: ignore[arg-type]
+
+    assert listed() == [("4", 1), ("3", 0), ("2", 2), ("1", 1), ("0", 0)]
+    assert listed(limit=2) == [("4", 1), ("3", 0)]
+    assert listed(limit=2, before=store.unrouted()[1].message_id) == [("2", 2), ("1", 1)]
+    assert listed(event="e2") == listed(key="2") == listed(source="github", event="e2")
+    assert listed(source="shop") == []
+    assert [each.event for each in store.unrouted_counts()] == ["e0", "e3"]
 
 
 # ROUTE-4

@@ -30,10 +30,11 @@ class PlainRouting:
         limit: int,
         before: int | None = None,
     ) -> list[Unrouted]:
+        kept = self._session.read().kept
         rows = [
             row
             for id, row in sorted(self._session.read().messages.items(), reverse=True)
-            if row.route in ("unrouted", "asked")
+            if row.route != "routed"
             and source in (None, row.source)
             and event in (None, row.event)
             and key in (None, row.key)
@@ -49,6 +50,7 @@ class PlainRouting:
                 received_at=row.received_ms / 1000,
                 expires_at=None if row.expires_ms is None else row.expires_ms / 1000,
                 waiting=row.route == "asked",
+                kept_for=tuple(sorted(queue for queue, of in kept if of == row.id)),
             )
             for row in rows[:limit]
         ]

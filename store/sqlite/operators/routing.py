@@ -40,6 +40,19 @@ _LIST_OF_EVENT = _ROWS.format(
     index="fp_message_unrouted", condition="source = :source and event = :event"
 )
 
+_OFF = "select queue from fp_route order by queue"
+
+_KEPT = """
+select fp_message.id, source, key, event, received_at_ms, expires_at_ms, unrouted
+from fp_unrouted
+cross join fp_message on fp_message.id = message_id
+where queue = :queue and message_id < :before
+  and (:source is null or source = :source) and (:event is null or event = :event)
+  and (:key is null or key = :key) and received_at_ms >= :since
+order by message_id desc
+limit :limit
+"""
+
 _NO_END = 2**63 - 1
 
 _COUNTS = """
@@ -118,29 +131,24 @@ class SqliteRouting:
         before: int | None = None,
     ) -> list[Unrouted]:
         of_event = source is not None and event is not None
-        rows = self._session.read(
-            _LIST_OF_EVENT if of_event else _LIST,
-            {
-                "source": source,
-                "event": event,
-                "key": key,
-                "since": since_ms or 0,
-                "before": _NO_END if before is None else before,
-                "limit": limit,
-            },
-        )
-        return [
-            Unrouted(
-                message_id=id,
-                source=source,
-                key=key,
-                event=event,
-                received_at=received / 1000,
-                expires_at=None if expires is None else expires / 1000,
-                waiting=mark == 2,
-            )
-            for id, source, key, event, received, expires, mark in rows
-        ]
+        asked = {
+            "source": source,
+            "event": event,
+            "key": key,
+            "since": since_ms or 0,
+            "before": _NO_END if before is None else before,
+            "limit": limit,
+        }
+        found = {
+            row[0]: row for row in self._session.read(_LIST_OF_EVENT if of_event else _LIST, asked)
+        }
+        kept_for: dict[int, list[str]] = {}
+        for (queue,) in self._session.read(_OFF):
+            for row in self._session.read(_KEPT, {**asked, "queue": queue}):
+                found[row[0]] = row
+                kept_for.setdefault(row[0], []).append(queue)
+        newest = sorted(found, reverse=True)[:limit]
+        return [_unrouted(found[id], kept_for.get(id, ())) for id in newest]
 
     def unrouted_counts(self) -> list[UnroutedCount]:
         return [
@@ -194,6 +202,20 @@ class SqliteRouting:
     def keys_of(self, source: str) -> int:
         ((keys,),) = self._session.read(_KEYS, {"source": source})
         return int(keys)
+
+
+def _unrouted(row: Sequence[Any], kept_for: Sequence[str]) -> Unrouted:
+    id, source, key, event, received, expires, mark = row
+    return Unrouted(
+        message_id=id,
+        source=source,
+        key=key,
+        event=event,
+        received_at=received / 1000,
+        expires_at=None if expires is None else expires / 1000,
+        waiting=mark == 2,
+        kept_for=tuple(kept_for),
+    )
 
 
 def _route(write: Write, message: Message, addresses: Sequence[Address]) -> bool:
