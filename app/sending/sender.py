@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...store import Message
-from ...store.errors import FencepostError, InvalidInput
+from ...store.errors import PASSING, FencepostError, InvalidInput
 from ...store.rules.backoff import backoff_ms
 from ...store.types.destination import Destination, destination
 from ...store.types.outgoing import Outgoing, Response
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
 
 CONCURRENCY = 100
+_STORE_MS = 1000
 
 
 class Postponed(Exception):
@@ -43,24 +45,36 @@ class Sender:
 
     async def __call__(self, message: Message, ctx: Context) -> dict[str, Any]:
         """Make one attempt; return what is kept of the answer."""
-        outbox, token = ctx.store.engine.queue.outbox, str(ctx.fence)
-        outgoing = outbox.outgoing(message.id)
-        if outgoing is None:
-            raise Discard("it has no URL: it was put into the outbox without send or outbox")
-        where = self._where(outgoing)
-        admission = outbox.admit(where.name, token)
-        if admission.wait_ms:
-            left_ms = _left_ms(outgoing, ctx)
-            if left_ms <= 0:
-                raise Discard("its time for retries is over, and its host fails or asks to wait")
-            raise Postponed(min(admission.wait_ms, left_ms))
         try:
-            answer = await self._post(message, outgoing, ctx)
+            outgoing = ctx.store.engine.queue.outbox.outgoing(message.id)
+            if outgoing is None:
+                raise Discard("it has no URL: it was put into the outbox without send or outbox")
+            where = self._where(outgoing)
+            secrets = signing.resolve(outgoing.secrets, self._options.secrets)
+            self._admit(where, outgoing, ctx)
+        except PASSING:
+            raise Postponed(_STORE_MS) from None  # nothing was sent, so it is no attempt
+        try:
+            answer = await self._post(message, outgoing.url, secrets, ctx)
         except Refused as refused:
-            self._tell(ctx, where, None, token)
+            self._tell(ctx, where, None)
             raise Discard(f"refused: {refused}") from None
-        self._tell(ctx, where, answer, token)
+        self._tell(ctx, where, answer)
         return self._outcome(answer, outgoing, ctx)
+
+    def _admit(self, where: Destination, outgoing: Outgoing, ctx: Context) -> None:
+        """Raise unless the host can take one now.
+
+        Raises:
+            Postponed: It cannot.
+            Discard: It cannot, and the time for retries is over.
+        """
+        admission = ctx.store.engine.queue.outbox.admit(where.name, _token(ctx))
+        if not admission.wait_ms:
+            return
+        if (left_ms := _left_ms(outgoing, ctx)) <= 0:
+            raise Discard("its time for retries is over, and its host fails or asks to wait")
+        raise Postponed(min(admission.wait_ms, left_ms))
 
     def _where(self, outgoing: Outgoing) -> Destination:
         try:
@@ -71,7 +85,9 @@ class Sender:
             raise Discard("refused: only https is allowed (send_to_private=True allows http)")
         return where
 
-    async def _post(self, message: Message, outgoing: Outgoing, ctx: Context) -> Answer:
+    async def _post(
+        self, message: Message, url: str, secrets: Sequence[bytes], ctx: Context
+    ) -> Answer:
         if self._exchange is None:
             from .exchange import Exchange
 
@@ -79,14 +95,13 @@ class Sender:
         # By the wall's clock, as the receiver compares it, and not by the store's.
         now, body = time.time(), message.body
         id = signing.webhook_id(ctx.store.engine.identity.store_id, message)
-        secrets = signing.resolve(outgoing.secrets, self._options.secrets)
         headers = {
             **signing.headers(id, body, secrets, now),
             "content-type": message.headers.get("content-type", "application/octet-stream"),
         }
-        return await self._network.run(self._exchange.post(outgoing.url, body, headers))
+        return await self._network.run(self._exchange.post(url, body, headers))
 
-    def _tell(self, ctx: Context, where: Destination, answer: Answer | None, token: str) -> None:
+    def _tell(self, ctx: Context, where: Destination, answer: Answer | None) -> None:
         """Tell what the host did; a refusal says nothing against it."""
         response: Response = "answered"
         asked_ms = 0
@@ -94,7 +109,7 @@ class Sender:
             response, asked_ms = answer.response(time.time())
         # The outcome of the webhook does not depend on it: the next attempt tells again.
         with contextlib.suppress(FencepostError):
-            ctx.store.engine.queue.outbox.heard(where.name, response, token, asked_ms)
+            ctx.store.engine.queue.outbox.heard(where.name, response, _token(ctx), asked_ms)
 
     def _outcome(self, answer: Answer, outgoing: Outgoing, ctx: Context) -> dict[str, Any]:
         if answer.is_delivered:
@@ -105,6 +120,11 @@ class Sender:
         if (left_ms := _left_ms(outgoing, ctx)) > 0:
             wait_ms = min(wait_ms, left_ms)  # the last attempt is at the end of its time
         raise Retry(wait_ms / 1000, answer.error())
+
+
+def _token(ctx: Context) -> str:
+    """Return what tells this attempt from every other of the store."""
+    return str(ctx.fence)
 
 
 def _left_ms(outgoing: Outgoing, ctx: Context) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...store import Claim, Receipt, Store
+from ...store.errors import InvalidInput
 from ...store.naming import verbs
 from ...store.outbox import Secret, send
 from ...store.types.destination import destination
@@ -22,6 +23,7 @@ class Sends:
     store: Store
     _claim: Claim
     _check: Callable[[], None]
+    _closed: bool
     # What the attempt ends with, once a send was another one than before.
     _changed: StepChanged | None = None
     # How many sends without a key there were, by their place.
@@ -76,6 +78,8 @@ class Sends:
         require_extra("send")
         if (ended := self.ends_with) is not None:
             raise ended
+        if self._closed:
+            raise InvalidInput("ctx.send after the end of the attempt", operation="send")
         what, own = (key, key) if key is not None else self._next()
         receipt = send(self.store.engine, url, body, key=own, secret=secret, lane=lane)
         if receipt.status == "conflict":

@@ -10,6 +10,7 @@ import click
 
 from ...store import Store, connect
 from ...store.types.delivery import Stored
+from ...store.types.outgoing import OUTBOX
 from ..options import as_json, the_store
 from ..output import iso, plain, print_json, record
 from . import ids
@@ -53,6 +54,9 @@ def _delivery(store: Store, named: Id) -> tuple[dict[str, Any], dict[str, str]]:
         "headers": headers,
         **_body(content.body),
     }
+    if delivery.queue == OUTBOX:
+        outgoing = store.engine.queue.outbox.outgoing(delivery.message_id)
+        facts["url"] = outgoing and outgoing.url
     return facts, headers
 
 

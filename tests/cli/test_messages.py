@@ -162,6 +162,28 @@ def test_a_body_that_is_no_text_is_shown_in_base64(store: Store, command: Comman
     assert (shown["body"], shown["body_encoding"]) == ("/wA=", "base64")
 
 
+def test_a_webhook_is_shown_with_its_url_and_without_its_secret(
+    store: Store, command: Command
+) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    receipt = store.outbox("https://example.com/hooks", b"{}", secret=secret)
+    (delivery,) = store.deliveries(queue="outbox")
+
+    shown = [
+        command("messages", verb, *ids, *form).out
+        for verb, *ids in (
+            ("show", f"d{delivery.id}"),
+            ("show", f"m{receipt.message_id}"),
+            ("list",),
+        )
+        for form in ((), ("--json",))
+    ]
+
+    assert "url: https://example.com/hooks" in shown[0].splitlines()
+    assert json.loads(shown[1])["url"] == "https://example.com/hooks"
+    assert all(secret not in said for said in shown)
+
+
 def test_what_is_not_there_is_one_line_and_exit_1(store: Store, command: Command) -> None:
     for verb in ("show", "replay", "cancel"):
         ended = command("messages", verb, "42")

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from fencepost.store.engine.schedules import Advanced
+from fencepost.store.errors import LeaseLost
 from fencepost.store.reference import keyed, leases, namespaces, once, schedules
 from fencepost.store.reference.keyed import PlainKeyed
 from fencepost.store.reference.memory import Numbers, Session, Write
@@ -25,8 +26,10 @@ from fencepost.store.reference.queues import (
     reap,
     settle,
 )
+from fencepost.store.reference.queues.outbox import PlainOutbox
 from fencepost.store.reference.schedules import PlainSchedules
 from fencepost.store.types.delivery import Outcome
+from fencepost.store.types.outgoing import Admission
 
 Patch = tuple[Any, str, Any]
 
@@ -180,6 +183,28 @@ def _overtake(write: Write, addresses: Any) -> Any:
     return [address for address in addresses if address not in held], [to.queue for to in held]
 
 
+def _all_probe(self: PlainOutbox, host: str, token: str) -> Admission:
+    found = _admit(self, host, token)
+    with self._session.write("admit") as write:
+        row = write.tables.hosts.get(host)
+        if row is not None and row.until_ms is not None and write.now >= row.until_ms:
+            return Admission(probe=True)
+    return found
+
+
+def _heard_of_any(self: PlainOutbox, host: str, *given: Any) -> None:
+    row = self._session.read().hosts.get(host)
+    response, token, *more = given
+    _heard(self, host, response, row.probe if row and row.probe else token, *more)
+
+
+def _postpone_counted(write: Write, postponed: Any) -> None:
+    for hold, delay_ms in postponed:
+        with contextlib.suppress(LeaseLost):
+            settle.retry(write, hold, delay_ms, None)
+
+
+_admit, _heard = PlainOutbox.admit, PlainOutbox.heard
 _ack = settle.ack
 _require = settle.require
 _give_back = changes.give_back
@@ -344,5 +369,20 @@ MUTATIONS = (
         "an old pool goes on with a rule that was replaced",
         ("test_schedules.py",),
         ((schedules, "_declare", _declare_beside),),
+    ),
+    Mutation(
+        "whoever asks is the probe of a host that is half open",
+        ("test_outbox.py",),
+        ((PlainOutbox, "admit", _all_probe),),
+    ),
+    Mutation(
+        "an answer to what was begun before closes a breaker",
+        ("test_outbox.py",),
+        ((PlainOutbox, "heard", _heard_of_any),),
+    ),
+    Mutation(
+        "what is postponed counts as an attempt",
+        ("test_outbox.py",),
+        ((settle, "postpone_each", _postpone_counted),),
     ),
 )

@@ -112,3 +112,22 @@ def test_an_open_breaker_costs_no_attempts_of_those_that_wait(site: Site) -> Non
     # A hundred, and a few more, may have been on their way when it opened.
     assert 5 <= sum(attempts) <= 150
     assert max(attempts) == 1
+
+
+# OUTBOX-14
+def test_on_dead_is_called_for_webhooks_too(site: Site) -> None:
+    with (site.folder / "app.py").open("a") as file:
+        file.write(ON_DEAD)
+    with other_side(answer(410)) as side:
+        site.store.outbox(side.url, b"{}")
+        site.drain()
+
+    assert (site.folder / "dead").read_text().startswith("outbox answered 410 ")
+
+
+ON_DEAD = """
+
+@app.on_dead
+def note(message, ctx):
+    (here / "dead").write_text(f"{ctx.queue} {ctx.error}")
+"""

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from fencepost import Claim, Context, Discard, Retry, Store
+from fencepost import Claim, Context, Discard, Retry, Store, StoreFailed
 from fencepost.app.sending.options import SendingOptions
 from fencepost.app.sending.sender import Postponed, Sender
+from fencepost.store.types.outgoing import Admission, Response
 from fencepost.testing.kept_lease import kept
 
 from ..clock import FakeClock
@@ -258,6 +259,38 @@ def test_a_name_without_a_secret_is_tried_again_until_the_app_has_it(store: Stor
             asyncio.run(Sender(SendingOptions(private=True))(claim.message, context))
 
     assert side.connections == 0
+
+
+# OUTBOX-16
+def test_a_store_that_does_not_answer_costs_no_attempt(store: Store) -> None:
+    with other_side() as side:
+        store.outbox(side.url, b"1")
+        outbox = store.engine.queue.outbox
+        failing = StoreFailed("the disk", operation="admit", path=store.address)
+
+        def admit(host: str, token: str) -> Admission:
+            raise failing
+
+        outbox.admit = admit  # type: ignore[method-assign]
+        _, found = _attempt(store)
+
+    assert isinstance(found, Postponed)
+    assert (store.stats()["outbox"].scheduled, side.connections) == (1, 0)
+
+
+# OUTBOX-16
+def test_what_a_host_did_may_be_forgotten_but_not_that_it_answered(store: Store) -> None:
+    with other_side() as side:
+        store.outbox(side.url, b"1")
+
+        def heard(host: str, response: Response, token: str, asked_ms: int = 0) -> None:
+            raise StoreFailed("the disk", operation="heard", path=store.address)
+
+        store.engine.queue.outbox.heard = heard  # type: ignore[method-assign]
+        _, found = _attempt(store)
+
+    assert found["status"] == 200
+    assert store.stats()["outbox"].done == 1
 
 
 # OUTBOX-11

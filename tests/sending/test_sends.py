@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fencepost import App, Cancelled, InvalidInput, StepChanged, Store
+from fencepost import App, Cancelled, InvalidInput, StepChanged, Store, Suspended
 from fencepost import Context as WorkerContext
 from fencepost.app.sending.built_in import handlers_of
 from fencepost.testing import Clock, Context, enqueue
@@ -137,6 +137,22 @@ def test_a_handler_that_swallows_the_change_is_dead_all_the_same() -> None:
     result = enqueue(app, "mail", attempts=9)
 
     assert (result.state, result.attempt) == ("dead", 2)
+
+
+# OUTBOX-11
+def test_a_handler_that_sleeps_or_has_ended_sends_nothing(store: Store) -> None:
+    ctx = Context(store=store)
+    with pytest.raises(Suspended):
+        ctx.sleep("nap", 60)
+
+    with pytest.raises(Suspended):
+        ctx.send(URL, b"")
+    ended = Context(store=store, queue="other")
+    WorkerContext.close(ended)
+    with pytest.raises(InvalidInput, match="after the end"):
+        ended.send(URL, b"")
+
+    assert _sent(store) == []
 
 
 # OUTBOX-11

@@ -14,6 +14,7 @@ import pytest
 from fencepost import Store, connect
 from fencepost.store.sqlite import kept_rows
 from fencepost.store.sqlite.operators import counts, listing, operate, routes, routing
+from fencepost.store.sqlite.outbox import hosts, outgoing
 from fencepost.store.sqlite.pools import register
 from fencepost.store.sqlite.queue import (
     claim,
@@ -113,6 +114,11 @@ HOT = {
     "lease with limits": (claim._LEASE_WITH_LIMITS, ["INTEGER PRIMARY KEY"]),
     "dead of a message": (redelivery._DEAD, ["fp_delivery_message"]),
     "revive": (redelivery._REVIVE, ["INTEGER PRIMARY KEY"]),
+    "host": (hosts._FIND, ["PRIMARY KEY"]),
+    "where a webhook goes": (
+        outgoing._FIND,
+        ["fp_body USING INTEGER PRIMARY KEY", "fp_delivery_message"],
+    ),
     "oldest kept": (routes._OLDEST, ["fp_unrouted USING PRIMARY KEY (queue=?)"]),
     "list kept": (
         routing._KEPT,
@@ -134,7 +140,9 @@ PARAMETERS = {
     ),
     "once": 0,
     "sources": json.dumps(["x"]),
-    **dict.fromkeys(("queue", "lane", "scope", "key", "token", "why", "error", "result"), "q1"),
+    **dict.fromkeys(
+        ("queue", "name", "lane", "scope", "key", "token", "why", "error", "result"), "q1"
+    ),
     "queues": json.dumps(["q1", "q2"]),
     **dict.fromkeys(("before", "floor", "since", "due_after"), 1),
     **dict.fromkeys(("state", "source", "event", "was"), "x"),

@@ -11,7 +11,7 @@ from ..session.session import Session
 _FIND = """
 select cast(outgoing as blob), tried_since_ms + retry_for_ms
 from fp_delivery
-join fp_body using (message_id)
+cross join fp_body using (message_id)
 where message_id = :message and queue = :queue
 """
 
