@@ -63,6 +63,19 @@ def test_a_lease_that_is_lost_refuses_what_a_real_one_would(late: bool) -> None:
         assert ctx.store.read("select name from sqlite_schema where name = 'seen'") == []
 
 
+# COUNTER-1
+def test_what_a_handler_counts_can_be_seen(tmp_path: Path) -> None:
+    with Context() as ctx:
+        ctx.count("mails", 2)
+        ctx.count("mails")
+
+        assert ctx.counted == {"mails": 3}
+        assert ctx.store.counters() == {}
+        with ctx.transaction():
+            ctx.count("bytes", 5)
+        assert ctx.store.counters() == {"bytes": 5, "mails": 3}
+
+
 # TESTING-8
 def test_a_store_of_ones_own_stays_open_and_extend_is_allowed(tmp_path: Path) -> None:
     clock = Clock()
