@@ -17,6 +17,7 @@ from .sending.sends import Sends
 from .steps import counting
 from .steps.facts import NO_FACTS, AppFacts
 from .steps.guard import inside
+from .steps.proof import Proof
 from .steps.remembering import Remembering
 from .steps.steps import Steps
 from .steps.transaction import AckedTransaction
@@ -168,6 +169,16 @@ class Context(Remembering, Sends):
     @property
     def _place(self) -> str:
         return self.idempotency_key if inside.get() is None else self.step_key
+
+    def proof(self, folder: str) -> Proof:
+        """Return what other processes of this attempt record steps with; `folder` is theirs."""
+        hold = self._claim.hold
+        store = self.store.engine.identity.address
+        return Proof(store, hold.id, hold.fence, hold.token, folder, self._app.version)
+
+    def note_steps(self) -> None:
+        """Have the records deleted that another process has written, once the delivery is done."""
+        self._claim.note_steps()
 
     def close(self) -> None:
         """Refuse all that is remembered from now on: the attempt has ended."""

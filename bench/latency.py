@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import statistics
 import tempfile
@@ -22,6 +21,7 @@ import msgspec
 
 from fencepost.speed.idle import waits_of
 from fencepost.speed.pool import Pool
+from fencepost.stress.machine.processes import cpu_seconds
 from fencepost.stress.machine.trials import machine
 from fencepost.stress.records.percentiles import quantiles
 
@@ -65,12 +65,6 @@ def main() -> None:
         )
     waits = ", ".join(f"{name} {wait:.2f} ms" for name, wait in figures["wait_ms"].items())
     print(f"enqueue to handler, idle, {told.messages} messages: {waits}")
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def own_mib(pid: int) -> float:

@@ -42,6 +42,7 @@ _COMMANDS = {
     "serve": "running.serve",
     "sql": "sql",
     "status": "status",
+    "step": "step",
     "stress": "stress",
     "sweep": "upkeep.sweep",
     "up": "running.up",

@@ -34,3 +34,10 @@ def transaction(message: Message, ctx: Context) -> None:
 def clock(message: Message, ctx: Context) -> int:
     """Return when the handler began, by the clock that all processes share."""
     return time.monotonic_ns()
+
+
+@app.task("waiter")
+def waiter(message: Message, ctx: Context) -> int:
+    """Wait for an answer; return when the handler went on, by the clock of all processes."""
+    ctx.wait("answer")
+    return time.monotonic_ns()

@@ -19,6 +19,8 @@ import sys
 import time
 
 LINE_FD = 3
+# Of the command: what proves the claim of its delivery.
+PROOF_FD = 3
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
@@ -40,7 +42,7 @@ def serve(line: socket.socket) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
     line.send(b"up")
     while True:
-        asked, fds, _, _ = socket.recv_fds(line, 16, 3)
+        asked, fds, _, _ = socket.recv_fds(line, 16, 4)
         if not asked:
             return
         child = _start(*fds)
@@ -55,18 +57,21 @@ def serve(line: socket.socket) -> None:
         line.send(b"%d" % os.waitstatus_to_exitcode(status))
 
 
-def _start(request: int, body: int, errors: int) -> int:
+def _start(request: int, body: int, errors: int, proof: int) -> int:
     with open(request, "rb") as file:
         what = json.load(file)
     parent = os.getpid()
     child = os.fork()
     if not child:
         try:
-            _become(what["program"], what["words"], what["environment"], body, errors, parent)
+            _become(
+                what["program"], what["words"], what["environment"], body, errors, proof, parent
+            )
         finally:
             os._exit(127)
     os.close(body)
     os.close(errors)
+    os.close(proof)
     return child
 
 
@@ -76,6 +81,7 @@ def _become(
     environment: dict[str, str],
     body: int,
     errors: int,
+    proof: int,
     parent: int,
 ) -> None:
     """Become the command, in a session of its own, with our stderr as its stdout."""
@@ -91,7 +97,8 @@ def _become(
     os.dup2(2, 1)
     os.dup2(errors, 2)
     os.dup2(body, 0)
-    os.closerange(3, 256)
+    os.dup2(proof, PROOF_FD)
+    os.closerange(PROOF_FD + 1, 256)
     try:
         os.execve(program, words, environment)
     except (OSError, ValueError) as error:

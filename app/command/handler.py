@@ -26,6 +26,7 @@ from ..sending.options import SendingOptions
 from ..settings import Settings
 from ..source import Source
 from .parent import Ended, Runner
+from .steps import attempted
 
 # Source: qmail-command(8), "EXIT CODES": 100 is a permanent error.
 DEAD = 100
@@ -128,14 +129,22 @@ class Command:
             Discard: It exited with 100.
             Retry: It exited with another code, or was killed.
         """
-        ended = self.runner.run(
-            self.program,
-            self.words,
-            {**_inherited(), **variables(self.queue, message, ctx)},
-            message.body,
-            seconds=self.timeout,
-            go_on=lambda: not ctx.lost,
-        )
+        with attempted(ctx.proof) as attempt:
+            try:
+                ended = self.runner.run(
+                    self.program,
+                    self.words,
+                    {**_inherited(), **variables(self.queue, message, ctx)},
+                    message.body,
+                    attempt.fd,
+                    seconds=self.timeout,
+                    go_on=lambda: not ctx.lost,
+                )
+            finally:
+                if attempt.has_steps:
+                    ctx.note_steps()
+            if (stuck := attempt.stuck) is not None:
+                raise Discard(stuck)
         if ended.code == 0:
             return
         reason = self._reason(ended, ctx)

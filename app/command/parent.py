@@ -61,11 +61,14 @@ class Runner:
         words: Sequence[str],
         environment: Mapping[str, str],
         body: bytes,
+        proof: int,
         *,
         seconds: float | None,
         go_on: Callable[[], bool],
     ) -> Ended:
         """Run a command with `body` on its stdin; its stdout goes to our stderr.
+
+        `proof` becomes its descriptor 3.
 
         It is killed after `seconds`, when `go_on` returns false, and when an exception is
         raised here. When this returns, no process that the command has started is left.
@@ -78,7 +81,7 @@ class Runner:
             line = self._start() if self._line is None else self._line
             with contextlib.closing(_Listener()) as listener:
                 with memfd(json.dumps(request).encode()) as asked, memfd(body) as stdin:
-                    fds = [asked, stdin, listener.far_end]
+                    fds = [asked, stdin, listener.far_end, proof]
                     socket.send_fds(line, [b"run"], fds)
                 listener.begin()
                 deadline = None if seconds is None else time.monotonic() + seconds

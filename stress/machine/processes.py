@@ -121,3 +121,9 @@ def _has_loaded(pid: int) -> bool:
 def _stat(pid: int) -> list[str]:
     """Return the fields of /proc/PID/stat from the state on; proc_pid_stat(5)."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

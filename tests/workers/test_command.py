@@ -12,10 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from fencepost import Discard, InvalidInput, Message, Retry
 from fencepost.app.command.handler import Command, Commands
+from fencepost.app.steps.proof import Proof
 
 from ..processes import is_gone, wait_until
 
@@ -38,7 +40,16 @@ def context(**fields: Any) -> Any:
     store = SimpleNamespace(
         engine=SimpleNamespace(identity=SimpleNamespace(address="/srv/hooks.db"))
     )
-    given = {"attempt": 2, "fence": 41, "idempotency_key": "ab" * 32, "lost": False, "store": store}
+    proof = Proof("/srv/hooks.db", 9, 41, "token", "", None)
+    given = {
+        "proof": lambda folder: msgspec.structs.replace(proof, folder=folder),
+        "note_steps": lambda: None,
+        "attempt": 2,
+        "fence": 41,
+        "idempotency_key": "ab" * 32,
+        "lost": False,
+        "store": store,
+    }
     return SimpleNamespace(**{**given, **fields})
 
 

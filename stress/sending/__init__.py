@@ -1,1 +1,0 @@
-"""Both sides of a webhook: an app that sends, and a receiver that misbehaves."""
