@@ -8,6 +8,7 @@ from .once import Once
 from .queue import Queue
 from .store import Store
 from .types.delivery import Outcome
+from .types.ended import Ended
 from .types.entry import Compared, Entry, Namespace, Observed, Quarantined
 from .types.message import Message, QueueStats, Receipt
 from .types.transaction import Transaction
@@ -16,6 +17,7 @@ __all__ = [
     "NULL",
     "Claim",
     "Compared",
+    "Ended",
     "Entry",
     "Keyed",
     "Lease",

@@ -13,6 +13,7 @@ from .errors import InvalidInput, LimitExceeded
 from .naming import verbs
 from .rules.retention import DEFAULT_KEEP_MS
 from .types import validate
+from .types.ended import can_wait
 from .types.message import (
     DEFAULT_RETRY_FOR_MS,
     Address,
@@ -40,6 +41,7 @@ class Queue:
         self._engine = engine
         self.name = validate.name(name, "queue")
         self._scope = queue_scope(self.name)
+        self._waits = engine.durable.ends.waiting
         self._anywhere = [self._address()]  # of a message that says nothing of it
 
     def set_caps(
@@ -122,7 +124,7 @@ class Queue:
             max_attempts=max_attempts,
             retry_for=retry_for,
         )
-        return self._engine.queue.enqueue([draft])[0]
+        return can_wait(self._engine.queue.enqueue([draft]), self._waits)[0]
 
     def enqueue_many(self, messages: Iterable[Mapping[str, Any]]) -> list[Receipt]:
         """Store many messages in one transaction; return their receipts in the same order.
@@ -151,7 +153,7 @@ class Queue:
             except (InvalidInput, TypeError) as error:
                 why = str(error).removeprefix("Queue._draft() ").removeprefix("Queue._address() ")
                 raise InvalidInput(f"message {index}: {why}", operation="enqueue") from error
-        return self._engine.queue.enqueue(drafts)
+        return can_wait(self._engine.queue.enqueue(drafts), self._waits)
 
     def claim(self, *, limit: int = 1, lease: Duration = DEFAULT_LEASE) -> list[Claim]:
         """Claim at most `limit` deliveries: greatest priority first, then oldest first.

@@ -3,7 +3,7 @@
 from . import _interrupt  # noqa: F401 - before what takes its time
 from .ingest import Answer
 from .app import App
-from .store import NULL, Claim, Compared, Entry, Keyed, Lease, Message, Namespace, Observed, Once, Outcome, Quarantined, Queue, QueueStats, Receipt, Store, Transaction, connect
+from .store import NULL, Claim, Compared, Ended, Entry, Keyed, Lease, Message, Namespace, Observed, Once, Outcome, Quarantined, Queue, QueueStats, Receipt, Store, Transaction, connect
 from .store.errors import FencepostError, ForkedStore, ImportFailed, InvalidInput, KeyConflict, LeaseHeld, LeaseLost, LimitExceeded, OutcomeUnknown, QueueFull, SchemaUnsupported, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull, StoreInUse, StoreOpenFailed, Unsupported
 from .app import Cancelled, Context, Discard, Retry, SoftTimeout, StepChanged, Suspended, WaitTimeout
 
@@ -17,6 +17,7 @@ __all__ = [
     "Compared",
     "Context",
     "Discard",
+    "Ended",
     "Entry",
     "FencepostError",
     "ForkedStore",

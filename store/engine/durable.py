@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .ends import EndVerbs
 from .steps import StepVerbs
 from .waits import WaitVerbs
 
@@ -19,6 +20,11 @@ class DurableVerbs(Protocol):
     @property
     def waits(self) -> WaitVerbs:
         """What it waits for."""
+        ...
+
+    @property
+    def ends(self) -> EndVerbs:
+        """Who waits for messages to end."""
         ...
 
     def counters(self) -> dict[str, int]:

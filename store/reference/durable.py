@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .ends import PlainEnds
 from .memory import Session
+from .queues.verbs import PlainQueue
 from .steps import PlainSteps
 from .waits import PlainWaits
 
@@ -10,10 +12,11 @@ from .waits import PlainWaits
 class PlainDurable:
     """See fencepost.store.engine.durable.DurableVerbs."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, queue: PlainQueue) -> None:
         self._session = session
         self.steps = PlainSteps(session)
         self.waits = PlainWaits(session)
+        self.ends = PlainEnds(session, queue)
 
     def counters(self) -> dict[str, int]:
         return dict(sorted(self._session.read("counters").counters.items()))

@@ -99,7 +99,7 @@ class PlainEngine:
         self.clock = PlainClock(self.session)
         self.wakeup = PlainWakeup(self.session)
         self.queue = PlainQueue(self.session)
-        self.durable = PlainDurable(self.session)
+        self.durable = PlainDurable(self.session, self.queue)
         self.pools = PlainPools(self.session)
         self.operators = PlainOperators(self.session, self.pools)
         self.keyed = PlainKeyed(self.session)
@@ -109,3 +109,4 @@ class PlainEngine:
 
     def close(self) -> None:
         self.session.close()
+        self.durable.ends.close()

@@ -85,6 +85,7 @@ class Write:
         now: The store's clock when it began.
         wakes: Something can be claimed now, or will be; said once it is committed.
         died: The deliveries that have become dead letters; told once it is committed.
+        ended: The messages of which a delivery has ended; told once it is committed.
     """
 
     def __init__(self, session: Session, operation: str) -> None:
@@ -95,6 +96,7 @@ class Write:
         self.now = session.now_ms()
         self.wakes = False
         self.died: list[Death] = []
+        self.ended: set[int] = set()
         self._own: set[Name] = set()
 
     def entries(self, at: Name) -> dict[str, EntryRow]:
@@ -157,6 +159,7 @@ class Session:
         self.writing: Write | None = None
         self._bell: int | None = None
         self.on_died: Callable[[list[Death]], None] = lambda _: None
+        self.on_ended: Callable[[set[int]], None] = lambda _: None
         with memory.guard:
             if memory.boot_id != clock.boot_id():
                 memory.begin_boot(clock, max(clock.wall_ms(), memory.seen_ms))
@@ -228,6 +231,8 @@ class Session:
             self._wake()
         if write.died:
             self.on_died(write.died)
+        if write.ended:
+            self._tell(write.ended)
 
     @contextmanager
     def _alone(self, operation: str, patience: float) -> Iterator[None]:
@@ -251,6 +256,12 @@ class Session:
                 if opening._bell is not None:
                     with suppress(BlockingIOError):  # it is full, and so readable
                         os.eventfd_write(opening._bell, 1)
+
+    def _tell(self, ended: set[int]) -> None:
+        with self.memory.guard:
+            openings = list(self.memory.openings)
+        for opening in openings:
+            opening.on_ended(ended)
 
     def bell(self) -> int:
         """Return a descriptor that is readable once something may be claimable, until `hush`."""

@@ -86,6 +86,7 @@ _SWEEPERS: dict[str, Callable[[Write], int]] = {
     "keys": once.sweep,
     "leases": leases.sweep,
     "hosts": outbox.sweep,
+    "ears": lambda _: 0,  # they end with their process
     "events": events.sweep,
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..engine.queue import QueueVerbs
 from . import counter_rows
+from .ends.verbs import SqliteEnds
 from .session.damage import tells
 from .session.session import Session
 from .steps.verbs import SqliteSteps
@@ -13,10 +15,11 @@ from .waits.verbs import SqliteWaits
 class SqliteDurable:
     """See fencepost.store.engine.durable.DurableVerbs."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, queue: QueueVerbs) -> None:
         self._session = session
         self.steps = SqliteSteps(session)
         self.waits = SqliteWaits(session)
+        self.ends = SqliteEnds(session, queue)
 
     def counters(self) -> dict[str, int]:
         return counter_rows.sums(self._session)

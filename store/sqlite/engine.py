@@ -48,7 +48,7 @@ class SqliteEngine:
         self.wakeup = SqliteWakeup(self._session, self._wakeup)
         self.pools = SqlitePools(self._session, self._liveness)
         self.queue = SqliteQueue(self._session)
-        self.durable = SqliteDurable(self._session)
+        self.durable = SqliteDurable(self._session, self.queue)
         self.operators = SqliteOperators(self._session, self.pools)
         self.keyed = SqliteKeyed(self._session)
         self.leases = SqliteLeases(self._session)
@@ -59,5 +59,6 @@ class SqliteEngine:
 
     def close(self) -> None:
         self._session.close()
+        self.durable.ends.close()
         self._wakeup.close()
         self._liveness.close()

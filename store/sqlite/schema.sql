@@ -208,6 +208,21 @@ create table fp_counter (
   value integer not null
 ) strict, without rowid;
 
+-- A row for each opening of the store by which somebody waits for messages to end. Its FIFO is
+-- beside the store: locks/ear_fifo.py.
+create table fp_ear (
+  id integer primary key autoincrement,
+  pid integer not null,
+  opened_at_ms integer not null
+) strict;
+
+-- Which ears are told of the end of which messages; gone once these have ended.
+create table fp_told (
+  message_id integer not null,
+  ear integer not null, -- fp_ear.id, which is gone no sooner
+  primary key (message_id, ear)
+) strict, without rowid;
+
 create table fp_queue (
   name text primary key,
   max_rows integer check (max_rows >= 1), -- of ready and leased ones

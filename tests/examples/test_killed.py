@@ -206,6 +206,16 @@ with fencepost.connect("jobs.db") as store:
 """,
         leases="lease=30",
     ),
+    "wait for a message": Program(
+        "receipt.wait(",
+        """
+import fencepost
+with fencepost.connect("photos.db") as store:
+    receipt = store.queue("resize").enqueue(b"photo-7", key="photo-7")
+    assert receipt.wait(0) == fencepost.Ended("done", {"width": 200})
+""",
+        leases="lease=30",
+    ),
     "keyed": Program(
         'store.keyed("slack"',
         """

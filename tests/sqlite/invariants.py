@@ -79,6 +79,13 @@ RULES = {
           select id from fp_delivery where state in ('ready', 'leased', 'sleeping', 'dead')
         )
     """,
+    "who waits is told of what has not ended, by an ear that is known": """
+        select message_id
+        from fp_told
+        where ear not in (select id from fp_ear) or message_id not in (
+          select message_id from fp_delivery where state in ('ready', 'leased', 'sleeping')
+        )
+    """,
     "an unrouted message has a body and no delivery": """
         select id
         from fp_message

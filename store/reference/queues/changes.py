@@ -16,6 +16,7 @@ def change(write: Write, was: DeliveryRow, **changes: Any) -> DeliveryRow:
     write.tables.deliveries[row.id] = row
     write.wakes |= row.state == "ready"
     if row.state not in GOING:
+        write.ended.add(row.message)
         end_message(write, row.message)
         if row.state != "dead":  # which may be replayed
             forget_steps(write, row.id)

@@ -10,6 +10,7 @@ from ...errors import LimitExceeded, QueueFull
 from ...rules import caps as rules
 from ...types.message import STATES, Caps
 from ..session.session import Session, Write
+from ..told_rows import ANYBODY
 from .claimable import FREED
 
 _CAPS = """
@@ -42,11 +43,15 @@ _RESUME = "update fp_queue set paused = 0 where name = :queue"
 # Caps count them.
 LIVE = ("ready", "leased")
 
+# What has ended, unless it is replayed.
+ENDS = ("done", "dead", "cancelled")
+
 # One statement for each state that a delivery may leave and enter, with constant text.
 _MOVE: dict[tuple[str, str], str] = {
     (old, new): (
         f"update fp_queue set {old} = {old} - :count, {new} = {new} + :count,"
-        f" bytes = bytes + :bytes where name = :queue returning {FREED if old == 'leased' else '0'}"
+        f" bytes = bytes + :bytes where name = :queue"
+        f" returning {FREED if old == 'leased' else '0'}, {ANYBODY if new in ENDS else '0'}"
     )
     for old in STATES
     for new in STATES
@@ -169,9 +174,13 @@ def arrived(
 def moved(write: Write, queue: str, old: str, new: str, bytes: int, count: int = 1) -> None:
     """Count deliveries that went from one state to another, `bytes` of them together."""
     weight = bytes * ((new in LIVE) - (old in LIVE))
-    (freed,) = write.one(_MOVE[old, new], {"queue": queue, "count": count, "bytes": weight})
+    freed, anybody_waits = write.one(
+        _MOVE[old, new], {"queue": queue, "count": count, "bytes": weight}
+    )
     if freed:
         write.freed.add(queue)
+    if anybody_waits:
+        write.anybody_waits = True
 
 
 def scheduled(write: Write, queue: str, more: int) -> None:

@@ -15,6 +15,7 @@ from ...types.message import STATES
 from ...types.transaction import Row
 from ..session.session import Write
 from ..step_rows import forget
+from ..told_rows import tell
 from . import counters, lanes
 from .claimable import SCHEDULED
 
@@ -80,10 +81,6 @@ class Standing(NamedTuple):
     def parks(self) -> bool:
         """It stays the head of its lane when it dies."""
         return not self.behind and rules.is_parked(self.lane, self.lane_policy)
-
-
-# What has ended, unless it is replayed.
-_ENDS = ("done", "dead", "cancelled")
 
 
 def standings(
@@ -175,12 +172,13 @@ def moved(
     if was.scheduled != due:
         counters.scheduled(write, was.queue, due - was.scheduled)
     write.wakes |= state == "ready"
-    ended = state in _ENDS
+    ended = state in counters.ENDS
     if ended:
         end_message(write, was.message_id)
+        tell(write, was.message_id)
         if steps and was.fence and state != "dead":  # which may be replayed
             forget(write, was.id)
-    elif was.state in _ENDS:
+    elif was.state in counters.ENDS:
         write.run(_RETURN, {"message": was.message_id})
     if was.lane is not None and (ended or stands_aside):
         lanes.advance(write, was.queue, was.lane)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import apsw
@@ -29,6 +29,7 @@ class Session:
 
     Attributes:
         on_died: Called after a commit with the deliveries that have become dead letters.
+        on_told: Called after a commit with ears, each with a message that has ended.
         on_wake: Called after a commit that has given workers something to do.
     """
 
@@ -51,6 +52,7 @@ class Session:
             checksums=checksums,
         )
         self.on_wake: Callable[[], None] = lambda: None
+        self.on_told: Callable[[Sequence[Row]], None] = lambda _: None
         self.on_died: Callable[[list[Death]], None] = lambda _: None
 
     @property

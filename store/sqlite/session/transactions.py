@@ -153,6 +153,8 @@ class Block:
             if error is None:
                 if write.wakes or write.freed:
                     self._session.on_wake()
+                if write.told:
+                    self._session.on_told(write.told)
                 if write.died:
                     self._session.on_died(write.died)
         finally:

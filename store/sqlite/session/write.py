@@ -31,6 +31,8 @@ class Write:
         wakes: Something can be claimed now, or will be; said once it is committed.
         died: The deliveries that have become dead letters; told once it is committed.
         freed: Queues of which one more may be leased than before, which is a reason too.
+        anybody_waits: For the end of a message, as far as a statement has said so.
+        told: Ears, each with a message that has ended; told once it is committed.
         inner: The savepoints that are open, the last one last.
     """
 
@@ -39,6 +41,7 @@ class Write:
         "_connection",
         "_database",
         "_execute",
+        "anybody_waits",
         "deaths",
         "died",
         "freed",
@@ -47,6 +50,7 @@ class Write:
         "operation",
         "path",
         "thread",
+        "told",
         "wakes",
     )
 
@@ -60,6 +64,8 @@ class Write:
         self.operation = operation
         self.thread = threading.get_ident()
         self.wakes = False
+        self.anybody_waits = False
+        self.told: tuple[Row, ...] = ()
         self.died: list[Death] = []
         self.freed: set[str] = set()
         self.inner: list[weakref.ref[Savepoint]] = []

@@ -15,6 +15,7 @@ from ...engine.upkeep import Tick
 from ...errors import FencepostError, StoreBusy, StoreCorrupt
 from ...types.probe import ProbeReport, ProbeStep
 from .. import events
+from ..ends import ears
 from ..file import space
 from ..file.space import again_when_full
 from ..keyed import namespaces
@@ -39,6 +40,7 @@ SWEEPERS: dict[str, Sweeper] = {
     "keys": once.sweep,
     "leases": named_leases.sweep,
     "hosts": hosts.sweep,
+    "ears": ears.sweep,
     "events": events.sweep,
 }
 

@@ -15,6 +15,7 @@ from ....engine.queue import Hold
 from ...counter_rows import add
 from ...session.session import Write
 from ...step_rows import forget
+from ...told_rows import tell_ended
 from .. import counters
 from . import lanes
 from .ids import OnIds
@@ -93,6 +94,7 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
                 counted.append(hold.counts)
     if messages:
         _DROP_BODIES.change(write, messages, {})
+        tell_ended(write, messages)
     if counted:
         add(write, counted)
     return []

@@ -1,0 +1,1 @@
+"""Waiting until messages have ended."""
