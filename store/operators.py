@@ -20,7 +20,7 @@ from .types.wait import Answered
 # One transaction for so many, so that nobody waits long for the lock.
 BATCH = 500
 
-_MOVABLE = ("ready", "leased", "dead")
+_MOVABLE = ("ready", "leased", "sleeping", "dead")
 
 
 @verbs
@@ -120,7 +120,7 @@ class Operators:
         )
 
     def cancel(self, id: int) -> Outcome:
-        """Cancel a delivery that is ready, scheduled or dead.
+        """Cancel a delivery that is ready, scheduled, sleeping or dead.
 
         If its lane was parked behind it, the lane continues. A leased delivery cannot be
         cancelled, unless its lease has expired; its holder is refused from then on.
@@ -132,7 +132,7 @@ class Operators:
         return self.engine.operators.cancel([validate.id(id) for id in validate.each(ids, "ids")])
 
     def move_many(self, ids: Iterable[int], target_queue: str) -> list[Outcome]:
-        """Move ready, scheduled and dead deliveries to another queue; outcomes in their order.
+        """Move ready, scheduled, sleeping and dead deliveries to another queue; outcomes in their order.
 
         Give the oldest of a lane first. Idempotency keys stay the same. The dedupe key of a
         job without a source is unique in the new queue from now on. A leased delivery is not

@@ -105,12 +105,12 @@ def replay(
 @the_store
 @_IDS
 @_ALL
-@condition_options(("ready", "scheduled", "dead"))
+@condition_options(("ready", "scheduled", "sleeping", "dead"))
 @_YES
 def cancel(
     store: str, ids: tuple[Id, ...], everything: bool, wanted: dict[str, Any], yes: bool
 ) -> None:
-    """Cancel ready, scheduled or dead deliveries: d7, or those of message m7.
+    """Cancel ready, scheduled, sleeping or dead deliveries: d7, or those of message m7.
 
     A delivery that a worker is running is refused. --all cancels every ready or scheduled
     delivery, or those of --state.
@@ -130,12 +130,12 @@ def cancel(
 @the_store
 @click.option("--from", "source_queue", metavar="Q", required=True, help="The queue to move from.")
 @click.option("--to", "target_queue", metavar="Q", required=True, help="The queue to move to.")
-@condition_options(("ready", "scheduled", "dead"), queue=False)
+@condition_options(("ready", "scheduled", "sleeping", "dead"), queue=False)
 @_YES
 def move(
     store: str, source_queue: str, target_queue: str, wanted: dict[str, Any], yes: bool
 ) -> None:
-    """Move ready, scheduled and dead deliveries to another queue.
+    """Move ready, scheduled, sleeping and dead deliveries to another queue.
 
     Their lanes, attempts and idempotency keys do not change. Deliveries that a worker is
     running stay: run the command again later.

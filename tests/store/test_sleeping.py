@@ -183,3 +183,43 @@ def test_a_sleeper_of_a_paused_queue_wakes_and_waits(
     store.resume(queue.name)
 
     assert len(queue.claim()) == 1
+
+
+# SLEEP-9
+def test_a_sleeper_goes_with_its_queue_to_another_one(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    sleep(store, claim, 60)
+
+    moved = store.move(queue.name, "renamed")
+
+    assert (moved.moved, queue.stats().asleep, store.queue("renamed").stats().asleep) == (1, 0, 1)
+    clock.advance(60)
+    (again,) = store.queue("renamed").claim()
+    assert again.id == claim.id
+    assert len(store.engine.durable.steps.records(again.id)) == 1
+
+
+# SLEEP-6, SLEEP-9
+@pytest.mark.parametrize(("policy", "order"), [("strict", [0, 1]), ("skip", [1, 0])])
+def test_a_sleeper_that_was_moved_has_its_place_in_its_lane(
+    store: Store, clock: FakeClock, policy: Any, order: list[int]
+) -> None:
+    old, new = store.queue("old"), store.queue("new")
+    old.enqueue(b"", lane="a", lane_policy=policy)
+    new.enqueue(b"", lane="a", lane_policy=policy)
+    (claim,) = old.claim()
+    sleep(store, claim, 60)
+    both = [claim.id, claim.id + 1]
+
+    store.move("old", "new")
+
+    found = []
+    for seconds in (0, 60, 0):
+        clock.advance(seconds)
+        for each in new.claim(limit=5):
+            found.append(each.id)
+            each.ack()
+    assert found == [both[n] for n in order]

@@ -28,7 +28,7 @@ def move(write: Write, id: int, queue: str) -> Outcome:
     tables.deliveries[id] = new
     lanes.leave(write, row)
     _join(write, new)
-    write.wakes |= new.state == "ready"
+    write.wakes |= new.state in ("ready", "sleeping")
     return Outcome("moved")
 
 
@@ -59,12 +59,12 @@ def _takes(write: Write, row: DeliveryRow, queue: str) -> bool:
 def _join(write: Write, row: DeliveryRow) -> None:
     """Have it be the head of its lane there, unless that is leased, older or parked."""
     lane, tables = row.in_lane, write.tables
-    if lane is None or not (row.parked or row.state == "ready"):
+    if lane is None or not (row.parked or row.state in ("ready", "sleeping")):
         return
     if row.due_ms is not None and row.address.lane_policy == "skip":
         return
     head = tables.deliveries.get(tables.heads.get(lane, 0))
-    if head is None or (head.state == "ready" and head.id > row.id):
+    if head is None or (head.state in ("ready", "sleeping") and head.id > row.id):
         tables.heads[lane] = row.id
     elif row.parked:
         tables.deliveries[row.id] = row._replace(parked=False)

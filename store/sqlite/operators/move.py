@@ -26,7 +26,8 @@ _RESCOPE = "update fp_message set scope = :new where id = :message and scope = :
 _STEP_BACK = """
 update fp_delivery
 set behind = 1
-where queue = :queue and lane = :lane and behind = 0 and state = 'ready' and id > :id
+where queue = :queue and lane = :lane and behind = 0 and state in ('ready', 'sleeping')
+  and id > :id
 """
 
 _MOVE = f"""
@@ -37,7 +38,7 @@ where {AS_SEEN}
 
 
 def move(write: Write, id: int, queue: str) -> Outcome:
-    """Give a delivery that waits, or is dead, to another queue.
+    """Give a delivery that waits, sleeps or is dead to another queue.
 
     Its lane goes on there, oldest first; one that was parked is no more when the lane has
     a head there.
@@ -56,10 +57,11 @@ def move(write: Write, id: int, queue: str) -> Outcome:
     behind, parked = _place(write, was, queue)
     place = {**was.seen, "queue": queue, "behind": int(behind), "parked": int(parked)}
     write.must(_MOVE, place)
+    waits = was.state in ("ready", "sleeping")
     live = was.bytes if was.state == "ready" else 0
     counters.left(write, was.queue, was.state, 1, bytes=live, due=was.scheduled)
     counters.arrived(write, queue, was.state, was.bytes, scheduled=int(bool(was.scheduled)))
-    write.wakes |= was.state == "ready"
+    write.wakes |= waits
     if was.lane is not None:
         lanes.advance(write, was.queue, was.lane)
     if was.parked and not parked:
@@ -88,9 +90,9 @@ def _place(write: Write, was: Standing, queue: str) -> tuple[bool, bool]:
     """Return whether it waits behind another of its lane there, and whether it is parked."""
     if was.lane is None or (was.state == "dead" and not was.parked):
         return False, False
-    if was.scheduled and was.lane_policy == "skip":
+    if (was.scheduled or was.state == "sleeping") and was.lane_policy == "skip":
         return True, False
     lane = {"queue": queue, "lane": was.lane}
     write.run(_STEP_BACK, {**lane, "id": was.id})
     has_head = bool(write.run(lanes.HAS_HEAD, lane))
-    return has_head and was.state == "ready", bool(was.parked) and not has_head
+    return has_head and was.state != "dead", bool(was.parked) and not has_head

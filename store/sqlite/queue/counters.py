@@ -63,7 +63,7 @@ _ARRIVE = {
         f"update fp_queue set {state} = {state} + :count, scheduled = scheduled + :due,"
         " bytes = bytes + :bytes where name = :queue"
     )
-    for state in ("ready", "dead")
+    for state in ("ready", "sleeping", "dead")
 }
 
 _ARRIVE_WITH_ROOM = """
@@ -81,7 +81,7 @@ _LEAVE = {
         f"update fp_queue set {state} = {state} - :count, scheduled = scheduled - :due,"
         " bytes = bytes - :bytes where name = :queue"
     )
-    for state in ("ready", "done", "dead", "cancelled")
+    for state in ("ready", "sleeping", "done", "dead", "cancelled")
 }
 
 
