@@ -43,8 +43,11 @@ def log_stored(facts: Facts, receipt: Receipt) -> None:
     if receipt.helped == "routed":
         log.info("delivered again: it is routed now", **_who(facts, receipt))
         return
-    if not facts.addresses and receipt.state is None:
-        _note_unrouted(facts, _who(facts, receipt))
+    if receipt.state is None:
+        if not facts.addresses:
+            _note_unrouted(facts, _who(facts, receipt))
+        elif receipt.status == "accepted":
+            log.info("its routes are off: it is kept", **_who(facts, receipt))
     if log.writes("info"):
         _log_usual(facts, receipt, round((time.monotonic() - facts.began) * 1000, 1))
 

@@ -138,3 +138,23 @@ def test_an_event_without_a_route_is_logged_once(capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().err + capsys.readouterr().out
     assert bury_key == "accepted"
     assert said.count("no route matches this event") == 2
+
+
+# ROUTE-6
+def test_a_message_whose_routes_are_off_is_answered_as_ever_and_logged_as_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app = made()
+    with connect("hooks.db") as store:
+        store.route_off("deploy")
+
+        assert [post(app, key=key) for key in "abb"] == ["accepted", "accepted", "duplicate"]
+
+        assert [route.kept for route in store.routes_off()] == [2]
+        store.route_on("deploy")
+        store.discard_kept("deploy")
+        assert [post(app, key=key) for key in "bc"] == ["duplicate", "accepted"]
+        assert store.stats()["deploy"].ready == 1
+    app.close()
+    said = capsys.readouterr()
+    assert (said.err + said.out).count("its routes are off") == 2
