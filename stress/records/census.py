@@ -40,6 +40,10 @@ class Census(Protocol):
         """Return "ok", or what is wrong with the database or its counters."""
         ...
 
+    def left(self) -> list[str]:
+        """Return what is kept of deliveries that cannot run again, in words."""
+        ...
+
     def sizes(self) -> dict[str, int]:
         """Return what must not grow without end: "rows" of messages, and bytes by file."""
         ...

@@ -53,12 +53,30 @@ from (
 )
 where rows <> ready + leased
 union all
+select 'queue ' || name || ' has ' || rows || ' sleepers, and says ' || sleeping
+from (
+  select *,
+    (select count(*) from fp_delivery where queue = name and state = 'sleeping') as rows
+  from fp_queue
+)
+where rows <> sleeping
+union all
 select 'namespace ' || name || ' has ' || rows || ' entries, and says ' || entries
 from (
   select *, (select count(*) from fp_entry where namespace = fp_namespace.id) as rows
   from fp_namespace
 )
 where rows <> entries
+"""
+
+_LEFT = """
+select 'step ' || name || ' of d' || (id / 65536)
+from fp_step
+where id / 65536 not in (select id from fp_delivery where state not in ('done', 'cancelled'))
+union all
+select 'wait ' || name || ' of d' || delivery_id
+from fp_wait
+where delivery_id not in (select id from fp_delivery where state not in ('done', 'cancelled'))
 """
 
 _DELIVERIES = """
@@ -91,6 +109,10 @@ class Census:
         """Return "ok", or what is wrong with the file or its counters."""
         damage = [str(says) for (says,) in self.rows("pragma integrity_check") if says != "ok"]
         return "; ".join(damage or self.miscounted()) or "ok"
+
+    def left(self) -> list[str]:
+        """Return what is kept of deliveries that cannot run again, in words."""
+        return [words for (words,) in self.rows(_LEFT)]
 
     def deliveries(self, state: str = "") -> list[Delivery]:
         """Return all deliveries, or those in a state, oldest first."""

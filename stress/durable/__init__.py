@@ -1,0 +1,1 @@
+"""Durable handlers under kills: their app, what they note, who answers them, and the judge."""
