@@ -11,9 +11,10 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from . import gates
 from .addresses import Refused
 from .answers import Answer
-from .gates import Look, Resolver, look_up, socket_maker
+from .gates import Look, Resolver, socket_maker
 
 CONNECT_SECONDS = 5.0
 # Around all of it, with every redirect: a limit on each read would let a drip go on for ever.
@@ -36,10 +37,10 @@ class Exchange:
         private: Private addresses are allowed.
     """
 
-    def __init__(self, *, private: bool, look: Look = look_up) -> None:
+    def __init__(self, *, private: bool, look: Look | None = None) -> None:
         """`look` asks for the addresses of a name."""
         self.private = private
-        self._look = look
+        self._look = look or gates.look_up
         self._tls = ssl.create_default_context()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:

@@ -13,6 +13,11 @@ def environment(lease: float, canary: str | None) -> dict[str, str]:
     return {**os.environ, _LEASE: str(lease), _CANARY: canary or ""}
 
 
+def in_pool() -> bool:
+    """True in a process of a pool."""
+    return _LEASE in os.environ
+
+
 def plant_canary() -> None:
     """Plant the pool's canary in this process, its supervisor or a worker, if it has one."""
     if name := os.environ.get(_CANARY):
