@@ -6,7 +6,7 @@ import importlib.util
 
 from ...store.errors import InvalidInput
 
-CURE = "sending webhooks needs aiohttp: pip install 'fencepost[send]'"
+CURE = "pip install 'fencepost[send]'"
 
 
 def can_send() -> bool:
@@ -17,4 +17,4 @@ def can_send() -> bool:
 def require_extra(operation: str) -> None:
     """Raise InvalidInput without the extra, and name the cure."""
     if not can_send():
-        raise InvalidInput(CURE, operation=operation)
+        raise InvalidInput(f"sending webhooks needs aiohttp: {CURE}", operation=operation)

@@ -23,6 +23,11 @@ class SendingOptions:
     private: bool = False
     secrets: Secrets = field(default_factory=dict, repr=False)
 
+    @property
+    def is_given(self) -> bool:
+        """The app says something of them."""
+        return self.private or bool(self.secrets)
+
 
 def sending_options(
     *, private: bool, secrets: Mapping[str, str | Sequence[str]] | None

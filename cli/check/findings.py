@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ...app.sending.extra import CURE, can_send
 from ...schemes import key_rule
 from .patterns import why_never
 
@@ -54,6 +55,10 @@ def findings(app: App) -> list[Finding]:
                 "add one with @app.on(source, event), @app.task(queue), @app.every(...) or "
                 "app.command(...)",
             )
+        )
+    if app.sending is not None and app.sending.is_given and not can_send():
+        found.append(
+            Finding("warning", "cannot_send", "the app sends webhooks without aiohttp", CURE)
         )
     return sorted(found, key=lambda finding: finding.level)
 

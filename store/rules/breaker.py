@@ -22,6 +22,8 @@ _MOST_ASKED_MS = 86_400_000
 
 # Longer than an attempt can take: 20 s and a little.
 _PROBE_MS = 60_000
+# Most probes are over sooner.
+_LOOK_MS = 5_000
 
 # Those that wait come back one by one, so that a host that recovers is not hit by all of them.
 _APART_MS = 50
@@ -56,7 +58,7 @@ def admit(host: Host, now_ms: int) -> Admission:
     if now_ms < host.open_until_ms:
         return Admission(host.open_until_ms - now_ms)
     if host.probe is not None and host.probe_until_ms is not None and now_ms < host.probe_until_ms:
-        return Admission(host.probe_until_ms - now_ms)
+        return Admission(min(_LOOK_MS, host.probe_until_ms - now_ms))
     return Admission(probe=True)
 
 

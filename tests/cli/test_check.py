@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -246,6 +247,24 @@ app.on("b", name="of_b")(mail)
     assert shown.code == 0
     assert len(lines) == 1
     assert "the key of source 'a' is header x-request-id" in lines[0]
+
+
+# OUTBOX-17
+def test_an_app_that_cannot_send_its_webhooks_is_warned(
+    checked: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = GOOD.replace('App("hooks.db"', 'App("hooks.db", send_to_private=True')
+    assert "aiohttp" not in checked(code).out
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "aiohttp" else find(name)
+    )
+
+    shown = checked(code)
+
+    assert "the app sends webhooks without aiohttp" in shown.out
+    assert "pip install 'fencepost[send]'" in shown.out
+    assert "aiohttp" not in checked(GOOD).out
 
 
 # CHECKAPP-4

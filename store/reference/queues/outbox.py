@@ -40,9 +40,10 @@ class PlainOutbox:
                 return Admission()
             if row.probe == token:
                 return Admission(probe=True)
-            closed_until = max(row.until_ms, row.probe_until_ms if row.probe else 0)
-            if write.now < closed_until:
-                return Admission(closed_until - write.now)
+            if write.now < row.until_ms:
+                return Admission(row.until_ms - write.now)
+            if row.probe is not None and write.now < row.probe_until_ms:
+                return Admission(min(5000, row.probe_until_ms - write.now))
             write.tables.hosts[host] = row._replace(
                 probe=token, probe_until_ms=write.now + _PROBE_MS, changed_ms=write.now
             )
