@@ -183,9 +183,8 @@ class Once:
             LimitExceeded: The result is over 25 MiB; the claim still holds.
             LeaseLost: Another caller has claimed the key; drop the result.
         """
-        self._engine.leases.once.complete(
-            self._claim(), encode_result(result, "complete"), self._keep_ms
-        )
+        encoded = encode_result(result, "complete")
+        self._engine.leases.once.complete(self._claim(), encoded, self._keep_ms)
 
     def release(self) -> None:
         """Give up the claim, so that the key is free at once. A second call does nothing.

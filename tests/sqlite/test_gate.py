@@ -493,7 +493,7 @@ def test_without_a_thread_to_wait_in_it_is_waited_for_all_the_same(
             holder.leave()
 
         thread = _in_background(leave_then)
-        monkeypatch.setattr("fencepost.store.sqlite.locks.gate._thread.start_new_thread", refuse)
+        monkeypatch.setattr("fencepost.store.sqlite.locks.line._thread.start_new_thread", refuse)
         assert gate.enter(_later())
         thread.join()
 
