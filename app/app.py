@@ -20,6 +20,7 @@ from .command.parent import Runner
 from .embedding import Embeddable
 from .handler import Function, Handler, make_handler
 from .hooks import Hooked
+from .joins.settings import key_as_lane, lane_as_key
 from .route import Lane, Matchings, Route, check_lane
 from .schedules.every import Scheduled
 from .sending.options import SendingOptions, sending_options
@@ -176,13 +177,15 @@ class App(Hooked, Scheduled, Embeddable):
             raise InvalidInput(f"a source's name must be a str, not {source!r}")
         if not isinstance(event, str):
             raise InvalidInput(f"an event pattern must be a str, not {event!r}")
-        chosen_lane = check_lane(lane)
+        chosen_lane = key_as_lane(check_lane(lane), lane_policy, settings)
         count(priority, "priority", least=-(2**31))
         policy = checked_lane_policy(lane_policy)
 
         def register(function: F) -> F:
             handler = self._add(function, name, settings)
-            self.routes.append(Route(source, event, handler.name, chosen_lane, policy, priority))
+            self.routes.append(
+                Route(source, event, handler.name, chosen_lane, policy, priority, handler.join)
+            )
             return function
 
         return register
@@ -243,6 +246,7 @@ class App(Hooked, Scheduled, Embeddable):
         Raises:
             InvalidInput: An argument is not usable.
         """
+        lane_as_key(settings)
 
         def register(function: F) -> F:
             self._add(function, queue, settings)

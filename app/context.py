@@ -13,6 +13,7 @@ from ..store.errors import InvalidInput, LeaseLost
 from ..store.local_lease import LocalLease
 from ..store.naming import verbs
 from ..store.types.validate import Duration
+from .joins.group import Grouped
 from .sending.sends import Sends
 from .steps import counting
 from .steps.facts import NO_FACTS, AppFacts
@@ -24,7 +25,7 @@ from .steps.transaction import AckedTransaction
 
 
 @verbs
-class Context(Remembering, Sends):
+class Context(Grouped, Remembering, Sends):
     """One attempt at one delivery: the second argument of a handler.
 
     Attributes:
@@ -168,6 +169,7 @@ class Context(Remembering, Sends):
 
     @property
     def _place(self) -> str:
+        self._refuse_joined("ctx.send without a key")
         return self.idempotency_key if inside.get() is None else self.step_key
 
     def proof(self, folder: str) -> Proof:
@@ -191,6 +193,7 @@ class Context(Remembering, Sends):
         return self._tally
 
     def _steps(self, operation: str, *, inside: bool = False) -> Steps:
+        self._refuse_joined(f"ctx.{operation}")
         if self._closed or self.completed:
             raise InvalidInput(f"ctx.{operation} after the end of the attempt", operation=operation)
         if self._durable is None:
@@ -231,6 +234,11 @@ class Context(Remembering, Sends):
             self._lease.refused = self.told = True
 
     def _before_transaction(self) -> None:
+        if self._failed:
+            raise InvalidInput(
+                "ctx.transaction after ctx.fail: it acknowledges all messages",
+                operation="transaction",
+            )
         if self._durable is not None:
             self._durable.guard.check("transaction")
         self._tally_before = dict(self._tally) if self._tally else None

@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from ..store import Message, Store
 from ..store.errors import InvalidInput
-from ..store.types.message import DEATHS, Limits
+from ..store.types.message import DEATHS, Join, Limits
 from ..store.types.validate import name
 from .context import Context
 from .failures import Rules
+from .joins.calling import AsyncJoining, Joining
+from .joins.settings import join
 from .settings import CheckedSettings, Settings, check_settings
 
 Function = Callable[[Message, Context], Any]
@@ -25,12 +27,14 @@ class Handler(CheckedSettings):
     Attributes:
         limits: The settings that the store has to know.
         rules: `retry_on` and `discard_on` in one: a wait, or None for a dead letter.
+        join: How its messages wait for others, None if they do not.
     """
 
     name: str
     function: Function
     limits: Limits = field(init=False)
     rules: Rules = field(init=False)
+    join: Join | None = field(init=False)
 
     def __post_init__(self) -> None:
         limits = Limits(
@@ -42,15 +46,17 @@ class Handler(CheckedSettings):
         rules: Rules = {**dict.fromkeys(self.discard_on), **dict(self.retry_on)}
         object.__setattr__(self, "limits", limits)
         object.__setattr__(self, "rules", rules)
+        object.__setattr__(self, "join", join(self))
 
     @property
     def takes_one(self) -> bool:
         """True when its deliveries must not be claimed before they can be handled.
 
         Of a pool that dies as a whole nobody knows what it had begun: all it held counts as
-        attempted, and the only attempt of what had not begun would be over.
+        attempted, and the only attempt of what had not begun would be over. A call that joins
+        has many of them already.
         """
-        return self.at_most_once or self.max_attempts == 1
+        return self.at_most_once or self.max_attempts == 1 or self.coalesce is not None
 
     @property
     def is_async(self) -> bool:
@@ -72,10 +78,13 @@ def make_handler(
             a setting is not usable.
     """
     own_name = _check(function, queue)
+    checked = check_settings(settings, is_async=is_async(function), durable=durable)
+    if "coalesce" in checked:
+        function = (AsyncJoining if is_async(function) else Joining)(cast(Any, function))
     return Handler(
         name=name(queue if queue is not None else own_name, "a handler's name"),
         function=function,
-        **check_settings(settings, is_async=is_async(function), durable=durable),
+        **checked,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..store import Message
 from ..store.errors import InvalidInput
-from ..store.types.message import Address, LanePolicy, Limits
+from ..store.types.message import Address, Join, LanePolicy, Limits
 from ..store.types.validate import error_text
 from ..store.types.validate import lane as lane_name
 from .handler import Handler
@@ -40,6 +40,7 @@ class Route:
     lane: Lane | None
     lane_policy: LanePolicy
     priority: int
+    join: Join | None = None
 
     def matches(self, source: str | None, event: str) -> bool:
         """True for an event that matches the pattern, or has the match before a dot."""
@@ -67,6 +68,7 @@ class Route:
             lane=lane,
             lane_policy=self.lane_policy,
             refused=refused,
+            join=None if lane is None else self.join,
         )
 
 

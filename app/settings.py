@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, TypedDict, get_type_hints
+from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 
 from msgspec import UNSET, UnsetType
 
@@ -12,6 +12,8 @@ from ..store.errors import InvalidInput
 from ..store.types.message import DEFAULT_MAX_CRASHES, DEFAULT_RETRY_FOR_MS
 from ..store.types.validate import Duration, cap, count, milliseconds
 from .failures import Wait, check_backoff, check_discard_on, check_retry_on
+from .joins import settings as joins
+from .joins.settings import Lane
 
 DEFAULT_CONCURRENCY = 10
 _MOST_CONCURRENCY = 1000
@@ -76,6 +78,21 @@ class Settings(TypedDict, total=False):
     """Seconds for which a message's body is kept once all its deliveries are done; by default 0.
     If the source and several handlers set it, the longest counts."""
 
+    coalesce: Lane | Literal[True]
+    """A function from a message to its key. The handler gets a list of messages, `handler(messages,
+    ctx)`: those of one key that arrive within the window, oldest first. Calls of one key are made
+    one after the other. True: the key is the `lane` that enqueue was given."""
+
+    window: Duration
+    """Seconds that the first message of a key waits for others; by default 5."""
+
+    most: int
+    """How many messages a call has at most; by default 500. The window ends when they are there."""
+
+    debounce: bool
+    """True begins the window anew with each message of the key, until the first has waited ten
+    windows."""
+
 
 def _seconds(value: Any, what: str) -> float:
     return milliseconds(value, what) / 1000
@@ -117,6 +134,10 @@ class CheckedSettings:
     max_rows: Annotated[int | UnsetType | None, cap] = UNSET
     max_bytes: Annotated[int | UnsetType | None, cap] = UNSET
     keep_body_for: Annotated[float | UnsetType, _seconds] = UNSET
+    coalesce: Annotated[Lane | bool | None, joins.coalesce] = None
+    window: Annotated[float, _seconds] = joins.DEFAULT_WINDOW
+    most: Annotated[int, joins.most] = joins.DEFAULT_MOST
+    debounce: Annotated[bool, _flag] = False
 
 
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
@@ -156,6 +177,7 @@ def check_settings(given: Settings, *, is_async: bool, durable: bool) -> dict[st
         raise InvalidInput(
             f"soft_timeout must be below timeout: {soft:g} s is not below {hard:g} s"
         )
+    joins.check_joins(given, settings)
     for kind in settings.get("retry_on", ()):
         if kind in settings.get("discard_on", ()):
             raise InvalidInput(f"{kind.__name__} is in both discard_on and retry_on")

@@ -45,6 +45,7 @@ class Claim:
         "attempt",
         "expires_at",
         "generation",
+        "joined",
         "lasts_ms",
         "message",
         "origin",
@@ -59,11 +60,17 @@ class Claim:
         self.origin = leased.origin or leased.queue
         self.attempt = leased.attempt
         self.generation = leased.generation
+        self.joined = leased.joined
         self.expires_at = leased.term.until_ms / 1000
         self.lasts_ms = leased.term.lasts_ms
 
     def __repr__(self) -> str:
         return f"Claim(id={self.id}, queue={self.queue!r}, fence={self.fence})"
+
+    @property
+    def messages(self) -> list[Message]:
+        """What was handed over in this claim, oldest first; more than one if a handler joins."""
+        return [self.message, *(each.message for each in self.joined)]
 
     @property
     def id(self) -> int:

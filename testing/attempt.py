@@ -10,6 +10,8 @@ from ..app import Cancelled
 from ..app import Context as WorkerContext
 from ..app.failures import describe, verdict
 from ..app.handler import Handler
+from ..app.joins.ending import all_failed, some_failed
+from ..app.joins.group import SomeFailed
 from ..app.steps.facts import NO_FACTS, AppFacts
 from ..store import Claim, Store
 from ..store.errors import InvalidInput, LeaseLost, LimitExceeded
@@ -18,7 +20,7 @@ from .process import Run
 
 # What a worker treats as a failure of the handler. Other exceptions that are no Exception are
 # for the test runner: Ctrl-C, pytest.fail().
-_FAILURES = (Exception, SystemExit, GeneratorExit, Cancelled, asyncio.CancelledError)
+_FAILURES = (Exception, SystemExit, GeneratorExit, Cancelled, SomeFailed, asyncio.CancelledError)
 
 
 def attempt(
@@ -45,14 +47,14 @@ def attempt(
             raise
         failure: BaseException | None = error
         _refuse_open(store, handler)
-        _fail(handler, claim, context, error)
+        _fail(store, handler, claim, context, error)
     else:
         failure = context.ends_with
         _refuse_open(store, handler)
         if failure is None:
             _finish(claim, context, result)
         else:
-            _fail(handler, claim, context, failure)
+            _fail(store, handler, claim, context, failure)
     return failure
 
 
@@ -87,7 +89,9 @@ def _finish(claim: Claim, context: WorkerContext, result: object) -> None:
         pass  # the handler has ended the claim itself
 
 
-def _fail(handler: Handler, claim: Claim, context: WorkerContext, error: BaseException) -> None:
+def _fail(
+    store: Store, handler: Handler, claim: Claim, context: WorkerContext, error: BaseException
+) -> None:
     if context.completed:
         return
     try:
@@ -103,8 +107,13 @@ def _fail(handler: Handler, claim: Claim, context: WorkerContext, error: BaseExc
             else:
                 claim.release()
             return
+        if isinstance(error, SomeFailed):
+            some_failed(store, handler, claim, error)()
+            return
         found = verdict(handler, error, claim.attempt)
-        if found.retry_after is None:
+        if claim.joined:
+            all_failed(handler, claim, found.retry_after, found.error)()
+        elif found.retry_after is None:
             claim.bury(found.error)
         else:
             claim.retry(found.retry_after, found.error)

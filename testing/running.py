@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..app import App
 from ..app.hooks import Hooks
+from ..app.joins.group import SomeFailed
 from ..app.steps.facts import app_facts
 from ..store import Claim, Receipt, Store
 from ..store.errors import InvalidInput
@@ -58,6 +59,8 @@ def _results(app: App, store: Store, clock: Clock | None, id: int, most: int, ru
     raised: BaseException | None = None
     for turn in range(most):
         delivery = _delivery(store, id)
+        if clock is not None and app.handlers[delivery.queue].join is not None:
+            _wait_for_window(store, clock, delivery.queue)
         if delivery.state not in ("ready", "sleeping") or (
             turn and not _wait(store, clock, delivery)
         ):
@@ -66,6 +69,8 @@ def _results(app: App, store: Store, clock: Clock | None, id: int, most: int, ru
         if claim is None:
             break
         raised = attempt(store, app.handlers[delivery.queue], claim, run, app_facts(app))
+        if isinstance(raised, SomeFailed):
+            raised = raised.errors.get(id)
     return _result(store, _delivery(store, id), raised)
 
 
@@ -86,15 +91,22 @@ def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
     return True
 
 
+def _wait_for_window(store: Store, clock: Clock, queue: str) -> None:
+    """Let the time pass for which the first message of a key waits for others."""
+    if at_ms := store.engine.queue.next_at_ms([queue]):
+        clock.advance(max(0, at_ms - store.engine.clock.now_ms()) / 1000)
+
+
 def _claim(app: App, store: Store, delivery: Delivery) -> Claim | None:
-    """Claim this delivery alone; None while its lane, a pause or a cap prevents it."""
+    """Claim this delivery, and what is handed over with it; None while its lane, a pause or a cap prevents it."""
     limits = {name: handler.limits for name, handler in app.handlers.items()}
+    joins = {name: handler.most for name, handler in app.handlers.items() if handler.coalesce}
     leases, _ = store.engine.queue.claim(
-        [delivery.queue], limit=10_000, lease_ms=LEASE_SECONDS * 1000, limits=limits
+        [delivery.queue], limit=10_000, lease_ms=LEASE_SECONDS * 1000, limits=limits, joins=joins
     )
     found = None
     for claim in (Claim(store.engine, leased) for leased in leases):
-        if claim.id == delivery.id:
+        if delivery.id in (claim.id, *claim.hold.joined):
             found = claim
         else:
             claim.release()

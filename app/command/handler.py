@@ -21,6 +21,7 @@ from ..context import Context
 from ..exceptions import Discard, Retry
 from ..handler import Handler, make_handler
 from ..hooks import Hooks
+from ..joins.settings import refuse_joins
 from ..schedules.schedule import Schedule
 from ..sending.options import SendingOptions
 from ..settings import Settings
@@ -182,6 +183,7 @@ def command_handler(
     Raises:
         InvalidInput: There is no such program, or another value is not usable.
     """
+    refuse_joins(settings, "a command")
     words = _words(command)
     program = _program(words[0])
     name = os.path.basename(words[0]) if queue is None else queue

@@ -11,6 +11,7 @@ from ...store.types.message import Address
 from ...store.types.schedule import MISSED, Missed, Rule
 from ...store.types.validate import Duration
 from ..handler import Function, Handler
+from ..joins.settings import refuse_joins
 from ..settings import Settings
 from .cron import expression
 from .schedule import Schedule, period, zone_name
@@ -67,6 +68,7 @@ class Scheduled:
         Raises:
             InvalidInput: An argument is not usable, or the expression matches no time.
         """
+        refuse_joins(settings, "a schedule")
         spec, zone = _checked(cron, (seconds, minutes, hours), timezone)
         if missed not in MISSED:
             raise InvalidInput(f"missed must be one of {', '.join(MISSED)}, not {missed!r}")

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from ...app import App
 from ...app.command.handler import Command
 from ...app.handler import Handler
+from ...app.joins.calling import Joining
 from ...app.on_dead import AsyncCaller, Caller
 from ...app.route import Route
 from ...app.settings import Settings
@@ -105,6 +106,8 @@ def _runs(function: Callable[..., Any]) -> str:
         return " ".join(function.words)
     if isinstance(function, Caller | AsyncCaller):
         return ", ".join(map(_called, function.functions))
+    if isinstance(function, Joining):
+        return _called(function.function)
     return _called(function)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .ends import EndVerbs
+from .joins import JoinVerbs
 from .steps import StepVerbs
 from .waits import WaitVerbs
 
@@ -20,6 +21,11 @@ class DurableVerbs(Protocol):
     @property
     def waits(self) -> WaitVerbs:
         """What it waits for."""
+        ...
+
+    @property
+    def joins(self) -> JoinVerbs:
+        """Deliveries that are handed over together."""
         ...
 
     @property

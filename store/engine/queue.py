@@ -23,6 +23,8 @@ class Hold(Struct, frozen=True, gc=False, eq=False):
             nothing, and a hold without it is as good.
         steps: There may be records of steps, which go when the delivery is done.
         counts: What is added to counters when the delivery is done; None for nothing.
+        joined: The deliveries that were claimed with it, oldest first: with the same fence and
+            token, and to be ended with it. `id` is older than they are.
     """
 
     id: int
@@ -31,6 +33,7 @@ class Hold(Struct, frozen=True, gc=False, eq=False):
     note: object = None
     steps: bool = False
     counts: Mapping[str, int] | None = None
+    joined: tuple[int, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hold):
@@ -49,12 +52,21 @@ class Hold(Struct, frozen=True, gc=False, eq=False):
         return f"delivery d{self.id}"
 
 
+class Joined(Struct, frozen=True, gc=False):
+    """A delivery that was claimed with the head of its lane."""
+
+    id: int
+    message: Message
+    attempt: int
+
+
 class Leased(Struct, frozen=True, gc=False):
     """A delivery as claimed: the message, and what proves the lease.
 
     Attributes:
         origin: The queue that it was first put in, should it have been moved since.
         generation: How often what its handler remembers was forgotten.
+        joined: What was claimed with it, oldest first.
     """
 
     hold: Hold
@@ -64,6 +76,7 @@ class Leased(Struct, frozen=True, gc=False):
     term: Term
     origin: str | None = None
     generation: int = 0
+    joined: tuple[Joined, ...] = ()
 
 
 class QueueVerbs(Protocol):
@@ -160,6 +173,7 @@ class QueueVerbs(Protocol):
         releases: Sequence[Hold] = (),
         postponed: Sequence[tuple[Hold, int]] = (),
         prefetch: Mapping[str, int] | None = None,
+        joins: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         """Ack, release, then lease at most `limit` deliveries, in one transaction.
 
@@ -173,6 +187,12 @@ class QueueVerbs(Protocol):
         With `prefetch`, for a caller that handles one after the other, all leases are of one
         queue: the first that gives any, at most as many as stand there. One with a max_leased
         gives one, because others could run the rest meanwhile.
+
+        Of a queue named in `joins`, a delivery takes along those that wait behind it in its
+        lane, oldest first: so many in all as stand there, as its own group_most says, and as
+        the max_leased of the queue leaves room for. They have one fence and one token, and the
+        hold names them all: each end of it is of all of them, or of none when one is lost. One
+        group counts once towards `limit`.
 
         Joins: no.
 
@@ -230,6 +250,10 @@ class QueueVerbs(Protocol):
 
     def retry(self, hold: Hold, delay_ms: int, error: str | None) -> bool:
         """Give the delivery back; False when its attempts are used up and it is dead.
+
+        Of a group no attempt counts. It keeps its place in its lane, and each of it is handed
+        over with half as many from now on; what fails alone then goes alone, and lets others go
+        before while it waits.
 
         Joins: yes.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .ends import PlainEnds
 from .memory import Session
+from .queues.joins import PlainJoins
 from .queues.verbs import PlainQueue
 from .steps import PlainSteps
 from .waits import PlainWaits
@@ -16,6 +17,7 @@ class PlainDurable:
         self._session = session
         self.steps = PlainSteps(session)
         self.waits = PlainWaits(session)
+        self.joins = PlainJoins(session)
         self.ends = PlainEnds(session, queue)
 
     def counters(self) -> dict[str, int]:

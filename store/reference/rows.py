@@ -56,6 +56,8 @@ class DeliveryRow(NamedTuple):
         until_ms: When its lease ends; 0: it ended with the machine.
         parked: It is dead, and its lane waits for it.
         changed_ms: When it came to its state.
+        window_ms: From its arrival until it is handed over as the head of its lane.
+        group_most: With how many it may be handed over, itself among them; None: no bound.
     """
 
     id: int
@@ -83,6 +85,13 @@ class DeliveryRow(NamedTuple):
     result: str | None = None
     asleep: str | None = None
     generation: int = 0
+    window_ms: int | None = None
+    group_most: int | None = None
+
+    @property
+    def joins(self) -> bool:
+        """It is handed over with others of its lane, or has been."""
+        return self.window_ms is not None or self.group_most is not None
 
     @property
     def in_lane(self) -> tuple[str, str] | None:

@@ -99,7 +99,9 @@ def broken(tables: Tables) -> list[str]:
         if head is None or head.in_lane != lane or not (head.state in GOING or head.parked):
             wrong.append(f"the head of lane {lane} is {head}")
     for row in tables.deliveries.values():
-        if row.state == "leased" and row.in_lane and tables.heads.get(row.in_lane) != row.id:
+        head = tables.deliveries.get(tables.heads.get(row.in_lane or ("", ""), 0), row)
+        goes_along = (head.state, head.fence) == ("leased", row.fence)
+        if row.state == "leased" and row.in_lane and not goes_along:
             wrong.append(f"{row} is leased and not the head of its lane")
         if row.message not in tables.messages:
             wrong.append(f"{row} has no message")

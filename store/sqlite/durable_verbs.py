@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..engine.queue import QueueVerbs
 from . import counter_rows
 from .ends.verbs import SqliteEnds
+from .queue.joins.verbs import SqliteJoins
 from .session.damage import tells
 from .session.session import Session
 from .steps.verbs import SqliteSteps
@@ -19,6 +20,7 @@ class SqliteDurable:
         self._session = session
         self.steps = SqliteSteps(session)
         self.waits = SqliteWaits(session)
+        self.joins = SqliteJoins(session)
         self.ends = SqliteEnds(session, queue)
 
     def counters(self) -> dict[str, int]:

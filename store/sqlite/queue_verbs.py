@@ -106,6 +106,7 @@ class SqliteQueue:
         releases: Sequence[Hold] = (),
         postponed: Sequence[tuple[Hold, int]] = (),
         prefetch: Mapping[str, int] | None = None,
+        joins: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         tried: list[Hold] = []
         batch = prefetch is not None and max(prefetch.values()) > 1
@@ -127,6 +128,7 @@ class SqliteQueue:
                     worker=owner,
                     limits=limits or {},
                     prefetch=prefetch,
+                    joins=joins or {},
                 )
                 tried.extend([each.hold for each in leases])
                 write.wakes |= more  # whoever heard of it first is busy from now on

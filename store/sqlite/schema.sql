@@ -100,6 +100,8 @@ create table fp_delivery (
   at_most_once integer not null default 0, -- 1: never tried again unasked
   crashes integer not null default 0 check (crashes >= 0), -- workers that ended by it alone
   max_crashes integer not null default 3,
+  window_ms integer, -- from its arrival until it is handed over as the head of its lane; null: none
+  group_most integer, -- it is handed over with so many, itself among them; null: as its handler says
   fence integer not null default 0 check (fence >= 0),
   token text,
   settled_token text, -- the lease that ended it, so that a repeated call gets the same answer

@@ -78,11 +78,27 @@ class Message(Struct, frozen=True, gc=False):
         return payload.text(self.body, self.headers, MAX_BODY_BYTES)
 
 
+class Join(Struct, frozen=True, gc=False):
+    """How deliveries of one lane are handed over together.
+
+    Attributes:
+        window_ms: The first of them waits so long for others.
+        most: So many are handed over at once at most; the window ends when they are there.
+        bound_ms: Each that arrives begins the window anew, until the first has waited so long;
+            None: it does not.
+    """
+
+    window_ms: int
+    most: int
+    bound_ms: int | None = None
+
+
 class Address(Struct, frozen=True, gc=False):
     """Where one delivery of a message goes, as fixed when the message is accepted.
 
     Attributes:
         max_attempts, retry_for_ms, at_most_once: As in Limits.
+        join: Others of the lane are handed over with it; it has no delay then.
         lane_policy: What a lane does while its head cannot run. "strict": a head that waits
             for its time keeps the others waiting, a dead one does not. "skip": neither
             does. "park": both do; a dead one until it is replayed or cancelled.
@@ -97,6 +113,7 @@ class Address(Struct, frozen=True, gc=False):
     lane: str | None = None
     lane_policy: LanePolicy = "strict"
     refused: str | None = None  # why it cannot be handled: it is dead from the start
+    join: Join | None = None
 
 
 @dataclass(frozen=True, slots=True)

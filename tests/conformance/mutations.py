@@ -21,12 +21,14 @@ from fencepost.store.reference.queues import (
     changes,
     claim,
     enqueue,
+    halving,
     kept,
     lanes,
     reap,
     settle,
 )
 from fencepost.store.reference.queues.outbox import PlainOutbox
+from fencepost.store.reference.rows import LIVE
 from fencepost.store.reference.schedules import PlainSchedules
 from fencepost.store.types.delivery import Outcome
 from fencepost.store.types.outgoing import Admission
@@ -167,6 +169,22 @@ def _declare_beside(write: Write, pool: int, rule: Any, now_ms: int) -> Any:
     return _declare(write, pool, rule, now_ms)
 
 
+def _all_of_the_lane(write: Write, hold: Any, *given: Any, **options: Any) -> Any:
+    """Name the lane in place of the deliveries that were handed over."""
+    lane = write.tables.deliveries[hold.id].in_lane
+    rows = [row for row in write.tables.deliveries.values() if row.in_lane == lane]
+    return [
+        replace(hold, id=row.id, fence=row.fence, token=row.token, joined=())
+        for row in rows
+        if row.state in LIVE
+    ]
+
+
+def _counted_halving(write: Write, rows: Any, **given: Any) -> None:
+    _halve(write, [row._replace(attempt=row.attempt + 1) for row in rows], **given)
+
+
+_halve = halving.halve
 _declare = schedules._declare
 _MOMENTS = count()
 _advance = PlainSchedules.advance
@@ -359,6 +377,21 @@ MUTATIONS = (
         "what has expired is read",
         ("test_keyed_entries.py",),
         ((keyed, "_live", lambda tables, at, now: tables.entries.get(at, {})),),
+    ),
+    Mutation(
+        "the ack of a group ends what it was not handed",
+        ("test_joining.py",),
+        ((settle, "parts", _all_of_the_lane),),
+    ),
+    Mutation(
+        "a group that fails counts as an attempt of each",
+        ("test_joining.py",),
+        tuple((at, "halve", _counted_halving) for at in (settle, reap)),
+    ),
+    Mutation(
+        "what has failed alone is handed over with others again",
+        ("test_joining.py",),
+        tuple((at, "goes_alone", lambda row, **given: row) for at in (settle, reap)),
     ),
     Mutation(
         "a tick is made by each pool, with the time at which it does so as its key",

@@ -15,6 +15,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,11 +35,14 @@ class _Steps:
         self._key = ""
         self._left = 0
 
-    def begin(self, message: Message) -> None:
-        found = _KEY.fullmatch(message.key or "")
-        self._key, self._left = message.key or "", int(found[1]) if found else 0
-        if (self._killed / self._key).exists():
-            self._left = 0
+    def begin(self, messages: Sequence[Message]) -> None:
+        """Count for the first message of a call whose worker was not killed yet."""
+        self._left = 0
+        for message in messages:
+            key = message.key or ""
+            if (found := _KEY.fullmatch(key)) and not (self._killed / key).exists():
+                self._key, self._left = key, int(found[1])
+                return
 
     def step(self) -> None:
         if self._left > 0:
@@ -78,7 +82,7 @@ def load(example: str, killed: str) -> App:
 
 
 def _call(steps: _Steps, function: Any, message: Message, ctx: Context) -> Any:
-    steps.begin(message)
+    steps.begin(ctx._claim.messages)
     sys.settrace(steps.trace)
     try:
         return function(message, ctx)
@@ -87,7 +91,7 @@ def _call(steps: _Steps, function: Any, message: Message, ctx: Context) -> Any:
 
 
 async def _call_async(steps: _Steps, function: Any, message: Message, ctx: Context) -> Any:
-    steps.begin(message)
+    steps.begin(ctx._claim.messages)
     sys.settrace(steps.trace)
     try:
         return await function(message, ctx)

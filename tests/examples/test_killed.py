@@ -123,6 +123,13 @@ def _deployed(path: Path, store: Store) -> None:
     _all_done(path, store)
 
 
+def _stocked(path: Path, store: Store) -> None:
+    rows = ask(path, "select product, amount, messages from stock order by product")
+    by_product = [[n for n in range(1, _MESSAGES + 1) if n % 2 == of] for of in (0, 1)]
+    assert rows == [(f"p{of}", ns[-1], len(ns)) for of, ns in enumerate(by_product)]
+    _all_done(path, store)
+
+
 def _all_dead(_: Path, store: Store) -> None:
     assert store.stats()["mail"].dead == _MESSAGES
 
@@ -182,6 +189,15 @@ HANDLING = {
     ),
     "event": Handling(
         "def roll_out(message, ctx)", "hooks.db", None, "deploy", lambda n: {}, _deployed, steps=8
+    ),
+    "joins": Handling(
+        "def restock(messages, ctx)",
+        "hooks.db",
+        "shop",
+        "stock",
+        lambda n: {"product": f"p{n % 2}", "amount": n},
+        _stocked,
+        steps=8,
     ),
     "command": Handling(
         "app.command(",

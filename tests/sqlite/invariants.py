@@ -41,8 +41,15 @@ RULES = {
         from fp_delivery
         where behind = 0 and (state in ('ready', 'leased', 'sleeping') or parked = 1)
     """,
-    "what is leased is behind no other": """
-        select id from fp_delivery where state = 'leased' and behind = 1
+    "what is leased is behind no other, but for one that it was claimed with": """
+        select id
+        from fp_delivery as d
+        where state = 'leased' and behind = 1 and not exists (
+          select 1
+          from fp_delivery as head
+          where head.queue = d.queue and head.lane = d.lane and head.behind = 0
+            and head.state = 'leased' and head.fence = d.fence and head.token = d.token
+        )
     """,
     "a key's retention begins when its message has ended": """
         select id

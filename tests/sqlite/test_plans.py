@@ -28,6 +28,8 @@ from fencepost.store.sqlite.queue import (
     settle,
     transitions,
 )
+from fencepost.store.sqlite.queue.joins import back, take, windows
+from fencepost.store.sqlite.queue.joins import end as end_group
 from fencepost.store.sqlite.queue.sets import arrivals
 from fencepost.store.sqlite.queue.sets import claim as claim_set
 from fencepost.store.sqlite.queue.sets import end as end_set
@@ -107,6 +109,18 @@ HOT = {
     "holding or dead": (holding._HOLDING_OR_DEAD, ["INTEGER PRIMARY KEY"]),
     "holding": (holding._HOLDING, ["INTEGER PRIMARY KEY"]),
     "replay": (operate._REPLAY, ["INTEGER PRIMARY KEY"]),
+    "what goes along": (take._PICK, ["fp_delivery_lane (queue=? AND lane=?)"]),
+    "lease what goes along": (take._LEASE, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "ack a group": (end_group._ACK, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "a group as it stands": (back._STANDING, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "halve a group": (back._HALVE, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "take a group back": (back._TAKE_BACK, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "end a window": (
+        windows._END,
+        ["fp_delivery_head (queue=? AND lane=?)", "fp_delivery_lane (queue=? AND lane=?)"],
+    ),
+    "prolong a window": (windows._PROLONG, ["fp_delivery_head (queue=? AND lane=?)"]),
+    "group of a delivery": (reap._OF_GROUP, ["fp_delivery_lane (queue=? AND lane=?)"]),
     "next": (
         counts._NEXT,
         ["fp_delivery_fresh", "fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"],
@@ -138,6 +152,7 @@ PARAMETERS = {
         ("message", "max_attempts", "retry_for", "max_crashes", "behind", "count", "bytes", "pid"),
         1,
     ),
+    **dict.fromkeys(("alone", "most", "room", "head", "window", "bound"), 1),
     "once": 0,
     "sources": json.dumps(["x"]),
     **dict.fromkeys(

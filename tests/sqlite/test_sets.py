@@ -216,16 +216,16 @@ def test_each_lane_goes_on_when_many_are_acked_at_once(queue: Queue, lanes: int)
 def test_a_set_that_is_odd_leaves_nothing_of_its_first_try(
     store: Store, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fencepost.store.sqlite.queue.sets import claim
+    from fencepost.store.sqlite.queue.sets import claim, leases
 
     queue.enqueue_many(_messages(3))
-    late = claim._leased
+    late = leases.leased
 
     def odd(*args: object) -> object:
         late(*args)  # type: ignore[arg-type]
         raise OddSet
 
-    monkeypatch.setattr(claim, "_leased", odd)
+    monkeypatch.setattr(claim, "leased", odd)
     claims = queue.claim(limit=3)
     assert [claim.attempt for claim in claims] == [1, 1, 1]
     assert [claim.fence for claim in claims] == [1, 2, 3]

@@ -13,6 +13,8 @@ from ...app.context import Context
 from ...app.exceptions import Cancelled
 from ...app.failures import describe, leaves, verdict
 from ...app.handler import Handler
+from ...app.joins.ending import all_failed, some_failed
+from ...app.joins.group import SomeFailed
 from ...app.outage import Outage
 from ...app.results import storable
 from ...app.sending.sender import Postponed
@@ -69,6 +71,7 @@ class Claimer:
         self._interrupter = interrupter
         self._tidy = tidy
         self._app = app
+        self._joins = {name: each.most for name, each in handlers.items() if each.coalesce}
         self._limits = {name: handler.limits for name, handler in handlers.items()}
         self._outage = Outage()
         self._unsure = False
@@ -117,6 +120,7 @@ class Claimer:
                 releases=self.releases,
                 postponed=self.postponed,
                 prefetch=prefetch,
+                joins=self._joins,
             )
         except FencepostError as error:
             self._unsure |= isinstance(error, OutcomeUnknown)
@@ -273,6 +277,8 @@ class Claimer:
         if (stuck := attempt.context.ends_with) is not None:
             log.warning("handler cannot go on", **self._took(attempt), error=describe(stuck))
             return partial(claim.bury, describe(stuck))
+        if isinstance(error, SomeFailed):
+            return some_failed(self._store, handler, claim, error)
         # If it were not released, its lease would be renewed with the others of this worker.
         cancelled = any(isinstance(each, Cancelled) for each in leaves(error))
         if cancelled or attempt.lease.lost:
@@ -288,6 +294,8 @@ class Claimer:
         elif not found.expected:
             log.warning("handler failed", **fields, at=place(error), exc_info=error)
         delivery_lines.places[claim.id] = place(error)
+        if claim.joined:
+            return all_failed(handler, claim, found.retry_after, found.error)
         if found.retry_after is None:
             return partial(claim.bury, found.error)
         return partial(claim.retry, found.retry_after, found.error)

@@ -9,7 +9,7 @@ from ...errors import LimitExceeded, QueueFull
 from ...types.message import DEATHS, Address, Limits, queue_scope
 from ..memory import Write
 from ..rows import DeliveryRow, MessageRow, QueueRow
-from . import changes, lanes
+from . import changes, joins, lanes
 
 _MOST_CALLS_OF_ON_DEAD = 10
 
@@ -89,6 +89,7 @@ def _deliver(write: Write, message: int, address: Address, size: int) -> None:
         tried_since_ms=write.now,
         due_ms=write.now + address.delay_ms if address.delay_ms else None,
         error=address.refused,
+        window_ms=None if address.join is None or address.lane is None else address.join.window_ms,
     )
     write.tables.deliveries[row.id] = row
     if row.state == "dead":
@@ -96,3 +97,4 @@ def _deliver(write: Write, message: int, address: Address, size: int) -> None:
     else:
         write.wakes = True
         lanes.join(write, row)
+        joins.arrived(write, address)

@@ -12,6 +12,7 @@ from ..memory import Write
 from ..rows import DeliveryRow, MessageRow, QueueRow
 from ..tables import Tables
 from . import lanes, reap
+from .joins import behind, take_along
 
 
 def claim(
@@ -23,6 +24,7 @@ def claim(
     owner: int | None,
     limits: Mapping[str, Limits],
     prefetch: Mapping[str, int] | None,
+    joins: Mapping[str, int],
 ) -> list[Leased]:
     """Lease at most `limit` deliveries, the queues asked in the order given."""
     reap.reap_expired(write)
@@ -61,7 +63,20 @@ def claim(
                 row.generation,
             )
         )
-    return leases
+    return [
+        take_along(
+            write,
+            head,
+            behind(
+                write, write.tables.deliveries[head.hold.id], most, room(write.tables, head.queue)
+            ),
+            owner,
+            limits.get(head.queue),
+        )
+        if (most := joins.get(head.queue)) is not None
+        else head
+        for head in leases
+    ]
 
 
 def _ahead(tables: Tables, queues: Sequence[str], most: Mapping[str, int]) -> list[DeliveryRow]:

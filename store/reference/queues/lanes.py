@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..memory import Write
 from ..rows import GOING, DeliveryRow
-from ..tables import Lane
+from ..tables import Lane, Tables
 
 
 def stands_aside(row: DeliveryRow, now: int) -> bool:
@@ -47,5 +47,19 @@ def fill(write: Write, lane: Lane | None) -> None:
         if row.lane == lane[1] and row.state in GOING and not stands_aside(row, write.now)
     ]
     if waiting:
-        write.tables.heads[lane] = min(waiting)
+        write.tables.heads[lane] = id = min(waiting)
+        write.tables.deliveries[id] = _in_window(write.tables.deliveries[id], write.now)
         write.wakes = True
+
+
+def _in_window(row: DeliveryRow, now: int) -> DeliveryRow:
+    """Return a new head, which waits until its window is over if it was never claimed."""
+    until = row.changed_ms + (row.window_ms or 0)
+    waits = row.fence == 0 and row.due_ms is None and until > now
+    return row._replace(due_ms=until) if waits else row
+
+
+def head_of(tables: Tables, lane: Lane) -> DeliveryRow | None:
+    """Return the head of a lane, None where it has none."""
+    id = tables.heads.get(lane)
+    return None if id is None else tables.deliveries[id]

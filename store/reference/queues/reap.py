@@ -11,7 +11,8 @@ from ...types.worker import Progress
 from ..memory import Write
 from ..rows import DeliveryRow
 from . import changes, lanes
-from .settle import is_exhausted
+from .halving import halve
+from .settle import goes_alone, is_exhausted
 
 EXPIRED = "the lease expired: its worker stalled or died"
 
@@ -35,8 +36,13 @@ class Loss(NamedTuple):
 def reap_expired(write: Write) -> None:
     """Put deliveries whose lease has ended among the ready, or the dead."""
     for row in list(write.tables.deliveries.values()):
-        if row.state == "leased" and (row.until_ms or 0) <= write.now:
-            _take_back(write, row, EXPIRED)
+        held = write.tables.deliveries[row.id]
+        if held.state == "leased" and (held.until_ms or 0) <= write.now:
+            group = [each for each in _leased(write) if each.fence == held.fence]
+            if len(group) > 1:
+                _take_back_group(write, group, EXPIRED)
+            else:
+                _take_back(write, held, EXPIRED)
 
 
 def promote_due(write: Write) -> None:
@@ -76,9 +82,24 @@ def reap_worker(
     """
     held = _held_by(write, worker)
     stages = {row.id: _stage(progress, row.fence) for row in held}
-    running = [row for row in held if stages[row.id] == "running"]
+    # What was claimed together is one call, and has the number of its oldest.
+    calls = {row.fence: row.id for row in reversed(held)}
+    running = list(dict.fromkeys(row.fence for row in held if stages[row.id] == "running"))
+    groups = {fence: [row for row in held if row.fence == fence] for fence in calls}
+    called_late = {row.fence for row in held if row.id == overdue}
     losses, acknowledged = list[Loss](), list[int]()
     for row in held:
+        grouped = len(groups[row.fence]) > 1
+        uncounted = not crashed and overdue is not None and row.fence not in called_late
+        if (
+            grouped
+            and stages[row.id] in ("running", "ended")
+            and not (uncounted and stages[row.id] == "running")
+        ):
+            if row.id == calls[row.fence]:
+                _take_back_group(write, groups[row.fence], why)
+            losses.append(Loss(row.id, row.fence, "ready"))
+            continue
         if stages[row.id] == "done":
             _finish(write, row)
             acknowledged.append(row.id)
@@ -90,17 +111,21 @@ def reap_worker(
         elif crashed and len(running) == 1:
             state = _crashed_alone(write, row, why)
         elif crashed:
-            place = running.index(row)
+            place = running.index(row.fence)
             wait = place * _APART_MS * 2 ** min(row.attempt - 1, _MOST_DOUBLINGS)
             state = _take_back(write, row, why, due_ms=write.now + wait if place else None)
         elif row.id == overdue:
             state = _take_back(write, row, why, due_ms=write.now + backoff_ms(row.attempt))
-        elif overdue is None or (row.attempt == 1 and is_exhausted(row, write.now)):
+        elif overdue is None or (not grouped and row.attempt == 1 and is_exhausted(row, write.now)):
             state = _lost(write, row, why)
         else:
             state = _undo(write, row)
         losses.append(Loss(row.id, row.fence, state))
     return losses, acknowledged
+
+
+def _take_back_group(write: Write, group: list[DeliveryRow], why: str) -> None:
+    halve(write, group, due_ms=write.now + backoff_ms(group[0].attempt), error=why)
 
 
 def _stage(progress: Progress | None, fence: int) -> str:
@@ -141,9 +166,12 @@ def _finish(write: Write, row: DeliveryRow) -> None:
 
 
 def _held_by(write: Write, worker: int) -> list[DeliveryRow]:
+    return [row for row in _leased(write) if row.worker == worker]
+
+
+def _leased(write: Write) -> list[DeliveryRow]:
     rows = write.tables.deliveries.values()
-    held = [row for row in rows if row.state == "leased" and row.worker == worker]
-    return sorted(held, key=lambda row: row.id)
+    return sorted((row for row in rows if row.state == "leased"), key=lambda row: row.id)
 
 
 def _crashed_alone(write: Write, row: DeliveryRow, why: str) -> str:
@@ -168,7 +196,7 @@ def _take_back(
     if fatal or is_exhausted(row, write.now):
         changes.bury(write, row, why)
         return "dead"
-    changes.give_back(write, row, due_ms=due_ms, error=why)
+    changes.give_back(write, goes_alone(row), due_ms=due_ms, error=why)
     return "ready"
 
 

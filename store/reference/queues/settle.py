@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 
+from msgspec import structs
+
 from ...engine import Hold
 from ...engine.clock import Term
 from ...errors import LeaseLost
@@ -13,6 +15,7 @@ from ...types.counts import added
 from ..memory import Write
 from ..rows import LIVE, DeliveryRow
 from . import changes
+from .halving import halve
 
 
 def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> DeliveryRow:
@@ -40,6 +43,13 @@ def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> 
 
 def ack(write: Write, hold: Hold, result: str | None) -> None:
     """Mark a delivery done; a repeat by the same lease changes nothing."""
+    if hold.joined:
+        each = parts(write, hold, "ack", "done", done=True)
+        for one in each:
+            ack(write, one, result)
+        if each:
+            count(write, hold.counts or {})
+        return
     if not _settled(write, hold, "done"):
         row = require(write, hold, "ack", done=True)
         changes.change(
@@ -74,8 +84,30 @@ def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold
     return refused
 
 
-def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
+def parts(
+    write: Write, hold: Hold, operation: str, state: str = "", *, done: bool = False
+) -> list[Hold]:
+    """Return a hold on each of a group that is held; none when it has come to `state` by this."""
+    each = [Hold(id, hold.fence, hold.token) for id in (hold.id, *hold.joined)]
+    if all(_settled(write, one, state) for one in each):
+        return []
+    for one in each:
+        try:
+            require(write, one, operation, done=done)
+        except LeaseLost as error:
+            raise write.lost(hold.what, error.cause, operation) from None
+    return each
+
+
+def retry(
+    write: Write, hold: Hold, delay_ms: int, error: str | None, *, alone: bool = False
+) -> bool:
     """Give a delivery back for another attempt; False when that was its last."""
+    if hold.joined:
+        rows = [require(write, one, "retry") for one in parts(write, hold, "retry", "ready")]
+        due = write.now + delay_ms if delay_ms else None
+        halve(write, rows, due_ms=due, token=None, settled=hold.token, error=error)
+        return True
     if _settled(write, hold, "ready"):
         return True
     if _settled(write, hold, "dead"):
@@ -86,12 +118,16 @@ def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
         changes.bury(write, row, **settled)
         return False
     due = write.now + delay_ms if delay_ms else None
-    changes.give_back(write, row, due_ms=due, **settled)
+    changes.give_back(write, goes_alone(row, alone=alone), due_ms=due, **settled)
     return True
 
 
 def release(write: Write, hold: Hold, delay_ms: int = 0) -> None:
     """Give a delivery back as if it had not been claimed."""
+    if hold.joined:
+        for each in parts(write, hold, "release", "ready"):
+            release(write, each)
+        return
     if not _settled(write, hold, "ready"):
         row = require(write, hold, "release")
         due = write.now + delay_ms if delay_ms else None
@@ -115,6 +151,10 @@ def postpone_each(write: Write, postponed: Iterable[tuple[Hold, int]]) -> None:
 
 def bury(write: Write, hold: Hold, error: str) -> None:
     """Make a delivery a dead letter."""
+    if hold.joined:
+        for each in parts(write, hold, "bury", "dead"):
+            bury(write, each, error)
+        return
     if not _settled(write, hold, "dead"):
         row = require(write, hold, "bury")
         changes.bury(write, row, error, token=None, settled=hold.token)
@@ -122,10 +162,25 @@ def bury(write: Write, hold: Hold, error: str) -> None:
 
 def renew(write: Write, hold: Hold, lease_ms: int) -> Term:
     """Let the lease end no sooner than `lease_ms` from now."""
+    if hold.joined:
+        *_, term = [renew(write, each, lease_ms) for each in parts(write, hold, "renew")]
+        return term
     row = require(write, hold, "renew")
     until = max(row.until_ms or 0, write.now + lease_ms)
     changes.change(write, row, state="leased", due_ms=None, until_ms=until)
     return Term(until, until - write.now)
+
+
+def goes_alone(row: DeliveryRow, *, alone: bool = False) -> DeliveryRow:
+    """Return a delivery that failed by itself as it is from then on.
+
+    One that is handed over with others of its lane is so no more, and they go before it while
+    it waits.
+    """
+    if row.in_lane is None or not (alone or row.joins):
+        return row
+    address = structs.replace(row.address, lane_policy="skip")
+    return row._replace(address=address, group_most=1)
 
 
 def is_exhausted(row: DeliveryRow, now: int) -> bool:

@@ -73,6 +73,7 @@ class PlainQueue:
         releases: Sequence[Hold] = (),
         postponed: Sequence[tuple[Hold, int]] = (),
         prefetch: Mapping[str, int] | None = None,
+        joins: Mapping[str, int] | None = None,
     ) -> tuple[list[Leased], list[Hold]]:
         with self._session.write("claim", joins=False) as write:
             refused = settle.ack_each(write, acks)
@@ -86,6 +87,7 @@ class PlainQueue:
                 owner=owner,
                 limits=limits or {},
                 prefetch=prefetch,
+                joins=joins or {},
             )
             return leased, refused
 

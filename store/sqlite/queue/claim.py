@@ -6,15 +6,20 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import structs
 
 from ...engine import Hold, Leased
 from ...engine.clock import Term
+from ...engine.queue import Joined
 from ...errors import StoreCorrupt
 from ...types.message import Limits, Message
 from ..fences import next_fences
 from ..session.session import Write
 from . import counters, payload
 from .claimable import CLAIMABLE, IN_ORDER, ROOM
+from .joins.follows import BEHIND, FOLLOWS
 from .reap import promote_due, reap_expired
 from .settle import bury_damaged
 from .transitions import COLUMNS, Standing, standings
@@ -57,6 +62,19 @@ where""",
 
 _LEASE_WITH_LIMITS = with_limits(_LEASE)
 
+_BEHIND = f"""
+select {COLUMNS}
+from ({BEHIND})
+cross join fp_delivery on id = picked
+order by picked
+"""
+
+_LEASE_BEHIND = _LEASE.replace(CLAIMABLE, FOLLOWS)
+
+_LEASE_BEHIND_WITH_LIMITS = with_limits(_LEASE_BEHIND)
+
+_ROOM = f"select {ROOM} from fp_queue where name = :queue"
+
 _MESSAGE = """
 select
   id, source, key, event, cast(headers as blob), body, compressed, body_sha256, received_at_ms,
@@ -76,6 +94,7 @@ def claim(
     worker: int | None,
     limits: Mapping[str, Limits],
     prefetch: Mapping[str, int] | None,
+    joins: Mapping[str, int],
 ) -> tuple[list[Leased], bool]:
     """Lease at most `limit` deliveries, the queues asked in the order given; is there more?
 
@@ -103,15 +122,7 @@ def claim(
     leases = []
     for fence, (row, message) in zip(next_fences(write, len(found)), found, strict=True):
         hold = Hold(row.id, fence, secrets.token_hex(16), steps=row.fence > 0)
-        lease = {
-            "id": hold.id,
-            "fence": hold.fence,
-            "token": hold.token,
-            "worker": worker,
-            "pid": os.getpid(),
-            "until": term.until_ms,
-            "now": write.now_ms,
-        }
+        lease = _lease(write, hold, term.until_ms, worker)
         if (most := limits.get(row.queue)) is None:
             write.must(_LEASE, lease)
         else:
@@ -122,7 +133,50 @@ def claim(
     for queue, count in Counter(row.queue for row, _ in found).items():
         counters.moved(write, queue, "ready", "leased", 0, count)
         write.freed.discard(queue)  # taken again; if that was not all, there is more
+    if joins:
+        leases = [
+            _take_along(write, each, joins[each.queue], worker, limits.get(each.queue))
+            if each.queue in joins
+            else each
+            for each in leases
+        ]
     return leases, more
+
+
+def _take_along(
+    write: Write, head: Leased, most: int, worker: int | None, limits: Limits | None
+) -> Leased:
+    """Have the head of a lane take along those behind it that can be read."""
+    ((room,),) = write.run(_ROOM, {"queue": head.queue})
+    asked = {"queue": head.queue, "head": head.hold.id, "room": min(room, most), "most": most}
+    found = standings(write, write.run(_BEHIND, {**asked, "now": write.now_ms}), "ready")
+    others = []
+    for row in found:
+        if (message := _read(write, row)) is not None:
+            others.append(Joined(row.id, message, row.attempt + 1))
+            hold = Hold(row.id, head.hold.fence, head.hold.token)
+            lease = _lease(write, hold, head.term.until_ms, worker)
+            if limits is None:
+                write.must(_LEASE_BEHIND, lease)
+            else:
+                write.must(_LEASE_BEHIND_WITH_LIMITS, {**lease, **bound(limits)})
+    if not others:
+        return head
+    counters.moved(write, head.queue, "ready", "leased", 0, len(others))
+    hold = structs.replace(head.hold, note=None, joined=tuple([each.id for each in others]))
+    return structs.replace(head, hold=hold, joined=tuple(others))
+
+
+def _lease(write: Write, hold: Hold, until_ms: int, worker: int | None) -> dict[str, Any]:
+    return {
+        "id": hold.id,
+        "fence": hold.fence,
+        "token": hold.token,
+        "worker": worker,
+        "pid": os.getpid(),
+        "until": until_ms,
+        "now": write.now_ms,
+    }
 
 
 def _ahead(write: Write, queue: str, most: int) -> int:

@@ -8,6 +8,7 @@ from ...engine import Hold
 from ..session import damage
 from ..session.session import Session, Write
 from .holding import require_to_end
+from .joins import back
 from .settle import ack
 
 
@@ -50,7 +51,8 @@ class Completion:
 
     @damage.tells_as("transaction")
     def _require(self) -> None:
-        require_to_end(self._write, self._hold, "transaction")
+        require = back.require_to_end if self._hold.joined else require_to_end
+        require(self._write, self._hold, "transaction")
 
     @damage.tells_as("transaction")
     def _ack(self) -> None:

@@ -8,16 +8,17 @@ from ...rules.lanes import stands_aside
 from ...types.message import Address
 from ..session.session import Write
 from . import counters, lanes
+from .joins import windows
 from .transitions import end_message
 
 _INSERT_DELIVERY = """
 insert into fp_delivery (
   message_id, queue, lane, lane_policy, behind, priority, state, due_at_ms, max_attempts,
-  retry_for_ms, tried_since_ms, at_most_once, error, bytes, changed_at_ms
+  retry_for_ms, tried_since_ms, at_most_once, error, bytes, changed_at_ms, window_ms
 )
 values (
   :message, :queue, :lane, :policy, :behind, :priority, :state, :due, :max_attempts,
-  :retry_for, :now, :once, :error, :bytes, :now
+  :retry_for, :now, :once, :error, :bytes, :now, :window
 )
 """
 
@@ -45,6 +46,14 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
     state = "ready" if address.refused is None else "dead"
     due = write.now_ms + address.delay_ms if address.delay_ms else None
     aside = stands_aside(address.lane, address.lane_policy, due)
+    behind = (
+        address.lane is not None
+        and address.refused is None
+        and lanes.is_behind(write, address.queue, address.lane, stands_aside=aside)
+    )
+    window = None if address.join is None or address.lane is None else address.join.window_ms
+    if window and not behind and state == "ready":
+        due = write.now_ms + window
     write.run(
         _INSERT_DELIVERY,
         {
@@ -52,11 +61,7 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
             "queue": address.queue,
             "lane": address.lane,
             "policy": address.lane_policy,
-            "behind": int(
-                address.lane is not None
-                and address.refused is None
-                and lanes.is_behind(write, address.queue, address.lane, stands_aside=aside)
-            ),
+            "behind": int(behind),
             "priority": address.priority,
             "state": state,
             "due": due,
@@ -66,12 +71,15 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
             "error": address.refused,
             "bytes": bytes,
             "now": write.now_ms,
+            "window": window,
         },
     )
     delivery = write.last_id
     waits = state == "ready" and due is not None
     counters.arrived(write, address.queue, state, bytes, scheduled=int(waits))
     write.wakes |= state == "ready"
+    if window is not None:
+        windows.joined(write, address)
     if state == "dead":
         from .deaths import died  # which makes a message for the app, with this
 

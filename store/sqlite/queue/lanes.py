@@ -8,6 +8,7 @@ rules/lanes.py, whose `can_be_head` the statement below says in SQL.
 from __future__ import annotations
 
 from ..session.session import Write
+from . import counters
 
 HAS_HEAD = """
 select 1
@@ -16,9 +17,17 @@ where queue = :queue and lane = :lane and lane is not null and behind = 0
   and (state in ('ready', 'leased', 'sleeping') or parked = 1)
 """
 
+# What was never claimed waits until its window is over, as the head of a lane.
+LEAD = """behind = 0,
+    due_at_ms = coalesce(due_at_ms, iif(
+      fence = 0 and changed_at_ms + window_ms > :now, changed_at_ms + window_ms, null
+    ))"""
+
+IS_IN_WINDOW = "fence = 0 and window_ms is not null and due_at_ms is not null"
+
 _ADVANCE = f"""
 update fp_delivery
-set behind = 0
+set {LEAD}
 where id = (
   select id
   from fp_delivery
@@ -27,7 +36,7 @@ where id = (
   order by id
   limit 1
 ) and not exists ({HAS_HEAD})
-returning 1
+returning {IS_IN_WINDOW}
 """
 
 
@@ -41,6 +50,10 @@ def is_behind(write: Write, queue: str, lane: str | None, *, stands_aside: bool)
 
 def advance(write: Write, queue: str, lane: str) -> bool:
     """Give a lane without a head the oldest that can be one; False when there is none."""
-    found = bool(write.run(_ADVANCE, {"queue": queue, "lane": lane, "now": write.now_ms}))
-    write.wakes |= found
-    return found
+    found = write.run(_ADVANCE, {"queue": queue, "lane": lane, "now": write.now_ms})
+    if not found:
+        return False
+    if found[0][0]:
+        counters.scheduled(write, queue, 1)
+    write.wakes = True
+    return True

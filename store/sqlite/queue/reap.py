@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from ...types.worker import Progress
 from ..session.session import Write
 from . import counters, lanes
 from .claimable import DUE, WAITED
+from .joins import back
 from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 
 # The most rows that one claim takes back for everybody; the rest is the next claim's.
@@ -26,6 +27,16 @@ select {COLUMNS}
 from fp_delivery
 where state = 'leased' and lease_until_ms <= :now
 limit :batch
+"""
+
+_STALLED = "the lease expired: its worker stalled or died"
+
+_OF_GROUP = f"""
+select {COLUMNS}
+from fp_delivery indexed by fp_delivery_lane
+where queue = :queue and lane = :lane and lane is not null
+  and state in ('ready', 'leased', 'sleeping') and state = 'leased' and fence = :fence
+order by id
 """
 
 _OF_WORKER = f"""
@@ -40,8 +51,9 @@ _CRASH = f"update fp_delivery set crashes = crashes + 1 where {AS_SEEN}"
 # until somebody else has claimed the delivery.
 _RETURN = f"""
 update fp_delivery
-set state = 'ready', lease_until_ms = null, due_at_ms = :due, behind = :behind, error = :why,
-    changed_at_ms = :now
+set state = 'ready', lease_until_ms = null, due_at_ms = :due, behind = max(behind, :behind),
+    error = :why, changed_at_ms = :now,
+    group_most = iif(:alone, 1, group_most), lane_policy = iif(:alone, 'skip', lane_policy)
 where {AS_SEEN}
 """
 
@@ -94,8 +106,25 @@ returning queue, bytes, lane, behind
 def reap_expired(write: Write) -> None:
     """Put deliveries whose lease has ended among the ready, or the dead."""
     rows = write.run(_EXPIRED, {"now": write.now_ms, "batch": _BATCH})
+    grouped = set[int]()
     for was in standings(write, rows, "leased"):
-        _take_back(write, was, "the lease expired: its worker stalled or died")
+        if was.fence in grouped:
+            continue
+        if was.lane is not None and len(group := _group(write, was)) > 1:
+            grouped.add(was.fence)
+            _take_back_group(write, group, _STALLED)
+        else:
+            _take_back(write, was, _STALLED)
+
+
+def _group(write: Write, was: Standing) -> list[Standing]:
+    """Return what was claimed together with a delivery that is in a lane, with it."""
+    of = {"queue": was.queue, "lane": was.lane, "fence": was.fence, "now": write.now_ms}
+    return standings(write, write.run(_OF_GROUP, of), "leased")
+
+
+def _take_back_group(write: Write, group: Sequence[Standing], why: str) -> None:
+    back.take_back(write, group, why, write.now_ms + backoff_ms(group[0].attempt))
 
 
 class Loss(NamedTuple):
@@ -130,11 +159,16 @@ def reap_worker(
     for *columns, crashes, most, error, since in _of_worker(write, worker):
         (was,) = standings(write, [tuple(columns)], "leased")
         held.append((was, stage(progress, was.fence), crashes, most, error, since))
-    running = sum(at == "running" for _, at, *_ in held)
+    # What was claimed together has one fence: it is one call.
+    running = len({was.fence for was, at, *_ in held if at == "running"})
+    sizes = Counter(was.fence for was, *_ in held)
+    late = {was.fence: was.id for was, *_ in held if was.id == overdue}
     losses, done, place = list[Loss](), list[int](), 0
+    failed: dict[int, list[Standing]] = {}
     for was, at, crashes, most, error, since in held:
-        said, fatal, due = why, False, None
-        match consequence(was.id, crashed=crashed, overdue=overdue, claims=running, stage=at):
+        said, fatal, due, grouped = why, False, None, sizes[was.fence] > 1
+        called = late.get(was.fence, was.id)
+        match consequence(called, crashed=crashed, overdue=overdue, claims=running, stage=at):
             case Consequence.DONE:
                 _finish(write, was)
                 done.append(was.id)
@@ -142,6 +176,15 @@ def reap_worker(
             case Consequence.UNBEGUN:
                 _undo(write, was)
                 losses.append(Loss(was.id, was.fence, "ready"))
+                continue
+            case Consequence.UNCOUNTED if grouped or not (
+                was.attempt == 1 and was.is_exhausted(write.now_ms)
+            ):
+                _undo(write, was)
+                losses.append(Loss(was.id, was.fence, "ready"))
+                continue
+            case _ if grouped:
+                failed.setdefault(was.fence, []).append(was)
                 continue
             case Consequence.CRASHED:
                 write.must(_CRASH, was.seen)
@@ -152,14 +195,13 @@ def reap_worker(
                 place += 1
             case Consequence.OVERDUE:
                 due = write.now_ms + backoff_ms(was.attempt)  # what it waited for may be down
-            case Consequence.UNCOUNTED if not (was.attempt == 1 and was.is_exhausted(write.now_ms)):
-                _undo(write, was)
-                losses.append(Loss(was.id, was.fence, "ready"))
-                continue
             case _:  # an only attempt that has begun is over, whoever ended it
                 due = _apart(write, was, since)
         state = _take_back(write, was, said, fatal=fatal, due=due)
         losses.append(Loss(was.id, was.fence, state))
+    for group in failed.values():
+        _take_back_group(write, group, why)
+        losses += [Loss(was.id, was.fence, "ready") for was in group]
     return losses, done
 
 
@@ -233,8 +275,8 @@ def _take_back(
         write.must(_EXHAUST, {**told, "parked": int(was.parks)})
         moved(write, was, "dead")
         return "dead"
-    aside = stands_aside(was.lane, was.lane_policy, due)
-    write.must(_RETURN, {**told, "due": due, "behind": int(aside)})
+    aside = stands_aside(was.lane, "skip" if was.joins else was.lane_policy, due)
+    write.must(_RETURN, {**told, "due": due, "behind": int(aside), "alone": was.joins})
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return "ready"
 

@@ -11,6 +11,7 @@ from ...rules.lanes import stands_aside
 from ..counter_rows import add
 from ..session.session import Write
 from .holding import HOLDING, HOLDING_OR_DEAD, holding, lost, require, settled_already
+from .joins import back
 from .sets import end as end_set
 from .sets.odd import OddSet
 from .transitions import AS_SEEN, Standing, moved
@@ -24,8 +25,9 @@ where {HOLDING_OR_DEAD}
 
 _RETRY = f"""
 update fp_delivery
-set state = 'ready', due_at_ms = :due, behind = :behind, error = :error, token = null,
-    settled_token = :token, lease_until_ms = null, changed_at_ms = :now
+set state = 'ready', due_at_ms = :due, behind = max(behind, :behind), error = :error, token = null,
+    settled_token = :token, lease_until_ms = null, changed_at_ms = :now,
+    group_most = iif(:alone, 1, group_most), lane_policy = iif(:alone, 'skip', lane_policy)
 where {HOLDING}
 """
 
@@ -63,6 +65,9 @@ returning lease_until_ms
 
 def ack(write: Write, hold: Hold, result: str | None) -> None:
     """Mark a delivery done; a repeat by the same lease changes nothing more."""
+    if hold.joined:
+        _ack_group(write, hold, result)
+        return
     try:
         end_set.ack_each(write, [(hold, result)])
     except OddSet:  # of a single one nothing was changed
@@ -71,6 +76,13 @@ def ack(write: Write, hold: Hold, result: str | None) -> None:
 
 def ack_odd(write: Write, hold: Hold, result: str | None) -> None:
     """Do the same where there may be more to it, such as other deliveries of its message."""
+    if hold.joined:
+        parts = back.parts(write, hold, "ack", "done", done=True)
+        for each in parts:
+            ack_odd(write, each, result)
+        if parts and hold.counts:
+            add(write, [hold.counts])
+        return
     was = holding(write, hold, done=True)
     if was is None:
         if not settled_already(write, hold, "done"):
@@ -80,6 +92,14 @@ def ack_odd(write: Write, hold: Hold, result: str | None) -> None:
     moved(write, was, "done", steps=hold.steps)
     if hold.counts:
         add(write, [hold.counts])
+
+
+def _ack_group(write: Write, hold: Hold, result: str | None) -> None:
+    try:
+        with write.savepoint():
+            end_set.ack_each(write, [(hold, result)])
+    except OddSet:
+        ack_odd(write, hold, result)
 
 
 def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold]:
@@ -93,8 +113,15 @@ def ack_each(write: Write, acks: Iterable[tuple[Hold, str | None]]) -> list[Hold
     return refused
 
 
-def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
-    """Give a delivery back for another attempt; False when that was its last and it is dead."""
+def retry(
+    write: Write, hold: Hold, delay_ms: int, error: str | None, *, alone: bool = False
+) -> bool:
+    """Give a delivery back for another attempt; False when that was its last and it is dead.
+
+    One that is handed over with others, and has failed `alone`, goes alone from then on.
+    """
+    if hold.joined:
+        return back.halve(write, hold, delay_ms, error)
     was = holding(write, hold)
     if was is None:
         if settled_already(write, hold, "ready"):
@@ -106,14 +133,19 @@ def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
         _bury(write, hold, was, error)
         return False
     due = write.now_ms + delay_ms if delay_ms else None
-    aside = stands_aside(was.lane, was.lane_policy, due)
-    write.must(_RETRY, _bind(write, hold, due=due, behind=int(aside), error=error))
+    alone = alone or bool(was.joins)
+    aside = stands_aside(was.lane, "skip" if alone else was.lane_policy, due)
+    given = {"due": due, "behind": int(aside), "error": error, "alone": int(alone)}
+    write.must(_RETRY, _bind(write, hold, **given))
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return True
 
 
 def release(write: Write, hold: Hold, delay_ms: int = 0) -> None:
     """Give a delivery back as if it had not been claimed: the attempt does not count."""
+    if hold.joined:
+        back.release(write, hold)
+        return
     was = holding(write, hold)
     if was is None:
         if not settled_already(write, hold, "ready"):
@@ -141,6 +173,10 @@ def postpone_each(write: Write, postponed: Iterable[tuple[Hold, int]]) -> None:
 
 def bury(write: Write, hold: Hold, error: str) -> None:
     """Make a delivery a dead letter."""
+    if hold.joined:
+        for each in back.parts(write, hold, "bury", "dead"):
+            bury(write, each, error)
+        return
     was = holding(write, hold)
     if was is None:
         if not settled_already(write, hold, "dead"):
@@ -151,6 +187,8 @@ def bury(write: Write, hold: Hold, error: str) -> None:
 
 def renew(write: Write, hold: Hold, lease_ms: int) -> int:
     """Return the new expiry: `lease_ms` from now, or the old one when that is later."""
+    if hold.joined:
+        return back.renew(write, hold, lease_ms)
     was = require(write, hold, "renew")
     (until,) = write.one(_RENEW, _bind(write, hold, until=write.now_ms + lease_ms))
     moved(write, was, "leased")

@@ -22,7 +22,7 @@ from .claimable import SCHEDULED
 COLUMNS = f"""
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt, max_attempts,
   tried_since_ms, retry_for_ms, coalesce(lease_until_ms <= :now, 0), {SCHEDULED}, origin, fence,
-  lease_until_ms, behind, generation
+  lease_until_ms, behind, generation, window_ms is not null or group_most is not null
 """
 
 # A row that nobody has changed since it was read: no claim, no end of one, no renewal.
@@ -39,6 +39,7 @@ class Standing(NamedTuple):
         until: When its lease ends, or has ended; 0 when a reboot or a restore has ended it.
         behind: It waits for another one of its lane.
         generation: How often what its handler remembers was forgotten.
+        joins: It is handed over with others of its lane, or has been.
     """
 
     id: int
@@ -60,6 +61,7 @@ class Standing(NamedTuple):
     until: int | None
     behind: int
     generation: int
+    joins: int
 
     @property
     def seen(self) -> dict[str, object]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from ....types.message import Address, Receipt
 from ...session.session import Write
 from .. import counters
+from ..joins import windows
 from ..payload import Prepared
 from . import lanes
 from .odd import OddSet
@@ -52,6 +53,7 @@ _DELIVERIES = Insert(
         "at_most_once",
         "bytes",
         "changed_at_ms",
+        "window_ms",
     ),
 )
 
@@ -148,7 +150,8 @@ class Arrivals:
         if self._address is not None:
             _deliver_alike(write, self._address, first, len(batch))
         elif self._queues:
-            _deliver(write, batch, first)
+            for queue, waiting in _deliver(write, batch, first).items():
+                self._queues[queue][1] += waiting
         write.wakes |= bool(self._queues)
         return receipts
 
@@ -196,7 +199,8 @@ def _deliver_alike(write: Write, address: Address, first: int, count: int) -> No
     write.must(_DELIVER_ALIKE, alike, change=count)
 
 
-def _deliver(write: Write, batch: Sequence[Prepared], first: int) -> None:
+def _deliver(write: Write, batch: Sequence[Prepared], first: int) -> Mapping[str, int]:
+    """Insert the deliveries; return of which queues more wait for their time than were asked to."""
     rows, now = list[list[Any]](), write.now_ms
     for id, each in enumerate(batch, first):
         bytes = len(each.draft.body)
@@ -216,8 +220,20 @@ def _deliver(write: Write, batch: Sequence[Prepared], first: int) -> None:
                 int(address.at_most_once),
                 bytes,
                 now,
+                None if address.join is None or address.lane is None else address.join.window_ms,
             ]
             for address in each.draft.addresses
         ]
     lanes.join(write, rows)
+    waiting: dict[str, int] = {}
+    joining: dict[tuple[str, str], Address] = {}
+    for each in batch:
+        for address in each.draft.addresses:
+            if address.join is not None and address.lane is not None:
+                joining[address.queue, address.lane] = address
+    if joining:
+        waiting = windows.begin(rows, now)
     _DELIVERIES.run(write, list(chain.from_iterable(rows)))
+    for address in joining.values():
+        windows.joined(write, address)
+    return waiting

@@ -8,27 +8,24 @@ never given out.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from ....engine.clock import Term
-from ....engine.queue import Hold, Leased
-from ....types.message import Limits, Message
+from ....engine.queue import Leased
+from ....types.message import Limits
 from ....types.transaction import Row
 from ...fences import MOST as MOST_FENCES
 from ...session.session import Write
 from .. import counters
 from ..claim import bound, with_limits
 from ..claimable import CLAIMABLE, IN_ORDER, NO_BOUND, ROOM, THERE, WAITS
+from ..joins.take import take_along
 from ..reap import promote_due, reap_expired
-from .end import Note
 from .ids import OnIds
+from .leases import UNREADABLE, leased, picked
 from .odd import OddSet
 
 # For each claim of a call, so that fences are not used up by a delivery of long ago beside a new
@@ -56,23 +53,13 @@ from fp_store
 where one = 1
 """
 
-# "cross join" fixes the order.
-_PICK = f"""
-select
-  d.id, d.attempt, d.bytes, d.lane, d.origin, m.id, m.source, m.key, m.event,
-  cast(m.headers as blob), body, compressed, m.body_sha256, m.received_at_ms, m.copy_of, m.keep_ms,
-  m.keep_body_ms, d.fence, d.generation, m.unrouted <> 0 or exists (
-    select 1 from fp_delivery as other where other.message_id = d.message_id and other.id <> d.id
-  )
-from (
+_PICK = (
+    picked(f"""
   {IN_ORDER}
   limit :limit
+""")
+    + "order by rank desc, picked"
 )
-cross join fp_delivery as d on d.id = picked
-cross join fp_message as m on m.id = d.message_id
-left join fp_body as b on b.message_id = m.id
-order by rank desc, picked
-"""
 
 _LEASE_TEXT = f"""
 update fp_delivery not indexed
@@ -86,12 +73,7 @@ _LEASE = OnIds(_LEASE_TEXT)
 
 _LEASE_WITH_LIMITS = OnIds(with_limits(_LEASE_TEXT))
 
-# What reading a damaged row raises.
-_UNREADABLE = (msgspec.DecodeError, zlib.error, TypeError, ValueError)
-
 _FENCE = "update fp_store set last_fence = :last, seen_ms = max(seen_ms, :now)"
-
-_read_headers = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def claim(
@@ -103,10 +85,12 @@ def claim(
     worker: int | None,
     limits: Mapping[str, Limits],
     prefetch: Mapping[str, int] | None,
+    joins: Mapping[str, int],
 ) -> tuple[list[Leased], bool]:
     """Lease at most `limit` deliveries, the queues asked in the order given; is there more?
 
-    With `prefetch` they are all of one queue, and at most as many as stand there.
+    With `prefetch` they are all of one queue, and at most as many as stand there. One of a queue
+    in `joins` takes along others of its lane.
 
     Raises:
         OddSet: What was found cannot be leased as one set, or not all of it can be read.
@@ -127,10 +111,20 @@ def claim(
             rows = _picked(write, name, take)
             offset = _lease(write, rows, fence, token, term.until_ms, worker, limits.get(name))
             try:
-                leases += _leased(rows, name, offset, token, term)
-            except _UNREADABLE as error:
+                found = leased(rows, name, offset, token, term)
+            except UNREADABLE as error:
                 raise OddSet from error
             counters.moved(write, name, "ready", "leased", 0, take)
+            if name in joins:
+                found = take_along(
+                    write,
+                    found,
+                    room=room - take,
+                    most=joins[name],
+                    worker=worker,
+                    limits=limits.get(name),
+                )
+            leases += found
             write.freed.discard(name)  # taken again; if that was not all, there is more
         more = min(ready, room) > take
         if more:
@@ -154,7 +148,7 @@ def _look(write: Write, queue: str, most: int) -> tuple[int, int, int]:
 def _picked(write: Write, queue: str, count: int) -> list[Row]:
     try:
         rows = write.run(_PICK, {"queue": queue, "limit": count})
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise OddSet from error
     if len(rows) != count:
         raise OddSet
@@ -192,59 +186,3 @@ def _lease(
         raise OddSet
     write.must(_FENCE, {"last": offset + greatest, "now": write.now_ms})
     return offset
-
-
-def _leased(
-    rows: Sequence[Sequence[Any]], queue: str, offset: int, token: str, term: Term
-) -> list[Leased]:
-    leases = []
-    for (
-        id,
-        attempt,
-        bytes,
-        lane,
-        origin,
-        message,
-        source,
-        key,
-        event,
-        headers,
-        body,
-        compressed,
-        sha256,
-        received,
-        copy_of,
-        keep,
-        keep_body,
-        fence,
-        generation,
-        shared,
-    ) in rows:
-        if compressed:
-            body = zlib.decompress(body)
-        if body is None or hashlib.sha256(body).digest() != sha256:
-            raise OddSet
-        note = None
-        if not shared and not keep_body:
-            note = Note(queue, message, lane, bytes, keep)
-        leases.append(
-            Leased(
-                Hold(id, offset + id, token, note, fence > 0),
-                queue,
-                Message(
-                    message,
-                    source,
-                    key,
-                    event,
-                    {} if headers == b"{}" else _read_headers(headers),
-                    body,
-                    received / 1000,
-                    copy_of,
-                ),
-                attempt + 1,
-                term,
-                origin,
-                generation,
-            )
-        )
-    return leases

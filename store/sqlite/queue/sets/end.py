@@ -6,37 +6,24 @@ ids and fences prove it all: id, fence and token of each row are in the statemen
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from ....engine.queue import Hold
+from ....errors import LeaseLost
 from ...counter_rows import add
 from ...session.session import Write
 from ...step_rows import forget
 from ...told_rows import tell_ended
 from .. import counters
+from ..joins import end as end_group
+from ..joins.back import release
+from ..joins.end import GroupNote
 from . import lanes
 from .ids import OnIds
+from .note import Note
 from .odd import OddSet
-
-
-class Note(msgspec.Struct, frozen=True, gc=False):
-    """What a claim knows of its delivery that does not change until it ends.
-
-    Only of the only delivery of a message whose body is not kept beyond the end.
-
-    Attributes:
-        bytes: Of the body as it came.
-        keep_ms: How long the key is kept after the end.
-    """
-
-    queue: str
-    message: int
-    lane: str | None
-    bytes: int
-    keep_ms: int
 
 
 class _Set(NamedTuple):
@@ -79,7 +66,8 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
     """
     messages: list[int] = []
     counted: list[Mapping[str, int]] = []
-    for each, holds, notes in _sets(acks):
+    groups: list[tuple[Hold, GroupNote, str | None]] = []
+    for each, holds, notes in _sets(acks, groups):
         if _ACK.change(write, [hold.id for hold in holds], _bind(write, each)) != len(holds):
             raise OddSet
         messages.extend([note.message for note in notes])
@@ -95,6 +83,10 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
     if messages:
         _DROP_BODIES.change(write, messages, {})
         tell_ended(write, messages)
+    for group, note, result in groups:
+        end_group.ack(write, group, note, result)
+        if group.counts:
+            counted.append(group.counts)
     if counted:
         add(write, counted)
     return []
@@ -106,14 +98,21 @@ def release_each(write: Write, holds: Iterable[Hold]) -> None:
     Raises:
         OddSet: One is not held by its claim.
     """
-    for each, same, _ in _sets((hold, None) for hold in holds):
+    groups: list[tuple[Hold, GroupNote, str | None]] = []
+    for each, same, _ in _sets(((hold, None) for hold in holds), groups):
         if _RELEASE.change(write, [hold.id for hold in same], _bind(write, each)) != len(same):
             raise OddSet
         counters.moved(write, each.queue, "leased", "ready", 0, len(same))
         write.wakes = True
+    for group, _, _ in groups:
+        with contextlib.suppress(LeaseLost):  # nothing was changed then
+            release(write, group)
 
 
-def _sets(acks: Iterable[tuple[Hold, str | None]]) -> Iterator[tuple[_Set, list[Hold], list[Note]]]:
+def _sets(
+    acks: Iterable[tuple[Hold, str | None]], groups: list[tuple[Hold, GroupNote, str | None]]
+) -> Iterator[tuple[_Set, list[Hold], list[Note]]]:
+    """Yield what one statement ends; claims of groups are put aside, into `groups`."""
     found: dict[tuple[Any, ...], tuple[list[Hold], list[Note]]] = {}
     seen: set[int] = set()
     for hold, result in acks:
@@ -122,7 +121,10 @@ def _sets(acks: Iterable[tuple[Hold, str | None]]) -> Iterator[tuple[_Set, list[
         seen.add(hold.fence)
         note = hold.note
         if not isinstance(note, Note):
-            raise OddSet
+            if not isinstance(note, GroupNote):
+                raise OddSet
+            groups.append((hold, note, result))
+            continue
         same = hold.token, hold.fence - hold.id, note.queue, note.keep_ms, result
         if (those := found.get(same)) is None:
             those = found[same] = [], []

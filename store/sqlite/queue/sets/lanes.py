@@ -9,7 +9,7 @@ import apsw
 
 from ....rules.lanes import stands_aside
 from ...session.session import Write
-from .. import lanes
+from .. import counters, lanes
 
 # Up to here one statement for each is faster.
 _FEW = 10
@@ -28,9 +28,9 @@ where queue = :queue and lane in carray(:lanes) and lane is not null and state i
 """
 
 # lanes.py advances one.
-_ADVANCE = """
+_ADVANCE = f"""
 update fp_delivery
-set behind = 0
+set {lanes.LEAD}
 where id in (
   select (
     select id
@@ -48,7 +48,7 @@ where id in (
       and (state in ('ready', 'leased', 'sleeping') or parked = 1)
   )
 )
-returning 1
+returning {lanes.IS_IN_WINDOW}
 """
 
 
@@ -95,6 +95,8 @@ def advance(write: Write, queue: str, names: Collection[str]) -> None:
             lanes.advance(write, queue, name)
         return
     found = write.run(_ADVANCE, {**_bind(queue, names), "now": write.now_ms})
+    if waiting := sum(in_window for (in_window,) in found):
+        counters.scheduled(write, queue, waiting)
     write.wakes |= bool(found)
 
 

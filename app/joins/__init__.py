@@ -1,0 +1,1 @@
+"""Handlers that take the messages of one key together."""

@@ -1,0 +1,160 @@
+"""Giving a group back, or keeping it: all of what was handed over, or nothing."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from ....engine.queue import Hold
+from ....rules.joins import half
+from ...session.session import Write
+from .. import counters
+from ..holding import holding, lost, settled_already
+from ..transitions import COLUMNS, Standing, standings
+
+_PROOF = "id in carray(:ids) and fence = :fence and token = :token"
+_HOLDING = f"{_PROOF} and state in ('leased', 'ready')"
+
+_STANDING = f"select {COLUMNS} from fp_delivery where {_HOLDING}"
+
+_HELD = f"select count(*) from fp_delivery where {_PROOF} and state in ('leased', 'ready', 'dead')"
+
+_RELEASE = f"""
+update fp_delivery
+set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null, settled_token = :token,
+    lease_until_ms = null, changed_at_ms = :now
+where {_HOLDING}
+"""
+
+# The head keeps the others waiting.
+_HALVE = f"""
+update fp_delivery
+set state = 'ready', attempt = attempt - 1, group_most = :most,
+    due_at_ms = iif(id = :head, :due, null), error = :error, token = null, settled_token = :token,
+    lease_until_ms = null, changed_at_ms = :now
+where {_HOLDING}
+"""
+
+# The token stays: the late ack of a holder that only stalled is still good until somebody else
+# has claimed one of them.
+_TAKE_BACK = """
+update fp_delivery
+set state = 'ready', attempt = attempt - 1, group_most = :most,
+    due_at_ms = iif(id = :head, :due, null), error = :error, lease_until_ms = null,
+    changed_at_ms = :now
+where id in carray(:ids) and fence = :fence and state = 'leased'
+"""
+
+_RENEW = f"""
+update fp_delivery
+set state = 'leased', due_at_ms = null,
+    lease_until_ms = max(coalesce(lease_until_ms, 0), :until)
+where {_HOLDING}
+"""
+
+_UNTIL = "select lease_until_ms from fp_delivery where id = :id"
+
+
+def parts(
+    write: Write, hold: Hold, operation: str, state: str, *, done: bool = False
+) -> list[Hold]:
+    """Return a hold on each of a group; none when this lease has brought all to `state` before.
+
+    Raises:
+        LeaseLost: One of them is not held.
+    """
+    each = [Hold(id, hold.fence, hold.token) for id in (hold.id, *hold.joined)]
+    if all(holding(write, one, done=done) for one in each):
+        return each
+    if all(settled_already(write, one, state) for one in each):
+        return []
+    raise lost(write, hold, operation)
+
+
+def require_to_end(write: Write, hold: Hold, operation: str) -> None:
+    """Raise LeaseLost if not all of a group are held for work that is going to be done."""
+    ((held,),) = write.run(_HELD, _prove(hold))
+    if held != 1 + len(hold.joined):
+        raise lost(write, hold, operation)
+
+
+def release(write: Write, hold: Hold) -> None:
+    """Give a group back as if it had not been claimed."""
+    if found := _held(write, hold, "release"):
+        _give_back(write, found, _RELEASE, {**_prove(hold), "now": write.now_ms})
+
+
+def halve(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
+    """Give a group back that failed: no attempt counts, and each goes with half as many."""
+    if found := _held(write, hold, "retry"):
+        due = write.now_ms + delay_ms if delay_ms else None
+        given = {"most": half(len(found)), "head": hold.id, "due": due, "error": error}
+        _give_back(
+            write, found, _HALVE, {**_prove(hold), **given, "now": write.now_ms}, waits=bool(due)
+        )
+    return True
+
+
+def take_back(write: Write, found: Sequence[Standing], error: str, due: int | None) -> None:
+    """Do the same to a group whose worker has died or stalled, given oldest first."""
+    given = {
+        "ids": _array([was.id for was in found]),
+        "fence": found[0].fence,
+        "most": half(len(found)),
+        "head": found[0].id,
+        "due": due,
+        "error": error,
+        "now": write.now_ms,
+    }
+    _give_back(write, found, _TAKE_BACK, given, waits=due is not None)
+
+
+def renew(write: Write, hold: Hold, lease_ms: int) -> int:
+    """Return the new expiry of a group: `lease_ms` from now, or the old one when that is later."""
+    found = _standing(write, hold)
+    if len(found) != 1 + len(hold.joined):
+        raise lost(write, hold, "renew")
+    until = {"until": write.now_ms + lease_ms}
+    write.must(_RENEW, {**_prove(hold), **until}, change=len(found))
+    _count(write, found, "ready", "leased", 0)
+    return int(write.one(_UNTIL, {"id": hold.id})[0])
+
+
+def _held(write: Write, hold: Hold, operation: str) -> list[Standing]:
+    """Return a group as it stands; nothing when this lease has given it back before."""
+    found = _standing(write, hold)
+    if len(found) == 1 + len(hold.joined):
+        return found
+    parts(write, hold, operation, "ready")  # raises, unless the call is a repeat
+    return []
+
+
+def _standing(write: Write, hold: Hold) -> list[Standing]:
+    return standings(write, write.run(_STANDING, {**_prove(hold), "now": write.now_ms}))
+
+
+def _give_back(
+    write: Write, found: Sequence[Standing], sql: str, given: dict[str, Any], *, waits: bool = False
+) -> None:
+    write.must(sql, given, change=len(found))
+    _count(write, found, "leased", "ready", int(waits))
+    write.wakes = True
+
+
+def _count(write: Write, found: Sequence[Standing], old: str, new: str, waiting: int) -> None:
+    queue = found[0].queue
+    if moving := sum(was.state == old for was in found):
+        counters.moved(write, queue, old, new, 0, moving)
+    if more := waiting - sum(was.scheduled for was in found):
+        counters.scheduled(write, queue, more)
+
+
+def _prove(hold: Hold) -> dict[str, Any]:
+    return {"ids": _array([hold.id, *hold.joined]), "fence": hold.fence, "token": hold.token}
+
+
+def _array(ids: Sequence[int]) -> Any:
+    return apsw.carray(array("q", ids))

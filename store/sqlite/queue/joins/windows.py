@@ -1,0 +1,62 @@
+"""The window of a head: others arrive, and it waits longer or no longer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from ....types.message import Address
+from ...session.session import Write
+
+_HEAD = """queue = :queue and lane = :lane and lane is not null and behind = 0
+  and (state in ('ready', 'leased', 'sleeping') or parked = 1)
+  and state = 'ready' and fence = 0 and window_ms is not null and due_at_ms > :now"""
+
+# So many are there that they fill a call.
+_END = f"""
+update fp_delivery
+set due_at_ms = :now
+where {_HEAD} and :most <= (
+  select count(*)
+  from (
+    select 1
+    from fp_delivery
+    where queue = :queue and lane = :lane and lane is not null
+      and state in ('ready', 'leased', 'sleeping')
+    limit :most
+  )
+)
+"""
+
+_PROLONG = f"""
+update fp_delivery
+set due_at_ms = min(:now + :window, changed_at_ms + :bound)
+where {_HEAD}
+"""
+
+
+def begin(rows: Iterable[list[Any]], now_ms: int) -> Counter[str]:
+    """Let new rows that are the head of their lane wait; return how many do, by queue.
+
+    Of a row these are told apart: 1 its queue, 4 whether it is behind, 7 when it is due, 14 its
+    window.
+    """
+    waiting = Counter[str]()
+    for row in rows:
+        if row[14] and not row[4]:
+            row[7] = now_ms + row[14]
+            waiting[row[1]] += 1
+    return waiting
+
+
+def joined(write: Write, address: Address) -> None:
+    """Follow up on deliveries that have just joined a lane: its head's window may end or go on."""
+    join = address.join
+    if join is None or address.lane is None or address.refused is not None:
+        return
+    given = {"queue": address.queue, "lane": address.lane, "now": write.now_ms}
+    if join.bound_ms is not None:
+        prolong = {**given, "window": join.window_ms, "bound": join.bound_ms}
+        write.run(_PROLONG, prolong)
+    write.run(_END, {**given, "most": join.most})
