@@ -49,9 +49,9 @@ class Operators:
 
         Args:
             before: Only ids smaller than this one, for the next page.
-            **wanted: The conditions. `state` is "ready", "scheduled", "leased", "done", "dead" or
-                "cancelled"; "scheduled" are the ready ones that wait for a time, and "ready"
-                includes them. `queue`, `source` and `key` are names. `event` is a shell pattern,
+            **wanted: The conditions. `state` is "ready", "scheduled", "leased", "sleeping", "done",
+                "dead" or "cancelled"; "scheduled" are the ready ones that wait for a time, and
+                "ready" includes them. `queue`, `source` and `key` are names. `event` is a shell pattern,
                 as in `App.on`. `error` is a part of the error text, in any case. `since` is
                 the earliest time of receipt: Unix seconds, a datetime with a time zone, or a
                 timedelta before now. `message` is the id of their message.
