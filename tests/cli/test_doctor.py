@@ -157,6 +157,14 @@ def test_who_holds_the_write_lock_is_named(filled: Path, command: Command) -> No
             "quarantined rows",
         ),
         ("delete from fp_message where id = 1", "foreign keys"),
+        (
+            """
+            insert into fp_step (id, name, occurrence, kind, fence, recorded_at_ms)
+            values (1 << 40, 'charge', 1, 'call', 1, 1)
+            """,
+            "steps",
+        ),
+        ("insert into fp_wait (delivery_id, name, occurrence) values (999, 'yes', 1)", "steps"),
     ],
 )
 def test_rows_that_do_not_add_up_are_a_finding(

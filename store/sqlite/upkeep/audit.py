@@ -68,6 +68,16 @@ where not exists (
 )
 """
 
+_LEFT_WAITS = """
+select count(*)
+from fp_wait
+where not exists (
+  select 1
+  from fp_delivery
+  where fp_delivery.id = fp_wait.delivery_id and state not in ('done', 'cancelled')
+)
+"""
+
 # Of fp_message the id: what is marked and kept for nothing, or the other way round.
 _KEPT_ODDLY = """
 select count(*)
@@ -108,10 +118,12 @@ def _counters(session: Session) -> tuple[str, bool]:
 
 
 def _steps(session: Session) -> tuple[str, bool]:
-    ((rows,),) = session.read(_LEFT_STEPS)
-    if rows:
-        raise FencepostError(f"{rows} records of steps are of deliveries that have ended")
-    return "each recorded step is of a delivery that may run again", False
+    ((steps,),), ((waits,),) = session.read(_LEFT_STEPS), session.read(_LEFT_WAITS)
+    if steps or waits:
+        raise FencepostError(
+            f"{steps} records of steps and {waits} waits are of deliveries that have ended"
+        )
+    return "each recorded step and each wait is of a delivery that may run again", False
 
 
 def _kept(session: Session) -> tuple[str, bool]:
