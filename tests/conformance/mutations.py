@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from fencepost.store.engine.schedules import Advanced
 from fencepost.store.errors import LeaseLost
-from fencepost.store.reference import keyed, leases, namespaces, once, schedules
+from fencepost.store.reference import keyed, leases, namespaces, once, schedules, steps
 from fencepost.store.reference.keyed import PlainKeyed
 from fencepost.store.reference.memory import Numbers, Session, Write
 from fencepost.store.reference.operators import operate
@@ -30,8 +30,12 @@ from fencepost.store.reference.queues import (
 from fencepost.store.reference.queues.outbox import PlainOutbox
 from fencepost.store.reference.rows import LIVE
 from fencepost.store.reference.schedules import PlainSchedules
+from fencepost.store.reference.steps import PlainSteps
+from fencepost.store.reference.waits import PlainWaits
 from fencepost.store.types.delivery import Outcome
 from fencepost.store.types.outgoing import Admission
+
+from . import durable
 
 Patch = tuple[Any, str, Any]
 
@@ -417,5 +421,65 @@ MUTATIONS = (
         "what is postponed counts as an attempt",
         ("test_outbox.py",),
         ((settle, "postpone_each", _postpone_counted),),
+    ),
+    Mutation(
+        "a step is recorded, whoever has claimed its delivery by now",
+        ("test_steps.py",),
+        ((steps, "record", durable.record_of_anyone),),
+    ),
+    Mutation(
+        "a step is not recorded once the lease has expired",
+        ("test_steps.py",),
+        ((steps, "record", durable.record_of_the_living),),
+    ),
+    Mutation(
+        "a refused record refuses the others of its commit",
+        ("test_steps.py",),
+        ((PlainSteps, "record", durable.refuse_all),),
+    ),
+    Mutation(
+        "a step in a transaction is recorded whatever becomes of its writes",
+        ("test_steps.py",),
+        ((PlainSteps, "transaction", durable.split_transaction),),
+    ),
+    Mutation(
+        "records are kept of what has ended",
+        ("test_steps.py", "test_waits.py"),
+        ((changes, "forget_steps", durable.forget_nothing),),
+    ),
+    Mutation(
+        "a sleep counts as an attempt",
+        ("test_sleeping.py",),
+        ((PlainSteps, "suspend", durable.counted_sleep),),
+    ),
+    Mutation(
+        "a worker that has lost a delivery lets it sleep",
+        ("test_sleeping.py",),
+        ((PlainSteps, "suspend", durable.held_sleep),),
+    ),
+    Mutation(
+        "an answer between the look and the sleep wakes nobody",
+        ("test_waits.py",),
+        ((steps, "begin", durable.second_look),),
+    ),
+    Mutation(
+        "an answer is accepted after the deadline",
+        ("test_waits.py",),
+        ((PlainWaits, "answer", durable.late_answer),),
+    ),
+    Mutation(
+        "the last answer counts",
+        ("test_waits.py",),
+        ((PlainWaits, "answer", durable.last_answer),),
+    ),
+    Mutation(
+        "an answer wakes nobody",
+        ("test_waits.py",),
+        ((PlainWaits, "answer", durable.silent_answer),),
+    ),
+    Mutation(
+        "a token is good after a replay from the start",
+        ("test_steps.py", "test_waits.py"),
+        ((PlainWaits, "answer", durable.answer_to_any_generation),),
     ),
 )

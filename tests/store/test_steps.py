@@ -183,6 +183,19 @@ def test_a_steps_writes_and_its_record_are_one_commit(queue: Queue, store: Store
 
 
 # STEP-16
+def test_a_record_is_rolled_back_with_its_transaction(queue: Queue, store: Store) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    steps = store.engine.durable.steps
+
+    with pytest.raises(ZeroDivisionError), steps.transaction(claim.hold) as step:
+        step.record(record(1))
+        raise ZeroDivisionError
+
+    assert steps.records(claim.id) == []
+
+
+# STEP-16
 def test_a_step_in_a_transaction_is_refused_before_it_runs(
     queue: Queue, store: Store, clock: FakeClock
 ) -> None:
