@@ -46,8 +46,8 @@ class Sending:
     ) -> Receipt:
         """Store a webhook, which a pool then sends; in a transaction it is part of that.
 
-        A handler uses `Context.send`, with the same arguments. The page "Handlers that
-        remember" has a section "Sending".
+        A handler uses `Context.send`, with the same arguments. The page "Durable
+        handlers" has a section "Sending".
 
         Args:
             url: Where it is posted to. Only public addresses are, over https, unless the app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...store import Message
@@ -88,10 +88,6 @@ class Sender:
     async def _post(
         self, message: Message, url: str, secrets: Sequence[bytes], ctx: Context
     ) -> Answer:
-        if self._exchange is None:
-            from .exchange import Exchange
-
-            self._exchange = Exchange(private=self._options.private)
         # By the wall's clock, as the receiver compares it, and not by the store's.
         now, body = time.time(), message.body
         id = signing.webhook_id(ctx.store.engine.identity.store_id, message)
@@ -99,7 +95,14 @@ class Sender:
             **signing.headers(id, body, secrets, now),
             "content-type": message.headers.get("content-type", "application/octet-stream"),
         }
-        return await self._network.run(self._exchange.post(url, body, headers))
+        return await self._network.run(self._exchanged(url, body, headers))
+
+    async def _exchanged(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        if self._exchange is None:  # in the network's thread: the import takes its time
+            from .exchange import Exchange
+
+            self._exchange = Exchange(private=self._options.private)
+        return await self._exchange.post(url, body, headers)
 
     def _tell(self, ctx: Context, where: Destination, answer: Answer | None) -> None:
         """Tell what the host did; a refusal says nothing against it."""

@@ -55,7 +55,7 @@ class Sends:
 
         In `transaction()`, or in a step with `in_transaction=True`, it is part of that.
         Elsewhere it is stored at once, and a later attempt at this delivery stores nothing more.
-        The page "Handlers that remember" has a section "Sending".
+        The page "Durable handlers" has a section "Sending".
 
         Args:
             url: Where it is posted to. Only public addresses are, over https, unless the app
