@@ -82,11 +82,13 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
                 counted.append(hold.counts)
     if messages:
         _DROP_BODIES.change(write, messages, {})
-        tell_ended(write, messages)
     for group, note, result in groups:
         end_group.ack(write, group, note, result)
+        messages.extend(note.messages)
         if group.counts:
             counted.append(group.counts)
+    if messages:
+        tell_ended(write, messages)
     if counted:
         add(write, counted)
     return []
