@@ -83,6 +83,11 @@ def _ended(tables: Tables, asked: Asked) -> Ended | None:
         for row in tables.of_message(asked.message)
         if asked.queue in (None, row.origin or row.queue)
     ]
+    route = tables.messages[asked.message].route
+    if asked.queue is None and route != "routed":
+        return None
+    if asked.queue is None and not rows:
+        return Ended("cancelled")  # it was kept for a route that was off, and discarded
     if not rows or any(row.state in GOING for row in rows):
         return None
     for row in rows:

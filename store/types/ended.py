@@ -20,6 +20,7 @@ class Ended(Struct, frozen=True, gc=False):
     Attributes:
         state: "done", "dead" or "cancelled". A message with several deliveries has ended when
             all of them have: it is dead if one of them is, else cancelled if one is, else done.
+            One that is kept for a route that is off has not ended; discarded, it is cancelled.
             "forgotten": it is not stored any more, as after a `keep_for` of a moment.
         result: What the handler returned, if it is done; of several handlers what the one
             returned whose route comes first.

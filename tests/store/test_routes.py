@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from fencepost import QueueFull, Store
+from fencepost import QueueFull, Store, StoreCorrupt
 from fencepost.store.engine.routes import RouteVerbs
+from fencepost.store.types.ended import Asked
 from fencepost.store.types.message import Address, Message
 from fencepost.store.types.unserved import OffRoute
 
@@ -314,6 +315,25 @@ def test_an_unrouted_message_is_kept_when_its_route_is_off(store: Store) -> None
     assert states(store) == {"log": "ready"}
     assert [each.kept_for for each in store.unrouted()] == [("deploy",), ("deploy",)]
     assert [outcome.kind for outcome in store.replay_unrouted([first, second])] == ["kept", "kept"]
+
+
+# ROUTE-4
+def test_a_message_that_is_kept_has_not_ended_and_a_discarded_one_is_cancelled(
+    store: Store,
+) -> None:
+    def look(id: int) -> str | None:
+        (found,) = store.engine.durable.ends.look([Asked(id)])
+        assert not isinstance(found, StoreCorrupt)
+        return None if found is None else found.state
+
+    store.route_off("deploy")
+    alone, beside = (deliver(store, to, key=f"{len(to)}").message_id for to in ([DEPLOY], BOTH))
+    store.queue("log").claim()[0].ack()
+    assert (look(alone), look(beside)) == (None, None)
+
+    store.discard_kept("deploy")
+
+    assert (look(alone), look(beside)) == ("cancelled", "done")
 
 
 # ROUTE-6

@@ -17,7 +17,8 @@ from ..told_rows import ids
 # Damaged text cannot be read as text.
 _LOOK = """
 select
-  m.id, coalesce(d.origin, d.queue), d.state, cast(d.result as blob), cast(d.error as blob)
+  m.id, m.unrouted, coalesce(d.origin, d.queue), d.state, cast(d.result as blob),
+  cast(d.error as blob)
 from fp_message as m
 left join fp_delivery as d on d.message_id = m.id
 where m.id in carray(:messages)
@@ -38,8 +39,13 @@ def look(session: Session, asked: Sequence[Asked]) -> list[Ended | StoreCorrupt 
 def _ended(path: str, rows: Iterable[Row] | None, queue: str | None) -> Ended | StoreCorrupt | None:
     if rows is None:
         return Ended("forgotten")
-    these = [row for row in rows if queue in (None, row[0])]
+    (unrouted, *_), *_ = rows = list(rows)
+    these = [row[1:] for row in rows if row[2] is not None and queue in (None, row[1])]
     state = speaks([state for _, state, _, _ in these])
+    if queue is None and not unrouted and not these:
+        return Ended("cancelled")  # it was kept for a route that was off, and discarded
+    if queue is None and unrouted:
+        return None
     if state is None:
         return None
     result, error = next((result, error) for _, at, result, error in these if at == state)
