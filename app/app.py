@@ -79,7 +79,7 @@ class App(Hooked, Scheduled, Embeddable):
         self.sources: dict[str, Source] = {}
         self.handlers: dict[str, Handler] = {}
         self.routes: list[Route] = []
-        self._matchings = Matchings(self.routes, self.handlers)
+        self.matchings = Matchings(self.routes, self.handlers)
         self._runner = Runner()
 
     def source(
@@ -255,25 +255,21 @@ class App(Hooked, Scheduled, Embeddable):
         return register
 
     def check(self) -> None:
-        """Check that the source of every route is declared.
+        """Check that the source of every route is declared, and what answers a sender has one.
 
         Raises:
-            InvalidInput: A source is not declared.
+            InvalidInput: A source is not declared, or a handler with `respond` is on none.
         """
-        for route in self.routes:
-            if route.source not in self.sources:
-                raise InvalidInput(
-                    f"handler {route.queue!r} is on source {route.source!r}, which is not declared"
-                )
+        self.matchings.check(self.sources)
 
     def addresses(self, message: Message) -> list[Address]:
         """Return one address for each handler with a route that matches the message."""
-        matching = self._matchings.of(message.source, message.event)
+        matching = self.matchings.of(message.source, message.event)
         return [route.address(message, limits) for route, limits in matching.routes]
 
     def common_addresses(self, source: str, event: str) -> Sequence[Address] | None:
         """Return the addresses of every message of an event; None if a lane depends on it."""
-        return self._matchings.of(source, event).addresses
+        return self.matchings.of(source, event).addresses
 
     def work(self, *, workers: int = 4, drain: bool = False) -> bool:
         """Run a pool of worker processes in your own program; call it in the main thread.

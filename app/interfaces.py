@@ -9,6 +9,7 @@ from ..store import Message
 from ..store.types.message import Address
 from .handler import Handler
 from .hooks import Hooks
+from .route import Matchings
 from .schedules.schedule import Schedule
 from .sending.options import SendingOptions
 from .source import Source
@@ -36,6 +37,11 @@ class ReceiverApp(Protocol):
 
     def common_addresses(self, source: str, event: str) -> Sequence[Address] | None:
         """Return the addresses of every message of an event; None if a lane depends on it."""
+        ...
+
+    @property
+    def matchings(self) -> Matchings:
+        """The routes of each event."""
         ...
 
 

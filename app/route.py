@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -72,16 +72,29 @@ class Route:
         )
 
 
+class Answering(NamedTuple):
+    """Whose result is the answer to a request.
+
+    Attributes:
+        within: How many seconds the request may wait for it.
+    """
+
+    queue: str
+    within: float
+
+
 class Matching(NamedTuple):
     """The routes of an event.
 
     Attributes:
+        answering: The first of the handlers that answers the sender.
         routes: At most one for each handler, with the handler's limits.
         addresses: Those of every message of the event; None if a lane function has to see each.
     """
 
     routes: Sequence[tuple[Route, Limits]]
     addresses: Sequence[Address] | None
+    answering: Answering | None
 
 
 class Matchings:
@@ -92,6 +105,7 @@ class Matchings:
         self._handlers = handlers
         # With the number of routes then, because an app may declare more.
         self._found: dict[tuple[str | None, str], tuple[int, Matching]] = {}
+        self._responding: tuple[int, set[str]] = 0, set()
 
     def of(self, source: str | None, event: str) -> Matching:
         """Return the routes of an event."""
@@ -105,13 +119,39 @@ class Matchings:
         self._found[source, event] = count, matching
         return matching
 
+    def responds(self, source: str) -> bool:
+        """True if requests to a source may be answered with the result of a handler."""
+        count, sources = self._responding
+        if count != len(self._routes):
+            count = len(self._routes)
+            sources = {each.source for each in self._routes if self._handlers[each.queue].respond}
+            self._responding = count, sources
+        return source in sources
+
+    def check(self, sources: Collection[str]) -> None:
+        """Raise InvalidInput for a route without its source, or an answer without a sender."""
+        for route in self._routes:
+            if route.source not in sources:
+                raise InvalidInput(
+                    f"handler {route.queue!r} is on source {route.source!r}, which is not declared"
+                )
+        routed = {route.queue for route in self._routes}
+        for name, handler in self._handlers.items():
+            if handler.respond and name not in routed:
+                raise InvalidInput(
+                    f"handler {name!r} has respond=True and is on no source: nobody waits for it"
+                )
+
     def _matching(self, source: str | None, event: str) -> Matching:
         found: dict[str, tuple[Route, Limits]] = {}
         for route in self._routes:
             if route.queue not in found and route.matches(source, event):
                 found[route.queue] = route, self._handlers[route.queue].limits
         routes = tuple(found.values())
+        answers = (self._handlers[queue] for queue in found)
+        answering = next((Answering(it.name, it.within) for it in answers if it.respond), None)
         if any(route.lane is not None for route, _ in routes):
-            return Matching(routes, None)
+            return Matching(routes, None, answering)
         message = Message(0, source, None, event, {}, b"", 0.0)
-        return Matching(routes, tuple(route.address(message, limits) for route, limits in routes))
+        addresses = tuple(route.address(message, limits) for route, limits in routes)
+        return Matching(routes, addresses, answering)

@@ -18,6 +18,10 @@ from .joins.settings import Lane
 DEFAULT_CONCURRENCY = 10
 _MOST_CONCURRENCY = 1000
 
+# Slack and Discord wait 3 s for an answer.
+DEFAULT_WITHIN = 2.5
+_MOST_WITHIN = 60
+
 
 class Settings(TypedDict, total=False):
     """The settings that `App.on`, `App.task` and `App.command` take, and what each means."""
@@ -93,6 +97,13 @@ class Settings(TypedDict, total=False):
     """True begins the window anew with each message of the key, until the first has waited ten
     windows."""
 
+    respond: bool
+    """True puts what the handler returns into the answer to the request, as JSON, if it is
+    committed in time. Else the sender gets the source's usual answer."""
+
+    within: Duration
+    """With `respond`, how many seconds after the request; by default 2.5, at most 60."""
+
 
 def _seconds(value: Any, what: str) -> float:
     return milliseconds(value, what) / 1000
@@ -104,6 +115,12 @@ def _time_limit(value: Any, what: str) -> float:
 
 def _concurrency(value: Any, what: str) -> int:
     return count(value, what, most=_MOST_CONCURRENCY)
+
+
+def _within(value: Any, what: str) -> float:
+    if (seconds := _time_limit(value, what)) > _MOST_WITHIN:
+        raise InvalidInput(f"{what} must be at most {_MOST_WITHIN} s, not {value!r}")
+    return seconds
 
 
 def _flag(value: Any, what: str) -> bool:
@@ -138,6 +155,8 @@ class CheckedSettings:
     window: Annotated[float, _seconds] = joins.DEFAULT_WINDOW
     most: Annotated[int, joins.most] = joins.DEFAULT_MOST
     debounce: Annotated[bool, _flag] = False
+    respond: Annotated[bool, _flag] = False
+    within: Annotated[float, _within] = DEFAULT_WITHIN
 
 
 _CHECKS: dict[str, Callable[[Any, str], Any]] = {
@@ -172,6 +191,8 @@ def check_settings(given: Settings, *, is_async: bool, durable: bool) -> dict[st
         raise InvalidInput("concurrency is for coroutine functions; for others start more workers")
     if is_async and settings.get("prefetch") is not None:
         raise InvalidInput("prefetch is for plain functions; coroutine functions have concurrency")
+    if "within" in settings and not settings.get("respond"):
+        raise InvalidInput("within is for handlers with respond=True")
     hard, soft = settings.get("timeout"), settings.get("soft_timeout")
     if hard is not None and soft is not None and soft >= hard:
         raise InvalidInput(

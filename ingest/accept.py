@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from ..app.interfaces import ReceiverApp
+from ..app.route import Answering
 from ..app.source import Source
 from ..log.log import log
 from ..schemes import key_rule
@@ -22,6 +24,7 @@ from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
 from ..store.types.message import Draft, Receipt
 from ..store.types.validate import key
 from .answer import Answer, Headers, error, unavailable
+from .held import HeldRequest, hold, hold_async
 from .lazy_store import LazyStore
 from .message_lines import Facts, log_stored
 from .refusals import refusals
@@ -41,6 +44,10 @@ def accept(app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Req
     """Answer a request; a message is stored in a transaction of its own."""
     found = read(app, source, request)
     if isinstance(found, Incoming):
+        if answering := _answering(app, found.facts):
+            usual = partial(answer_to, lazy_store, found.facts)
+            held = hold(lazy_store, found.draft, usual, answering, found.facts.began)
+            return refusals.note(source.name, held)
         outcome: Receipt | FencepostError
         try:
             (outcome,) = lazy_store.open().engine.queue.enqueue_each([found.draft])
@@ -54,8 +61,20 @@ async def accept_async(
     app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Request
 ) -> Answer:
     """Answer a request; messages that arrive together share a transaction."""
+    found = await begin_async(app, lazy_store, source, request)
+    return found if isinstance(found, Answer) else await found.answer()
+
+
+async def begin_async(
+    app: ReceiverApp, lazy_store: LazyStore, source: Source, request: Request
+) -> Answer | HeldRequest:
+    """Store a message; return the answer, or the request if that waits for a handler."""
     found = read(app, source, request)
     if isinstance(found, Incoming):
+        if answering := _answering(app, found.facts):
+            usual = partial(answer_to, lazy_store, found.facts)
+            held = await hold_async(lazy_store, found.draft, usual, answering, found.facts.began)
+            return refusals.note(source.name, held) if isinstance(held, Answer) else held
         outcome: Receipt | FencepostError
         try:
             committer = await lazy_store.committer()
@@ -128,6 +147,12 @@ def stored(facts: Facts, receipt: Receipt) -> bytes:
     if facts.silent:
         return b""
     return msgspec.json.encode({"id": receipt.message_id, "status": receipt.status})
+
+
+def _answering(app: ReceiverApp, facts: Facts) -> Answering | None:
+    if facts.source is None or not app.matchings.responds(facts.source):
+        return None
+    return app.matchings.of(facts.source, facts.event).answering
 
 
 def _handshake(handshake: Handshake) -> Answer:

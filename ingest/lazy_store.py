@@ -17,6 +17,7 @@ from ..log import delivery_lines
 from ..store import Store, connect
 from ..store.errors import FencepostError
 from .committer import Committer, LoopWait
+from .held import Held
 
 # The strictest sender waits 3 s for an answer (docs.slack.dev/apis/events-api), and a request
 # may wait for two commits: the running one, and its own.
@@ -35,6 +36,9 @@ class LazyStore:
     """A store that is opened at its first use, for all threads and event loops of a process.
 
     A forked child opens its own, because no connection may cross a fork.
+
+    Attributes:
+        held: The requests that wait for the result of a handler.
     """
 
     def __init__(self, app: ReceiverApp, create: bool = True, waits: bool = False) -> None:
@@ -44,6 +48,7 @@ class LazyStore:
         self._waits = waits
         self._store: Store | None = None
         self._pid = 0
+        self.held = Held()
         self._lock = threading.Lock()
         self._locked = False
         self._logged_until: dict[str, float] = {}
@@ -128,6 +133,7 @@ class LazyStore:
     def after_fork_in_child(self) -> None:
         """Forget the parent's store in a forked child."""
         self._lock = threading.Lock()
+        self.held = Held()
         self._store = None
         self._committers = weakref.WeakKeyDictionary()
 

@@ -9,8 +9,9 @@ from ...app.interfaces import ReceiverApp
 from ...app.source import Source
 from ...schemes.request import Request
 from ...store.errors import FencepostError, StoreBusy
-from ..accept import accept_async, too_large
+from ..accept import begin_async, too_large
 from ..answer import Answer, Headers, document, error, unavailable
+from ..held import HeldRequest
 from ..lazy_store import LazyStore
 from ..refusals import refusals
 from ..resume import MOST_BODY, private, resume
@@ -26,7 +27,8 @@ class Asgi:
     The store is opened at the lifespan's startup, or, without a lifespan, at the first request.
 
     Attributes:
-        at_once: How many webhooks have been begun and not answered, at most MOST_AT_ONCE.
+        at_once: How many webhooks have been begun and neither answered nor held, at most
+            MOST_AT_ONCE.
     """
 
     def __init__(self, app: ReceiverApp, lazy_store: LazyStore, *, mounted: bool = True) -> None:
@@ -78,20 +80,26 @@ class Asgi:
         try:
             if isinstance(found, Resume):
                 return await self._resume(found, scope, receive)
-            return await self._receive(found, scope, receive)
+            answer = await self._receive(found, scope, receive)
         finally:
             self.at_once -= 1
+        if isinstance(answer, Answer):
+            return answer
+        try:
+            return await answer.answer()
+        except asyncio.CancelledError:  # the server stops, and waits no longer
+            return answer.holding.usual
 
-    async def _receive(self, source: Source, scope: Scope, receive: Receive) -> Answer:
+    async def _receive(
+        self, source: Source, scope: Scope, receive: Receive
+    ) -> Answer | HeldRequest:
         try:
             body = await read_body(scope, receive, source.max_body)
         except TooLarge:
             return refusals.note(source.name, _closing(scope, too_large(source)))
         except Unfinished as unfinished:
             return refusals.note(source.name, _closing(scope, error(408, str(unfinished))))
-        return await accept_async(
-            self.app, self.lazy_store, source, Request(scope["headers"], body)
-        )
+        return await begin_async(self.app, self.lazy_store, source, Request(scope["headers"], body))
 
     async def _resume(self, found: Resume, scope: Scope, receive: Receive) -> Answer:
         try:

@@ -153,6 +153,7 @@ class FastLane(Wire):
         source = receiver.app.sources.get(self.url[len(_PATH) :].decode("latin-1"))
         if (
             source is None
+            or receiver.app.matchings.responds(source.name)
             or self.parser.get_method() != b"POST"
             or self.parser.get_http_version() != "1.1"
             or (self.cycle is not None and not self.cycle.response_complete)

@@ -80,17 +80,7 @@ class Waiting:
 
     async def done(self, message: int) -> Ended:
         """Return once a message has ended."""
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[Answer] = loop.create_future()
-
-        def settle(answer: Answer) -> None:
-            if not told.done():
-                told.set_result(answer)
-
-        def tell(answer: Answer) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed, so nobody waits
-                loop.call_soon_threadsafe(settle, answer)
-
+        told, tell = in_this_loop()
         watch = Watch(Asked(message), tell)
         try:
             await asyncio.to_thread(self._begin, watch)
@@ -107,7 +97,11 @@ class Waiting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="ends", daemon=True)
                 self._thread.start()
-        self._look([watch])
+        try:
+            self._look([watch])
+        except BaseException:
+            self.end(watch)
+            raise
 
     def end(self, watch: Watch) -> bool:
         """Tell this one no more; False if it was told."""
@@ -171,6 +165,22 @@ class Waiting:
         for watch in watches:
             if self.end(watch):
                 watch.tell(error)
+
+
+def in_this_loop() -> tuple[asyncio.Future[Answer], Callable[[Answer], None]]:
+    """Return a future of the running event loop, and what settles it from any thread."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[Answer] = loop.create_future()
+
+    def settle(answer: Answer) -> None:
+        if not told.done():
+            told.set_result(answer)
+
+    def tell(answer: Answer) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed, so nobody waits
+            loop.call_soon_threadsafe(settle, answer)
+
+    return told, tell
 
 
 def _given(answer: Answer) -> Ended:

@@ -199,6 +199,9 @@ HANDLING = {
         _stocked,
         steps=8,
     ),
+    "answer": Handling(
+        "respond=True", "hooks.db", "slack", "command:/deploys", lambda n: {}, _all_done, steps=2
+    ),
     "command": Handling(
         "app.command(",
         "hooks.db",
