@@ -9,16 +9,31 @@ from typing import Any
 import msgspec
 
 from fencepost.store.engine import Hold
-from fencepost.store.errors import LeaseLost
+from fencepost.store.errors import LeaseLost, StoreCorrupt
+from fencepost.store.reference.ends import PlainEnds
 from fencepost.store.reference.memory import Write
 from fencepost.store.reference.queues import changes
 from fencepost.store.reference.queues.settle import require
 from fencepost.store.reference.steps import PlainSteps
 from fencepost.store.reference.waits import PlainWaits, begin
+from fencepost.store.types.ended import Asked, Ended
 from fencepost.store.types.step import StepRecord
 from fencepost.store.types.wait import Answered, Place, Wanted
 
 _suspend, _answer, _transaction = PlainSteps.suspend, PlainWaits.answer, PlainSteps.transaction
+_look = PlainEnds.look
+
+
+def look_at_the_first(self: PlainEnds, asked: Sequence[Asked]) -> list[Ended | StoreCorrupt | None]:
+    """Take a message for ended when one of its deliveries has."""
+    rows = self._session.memory.tables.deliveries.values()
+    first = [
+        each
+        if each.queue
+        else each._replace(queue=next(row.queue for row in rows if row.message == each.message))
+        for each in asked
+    ]
+    return _look(self, first)
 
 
 def record_of_anyone(write: Write, hold: Hold, step: StepRecord) -> None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from fencepost.store.engine.schedules import Advanced
 from fencepost.store.errors import LeaseLost
 from fencepost.store.reference import keyed, leases, namespaces, once, schedules, steps
+from fencepost.store.reference.ends import PlainEnds
 from fencepost.store.reference.keyed import PlainKeyed
 from fencepost.store.reference.memory import Numbers, Session, Write
 from fencepost.store.reference.operators import operate
@@ -456,6 +457,11 @@ MUTATIONS = (
         "a worker that has lost a delivery lets it sleep",
         ("test_sleeping.py",),
         ((PlainSteps, "suspend", durable.held_sleep),),
+    ),
+    Mutation(
+        "a message has ended with its first delivery",
+        ("test_ends.py",),
+        ((PlainEnds, "look", durable.look_at_the_first),),
     ),
     Mutation(
         "an answer between the look and the sleep wakes nobody",

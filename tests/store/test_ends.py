@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from fencepost import Claim, Ended, InvalidInput, Queue, Receipt, Store
 from fencepost.store.types.ended import Asked
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.message import Address, Draft, Join
 
 from ..kits import Kit
 
@@ -166,6 +166,46 @@ def test_what_is_not_stored_any_more_is_forgotten(store: Store, queue: Queue) ->
     store.sweep()
 
     assert receipt.wait(PATIENCE_SECONDS) == Ended("forgotten")
+
+
+# AWAIT-1
+@pytest.mark.parametrize("kept", [0, 60], ids=["by set", "one by one"])
+def test_each_message_of_a_group_is_told(store: Store, kept: float) -> None:
+    store.queue("mail", keep_body_for=kept)  # what keeps its body is ended one by one
+    address = Address("mail", lane="one", join=Join(window_ms=0, most=500))
+    drafts = [Draft("s", "s", key, "e", {}, b"x", [address]) for key in ("a", "b", "c")]
+    outcomes = store.engine.durable.ends.enqueue_each(drafts)
+    messages = {each.message_id for each in outcomes if isinstance(each, Receipt)}
+    ((leased,), _) = store.engine.queue.claim(
+        ["mail"], limit=1, lease_ms=30_000, owner=1, joins={"mail": 500}
+    )
+
+    Claim(store.engine, leased).ack("all")
+
+    assert told(store) == messages
+    assert [look(store, each) for each in sorted(messages)] == [Ended("done", "all")] * 3
+
+
+# AWAIT-1
+@pytest.mark.parametrize("when", ["before it listens", "before it waits"])
+def test_an_end_between_the_look_and_the_wait_is_found(
+    store: Store, queue: Queue, when: str
+) -> None:
+    ends = store.engine.durable.ends
+    receipt = queue.enqueue(b"x")
+    claimed = claim(queue)
+    listen = ends.listen
+
+    def listening(messages: Sequence[int]) -> None:
+        if when == "before it listens":
+            claimed.ack("x")
+        listen(messages)
+        if when == "before it waits":
+            claimed.ack("x")
+
+    ends.listen = listening  # type: ignore[method-assign]
+
+    assert receipt.wait(PATIENCE_SECONDS) == Ended("done", "x")
 
 
 # AWAIT-1
