@@ -80,7 +80,9 @@ def make_handler(
     own_name = _check(function, queue)
     checked = check_settings(settings, is_async=is_async(function), durable=durable)
     if "coalesce" in checked:
-        function = (AsyncJoining if is_async(function) else Joining)(cast(Any, function))
+        function = (AsyncJoining if is_async(function) else Joining)(
+            cast(Any, function), checked.get("latest_only", False)
+        )
     return Handler(
         name=name(queue if queue is not None else own_name, "a handler's name"),
         function=function,

@@ -42,6 +42,10 @@ class Route:
     priority: int
     join: Join | None = None
 
+    @property
+    def _latest(self) -> bool:
+        return self.join is not None and self.join.latest
+
     def matches(self, source: str | None, event: str) -> bool:
         """True for an event that matches the pattern, or has the match before a dot."""
         if source != self.source:
@@ -66,7 +70,7 @@ class Route:
             retry_for_ms=limits.retry_for_ms,
             at_most_once=limits.at_most_once,
             lane=lane,
-            lane_policy=self.lane_policy,
+            lane_policy="latest" if lane is not None and self._latest else self.lane_policy,
             refused=refused,
             join=None if lane is None else self.join,
         )

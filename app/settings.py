@@ -97,6 +97,10 @@ class Settings(TypedDict, total=False):
     """True begins the window anew with each message of the key, until the first has waited ten
     windows."""
 
+    latest_only: bool
+    """True hands over the newest message of a call alone. When it is done or dead, the others are
+    cancelled, superseded by it."""
+
     respond: bool
     """True puts what the handler returns into the answer to the request, as JSON, if it is
     committed in time. Else the sender gets the source's usual answer."""
@@ -155,6 +159,7 @@ class CheckedSettings:
     window: Annotated[float, _seconds] = joins.DEFAULT_WINDOW
     most: Annotated[int, joins.most] = joins.DEFAULT_MOST
     debounce: Annotated[bool, _flag] = False
+    latest_only: Annotated[bool, _flag] = False
     respond: Annotated[bool, _flag] = False
     within: Annotated[float, _within] = DEFAULT_WITHIN
 

@@ -92,6 +92,16 @@ class Claim:
         if not self._hold.steps:
             self._hold = msgspec.structs.replace(self._hold, steps=True)
 
+    def take_newest(self) -> None:
+        """Let the newest of a claim of several stand for all: the others end with it."""
+        if self.joined:
+            *older, newest = self.joined
+            joined = (self._hold.id, *(each.id for each in older))
+            self._hold = msgspec.structs.replace(
+                self._hold, id=newest.id, note=None, joined=joined, latest=True
+            )
+            self.message, self.attempt, self.joined = newest.message, newest.attempt, ()
+
     @property
     def fence(self) -> int:
         """A number greater than that of every earlier claim of this delivery."""

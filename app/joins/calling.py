@@ -17,6 +17,7 @@ class Joining:
     """A handler of one message that calls one of many, with all that were claimed together."""
 
     function: Callable[[list[Message], Context], Any]
+    latest_only: bool = False
 
     def __call__(self, message: Message, ctx: Context) -> Any:
         """Return what the function returns.
@@ -24,7 +25,7 @@ class Joining:
         Raises:
             SomeFailed: The function has said so of some messages.
         """
-        return ctx.joined(self.function(ctx.join(), ctx))
+        return ctx.joined(self.function(ctx.join(latest_only=self.latest_only), ctx))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,4 @@ class AsyncJoining(Joining):
 
     async def __call__(self, message: Message, ctx: Context) -> Any:
         """Return what the function returns."""
-        return ctx.joined(await self.function(ctx.join(), ctx))
+        return ctx.joined(await self.function(ctx.join(latest_only=self.latest_only), ctx))

@@ -27,11 +27,13 @@ class Grouped:
     """The part of a context for handlers that take several messages."""
 
     store: Store
+    attempt: int
     completed: bool
     _claim: Claim
     _closed: bool
     # The deliveries that have failed by themselves; None in a handler of one message.
     _failed: dict[int, BaseException] | None = None
+    _latest_only = False
 
     def fail(self, message: Message, error: str | BaseException) -> None:
         """Have one message of a handler with `coalesce` tried again; the others are done.
@@ -59,9 +61,13 @@ class Grouped:
             raise InvalidInput(f"an error must be an exception or a str, not {error!r}")
         self._failed[self._delivery(message)] = Failed(error) if isinstance(error, str) else error
 
-    def join(self) -> list[Message]:
+    def join(self, *, latest_only: bool = False) -> list[Message]:
         """Return the messages of this call: its handler takes several."""
         self._failed = {}
+        self._latest_only = latest_only
+        if latest_only:
+            self._claim.take_newest()
+            self.attempt = self._claim.attempt
         return self._claim.messages
 
     def joined(self, result: object) -> object:
@@ -71,6 +77,8 @@ class Grouped:
             SomeFailed: It has called `fail`.
         """
         if self._failed and not self.completed:
+            if self._latest_only:
+                raise self._failed[self._claim.id]
             raise SomeFailed(self._failed, result)
         return result
 

@@ -17,7 +17,7 @@ MOST = 10_000
 _BOUND_WINDOWS = 10
 
 # What has no meaning without coalesce.
-_PARTS = ("window", "most", "debounce")
+_PARTS = ("window", "most", "debounce", "latest_only")
 
 
 def coalesce(value: Any, what: str) -> Lane | bool:
@@ -90,7 +90,9 @@ def check_joins(given: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     if settings.get("prefetch") is not None:
         raise InvalidInput("coalesce cannot be combined with prefetch: a call has many already")
     if settings["coalesce"] is True:
-        wrong = [name for name in ("window", "debounce") if given.get(name) is not None]
+        wrong = [
+            name for name in ("window", "debounce", "latest_only") if given.get(name) is not None
+        ]
         if wrong:
             raise InvalidInput(
                 f"{' and '.join(wrong)} need coalesce= as a function: of messages whose lane is"
@@ -104,4 +106,4 @@ def join(settings: Any) -> Join | None:
         return None
     window_ms = round(settings.window * 1000)
     bound = window_ms * _BOUND_WINDOWS if settings.debounce else None
-    return Join(window_ms, settings.most, bound)
+    return Join(window_ms, settings.most, bound, settings.latest_only)

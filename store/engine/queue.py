@@ -25,6 +25,9 @@ class Hold(Struct, frozen=True, gc=False, eq=False):
         counts: What is added to counters when the delivery is done; None for nothing.
         joined: The deliveries that were claimed with it, oldest first: with the same fence and
             token, and to be ended with it. `id` is older than they are.
+        latest: Only the newest of them was handed over. That is `id`, and all `joined` are
+            older. With its end, done or dead, they are cancelled as superseded by it. A retry is an
+            attempt of it alone, and all of them go back.
     """
 
     id: int
@@ -34,6 +37,7 @@ class Hold(Struct, frozen=True, gc=False, eq=False):
     steps: bool = False
     counts: Mapping[str, int] | None = None
     joined: tuple[int, ...] = ()
+    latest: bool = False
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hold):

@@ -85,7 +85,7 @@ create table fp_delivery (
   queue text not null,
   origin text, -- the queue it was first put in, should it have been moved; null: this one
   lane text,
-  lane_policy text not null default 'strict', -- or skip, or park
+  lane_policy text not null default 'strict', -- or skip, or park, or latest
   behind integer not null default 0, -- 1: an older one of its lane is before it
   parked integer not null default 0, -- 1: dead, and its lane waits for it
   priority integer not null,

@@ -84,6 +84,7 @@ class Join(Struct, frozen=True, gc=False):
     Attributes:
         window_ms: The first of them waits so long for others.
         most: So many are handed over at once at most; the window ends when they are there.
+        latest: Only the newest is handed over.
         bound_ms: Each that arrives begins the window anew, until the first has waited so long;
             None: it does not.
     """
@@ -91,6 +92,7 @@ class Join(Struct, frozen=True, gc=False):
     window_ms: int
     most: int
     bound_ms: int | None = None
+    latest: bool = False
 
 
 class Address(Struct, frozen=True, gc=False):
@@ -101,7 +103,8 @@ class Address(Struct, frozen=True, gc=False):
         join: Others of the lane are handed over with it; it has no delay then.
         lane_policy: What a lane does while its head cannot run. "strict": a head that waits
             for its time keeps the others waiting, a dead one does not. "skip": neither
-            does. "park": both do; a dead one until it is replayed or cancelled.
+            does. "park": both do; a dead one until it is replayed or cancelled. "latest": as
+            "strict"; of those that are claimed together the newest is handed over.
     """
 
     queue: str
@@ -111,7 +114,7 @@ class Address(Struct, frozen=True, gc=False):
     retry_for_ms: int = DEFAULT_RETRY_FOR_MS
     at_most_once: bool = False
     lane: str | None = None
-    lane_policy: LanePolicy = "strict"
+    lane_policy: LanePolicy | Literal["latest"] = "strict"
     refused: str | None = None  # why it cannot be handled: it is dead from the start
     join: Join | None = None
 

@@ -25,6 +25,7 @@ from fencepost.store.reference.queues import (
     halving,
     kept,
     lanes,
+    latest,
     reap,
     settle,
 )
@@ -392,6 +393,11 @@ MUTATIONS = (
         "a group that fails counts as an attempt of each",
         ("test_joining.py",),
         tuple((at, "halve", _counted_halving) for at in (settle, reap)),
+    ),
+    Mutation(
+        "what was superseded goes on",
+        ("test_latest_only.py",),
+        ((latest, "supersede", lambda write, rows, newest, token: None),),
     ),
     Mutation(
         "what has failed alone is handed over with others again",

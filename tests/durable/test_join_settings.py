@@ -41,6 +41,7 @@ def _handler(messages: Any, ctx: Any) -> None: ...
         (lambda app: app.on("shop", debounce=True, most=3), "most and debounce"),
         (lambda app: app.task("work", coalesce=_key), "coalesce=True"),
         (lambda app: app.task("work", coalesce=True, window=1), "window"),
+        (lambda app: app.task("work", coalesce=True, latest_only=True), "latest_only"),
         (lambda app: app.every(minutes=5, coalesce=_key), "a schedule"),
         (lambda app: app.command("shop", "*", "true", coalesce=_key), "a command"),
     ],

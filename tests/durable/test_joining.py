@@ -71,6 +71,24 @@ async def slow(messages, ctx):
     note("ended", messages)
 
 
+@app.on("shop", "newest", coalesce=lambda message: 1, window=0.2, latest_only=True, backoff=0.05,
+        max_attempts=2)
+def newest(messages, ctx):
+    queue = ctx.store.engine.queue
+    claim = queue.claim
+
+    def claiming(*given, acks=(), **options):
+        if acks:
+            die_once("before the end")
+        return claim(*given, acks=acks, **options)
+
+    queue.claim = claiming
+    note("begun", messages)
+    die_once("in the handler")
+    if messages[0].key == "poison":
+        ctx.fail(messages[0], "poisoned")
+
+
 @app.on("shop", "refuses", coalesce=lambda message: 1, window=0)
 def refuses(messages, ctx):
     tried = [
@@ -184,6 +202,30 @@ def test_a_poison_dies_alone(place: Place) -> None:
     assert place.store.stats()["slow"].done == 9
     ended = " ".join(place.lines("ended")).split()
     assert ended == list("abcdefghi")
+
+
+# JOIN-9, K12
+@pytest.mark.parametrize("at", ["", "in the handler", "before the end"])
+def test_the_newest_is_handed_over_and_the_others_end_with_it(place: Place, at: str) -> None:
+    (place.folder / "at").write_text(at)
+    arrive(place, "newest", "a", "b", "c")
+
+    place.drain("--workers", "1")
+
+    assert place.lines("begun") == ["c"] * (2 if at else 1)
+    rows = place.store.read("select state, error from fp_delivery order by id")
+    superseded = ("cancelled", "superseded by d3")
+    assert [tuple(row) for row in rows] == [superseded, superseded, ("done", None)]
+
+
+# JOIN-9
+def test_a_newest_that_dies_ends_the_others_too(place: Place) -> None:
+    arrive(place, "newest", "a", "poison")
+
+    place.drain("--workers", "1")
+
+    rows = place.store.read("select state, attempt from fp_delivery order by id")
+    assert [tuple(row) for row in rows] == [("cancelled", 1), ("dead", 2)]
 
 
 # JOIN-10

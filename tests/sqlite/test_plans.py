@@ -28,7 +28,7 @@ from fencepost.store.sqlite.queue import (
     settle,
     transitions,
 )
-from fencepost.store.sqlite.queue.joins import back, take, windows
+from fencepost.store.sqlite.queue.joins import back, latest, lost, take, windows
 from fencepost.store.sqlite.queue.joins import end as end_group
 from fencepost.store.sqlite.queue.sets import arrivals
 from fencepost.store.sqlite.queue.sets import claim as claim_set
@@ -115,12 +115,14 @@ HOT = {
     "a group as it stands": (back._STANDING, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "halve a group": (back._HALVE, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "take a group back": (back._TAKE_BACK, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "retry the newest": (latest._RETRY, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "take the newest back": (latest._TAKE_BACK, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "end a window": (
         windows._END,
         ["fp_delivery_head (queue=? AND lane=?)", "fp_delivery_lane (queue=? AND lane=?)"],
     ),
     "prolong a window": (windows._PROLONG, ["fp_delivery_head (queue=? AND lane=?)"]),
-    "group of a delivery": (reap._OF_GROUP, ["fp_delivery_lane (queue=? AND lane=?)"]),
+    "group of a delivery": (lost._OF_GROUP, ["fp_delivery_lane (queue=? AND lane=?)"]),
     "next": (
         counts._NEXT,
         ["fp_delivery_fresh", "fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"],
@@ -152,7 +154,7 @@ PARAMETERS = {
         ("message", "max_attempts", "retry_for", "max_crashes", "behind", "count", "bytes", "pid"),
         1,
     ),
-    **dict.fromkeys(("alone", "most", "room", "head", "window", "bound"), 1),
+    **dict.fromkeys(("alone", "most", "room", "head", "newest", "window", "bound"), 1),
     "once": 0,
     "sources": json.dumps(["x"]),
     **dict.fromkeys(

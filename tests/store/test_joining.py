@@ -17,7 +17,7 @@ WINDOW = 5.0
 
 def arrive(store: Store, *keys: str, lane: str = "one", queue: str = "mail", **join: int) -> None:
     """Have messages arrive in one commit, each with a key of its own."""
-    how = Join(**{"window_ms": 5000, "most": 500, **join})
+    how = Join(join.get("window_ms", 5000), join.get("most", 500), join.get("bound_ms"))
     address = Address(queue, lane=lane, join=how)
     store.engine.queue.enqueue(
         [Draft("s", "s", key, "", {}, key.encode(), [address]) for key in keys]

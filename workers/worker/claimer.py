@@ -230,8 +230,9 @@ class Claimer:
                 os._exit(1)
         self._interrupter.end(attempt)
         context = attempt.context
-        # What the supervisor acknowledges has no result, and counts nothing.
+        # What the supervisor acknowledges has no result, counts nothing and supersedes none.
         plain = result is None and context.ends_with is None and not context.counted
+        plain = plain and not attempt.claim.hold.latest
         done = context.completed or (error is None and plain)
         self._in_progress.end(attempt.claim.hold, done=done)
 

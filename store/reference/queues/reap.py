@@ -10,7 +10,7 @@ from ...types.validate import error_text
 from ...types.worker import Progress
 from ..memory import Write
 from ..rows import DeliveryRow
-from . import changes, lanes
+from . import changes, lanes, latest
 from .halving import halve
 from .settle import goes_alone, is_exhausted
 
@@ -125,7 +125,9 @@ def reap_worker(
 
 
 def _take_back_group(write: Write, group: list[DeliveryRow], why: str) -> None:
-    halve(write, group, due_ms=write.now + backoff_ms(group[0].attempt), error=why)
+    due = write.now + backoff_ms(group[-1].attempt)
+    how = latest.give_back if group[-1].address.lane_policy == "latest" else halve
+    how(write, group, due_ms=due, error=why)
 
 
 def _stage(progress: Progress | None, fence: int) -> str:

@@ -14,7 +14,7 @@ from ...errors import LeaseLost
 from ...types.counts import added
 from ..memory import Write
 from ..rows import LIVE, DeliveryRow
-from . import changes
+from . import changes, latest
 from .halving import halve
 
 
@@ -43,6 +43,10 @@ def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> 
 
 def ack(write: Write, hold: Hold, result: str | None) -> None:
     """Mark a delivery done; a repeat by the same lease changes nothing."""
+    if hold.latest:
+        if _supersede(write, hold, "ack", "done", done=True):
+            ack(write, _newest(hold), result)
+        return
     if hold.joined:
         each = parts(write, hold, "ack", "done", done=True)
         for one in each:
@@ -103,6 +107,8 @@ def retry(
     write: Write, hold: Hold, delay_ms: int, error: str | None, *, alone: bool = False
 ) -> bool:
     """Give a delivery back for another attempt; False when that was its last."""
+    if hold.latest:
+        return _retry_newest(write, hold, delay_ms, error)
     if hold.joined:
         rows = [require(write, one, "retry") for one in parts(write, hold, "retry", "ready")]
         due = write.now + delay_ms if delay_ms else None
@@ -149,8 +155,12 @@ def postpone_each(write: Write, postponed: Iterable[tuple[Hold, int]]) -> None:
             release(write, hold, delay_ms)
 
 
-def bury(write: Write, hold: Hold, error: str) -> None:
+def bury(write: Write, hold: Hold, error: str | None) -> None:
     """Make a delivery a dead letter."""
+    if hold.latest:
+        if _supersede(write, hold, "bury", "dead"):
+            bury(write, _newest(hold), error)
+        return
     if hold.joined:
         for each in parts(write, hold, "bury", "dead"):
             bury(write, each, error)
@@ -171,13 +181,41 @@ def renew(write: Write, hold: Hold, lease_ms: int) -> Term:
     return Term(until, until - write.now)
 
 
+def _newest(hold: Hold) -> Hold:
+    return structs.replace(hold, joined=(), latest=False)
+
+
+def _supersede(write: Write, hold: Hold, operation: str, state: str, *, done: bool = False) -> bool:
+    """End all but the newest; False when this lease has brought that to `state` already."""
+    if _settled(write, hold, state):
+        return False
+    each = parts(write, hold, operation, done=done)
+    rows = [write.tables.deliveries[one.id] for one in each]
+    latest.supersede(write, rows, hold.id, hold.token)
+    return True
+
+
+def _retry_newest(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
+    if _settled(write, hold, "dead"):
+        return False
+    each = parts(write, hold, "retry", "ready")
+    rows = sorted([write.tables.deliveries[one.id] for one in each], key=lambda row: row.id)
+    if rows and is_exhausted(rows[-1], write.now):
+        bury(write, hold, error)
+        return False
+    due = write.now + delay_ms if delay_ms else None
+    latest.give_back(write, rows, due_ms=due, error=error, token=None, settled=hold.token)
+    return True
+
+
 def goes_alone(row: DeliveryRow, *, alone: bool = False) -> DeliveryRow:
     """Return a delivery that failed by itself as it is from then on.
 
     One that is handed over with others of its lane is so no more, and they go before it while
     it waits.
     """
-    if row.in_lane is None or not (alone or row.joins):
+    joins = row.joins and row.address.lane_policy != "latest"
+    if row.in_lane is None or not (alone or joins):
         return row
     address = structs.replace(row.address, lane_policy="skip")
     return row._replace(address=address, group_most=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from ...types.worker import Progress
 from ..session.session import Write
 from . import counters, lanes
 from .claimable import DUE, WAITED
-from .joins import back
+from .joins import lost
 from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 
 # The most rows that one claim takes back for everybody; the rest is the next claim's.
@@ -30,14 +30,6 @@ limit :batch
 """
 
 _STALLED = "the lease expired: its worker stalled or died"
-
-_OF_GROUP = f"""
-select {COLUMNS}
-from fp_delivery indexed by fp_delivery_lane
-where queue = :queue and lane = :lane and lane is not null
-  and state in ('ready', 'leased', 'sleeping') and state = 'leased' and fence = :fence
-order by id
-"""
 
 _OF_WORKER = f"""
 select {COLUMNS}, crashes + 1, max_crashes, error, changed_at_ms
@@ -110,21 +102,11 @@ def reap_expired(write: Write) -> None:
     for was in standings(write, rows, "leased"):
         if was.fence in grouped:
             continue
-        if was.lane is not None and len(group := _group(write, was)) > 1:
+        if was.lane is not None and len(group := lost.group_of(write, was)) > 1:
             grouped.add(was.fence)
-            _take_back_group(write, group, _STALLED)
+            lost.take_back(write, group, _STALLED)
         else:
             _take_back(write, was, _STALLED)
-
-
-def _group(write: Write, was: Standing) -> list[Standing]:
-    """Return what was claimed together with a delivery that is in a lane, with it."""
-    of = {"queue": was.queue, "lane": was.lane, "fence": was.fence, "now": write.now_ms}
-    return standings(write, write.run(_OF_GROUP, of), "leased")
-
-
-def _take_back_group(write: Write, group: Sequence[Standing], why: str) -> None:
-    back.take_back(write, group, why, write.now_ms + backoff_ms(group[0].attempt))
 
 
 class Loss(NamedTuple):
@@ -200,7 +182,7 @@ def reap_worker(
         state = _take_back(write, was, said, fatal=fatal, due=due)
         losses.append(Loss(was.id, was.fence, state))
     for group in failed.values():
-        _take_back_group(write, group, why)
+        lost.take_back(write, group, why)
         losses += [Loss(was.id, was.fence, "ready") for was in group]
     return losses, done
 
@@ -275,8 +257,9 @@ def _take_back(
         write.must(_EXHAUST, {**told, "parked": int(was.parks)})
         moved(write, was, "dead")
         return "dead"
-    aside = stands_aside(was.lane, "skip" if was.joins else was.lane_policy, due)
-    write.must(_RETURN, {**told, "due": due, "behind": int(aside), "alone": was.joins})
+    alone = was.joins and was.lane_policy != "latest"
+    aside = stands_aside(was.lane, "skip" if alone else was.lane_policy, due)
+    write.must(_RETURN, {**told, "due": due, "behind": int(aside), "alone": int(alone)})
     moved(write, was, "ready", due=due is not None, stands_aside=aside)
     return "ready"
 

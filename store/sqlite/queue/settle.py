@@ -11,7 +11,7 @@ from ...rules.lanes import stands_aside
 from ..counter_rows import add
 from ..session.session import Write
 from .holding import HOLDING, HOLDING_OR_DEAD, holding, lost, require, settled_already
-from .joins import back
+from .joins import back, latest
 from .sets import end as end_set
 from .sets.odd import OddSet
 from .transitions import AS_SEEN, Standing, moved
@@ -76,6 +76,10 @@ def ack(write: Write, hold: Hold, result: str | None) -> None:
 
 def ack_odd(write: Write, hold: Hold, result: str | None) -> None:
     """Do the same where there may be more to it, such as other deliveries of its message."""
+    if hold.latest:
+        if latest.supersede(write, hold, "ack", "done", done=True):
+            ack_odd(write, latest.newest(hold), result)
+        return
     if hold.joined:
         parts = back.parts(write, hold, "ack", "done", done=True)
         for each in parts:
@@ -120,6 +124,13 @@ def retry(
 
     One that is handed over with others, and has failed `alone`, goes alone from then on.
     """
+    if hold.latest:
+        if settled_already(write, hold, "dead"):
+            return False
+        if latest.retry(write, hold, delay_ms, error):
+            return True
+        bury(write, hold, error)
+        return False
     if hold.joined:
         return back.halve(write, hold, delay_ms, error)
     was = holding(write, hold)
@@ -133,7 +144,7 @@ def retry(
         _bury(write, hold, was, error)
         return False
     due = write.now_ms + delay_ms if delay_ms else None
-    alone = alone or bool(was.joins)
+    alone = alone or (bool(was.joins) and was.lane_policy != "latest")
     aside = stands_aside(was.lane, "skip" if alone else was.lane_policy, due)
     given = {"due": due, "behind": int(aside), "error": error, "alone": int(alone)}
     write.must(_RETRY, _bind(write, hold, **given))
@@ -171,8 +182,12 @@ def postpone_each(write: Write, postponed: Iterable[tuple[Hold, int]]) -> None:
             release(write, hold, delay_ms)
 
 
-def bury(write: Write, hold: Hold, error: str) -> None:
+def bury(write: Write, hold: Hold, error: str | None) -> None:
     """Make a delivery a dead letter."""
+    if hold.latest:
+        if latest.supersede(write, hold, "bury", "dead"):
+            bury(write, latest.newest(hold), error)
+        return
     if hold.joined:
         for each in back.parts(write, hold, "bury", "dead"):
             bury(write, each, error)

@@ -16,9 +16,9 @@ from ..holding import holding, lost, settled_already
 from ..transitions import COLUMNS, Standing, standings
 
 _PROOF = "id in carray(:ids) and fence = :fence and token = :token"
-_HOLDING = f"{_PROOF} and state in ('leased', 'ready')"
+HOLDING = f"{_PROOF} and state in ('leased', 'ready')"
 
-_STANDING = f"select {COLUMNS} from fp_delivery where {_HOLDING}"
+_STANDING = f"select {COLUMNS} from fp_delivery where {HOLDING}"
 
 _HELD = f"select count(*) from fp_delivery where {_PROOF} and state in ('leased', 'ready', 'dead')"
 
@@ -26,7 +26,7 @@ _RELEASE = f"""
 update fp_delivery
 set state = 'ready', attempt = attempt - 1, due_at_ms = null, token = null, settled_token = :token,
     lease_until_ms = null, changed_at_ms = :now
-where {_HOLDING}
+where {HOLDING}
 """
 
 # The head keeps the others waiting.
@@ -35,7 +35,7 @@ update fp_delivery
 set state = 'ready', attempt = attempt - 1, group_most = :most,
     due_at_ms = iif(id = :head, :due, null), error = :error, token = null, settled_token = :token,
     lease_until_ms = null, changed_at_ms = :now
-where {_HOLDING}
+where {HOLDING}
 """
 
 # The token stays: the late ack of a holder that only stalled is still good until somebody else
@@ -52,7 +52,7 @@ _RENEW = f"""
 update fp_delivery
 set state = 'leased', due_at_ms = null,
     lease_until_ms = max(coalesce(lease_until_ms, 0), :until)
-where {_HOLDING}
+where {HOLDING}
 """
 
 _UNTIL = "select lease_until_ms from fp_delivery where id = :id"
@@ -76,24 +76,24 @@ def parts(
 
 def require_to_end(write: Write, hold: Hold, operation: str) -> None:
     """Raise LeaseLost if not all of a group are held for work that is going to be done."""
-    ((held,),) = write.run(_HELD, _prove(hold))
+    ((held,),) = write.run(_HELD, prove(hold))
     if held != 1 + len(hold.joined):
         raise lost(write, hold, operation)
 
 
 def release(write: Write, hold: Hold) -> None:
     """Give a group back as if it had not been claimed."""
-    if found := _held(write, hold, "release"):
-        _give_back(write, found, _RELEASE, {**_prove(hold), "now": write.now_ms})
+    if found := held(write, hold, "release"):
+        give_back(write, found, _RELEASE, {**prove(hold), "now": write.now_ms})
 
 
 def halve(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
     """Give a group back that failed: no attempt counts, and each goes with half as many."""
-    if found := _held(write, hold, "retry"):
+    if found := held(write, hold, "retry"):
         due = write.now_ms + delay_ms if delay_ms else None
         given = {"most": half(len(found)), "head": hold.id, "due": due, "error": error}
-        _give_back(
-            write, found, _HALVE, {**_prove(hold), **given, "now": write.now_ms}, waits=bool(due)
+        give_back(
+            write, found, _HALVE, {**prove(hold), **given, "now": write.now_ms}, waits=bool(due)
         )
     return True
 
@@ -101,7 +101,7 @@ def halve(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
 def take_back(write: Write, found: Sequence[Standing], error: str, due: int | None) -> None:
     """Do the same to a group whose worker has died or stalled, given oldest first."""
     given = {
-        "ids": _array([was.id for was in found]),
+        "ids": array_of([was.id for was in found]),
         "fence": found[0].fence,
         "most": half(len(found)),
         "head": found[0].id,
@@ -109,7 +109,7 @@ def take_back(write: Write, found: Sequence[Standing], error: str, due: int | No
         "error": error,
         "now": write.now_ms,
     }
-    _give_back(write, found, _TAKE_BACK, given, waits=due is not None)
+    give_back(write, found, _TAKE_BACK, given, waits=due is not None)
 
 
 def renew(write: Write, hold: Hold, lease_ms: int) -> int:
@@ -118,12 +118,12 @@ def renew(write: Write, hold: Hold, lease_ms: int) -> int:
     if len(found) != 1 + len(hold.joined):
         raise lost(write, hold, "renew")
     until = {"until": write.now_ms + lease_ms}
-    write.must(_RENEW, {**_prove(hold), **until}, change=len(found))
+    write.must(_RENEW, {**prove(hold), **until}, change=len(found))
     _count(write, found, "ready", "leased", 0)
     return int(write.one(_UNTIL, {"id": hold.id})[0])
 
 
-def _held(write: Write, hold: Hold, operation: str) -> list[Standing]:
+def held(write: Write, hold: Hold, operation: str) -> list[Standing]:
     """Return a group as it stands; nothing when this lease has given it back before."""
     found = _standing(write, hold)
     if len(found) == 1 + len(hold.joined):
@@ -133,12 +133,13 @@ def _held(write: Write, hold: Hold, operation: str) -> list[Standing]:
 
 
 def _standing(write: Write, hold: Hold) -> list[Standing]:
-    return standings(write, write.run(_STANDING, {**_prove(hold), "now": write.now_ms}))
+    return standings(write, write.run(_STANDING, {**prove(hold), "now": write.now_ms}))
 
 
-def _give_back(
+def give_back(
     write: Write, found: Sequence[Standing], sql: str, given: dict[str, Any], *, waits: bool = False
 ) -> None:
+    """Run a statement that gives back a group; it `waits` when its head has a due."""
     write.must(sql, given, change=len(found))
     _count(write, found, "leased", "ready", int(waits))
     write.wakes = True
@@ -152,9 +153,11 @@ def _count(write: Write, found: Sequence[Standing], old: str, new: str, waiting:
         counters.scheduled(write, queue, more)
 
 
-def _prove(hold: Hold) -> dict[str, Any]:
-    return {"ids": _array([hold.id, *hold.joined]), "fence": hold.fence, "token": hold.token}
+def prove(hold: Hold) -> dict[str, Any]:
+    """Return what proves that a group is held."""
+    return {"ids": array_of([hold.id, *hold.joined]), "fence": hold.fence, "token": hold.token}
 
 
-def _array(ids: Sequence[int]) -> Any:
+def array_of(ids: Sequence[int]) -> Any:
+    """Return numbers as one binding, for `in carray(?)`."""
     return apsw.carray(array("q", ids))

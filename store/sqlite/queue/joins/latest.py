@@ -1,0 +1,84 @@
+"""Of a group only the newest was handed over: the others end with it, superseded.
+
+A hold on such a group has the newest as its id, and the others, oldest first, as joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ....engine.queue import Hold
+from ...session.session import Write
+from ..holding import HOLDING_OR_DEAD, holding, lost, settled_already
+from ..transitions import Standing, moved
+from . import back
+
+_SUPERSEDE = f"""
+update fp_delivery
+set state = 'cancelled', parked = 0, error = :error, due_at_ms = null, token = null,
+    settled_token = :token, lease_until_ms = null, changed_at_ms = :now
+where {HOLDING_OR_DEAD}
+"""
+
+# The oldest keeps the lane waiting. The attempt is the newest's.
+_RETRY = f"""
+update fp_delivery
+set state = 'ready', attempt = attempt - (id <> :newest), due_at_ms = iif(id = :head, :due, null),
+    error = iif(id = :newest, :error, error), token = null, settled_token = :token,
+    lease_until_ms = null, changed_at_ms = :now
+where {back.HOLDING}
+"""
+
+_TAKE_BACK = """
+update fp_delivery
+set state = 'ready', attempt = attempt - (id <> :newest), due_at_ms = iif(id = :head, :due, null),
+    error = iif(id = :newest, :error, error), lease_until_ms = null, changed_at_ms = :now
+where id in carray(:ids) and fence = :fence and state = 'leased'
+"""
+
+
+def newest(hold: Hold) -> Hold:
+    """Return the hold on what was handed over, alone."""
+    return Hold(hold.id, hold.fence, hold.token, None, hold.steps, hold.counts)
+
+
+def supersede(write: Write, hold: Hold, operation: str, state: str, *, done: bool = False) -> bool:
+    """End all but the newest; False when this lease has brought the newest to `state` before.
+
+    Raises:
+        LeaseLost: One of them is not held; nothing was changed.
+    """
+    if settled_already(write, hold, state):
+        return False
+    older = [Hold(id, hold.fence, hold.token) for id in hold.joined]
+    if not all(holding(write, each, done=done) for each in (newest(hold), *older)):
+        raise lost(write, hold, operation)
+    error = f"superseded by d{hold.id}"
+    for each in older:
+        was = holding(write, each, done=done)
+        assert was is not None
+        proof = {"id": each.id, "fence": each.fence, "token": each.token}
+        write.must(_SUPERSEDE, {**proof, "error": error, "now": write.now_ms})
+        moved(write, was, "cancelled")
+    return True
+
+
+def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
+    """Give all of them back; False when the newest may not be tried again, and is to be buried."""
+    if not (found := back.held(write, hold, "retry")):
+        return True
+    (last,) = (was for was in found if was.id == hold.id)
+    if last.is_exhausted(write.now_ms):
+        return False
+    due = write.now_ms + delay_ms if delay_ms else None
+    given = {"newest": hold.id, "head": hold.joined[0], "due": due, "error": error}
+    given |= {**back.prove(hold), "now": write.now_ms}
+    back.give_back(write, found, _RETRY, given, waits=due is not None)
+    return True
+
+
+def take_back(write: Write, found: Sequence[Standing], error: str, due: int) -> None:
+    """Give back what a dead or stalled worker had, oldest first."""
+    given = {"newest": found[-1].id, "head": found[0].id, "due": due, "error": error}
+    given |= {"ids": back.array_of([was.id for was in found]), "fence": found[0].fence}
+    back.give_back(write, found, _TAKE_BACK, {**given, "now": write.now_ms}, waits=True)
