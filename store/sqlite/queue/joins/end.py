@@ -11,7 +11,6 @@ import msgspec
 
 from ....engine.queue import Hold
 from ...session.session import Write
-from ...told_rows import tell_ended
 from .. import counters, lanes
 from ..sets.note import Note
 from ..sets.odd import OddSet
@@ -75,5 +74,4 @@ def ack(write: Write, hold: Hold, note: GroupNote, result: str | None) -> None:
         raise OddSet
     write.run(_DROP_BODIES, {"ids": apsw.carray(array("q", note.messages))})
     counters.moved(write, note.queue, "leased", "done", note.bytes, len(group))
-    tell_ended(write, note.messages)
     lanes.advance(write, note.queue, note.lane)
