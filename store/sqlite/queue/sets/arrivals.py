@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from ....types.message import Address, Receipt
+from ....types.message import Address, Receipt, State
 from ...session.session import Write
 from .. import counters
 from ..joins import windows
@@ -145,7 +145,9 @@ class Arrivals:
         bodies, receipts = list[Any](), list[Receipt]()
         for id, each in enumerate(batch, first):
             bodies += (id, each.body, each.compressed)
-            receipts.append(Receipt("accepted", id, "ready" if each.draft.addresses else None))
+            state: State | None = "ready" if each.draft.addresses else None
+            # All are given: a default takes as long as a field.
+            receipts.append(Receipt("accepted", id, state, None, None, None))
         _BODIES.run(write, bodies)
         if self._address is not None:
             _deliver_alike(write, self._address, first, len(batch))
