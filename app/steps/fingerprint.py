@@ -34,7 +34,9 @@ def fingerprint(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[bytes
         text = _text([list(map(_plain, args)), _plain(dict(kwargs))])
     except RecursionError:
         text = _text(["nested too deeply"])
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), text[:_MOST_SHOWN]
+    # JSON may have half a surrogate pair, which is no text for a file.
+    shown = text[:_MOST_SHOWN].encode(errors="replace").decode()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest(), shown
 
 
 def _text(value: object) -> str:

@@ -32,7 +32,7 @@ class Journal:
         known = engine.durable.steps.records(claim.id) if claim.hold.steps else []
         self._known = {(each.name, each.occurrence): each for each in known}
         self._last = max((each.number for each in known), default=0)
-        self._bytes = sum(_size(each) for each in known)
+        self._bytes = sum(size(each) for each in known)
         self._unwritten: list[StepRecord] = []
         self.stuck: BaseException | None = None
 
@@ -100,17 +100,17 @@ class Journal:
         )
         if record.number > MOST_RECORDS:
             raise LimitExceeded(f"a delivery has at most {MOST_RECORDS} recorded steps")
-        if self._bytes + _size(record) > MOST_BYTES:
+        if self._bytes + size(record) > MOST_BYTES:
             raise LimitExceeded(f"the recorded steps of a delivery have at most {MOST_BYTES} bytes")
         self._last += 1
-        self._bytes += _size(record)
+        self._bytes += size(record)
         self._known[name, occurrence] = record
         return record
 
     def undo(self, record: StepRecord) -> None:
         """Take back the newest record, which was not written."""
         self._last -= 1
-        self._bytes -= _size(record)
+        self._bytes -= size(record)
         del self._known[record.name, record.occurrence]
 
     def later(self, record: StepRecord) -> None:
@@ -162,7 +162,8 @@ def write_records(engine: Engine, entries: list[tuple[Hold, StepRecord]]) -> lis
     return engine.durable.steps.record(entries)
 
 
-def _size(record: StepRecord) -> int:
+def size(record: StepRecord) -> int:
+    """Return what a record counts for among those of its delivery, in bytes."""
     outcome = record.outcome or ""
     return len(outcome if isinstance(outcome, bytes) else outcome.encode())
 

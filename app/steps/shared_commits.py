@@ -6,7 +6,6 @@ import asyncio
 import weakref
 
 from ...store.engine import Engine, Hold
-from ...store.errors import FencepostError
 from ...store.types.step import StepRecord
 from .journal import write_records
 
@@ -36,7 +35,7 @@ def _flush(loop: asyncio.AbstractEventLoop) -> None:
         every = [(hold, record) for hold, records, _ in entries for record in records]
         try:
             answers = iter(write_records(engine, every))
-        except FencepostError as error:
+        except Exception as error:  # noqa: BLE001 - else those that await it would wait for ever
             for *_, done in entries:
                 if not done.done():
                     done.set_exception(error)

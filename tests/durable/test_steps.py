@@ -90,6 +90,26 @@ def test_a_name_that_cannot_be_one_is_refused(name: Any) -> None:
     assert isinstance(result.exception, InvalidInput)
 
 
+# STEP-6
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_an_argument_that_is_no_valid_unicode_is_recorded(asynchronous: bool) -> None:
+    calls: list[str] = []
+
+    def work(message: Any, ctx: Context) -> None:
+        ctx.step("name", calls.append, "\ud800")
+        if ctx.attempt == 1:
+            raise RuntimeError("not yet")
+
+    async def work_async(message: Any, ctx: Context) -> None:
+        await asyncio.wait_for(ctx.step("name", calls.append, "\ud800"), 60)
+        if ctx.attempt == 1:
+            raise RuntimeError("not yet")
+
+    result = run(work_async if asynchronous else work)
+
+    assert (result.state, result.attempt, calls) == ("done", 2, ["\ud800"])
+
+
 # STEP-7
 def test_other_arguments_make_a_dead_letter_that_shows_both() -> None:
     seen: list[BaseException] = []
