@@ -25,12 +25,12 @@ from ...linux.memfd import memfd
 from ...store import Store
 from ...store.errors import InvalidInput, LeaseLost, LimitExceeded
 from ...store.rules.steps import decide_step
-from ...store.types.step import MOST_RECORDS, StepRecord
+from ...store.types.step import MOST_BYTES, MOST_RECORDS, StepRecord
 from ..steps import outcome
 from ..steps.errors import StepChanged
 from ..steps.fingerprint import fingerprint
 from ..steps.guard import check_name
-from ..steps.journal import write_records
+from ..steps.journal import size, write_records
 from ..steps.proof import Proof
 from .child import PROOF_FD
 
@@ -132,9 +132,14 @@ def run_step(store: Store, proof: Proof, name: str, command: Sequence[str]) -> i
 def _record(store: Store, proof: Proof, new: StepRecord) -> int:
     """Write a record in the next free place: several steps may run side by side."""
     while True:
-        number = max((each.number for each in _known(store, proof).values()), default=0) + 1
+        known = _known(store, proof).values()
+        number = max((each.number for each in known), default=0) + 1
         if number > MOST_RECORDS:
             return _stick(proof, f"a delivery has at most {MOST_RECORDS} recorded steps")
+        if sum(map(size, known)) + size(new) > MOST_BYTES:
+            return _stick(
+                proof, f"the recorded steps of a delivery have at most {MOST_BYTES} bytes"
+            )
         record = msgspec.structs.replace(new, number=number)
         (refused,) = write_records(store.engine, [(proof.hold, record)])
         if refused is None:

@@ -127,3 +127,23 @@ def test_outside_of_a_command_handler_there_are_no_steps(tmp_path: Path) -> None
 
     assert refused.code == 2
     assert "in a command handler" in refused.err
+
+
+# STEP-10
+def test_a_commands_steps_have_at_most_so_many_bytes(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fencepost.app.command.steps.MOST_BYTES", 10)
+    queue = place.store.queue("work")
+    queue.enqueue(b"")
+    (claim,) = queue.claim()
+    attempt = tmp_path / "attempt"
+    attempt.mkdir()
+    hold = claim.hold
+    proof = Proof("hooks.db", hold.id, hold.fence, hold.token, str(attempt), None)
+
+    codes = [run_step(place.store, proof, name, ["echo", name]) for name in ("a", "b", "c")]
+
+    assert codes == [0, 0, 100]
+    assert "at most 10 bytes" in (attempt / "stuck").read_text()
+    assert [each.name for each in place.store.engine.durable.steps.records(claim.id)] == ["a", "b"]
