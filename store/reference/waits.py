@@ -10,6 +10,7 @@ import msgspec
 from ..engine import Hold
 from ..errors import LimitExceeded
 from ..types.message import Message
+from ..types.step import StepRecord
 from ..types.wait import Answered, Place, Secret, Subject, Wait, Wanted
 from .memory import Session, Write
 from .queues.awaited import matches
@@ -65,7 +66,7 @@ class PlainWaits:
                 found, answer=value, answered_at_ms=write.now
             )
             if row.state == "sleeping":
-                wake(write, row, write.now)
+                wake(write, row)
             return "accepted"
 
     def secrets(self) -> Sequence[Secret]:
@@ -106,6 +107,14 @@ def begin(write: Write, wanted: Wanted) -> bool:
         write.tables.waits[place[:3]] = new
         return any(matches(each, subject) for each in write.tables.messages.values())
     return found.answer is not None
+
+
+def taken(write: Write, delivery: int, event: StepRecord) -> None:
+    """Note that what a handler waits for has come: others of its kind wake it no more."""
+    place = delivery, event.name, event.occurrence
+    write.tables.subjects.pop(place, None)
+    if (found := write.tables.waits.get(place)) is not None:
+        write.tables.waits[place] = msgspec.structs.replace(found, answered_at_ms=write.now)
 
 
 def _is_past(wait: Wait, now: int) -> bool:

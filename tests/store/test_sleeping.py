@@ -76,6 +76,27 @@ def test_the_time_for_which_it_is_tried_begins_when_it_wakes(
     assert claim.retry(delay=0)
 
 
+# SLEEP-5
+def test_the_time_that_it_sleeps_on_does_not_count_for_how_long_it_is_tried(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    queue.enqueue(b"work", retry_for=60)
+    (claim,) = queue.claim()
+    clock.advance(10)
+    claim.retry(delay=0)
+    (claim,) = queue.claim()
+    sleep(store, claim, 86_400, anew=False)
+    clock.advance(86_400)
+    (claim,) = queue.claim()
+    clock.advance(49)
+
+    assert claim.retry(delay=0)
+
+    (claim,) = queue.claim()
+    clock.advance(1)
+    assert not claim.retry(delay=0)
+
+
 # SLEEP-7
 def test_sleepers_are_counted_apart_and_no_cap_counts_them(store: Store, clock: FakeClock) -> None:
     queue = store.queue("capped", max_rows=1, max_leased=1)

@@ -14,8 +14,10 @@ def wake(write: Write, message: MessageRow) -> None:
     """Wake whoever waits for a message."""
     for place, subject in list(write.tables.subjects.items()):
         row = write.tables.deliveries[place[0]]
-        if row.state == "sleeping" and matches(message, subject):
-            reap.wake(write, row, write.now)
+        deadline_ms = write.tables.waits[place].deadline_ms
+        is_over = deadline_ms is not None and deadline_ms <= write.now
+        if row.state == "sleeping" and not is_over and matches(message, subject):
+            reap.wake(write, row)
 
 
 def matches(message: MessageRow, subject: Subject) -> bool:

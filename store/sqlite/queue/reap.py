@@ -87,9 +87,11 @@ returning queue, lane, behind
 """
 
 
+# The time that it slept does not count for how long it may be tried.
 _WAKE = """
 update fp_delivery
-set state = 'ready', asleep = null, changed_at_ms = min(due_at_ms, :now), due_at_ms = null
+set state = 'ready', asleep = null, changed_at_ms = min(due_at_ms, :now), due_at_ms = null,
+    tried_since_ms = tried_since_ms + max(0, min(due_at_ms, :now) - changed_at_ms)
 where id = :id and state = 'sleeping'
 returning queue, bytes, lane, behind
 """
