@@ -292,3 +292,25 @@ def test_a_message_that_was_taken_wakes_no_more(queue: Queue, store: Store, clai
     _event(store, "run.again")
 
     assert queue.stats().asleep == 1
+
+
+# WAIT-9
+def test_a_wait_that_is_over_wakes_no_more(
+    queue: Queue, store: Store, claim: Claim, clock: FakeClock
+) -> None:
+    steps = store.engine.durable.steps
+    claim.note_steps()
+    now = store.engine.clock.now_ms()
+    wanted = [Wanted(place(claim), now + 1000, _subject(after=claim.message.id))]
+    for until_ms in (now + 1000, now + 60_000):
+        steps.suspend(
+            claim.hold, at="approval", until_ms=until_ms, anew=True, records=[], waits=wanted
+        )
+        wanted = []
+        clock.advance(1)
+        if until_ms == now + 1000:
+            (claim,) = queue.claim()
+
+    _event(store)
+
+    assert queue.stats().asleep == 1

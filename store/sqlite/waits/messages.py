@@ -48,13 +48,13 @@ where source = :source and answered_at_ms is null
 limit 1
 """
 
-# Who is awake looks for itself.
+# Who is awake looks for itself, and what comes at the deadline or later does not count.
 _WAITERS = """
 select distinct w.delivery_id
 from fp_wait as w indexed by fp_wait_source
 cross join fp_delivery as d on d.id = w.delivery_id
 where w.source = :source and {key} and w.answered_at_ms is null and d.state = 'sleeping'
-  and (:event glob w.event or :event glob w.event || '.*')
+  and w.deadline_ms > :now and (:event glob w.event or :event glob w.event || '.*')
 """
 
 _WAITERS_FOR_ANY = _WAITERS.format(key="w.key is null")
@@ -116,7 +116,7 @@ def arrived(write: Write, drafts: Iterable[Draft], receipts: Sequence[object]) -
 
 
 def _wake(write: Write, source: str, event: str, key: str | None) -> None:
-    asked = {"source": source, "event": event, "key": key}
+    asked = {"source": source, "event": event, "key": key, "now": write.now_ms}
     found = write.run(_WAITERS_FOR_ANY, asked)
     if key is not None:
         found += write.run(_WAITERS_FOR_KEY, asked)
