@@ -12,12 +12,12 @@ import msgspec
 from ..engine import Hold
 from ..errors import LeaseLost
 from ..types.step import StepRecord
-from ..types.wait import Wanted
+from ..types.wait import Wait, Wanted
 from .memory import Session, Write
 from .queues import changes
 from .queues.settle import count, require
 from .rows import DeliveryRow
-from .waits import begin
+from .waits import begin, taken
 
 
 class _StepTransaction(NamedTuple):
@@ -110,7 +110,7 @@ def record(write: Write, hold: Hold, step: StepRecord) -> None:
         return
     row = require(write, hold, "step", done=True)
     if step.kind == "event":
-        write.tables.subjects.pop((hold.id, step.name, step.occurrence), None)
+        taken(write, hold.id, step)
     if any(each.number == step.number for each in known):
         raise write.lost(hold.what, "superseded", "step")
     write.tables.steps[row.id] = (*known, new)
@@ -128,21 +128,25 @@ def forget_from(write: Write, row: DeliveryRow, start: Literal[True] | str) -> b
     else:
         at = next((index for index, each in enumerate(known) if each.name == start), None)
         waits = {place: wait for place, wait in tables.waits.items() if place[0] == row.id}
-        answered = [
-            wait.answered_at_ms
-            for place, wait in waits.items()
-            if place[1] == start and wait.answered_at_ms is not None
-        ]
-        if at is None and not answered:
+        waited = [_ends(wait) for place, wait in waits.items() if place[1] == start]
+        if at is None and not waited:
             return False
-        since = min(answered) if at is None else known[at].recorded_at_ms
+        since = min(waited) if at is None else known[at].recorded_at_ms
         if at is None:
             kept = tuple(each for each in known if each.recorded_at_ms < since)
         else:
             kept = known[:at]
         tables.steps[row.id] = kept
         for place, wait in waits.items():
-            if wait.answered_at_ms is None or wait.answered_at_ms >= since:
+            if _ends(wait) >= since:
                 del tables.waits[place]
+                tables.subjects.pop(place, None)
     tables.deliveries[row.id] = row._replace(generation=row.generation + 1)
     return True
+
+
+def _ends(wait: Wait) -> int:
+    """Return when it was answered, or its deadline."""
+    at = wait.deadline_ms if wait.answered_at_ms is None else wait.answered_at_ms
+    assert at is not None, "it was neither answered nor waited for"
+    return at

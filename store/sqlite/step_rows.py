@@ -24,8 +24,11 @@ def forget(write: Write, delivery: int) -> None:
 
 _FIRST = f"select min(id), min(recorded_at_ms) from fp_step where {OF_ITS_STEPS} and name = :name"
 
-_ANSWERED = """
-select min(answered_at_ms) from fp_wait where delivery_id = :delivery and name = :name
+# A wait ends when it is answered, or at its deadline.
+_WAITED = """
+select min(coalesce(answered_at_ms, deadline_ms))
+from fp_wait
+where delivery_id = :delivery and name = :name
 """
 
 _FORGET_FROM = f"""
@@ -35,7 +38,7 @@ where {OF_ITS_STEPS} and coalesce(id >= :first, recorded_at_ms >= :since)
 
 _FORGET_WAITS_FROM = """
 delete from fp_wait
-where delivery_id = :delivery and coalesce(answered_at_ms >= :since, 1)
+where delivery_id = :delivery and coalesce(answered_at_ms, deadline_ms) >= :since
 """
 
 _GENERATION = "update fp_delivery set generation = generation + 1 where id = :delivery"
@@ -49,7 +52,7 @@ def forget_from(write: Write, delivery: int, start: Literal[True] | str) -> bool
     else:
         ((first, since),) = write.run(_FIRST, {**of, "name": start})
         if since is None:
-            ((since,),) = write.run(_ANSWERED, {**of, "name": start})
+            ((since,),) = write.run(_WAITED, {**of, "name": start})
         if since is None:
             return False
         write.run(_FORGET_FROM, {**of, "first": first, "since": since})

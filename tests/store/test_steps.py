@@ -8,7 +8,7 @@ import pytest
 
 from fencepost import InvalidInput, LeaseLost, Queue, Store
 from fencepost.store.types.step import StepRecord
-from fencepost.store.types.wait import Place
+from fencepost.store.types.wait import Place, Wanted
 
 from ..clock import FakeClock
 
@@ -209,7 +209,7 @@ def test_a_step_in_a_transaction_is_refused_before_it_runs(
 
 
 def _dead(queue: Queue, store: Store, clock: FakeClock) -> Any:
-    """Return the claim of a delivery that died with three records and an answer."""
+    """Return the claim of a delivery that died with three records, a timeout and an answer."""
     queue.enqueue(b"work", key="k")
     (claim,) = queue.claim()
     claim.note_steps()
@@ -217,6 +217,17 @@ def _dead(queue: Queue, store: Store, clock: FakeClock) -> Any:
     steps.record([(claim.hold, record(1))])
     clock.advance(1)
     steps.record([(claim.hold, record(2))])
+    now = store.engine.clock.now_ms()
+    steps.suspend(
+        claim.hold,
+        at="silence",
+        until_ms=now + 1000,
+        anew=True,
+        records=[],
+        waits=[Wanted(Place(claim.id, "silence", 1), now + 1000)],
+    )
+    clock.advance(1)
+    (claim,) = queue.claim()
     clock.advance(1)
     waits.answer(Place(claim.id, "approval", 1), "true")
     clock.advance(1)
@@ -227,14 +238,15 @@ def _dead(queue: Queue, store: Store, clock: FakeClock) -> Any:
 
 # STEP-23
 @pytest.mark.parametrize(
-    ("given", "left", "answered"),
+    ("given", "left", "waited"),
     [
-        ({}, [1, 2, 3], True),
-        ({"from_start": True}, [], False),
-        ({"from_step": "step 1"}, [], False),
-        ({"from_step": "step 2"}, [1], False),
-        ({"from_step": "approval"}, [1, 2], False),
-        ({"from_step": "step 3"}, [1, 2], True),
+        ({}, [1, 2, 3], ["silence", "approval"]),
+        ({"from_start": True}, [], []),
+        ({"from_step": "step 1"}, [], []),
+        ({"from_step": "step 2"}, [1], []),
+        ({"from_step": "silence"}, [1, 2], []),
+        ({"from_step": "approval"}, [1, 2], ["silence"]),
+        ({"from_step": "step 3"}, [1, 2], ["silence", "approval"]),
     ],
 )
 def test_a_replay_goes_on_after_what_it_keeps(
@@ -243,7 +255,7 @@ def test_a_replay_goes_on_after_what_it_keeps(
     clock: FakeClock,
     given: dict[str, Any],
     left: list[int],
-    answered: bool,
+    waited: list[str],
 ) -> None:
     dead = _dead(queue, store, clock)
 
@@ -251,10 +263,10 @@ def test_a_replay_goes_on_after_what_it_keeps(
 
     (claim,) = queue.claim()
     assert [each.number for each in store.engine.durable.steps.records(claim.id)] == left
-    place = Place(claim.id, "approval", 1)
-    assert (store.engine.durable.waits.find(place) is not None) == answered
+    places = [Place(claim.id, name, 1) for name in ("silence", "approval")]
+    assert [each.name for each in places if store.engine.durable.waits.find(each)] == waited
     assert claim.generation == (1 if given else 0)
-    if given:  # whoever has a token of before is too late
+    for place in places if given else []:  # whoever has a token of before is too late
         assert store.engine.durable.waits.answer(place, "true") == "gone"
 
 
@@ -270,3 +282,18 @@ def test_a_replay_from_a_step_that_is_not_there_changes_nothing(
     assert len(store.engine.durable.steps.records(dead.id)) == 3
     with pytest.raises(InvalidInput):
         store.replay(dead.id, from_start=True, from_step="step 1")
+
+
+# STEP-23
+def test_a_cancelled_delivery_that_begins_anew_has_other_tokens(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    dead = _dead(queue, store, clock)
+    store.cancel(dead.id)
+
+    assert store.replay(dead.id, from_step="step 1").kind == "no_such_step"
+    assert store.replay(dead.id, from_start=True).kind == "replayed"
+
+    (claim,) = queue.claim()
+    assert claim.generation == 1
+    assert store.engine.durable.waits.answer(Place(claim.id, "approval", 1), "1") == "gone"

@@ -37,7 +37,7 @@ def replay(write: Write, id: int, forget: Forget = None) -> Outcome:
         return Outcome("unrecoverable")
     if row.state == "done":
         return _copy(write, row)
-    if forget is not None and row.state == "dead" and not forget_from(write, row, forget):
+    if forget is not None and not forget_from(write, row, forget):
         return Outcome("no_such_step")
     redelivery.again(write, write.tables.deliveries[id], row.lane)
     return Outcome("replayed")

@@ -80,7 +80,7 @@ def replay(write: Write, id: int, forget: Forget = None) -> Outcome:
         return Outcome("unrecoverable")
     if was.state == "done":
         return _copy(write, was)
-    if forget is not None and was.state == "dead" and not forget_from(write, was.id, forget):
+    if forget is not None and not forget_from(write, was.id, forget):
         return Outcome("no_such_step")
     # One that is parked is still the head of its lane.
     behind = not was.parked and is_behind(write, was.queue, was.lane, stands_aside=False)
