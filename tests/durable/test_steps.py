@@ -483,6 +483,21 @@ def test_a_transaction_whose_commit_is_unknown_is_there_once(committed: bool) ->
     assert run(work).result == ([1, 1] if committed else [2, 1])
 
 
+# STEP-19
+def test_an_error_of_a_shared_commit_reaches_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr("fencepost.app.steps.shared_commits.write_records", fail)
+
+    async def work(message: Any, ctx: Context) -> list[str]:
+        steps = [asyncio.wait_for(ctx.step(name, int), 60) for name in ("a", "b")]
+        found = await ctx.gather(*steps, return_exceptions=True)
+        return [type(each).__name__ for each in found]
+
+    assert run(work).result == ["MemoryError"] * 2
+
+
 # STEP-25, EFFECT-18
 def test_a_cancellation_is_passed_on_to_every_step_and_none_is_left() -> None:
     cancelled: list[int] = []
