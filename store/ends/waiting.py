@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from ..errors import FencepostError, ForkedStore, InvalidInput
+from ..errors import FencepostError, ForkedStore, InvalidInput, StoreCorrupt, StoreFailed
 from ..rules.jitter import jitter
 from ..types.ended import Asked, Ended
 from ..types.validate import Duration, milliseconds
@@ -149,11 +149,21 @@ class Waiting:
                 return
             except FencepostError:
                 continue  # nothing is lost: all are looked after again within a second
+            except Exception as error:  # nobody may wait for a thread that is gone
+                self._end_all(StoreFailed(f"cannot look for what has ended: {error}"))
+                raise
 
     def _look(self, watches: Sequence[Watch]) -> None:
         for start in range(0, len(watches), _MOST_ASKED):
             some = watches[start : start + _MOST_ASKED]
-            answers = self._ends.look([watch.asked for watch in some])
+            try:
+                answers = self._ends.look([watch.asked for watch in some])
+            except StoreCorrupt as damaged:
+                if len(some) > 1:  # the others are told
+                    for watch in some:
+                        self._look([watch])
+                    continue
+                answers = [damaged]
             for watch, answer in zip(some, answers, strict=True):
                 if answer is not None and self.end(watch):
                     watch.tell(answer)

@@ -5,11 +5,23 @@ from __future__ import annotations
 import asyncio
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from queue import SimpleQueue
 
 import pytest
 
-from fencepost import Claim, Ended, InvalidInput, Queue, Receipt, Store
+from fencepost import (
+    Claim,
+    Ended,
+    InvalidInput,
+    Queue,
+    Receipt,
+    Store,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFailed,
+)
+from fencepost.store.ends.waiting import Watch
 from fencepost.store.types.ended import Asked
 from fencepost.store.types.message import Address, Draft, Join
 
@@ -289,6 +301,65 @@ def test_a_wait_ends_with_an_error_when_the_store_is_closed(kit: Kit) -> None:
     waiter.join(PATIENCE_SECONDS)
 
     assert "is closed" in str(errors[0])
+
+
+# AWAIT-1
+@pytest.mark.parametrize("failure", [StoreCorrupt("a damaged row"), StoreBusy])
+def test_a_look_that_fails_keeps_only_its_own_from_being_told(
+    store: Store, queue: Queue, failure: object
+) -> None:
+    ends = store.engine.durable.ends
+    receipts = queue.enqueue_many([{"body": b"%d" % n} for n in range(3)])
+    bad = receipts[1].message_id
+    look, busy = ends.look, [1, 1]
+
+    def looking(asked: Sequence[Asked]) -> list[Ended | StoreCorrupt | None]:
+        if isinstance(failure, StoreCorrupt) and bad in {each.message for each in asked}:
+            raise failure
+        if failure is StoreBusy and threading.current_thread().name == "ends" and busy:
+            busy.pop()
+            raise StoreBusy(operation="wait", path="", waited=0.0, holders=())
+        return look(asked)
+
+    ends.listen([receipt.message_id for receipt in receipts])
+    ends.look = looking  # type: ignore[method-assign]
+    told: SimpleQueue[object] = SimpleQueue()
+    for receipt in receipts:
+        ends.waiting.watch(Watch(Asked(receipt.message_id), told.put))
+    queue.ack_many(queue.claim(limit=3))
+
+    answers = [told.get(timeout=PATIENCE_SECONDS) for _ in receipts]
+
+    damaged = [each for each in answers if isinstance(each, StoreCorrupt)]
+    assert len(damaged) == isinstance(failure, StoreCorrupt)
+    assert answers.count(Ended("done")) == 3 - len(damaged)
+
+
+# AWAIT-1
+def test_nobody_is_left_waiting_for_a_thread_that_has_failed(store: Store, queue: Queue) -> None:
+    ends = store.engine.durable.ends
+    hear = ends.hear
+    failing = [OSError("no such descriptor")]
+
+    def hearing(seconds: float) -> Collection[int]:
+        if failing:
+            raise failing.pop()
+        return hear(seconds)
+
+    ends.hear = hearing  # type: ignore[method-assign]
+    receipt = queue.enqueue(b"x")
+    raised: list[object] = []
+    before, threading.excepthook = threading.excepthook, raised.append
+    try:
+        with pytest.raises(StoreFailed, match="no such descriptor"):
+            receipt.wait(PATIENCE_SECONDS)
+    finally:
+        while not raised:
+            threading.Event().wait(0.001)
+        threading.excepthook = before
+
+    claim(queue).ack("x")
+    assert receipt.wait(PATIENCE_SECONDS) == Ended("done", "x")  # another thread
 
 
 # AWAIT-1
