@@ -16,7 +16,7 @@ from ...store.types.step import StepKind, StepRecord
 from . import outcome
 from .fingerprint import fingerprint
 from .guard import Guard, Inside, inside
-from .journal import Journal
+from .journal import MOST_TRIES, Journal
 from .shared_commits import written
 
 _CALLS: tuple[StepKind, ...] = ("call", "error")
@@ -141,8 +141,9 @@ class Calls:
 
     def _run_in_transaction(self, asked: _Asked) -> Any:
         """Commit the function's writes and the record, or neither."""
-        journal, record = self._journal, None
+        journal, record, tries = self._journal, None, 0
         while record is None:
+            tries += 1
             counts: dict[str, int] = {}
             token = inside.set(Inside(asked.name, asked.occurrence, counts))
             try:
@@ -157,10 +158,13 @@ class Calls:
                     if counts:
                         step.add(counts)
             except OutcomeUnknown:
-                assert record is not None, "nothing else commits"
+                if record is None:  # of another store, which the function has called
+                    raise
                 if not journal.is_there(record):
                     journal.undo(record)
                     record = None  # the writes are not there either
+                    if tries == MOST_TRIES:
+                        raise
             except Exception as error:  # noqa: BLE001 - it may be an outcome
                 if record is not None:
                     journal.undo(record)

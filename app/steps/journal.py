@@ -13,7 +13,7 @@ from ...store.types.step import MOST_BYTES, MOST_RECORDS, StepKind, StepRecord
 from .errors import StepChanged
 
 # A COMMIT of which nobody knows is repeated: the same record twice is one.
-_MOST_TRIES = 3
+MOST_TRIES = 3
 
 
 class Journal:
@@ -154,7 +154,7 @@ class Journal:
 
 def write_records(engine: Engine, entries: list[tuple[Hold, StepRecord]]) -> list[LeaseLost | None]:
     """Write records in one commit, once more when nobody knows whether it is there."""
-    for _ in range(_MOST_TRIES - 1):
+    for _ in range(MOST_TRIES - 1):
         try:
             return engine.durable.steps.record(entries)
         except OutcomeUnknown:

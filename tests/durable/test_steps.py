@@ -483,6 +483,48 @@ def test_a_transaction_whose_commit_is_unknown_is_there_once(committed: bool) ->
     assert run(work).result == ([1, 1] if committed else [2, 1])
 
 
+# STEP-17
+def test_a_transaction_whose_commit_stays_unknown_is_given_up() -> None:
+    calls: list[int] = []
+
+    def work(message: Any, ctx: Context) -> None:
+        steps: Any = ctx.store.engine.durable.steps
+        transaction = steps.transaction
+
+        @contextlib.contextmanager
+        def unsure(hold: Any) -> Any:
+            with contextlib.suppress(KeyError), transaction(hold) as step:
+                yield step
+                raise KeyError
+            raise OutcomeUnknown("the disk went away")
+
+        steps.transaction = unsure
+        try:
+            ctx.step("insert", lambda tx: calls.append(1), in_transaction=True)
+        finally:
+            steps.transaction = transaction
+
+    result = run(work, max_attempts=1)
+
+    assert (result.state, len(calls)) == ("dead", 3)
+    assert str(result.error).startswith("OutcomeUnknown")
+
+
+# STEP-17
+def test_an_unknown_outcome_in_another_store_is_the_functions_own() -> None:
+    calls: list[int] = []
+
+    def insert(tx: Any) -> None:
+        calls.append(1)
+        raise OutcomeUnknown("another store")
+
+    def work(message: Any, ctx: Context) -> None:
+        with pytest.raises(OutcomeUnknown, match="another store"):
+            ctx.step("insert", insert, in_transaction=True)
+
+    assert (run(work).state, calls) == ("done", [1])
+
+
 # STEP-19
 def test_an_error_of_a_shared_commit_reaches_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*given: Any) -> Any:
