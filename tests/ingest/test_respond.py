@@ -210,6 +210,55 @@ def test_a_held_request_has_the_usual_answer_when_it_is_cancelled(tmp_path: Path
     app.close()
 
 
+# RESPOND-4
+def test_each_of_many_at_once_gets_its_own_result(tmp_path: Path) -> None:
+    app = app_of(tmp_path)
+
+    def work() -> None:
+        done = 0
+        with connect(app.store) as store:
+            while done < 100:
+                for claim in wait_until(lambda: store.queue("answer").claim(limit=7), "more"):
+                    claim.ack(claim.message.key)
+                    done += 1
+
+    async def run() -> list[object]:
+        requests = [
+            app.accept_async("github", github(key=f"k{n}"), b"{}")
+            for n in [*range(100), *range(100)]  # each of them twice
+        ]
+        return [json.loads(answer.body) for answer in await asyncio.gather(*requests)]
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    answers = asyncio.run(run())
+    worker.join(PATIENCE_SECONDS)
+
+    assert answers == [f"k{n}" for n in range(100)] * 2
+    assert app._embedded._lazy_store.held.count == 0
+    app.close()
+
+
+# RESPOND-4
+def test_a_held_request_has_the_usual_answer_when_the_store_is_closed(tmp_path: Path) -> None:
+    app = app_of(tmp_path)
+    waiting = app._embedded._lazy_store
+    answers: list[bytes] = []
+    request = threading.Thread(
+        target=lambda: answers.append(app.accept("github", github(), b"{}").body)
+    )
+    request.start()
+    wait_until(
+        lambda: waiting.is_open and waiting.open().engine.durable.ends.waiting.count, "it is held"
+    )
+
+    app.close()
+    request.join(PATIENCE_SECONDS)
+
+    assert json.loads(answers[0])["status"] == "accepted"
+    assert waiting.held.count == 0
+
+
 # RESPOND-5
 def test_settings_that_answer_nobody_are_refused(tmp_path: Path) -> None:
     app = App(str(tmp_path / "hooks.db"))

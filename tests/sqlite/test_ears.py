@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from fencepost import Ended, Queue, Store, connect
+from fencepost import Ended, OutcomeUnknown, Queue, Store, connect
 from fencepost.store.sqlite.locks import ear_fifo
 from fencepost.store.types.ended import Asked
+from fencepost.stress.sqlite.disk.disk import Disk
+from fencepost.stress.sqlite.disk.errors import Kind
 
 from ..processes import PATIENCE_SECONDS, line_of, running, tell
 from .inside import ask, traced
@@ -226,3 +228,44 @@ print(receipt.wait(60), flush=True)
         assert line_of(process) == "store.db-ear-1"
         tell(process, "go on")
         assert line_of(process) == "Ended(state='done', result=None, error=None)"
+
+
+# AWAIT-2
+@pytest.mark.parametrize("verb", ["listen", "ack"])
+@pytest.mark.parametrize("action", ["sync", "write"])
+def test_an_end_is_found_whatever_became_of_a_commit(
+    disk: Disk, address: str, verb: str, action: Kind
+) -> None:
+    with connect(address) as store, connect(address) as elsewhere:
+        receipt = store.queue("mail").enqueue(b"x")
+        (claim,) = elsewhere.queue("mail").claim()
+        ends = store.engine.durable.ends
+        ends.listen([])  # the ear is there
+        calls = {"listen": lambda: ends.listen([receipt.message_id]), "ack": claim.ack}
+        if verb == "ack":
+            calls["listen"]()
+        disk.inject(action, 1, "EIO", of="-wal")
+        with pytest.raises(OutcomeUnknown):
+            calls[verb]()
+
+        claim.ack()
+
+        assert receipt.wait(PATIENCE_SECONDS) == Ended("done")
+        assert store.queue("mail").stats().done == 1
+
+
+# AWAIT-2
+def test_an_ear_whose_commit_failed_is_made_anew(disk: Disk, address: str) -> None:
+    with connect(address) as store:
+        receipt = store.queue("mail").enqueue(b"x")
+        disk.inject("write", 1, "EIO", of="-wal")
+        with pytest.raises(OutcomeUnknown):
+            store.engine.durable.ends.listen([receipt.message_id])
+        assert _fifos(address) == []
+
+        store.engine.durable.ends.listen([receipt.message_id])
+
+        (claim,) = store.queue("mail").claim()
+        claim.ack()
+        assert set(store.engine.durable.ends.hear(PATIENCE_SECONDS)) == {receipt.message_id}
+        assert len(_fifos(address)) == 1
