@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -123,6 +125,30 @@ def test_what_a_dead_process_waited_with_is_swept(tmp_path: Path, address: str) 
         assert store.sweep_all()["ears"] == 1
         assert _ears(address) == _tellings(address) == []
         assert _fifos(address) == []
+
+
+# AWAIT-2
+def test_an_ear_that_cannot_be_looked_at_is_not_swept(address: str) -> None:
+    with connect(address) as store:
+        receipt = store.queue("mail").enqueue(b"x")
+        store.engine.durable.ends.listen([receipt.message_id])
+        ((ear,),) = store.read("select id from fp_ear")
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        highest = max(map(int, os.listdir("/proc/self/fd")))
+        fillers = []
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, limits[1]))
+            with contextlib.suppress(OSError):
+                while True:
+                    fillers.append(os.dup(0))
+            heard = ear_fifo.is_heard(address, ear)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for fd in fillers:
+                os.close(fd)
+        assert fillers
+        assert heard
+        assert store.sweep_all()["ears"] == 0
 
 
 # AWAIT-2

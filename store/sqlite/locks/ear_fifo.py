@@ -7,6 +7,7 @@ hint, like wakeup_fifo.py: who waits looks from time to time.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import stat
@@ -76,7 +77,7 @@ class Ear:
 
 
 def tell(path: str, id: int, messages: Sequence[int]) -> bool:
-    """Tell an ear that messages have ended; False when nobody hears by it any more.
+    """Tell an ear that messages have ended; False when it cannot be opened.
 
     One that is full is not told: its process has enough to look after, and finds the rest.
     """
@@ -96,11 +97,11 @@ def tell(path: str, id: int, messages: Sequence[int]) -> bool:
 
 
 def is_heard(path: str, id: int) -> bool:
-    """True while a process has this ear open."""
+    """True while a process has this ear open, or when that cannot be told."""
     try:
         os.close(_open(path, id))
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in (errno.ENXIO, errno.ENOENT)
     return True
 
 
