@@ -130,7 +130,9 @@ class Journal:
     def flush(self) -> None:
         """Write what waits for the next record."""
         if self._unwritten:
-            self.write(self.take())
+            self.mark()
+            self.write(self._unwritten)
+            self._unwritten = []  # not before: the next step tries again what was refused
 
     def write(self, records: Iterable[StepRecord]) -> None:
         """Write records in one commit.

@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from fencepost import App, Context, Discard, InvalidInput, OutcomeUnknown, Retry, StepChanged
+from fencepost import (
+    App,
+    Context,
+    Discard,
+    InvalidInput,
+    OutcomeUnknown,
+    Retry,
+    StepChanged,
+    StoreBusy,
+)
 from fencepost.app.steps.fingerprint import fingerprint
 from fencepost.testing import Clock, Result, enqueue
 
@@ -331,6 +340,32 @@ def test_now_is_on_disk_before_the_next_step_runs() -> None:
 
     assert run(work).state == "done"
     assert seen[0] == seen[1]
+
+
+# STEP-20
+def test_now_is_written_by_a_later_step_if_the_store_was_busy() -> None:
+    seen: list[float] = []
+
+    def work(message: Any, ctx: Context) -> None:
+        steps: Any = ctx.store.engine.durable.steps
+        record = steps.record
+        seen.append(ctx.now())
+        if ctx.attempt > 1:
+            return
+
+        def busy(entries: Any) -> Any:
+            steps.record = record
+            raise StoreBusy(operation="step", path="hooks.db", waited=5.0)
+
+        steps.record = busy
+        with pytest.raises(StoreBusy):
+            ctx.step("first", int)
+        ctx.step("second", lambda: seen.append(-1))
+        raise RuntimeError("not yet")
+
+    assert run(work).state == "done"
+    first, ran, second = seen
+    assert (first, ran) == (second, -1)
 
 
 # STEP-21
