@@ -49,6 +49,7 @@ bench: .venv/ready ## Measure beside raw SQLite, and print the ratios behind the
 	$(BIN)/python bench/gate.py
 	$(BIN)/python bench/transaction.py
 	$(BIN)/python bench/lanes.py
+	$(BIN)/python bench/joins.py
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/waiting.py
 	$(BIN)/python bench/ingest.py

@@ -357,8 +357,13 @@ class QueueMachine(StoreMachine):
         which = self.now % 2
         listed = self.same(which, lambda store: store.deliveries(limit=1000), self._listed)
         assert listed is not None
-        live = [(row.queue, row.lane) for row in listed if row.state == "leased" and row.lane]
-        assert len(live) == len(set(live)), "two claims of one lane"
+        live = {
+            (row.queue, row.lane, row.fence)
+            for row in self.tables.deliveries.values()
+            if row.state == "leased" and row.lane
+        }
+        lanes = {(queue, lane) for queue, lane, _ in live}
+        assert len(live) == len(lanes), "two claims of one lane"
         self.same(0, lambda store: self.effects.of(store).on(store).seen())
 
     @invariant()
@@ -431,13 +436,15 @@ def _on(store: Store, pair: Pair) -> Claim:
     """Return a claim for another opening to use, or for one that is new."""
     claim = pair.of(store)
     term = Term(round(claim.expires_at * 1000), 0)
-    leased = Leased(claim.hold, claim.queue, claim.message, claim.attempt, term)
+    leased = Leased(
+        claim.hold, claim.queue, claim.message, claim.attempt, term, joined=claim.joined
+    )
     return Claim(store.engine, leased)
 
 
 def _shown(claim: Claim) -> tuple[Any, ...]:
     facts = claim.id, claim.fence, claim.attempt, claim.expires_at
-    return (*facts, claim.queue, claim.origin, claim.message)
+    return (*facts, claim.queue, claim.origin, claim.message, claim.joined)
 
 
 def _json(result: Any) -> str | None:
