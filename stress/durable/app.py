@@ -28,13 +28,11 @@ _FETCH_SECONDS = 0.01
 
 app = App("store.db", version=str(_VERSION), url="https://hooks.example.com")
 
-# A sleep that counted as an attempt would make a dead letter of one that naps ten times.
+# No number of kills makes a dead letter.
+_SETTINGS: Settings = {"max_attempts": None, "max_crashes": 1_000_000, "backoff": 0.05}
+
+# A sleep that counted as an attempt would make one of a handler that naps that often, and fails.
 _MOST_ATTEMPTS = 8
-_SETTINGS: Settings = {
-    "max_attempts": _MOST_ATTEMPTS,
-    "max_crashes": 1_000_000,
-    "backoff": 0.05,
-}
 
 
 @app.task(plan.PLAIN, **_SETTINGS)
@@ -50,7 +48,7 @@ def plain(message: Message, ctx: Context) -> None:
             now = _got(attempt, step, outcome, now)
 
 
-@app.task(plan.COROUTINE, **_SETTINGS)
+@app.task(plan.COROUTINE, concurrency=2, max_attempts=None, max_crashes=1_000_000, backoff=0.05)
 async def coroutine(message: Message, ctx: Context) -> None:
     """Take the steps one after the other, three of them side by side."""
     with Attempt(message, ctx) as attempt:
@@ -66,7 +64,7 @@ async def coroutine(message: Message, ctx: Context) -> None:
             now = _got(attempt, step, outcome, now)
 
 
-@app.task(plan.NAPPING, **_SETTINGS)
+@app.task(plan.NAPPING, max_attempts=_MOST_ATTEMPTS, max_crashes=1_000_000, backoff=0.05)
 def napping(message: Message, ctx: Context) -> None:
     """Sleep more often than it may be attempted, and then fail once."""
     with Attempt(message, ctx) as attempt:

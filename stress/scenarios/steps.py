@@ -15,6 +15,7 @@ from ..durable.attempt import EFFECTS
 from ..durable.judge import judge
 from ..durable.notes import Notes
 from ..durable.pools import Pools
+from ..harness.child_processes import Child
 from ..harness.run import Run
 from ..harness.scenario import Scenario, sizes
 from ..pools.command import complaints
@@ -23,6 +24,7 @@ from ..records.census import census
 _LOOK_SECONDS = 0.5
 _PAUSE_SECONDS = 0.01
 _ANSWERERS = 2
+_ANSWERER_STRUCK = 0.2
 
 
 def run(run: Run) -> None:
@@ -57,18 +59,18 @@ class _Site:
         self._reloads = [handlers * (each + 1) // (reloads + 1) for each in range(reloads)]
         self._looked = 0.0
         self._pools = Pools(run, Notes(run.folder))
-        self._answerers = [
-            run.start(f"answerer-{number}", answerer.serve, run.folder)
-            for number in range(_ANSWERERS)
-        ]
+        self._answerers: list[Child] = []
+        for _ in range(_ANSWERERS):
+            self._begin_to_answer()
 
     def work(self) -> None:
         """Enqueue all, a few at a time, and let things go wrong until all have ended."""
         left = self._until_ended()
         self._run.check("never-stuck", left == 0, f"{left} handlers did not come to their end")
         for each in self._answerers:
-            each.enough()
-            each.join()
+            if each.alive:
+                each.enough()
+                each.join()
         self._pools.end()
 
     def _until_ended(self) -> int:
@@ -84,13 +86,26 @@ class _Site:
             self._pools.look()
             while self._kills and self._kills[0] <= done:
                 self._kills.pop(0)
-                self._pools.strike()
+                self._strike()
             while self._reloads and self._reloads[0] <= done:
                 self._reloads.pop(0)
                 self._pools.reload()
             self._recount()
             time.sleep(_PAUSE_SECONDS)
         return handlers - done
+
+    def _strike(self) -> None:
+        """Kill a worker, now and then one who answers."""
+        if self._run.random.random() > _ANSWERER_STRUCK:
+            self._pools.strike()
+            return
+        self._answerers[-_ANSWERERS].kill()
+        self._run.fault("answerer killed")
+        self._begin_to_answer()
+
+    def _begin_to_answer(self) -> None:
+        name = f"answerer-{len(self._answerers)}"
+        self._answerers.append(self._run.start(name, answerer.serve, self._run.folder))
 
     def _done(self) -> int:
         stats = [queue.stats() for queue in self._queues.values()]
@@ -122,7 +137,7 @@ SCENARIO = Scenario(
         "handlers window kills stops reloads workers lease patience",
         canary=(48, 48, 2, 1, 1, 2, 2, 6),
         ci=(120, 60, 8, 2, 3, 2, 2, 60),
-        nightly=(1000, 60, 100, 10, 20, 2, 3, 120),
+        nightly=(1000, 60, 100, 10, 20, 2, 3, 300),
     ),
     canaries={
         "unfenced-record": "stale-refused",
