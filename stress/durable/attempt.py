@@ -136,8 +136,10 @@ class Attempt:
             until(late.exists, "the first has tried", seconds=_LATE_SECONDS)
             return write()
         self.note("stopped", STOP_AT)
-        os.kill(os.getpid(), signal.SIGSTOP)
         refused: Any = None
+        # Else its worker tells it that the lease is lost, before it has tried to write.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
+        os.kill(os.getpid(), signal.SIGSTOP)
         try:
             answers = write()
             refused = answers[0]
@@ -149,6 +151,7 @@ class Attempt:
             if Path(f"second-{self.id}").exists():
                 self.note("late", STOP_AT, "written" if refused is None else "refused")
             late.touch()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGURG})
 
 
 def answer(store: Any, notes: Notes, delivery: int, value: object) -> str:

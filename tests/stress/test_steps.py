@@ -34,7 +34,7 @@ def test_a_small_run_finds_nothing(tiny: Tiny) -> None:
 
 
 def test_a_record_of_a_worker_that_has_lost_its_claim_is_noticed(tiny: Tiny) -> None:
-    result = tiny(steps.SCENARIO, {**_TINY, "handlers": 2}, canary="unfenced-record")
+    result = tiny(steps.SCENARIO, {**_TINY, "handlers": 2, "kills": 0}, canary="unfenced-record")
 
     assert "stale-refused" in {finding.invariant for finding in result.findings}
 
