@@ -318,9 +318,10 @@ def test_a_handler_killed_at_any_step_has_the_right_outcome(name: str, tmp_path:
         while sum(stats.asleep for stats in opened.stats().values()):
             _drain(tmp_path)  # which does not wait for those that sleep
         of.check(store, opened)
-    kills = sorted(int(mark.name.removeprefix("kill-")) for mark in killed.iterdir())
-    assert kills == list(range(1, len(kills) + 1))
-    assert of.steps <= len(kills) < _MESSAGES
+    kills = {int(mark.name.removeprefix("kill-")) for mark in killed.iterdir()}
+    # Each step in turn. An attempt may have more: a worker asks a busy store again.
+    in_turn = next(n for n in range(_MESSAGES + 1) if n + 1 not in kills)
+    assert of.steps <= in_turn < _MESSAGES
 
 
 def _drain(folder: Path) -> None:
