@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fencepost import Queue, Store, StoreCorrupt, connect
+from fencepost import Claim, Queue, Store, StoreCorrupt, connect
 from fencepost.store.types.message import Address, Draft, Receipt
 
 from .inside import connection
@@ -154,3 +154,23 @@ def test_damage_in_many_does_not_hide_what_is_behind_them(queue: Queue, store: S
 
     assert [claim.message.key for claim in claims] == [f"{n}" for n in range(290, 300)]
     assert queue.stats().dead == 290
+
+
+# JOIN-4
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_of_a_group_one_that_cannot_be_read_is_dead_and_the_others_are_handed_over(
+    queue: Queue, store: Store, damage: str
+) -> None:
+    queue.enqueue_many({"body": b"work %d" % n, "key": f"{n}", "lane": "one"} for n in range(4))
+    connection(store).execute(DAMAGES[damage])
+
+    (leased,), _ = store.engine.queue.claim(["mail"], limit=9, lease_ms=30_000, joins={"mail": 500})
+    claim = Claim(store.engine, leased)
+    claim.ack()
+
+    (dead,) = store.deliveries(state="dead")
+    assert [message.key for message in claim.messages] == ["0", "2", "3"]
+    assert dead.key == "1"
+    assert store.queue("mail").stats().done == 3
+    if damage == "lost":
+        connection(store).execute("insert into fp_body values (2, x'', 0, null)")
