@@ -21,12 +21,15 @@ from fencepost.store.sqlite.session import settings
 def _untouched(path: Path, refused_as: type[FencepostError]) -> Iterator[None]:
     path.chmod(0o644)
     before = path.read_bytes()
+    gate = path.with_name(path.name + "-gate")
+    gate_before = gate.read_bytes() if gate.exists() else None
     with pytest.raises(refused_as) as caught:
         yield
     assert caught.value.code == refused_as.code
     assert caught.value.operation == "open"
     assert caught.value.path == str(path)
     assert path.read_bytes() == before
+    assert (gate.read_bytes() if gate.exists() else None) == gate_before
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 

@@ -70,6 +70,8 @@ class Gate:
         leave: Gives the lock back, unless it went with the file.
         left_at: When that was, on time.monotonic(), if whoever calls it says so; else 0.
         openings: Who has the database open; its locks are on the same file.
+        says_turns: Its turns stand in the file. False until the store is open: one that is
+            refused is left as it was.
     """
 
     def __init__(self, path: str) -> None:
@@ -89,6 +91,7 @@ class Gate:
             raise
         self.openings = Openings(self._fd, path.removesuffix("-gate"))
         self.left_at = 0.0
+        self.says_turns = False
         self._away = 0.0
         self._turn_until = 0.0
         self._past_until = 0.0
@@ -165,6 +168,8 @@ class Gate:
 
     def _say_turn(self, until: float) -> None:
         """Let the first in the line know when this turn ends."""
+        if not self.says_turns:
+            return
         looks = 1 + int(2 * self._away / _AWAY_SECONDS)
         turn = _TURN.pack(int(until * 1e9), looks if looks <= _MOST_LOOKS else 1)
         with contextlib.suppress(OSError):  # a full disk

@@ -88,6 +88,7 @@ class Database:
                 self.gate.remove_if_made()
             self.gate.close()
             raise
+        self.gate.says_turns = True
         self.identity = FileIdentity(path)
         self._begin_use()
         self.has_checksums = page_checksums.has(self.connection)
