@@ -40,6 +40,7 @@ OF_EVERY_SOURCE = frozenset(
         "keep_for",
         "keep_body_for",
         "redelivery",
+        "wait_key",
     }
 )
 
