@@ -136,8 +136,8 @@ SCENARIO = Scenario(
     sizes=sizes(
         "handlers window kills stops reloads workers lease patience",
         canary=(48, 48, 2, 1, 1, 2, 2, 6),
-        ci=(120, 60, 8, 2, 3, 2, 2, 60),
-        nightly=(1000, 60, 100, 10, 20, 2, 3, 300),
+        ci=(120, 60, 8, 2, 3, 2, 2, 300),
+        nightly=(1000, 60, 100, 10, 20, 2, 3, 900),
     ),
     canaries={
         "unfenced-record": "stale-refused",
