@@ -10,7 +10,8 @@ from .store import Store
 from .types.delivery import Outcome
 from .types.ended import Ended
 from .types.entry import Compared, Entry, Namespace, Observed, Quarantined
-from .types.message import Message, QueueStats, Receipt
+from .types.message import Message, Receipt
+from .types.queue_stats import QueueStats
 from .types.transaction import Transaction
 
 __all__ = [

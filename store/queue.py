@@ -20,10 +20,10 @@ from .types.message import (
     CapChanges,
     Draft,
     LanePolicy,
-    QueueStats,
     Receipt,
     queue_scope,
 )
+from .types.queue_stats import QueueStats
 from .types.validate import Duration
 
 DEFAULT_LEASE = 30.0

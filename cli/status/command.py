@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ...store import connect
-from ...store.types.message import QueueStats
+from ...store.types.queue_stats import QueueStats
 from ...store.types.unserved import Conflicts, UnroutedCount, Unserved
 from ...store.types.worker import Pool, Worker
 from ..options import as_json, the_store

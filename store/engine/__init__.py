@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .claims import Hold, Leased
 from .clock import StoreClock
 from .durable import DurableVerbs
 from .identity import Identity
@@ -32,7 +33,7 @@ from .keyed import KeyedVerbs
 from .leases import LeaseVerbs
 from .operators import OperatorVerbs
 from .pools import PoolVerbs
-from .queue import Hold, Leased, QueueVerbs
+from .queue import QueueVerbs
 from .transactions import TransactionVerbs
 from .upkeep import UpkeepVerbs
 from .wakeup import Wakeup

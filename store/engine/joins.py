@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from .queue import Hold
+from .claims import Hold
 
 
 class Apart(NamedTuple):

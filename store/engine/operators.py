@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ..types.delivery import Content, Delivery, Forget, Outcome, Stored
 from ..types.filter import Filter
-from ..types.message import QueueStats
+from ..types.queue_stats import QueueStats
 from .routes import RouteVerbs
 from .routing import RoutingVerbs
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from ..errors import LeaseLost
 from ..types.step import StepRecord, StepTransaction
 from ..types.wait import Wanted
-from .queue import Hold
+from .claims import Hold
 
 
 class StepVerbs(Protocol):

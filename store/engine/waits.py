@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ..types.message import Message
 from ..types.wait import Answered, Place, Secret, Subject, Wait
-from .queue import Hold
+from .claims import Hold
 
 
 class WaitVerbs(Protocol):

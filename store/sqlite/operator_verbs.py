@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..types.delivery import Content, Delivery, Forget, Outcome, Stored
 from ..types.filter import Filter
-from ..types.message import QueueStats
+from ..types.queue_stats import QueueStats
 from .file.space import again_when_full, again_when_refused
 from .operators import counts, listing, move, operate
 from .operators.routes import SqliteRoutes

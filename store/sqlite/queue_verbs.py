@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+from ..engine.claims import Hold, Leased
 from ..engine.clock import Term
-from ..engine.queue import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..rules import caps as rules
 from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt

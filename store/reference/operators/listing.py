@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from ...types.delivery import Content, Delivery, Stored
 from ...types.filter import Filter
-from ...types.message import QueueStats
+from ...types.queue_stats import QueueStats
 from ..rows import DeliveryRow, MessageRow, QueueRow
 from ..tables import Tables
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...types.delivery import Content, Delivery, Forget, Outcome, Stored
 from ...types.filter import Filter
-from ...types.message import QueueStats
+from ...types.queue_stats import QueueStats
 from ..memory import Session
 from ..pools import PlainPools
 from ..queues import reap

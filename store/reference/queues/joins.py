@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from ...engine import Hold, Leased
+from ...engine.claims import Joined
 from ...engine.joins import Apart
-from ...engine.queue import Joined
 from ...types.message import Address, Limits, Message
 from ..memory import Session, Write
 from ..rows import DeliveryRow

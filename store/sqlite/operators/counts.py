@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...types.message import QueueStats
+from ...types.queue_stats import QueueStats
 from ..queue.claimable import APART, CLAIMABLE, DUE, FRESH, READY, ROOM, WAITS
 from ..session.session import Session
 

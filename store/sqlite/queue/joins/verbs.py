@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....engine.claims import Hold
 from ....engine.joins import Apart
-from ....engine.queue import Hold
 from ...file.space import again_when_full
 from ...session import damage
 from ...session.session import Session
