@@ -7,26 +7,21 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 
 from ...app.context import Context
-from ...app.exceptions import Cancelled
-from ...app.failures import describe, leaves, verdict
 from ...app.handler import Handler
-from ...app.joins.ending import all_failed, some_failed
-from ...app.joins.group import SomeFailed
 from ...app.outage import Outage
 from ...app.results import storable
 from ...app.sending.sender import Postponed
 from ...app.steps.facts import NO_FACTS, AppFacts
 from ...log import delivery_lines
-from ...log.delivery_lines import place
 from ...log.log import log
 from ...store import Claim, Store
 from ...store.engine import Hold
 from ...store.errors import FencepostError, InvalidInput, LeaseLost, LimitExceeded, OutcomeUnknown
 from ...store.rules.jitter import jitter
 from .attempt import Attempt, clear_frames
+from .ending import ending, took
 from .in_progress import InProgress
 from .interrupter import Interrupter
 
@@ -263,43 +258,14 @@ class Claimer:
         """Tell the store of the failure, just before the next claim."""
         claim = attempt.claim
         if attempt.context.completed:
-            log.error("handler failed after its transaction", **self._took(attempt), exc_info=error)
+            log.error(
+                "handler failed after its transaction", **took(self._store, attempt), exc_info=error
+            )
             self._drop(claim.hold, handled=True)
         elif isinstance(error, Postponed):
             self.postponed.append((claim.hold, error.delay_ms))
         else:
-            self._endings.append((claim.hold, self._ending(attempt, error)))
-
-    def _ending(self, attempt: Attempt, error: BaseException) -> Callable[[], object]:
-        claim, handler = attempt.claim, attempt.handler
-        if attempt.context.suspended:
-            log.info("handler sleeps", **self._took(attempt), at=str(attempt.context.ends_with))
-            return attempt.context.suspend
-        if (stuck := attempt.context.ends_with) is not None:
-            log.warning("handler cannot go on", **self._took(attempt), error=describe(stuck))
-            return partial(claim.bury, describe(stuck))
-        if isinstance(error, SomeFailed):
-            return some_failed(self._store, handler, claim, error)
-        # If it were not released, its lease would be renewed with the others of this worker.
-        cancelled = any(isinstance(each, Cancelled) for each in leaves(error))
-        if cancelled or attempt.lease.lost:
-            log.warning("handler interrupted", **self._took(attempt), error=describe(error))
-            return partial(claim.bury, describe(error)) if handler.at_most_once else claim.release
-        found = verdict(handler, error, claim.attempt)
-        fields = self._took(attempt)
-        most = handler.limits.max_attempts
-        if found.retry_after is not None and (most is None or claim.attempt < most):
-            fields["retry_after_seconds"] = round(found.retry_after, 3)
-        if found.expected and found.retry_after is not None:
-            log.info("handler asked for a retry", **fields, error=found.error, at=place(error))
-        elif not found.expected:
-            log.warning("handler failed", **fields, at=place(error), exc_info=error)
-        delivery_lines.places[claim.id] = place(error)
-        if claim.joined:
-            return all_failed(handler, claim, found.retry_after, found.error)
-        if found.retry_after is None:
-            return partial(claim.bury, found.error)
-        return partial(claim.retry, found.retry_after, found.error)
+            self._endings.append((claim.hold, ending(self._store, attempt, error)))
 
     def _tell(self) -> bool:
         """Tell the store of the attempts that failed; False while it does not answer."""
@@ -328,11 +294,6 @@ class Claimer:
         claim = self._begun.get(hold.fence)
         about = {"delivery": f"d{hold.id}"} if claim is None else delivery_lines.about(claim)
         log.warning("lease lost: the outcome is dropped", **about, fence=hold.fence)
-
-    def _took(self, attempt: Attempt) -> delivery_lines.Fields:
-        """Return the log fields of an attempt that has ended."""
-        now_ms = self._store.engine.clock.now_ms()
-        return delivery_lines.took(attempt.claim, attempt.began, time.monotonic(), now_ms)
 
     def _answered(self) -> None:
         self.pause = 0.0
