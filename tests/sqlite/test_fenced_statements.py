@@ -15,10 +15,14 @@ from fencepost.store.sqlite.queue import claim, reap, redelivery, settle
 from fencepost.store.sqlite.queue.sets import claim as claim_set
 from fencepost.store.sqlite.queue.sets import end as end_set
 from fencepost.store.sqlite.queue.sets.ids import OnIds
+from fencepost.store.sqlite.steps import suspend
 
 from .inside import connection
 
-_BY_CLAIM = [(settle, name) for name in ("_ACK", "_RETRY", "_RELEASE", "_BURY", "_RENEW")]
+_BY_CLAIM = [
+    *((settle, name) for name in ("_ACK", "_RETRY", "_RELEASE", "_BURY", "_RENEW")),
+    (suspend, "_SUSPEND"),
+]
 _AS_SEEN = [
     (settle, "_GIVE_UP"),
     *((reap, name) for name in ("_CRASH", "_RETURN", "_UNDO", "_EXHAUST")),
@@ -28,6 +32,9 @@ _AS_SEEN = [
     (move, "_MOVE"),
 ]
 _OTHERS = {
+    "alone": 0,
+    "anew": 0,
+    "at": "nap",
     "behind": 0,
     "due": None,
     "error": None,
