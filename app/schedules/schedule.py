@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from itertools import count
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -106,7 +105,9 @@ def times(spec: str, timezone: str, after_ms: int) -> Iterator[int]:
 
 
 @cache
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # where there are schedules; see cron.py
+
     return ZoneInfo(name)
 
 
