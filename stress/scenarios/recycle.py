@@ -7,6 +7,7 @@ workers together have as much memory as at first, and the supervisor as many des
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections import Counter
@@ -32,8 +33,9 @@ _MAX_HANDLED = 8
 _BATCHES = {"handled": _WORKERS * _MAX_HANDLED, "memory": 2 * _MAX_MIB + 40, "age": 16}
 _LEAST_RESTS = 6
 # What the least of the last third of all looks may have above the least of the first: what is
-# left behind stays, and what a process has open for a moment does not.
+# left behind stays. What a start has open for a moment goes, if it is waited for.
 _MORE_DESCRIPTORS = 2
+_SETTLE_SECONDS = 10.0
 _MORE_MIB = {"supervisor": 4.0, "forkserver": 4.0, "workers": 100.0}
 
 
@@ -106,6 +108,8 @@ class _Pool:
         """Stop the pool; judge what it took, and that each message was handled, and once."""
         run, queue = self._run, self._store.queue(leaking.QUEUE)
         until(lambda: queue.stats().ready + queue.stats().leased == 0, "all is handled")
+        with contextlib.suppress(TimeoutError):
+            until(self._is_settled, "it has no more open than at first", seconds=_SETTLE_SECONDS)
         os.kill(self._child.pid, signal.SIGTERM)
         self._child.join()
         code = self._child.exit_code
@@ -189,11 +193,22 @@ class _Pool:
         self._rests.append(rest)
         return True
 
-    def _judge_growth(self) -> None:
+    def _is_settled(self) -> bool:
+        """Look once more; True when that is no more descriptors than at first."""
+        if not self._rest():
+            return False
+        first, last = self._first_and_last("descriptors")
+        return last <= first + _MORE_DESCRIPTORS
+
+    def _first_and_last(self, what: str) -> tuple[float, float]:
+        """Return the least of the first third of the looks, and of the last."""
         third = len(self._rests) // 3
+        values = [rest[what] for rest in self._rests]
+        return min(values[:third]), min(values[-third:])
+
+    def _judge_growth(self) -> None:
         for what, more in {"descriptors": _MORE_DESCRIPTORS, **_MORE_MIB}.items():
-            values = [rest[what] for rest in self._rests]
-            first, last = min(values[:third]), min(values[-third:])
+            first, last = self._first_and_last(what)
             self._run.figure(f"{self._by}_{what}_first_to_last", [round(first, 1), round(last, 1)])
             self._run.check(
                 "stays-flat",
