@@ -12,7 +12,7 @@ from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.naming import verbs
 from ..store.types.message import Address, LanePolicy, Redelivery
-from ..store.types.outgoing import OUTBOX
+from ..store.types.sending.outgoing import OUTBOX
 from ..store.types.validate import Duration, count, name, web_address
 from ..store.types.validate import lane_policy as checked_lane_policy
 from .command.handler import command_handler

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..store import connect
-from ..store.types.json_value import decode
+from ..store.types.content.json_value import decode
 from .options import as_json, number_or, the_store
 from .output import iso, plain, print_json, record
 from .table import print_table

@@ -18,7 +18,7 @@ from ..app.route import Answering
 from ..store.ends.waiting import Answer as Told
 from ..store.ends.waiting import Waiting, Watch, in_this_loop
 from ..store.errors import FencepostError
-from ..store.types.ended import Asked, Ended
+from ..store.types.durable.ended import Asked, Ended
 from ..store.types.message import Draft, Receipt
 from .answer import Answer, Headers
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..store.answers import MOST_BYTES
 from ..store.errors import FencepostError, InvalidInput, LimitExceeded
-from ..store.types.json_value import decode
+from ..store.types.content.json_value import decode
 from .answer import Answer, Headers, document, error, unavailable
 from .lazy_store import LazyStore
 

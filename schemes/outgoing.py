@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 from urllib.parse import urlencode
 
-from ..store.types import payload
+from ..store.types.content import payload
 from ..store.types.message import MAX_BODY_BYTES
 from .request import Request
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..store.types import payload
-from ..store.types.inflate import TooLong, Undecodable, UnknownCoding, inflated
+from ..store.types.content import payload
+from ..store.types.content.inflate import TooLong, Undecodable, UnknownCoding, inflated
 from ..store.types.message import MAX_BODY_BYTES
 
 

@@ -8,8 +8,8 @@ from .once import Once
 from .queue import Queue
 from .store import Store
 from .types.delivery import Outcome
-from .types.ended import Ended
-from .types.entry import Compared, Entry, Namespace, Observed, Quarantined
+from .types.durable.ended import Ended
+from .types.keyed.entry import Compared, Entry, Namespace, Observed, Quarantined
 from .types.message import Message, Receipt
 from .types.queue_stats import QueueStats
 from .types.transaction import Transaction

@@ -7,8 +7,8 @@ from typing import Literal
 
 from .engine import Engine
 from .errors import LimitExceeded
-from .types import json_value
-from .types.wait import Answered
+from .types.content import json_value
+from .types.durable.wait import Answered
 from .wait_token import read_token
 
 MOST_BYTES = 64 * 1024

@@ -20,7 +20,7 @@ from .naming import named, verbs
 from .renewal import RenewedLease, certain, insist, new_owner, new_token, renewing
 from .rules.lease_timing import LEAST_RENEWED_MS
 from .types import validate
-from .types.json_value import decode
+from .types.content.json_value import decode
 from .types.validate import Duration
 
 _P = ParamSpec("_P")

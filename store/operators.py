@@ -13,9 +13,9 @@ from .errors import InvalidInput
 from .naming import verbs
 from .types import validate
 from .types.delivery import Content, Delivery, Forget, Moved, Outcome, Stored
+from .types.durable.wait import Answered
 from .types.filter import Conditions, Filter, Wanted
 from .types.unserved import Conflicts, OffRoute, Unrouted, UnroutedCount, Unserved
-from .types.wait import Answered
 
 # One transaction for so many, so that nobody waits long for the lock.
 BATCH = 500

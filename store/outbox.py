@@ -16,9 +16,9 @@ from .engine import Engine
 from .errors import InvalidInput
 from .naming import verbs
 from .types import validate
-from .types.destination import destination
 from .types.message import Address, Draft, Receipt, queue_scope
-from .types.outgoing import OUTBOX, Outgoing
+from .types.sending.destination import destination
+from .types.sending.outgoing import OUTBOX, Outgoing
 
 Secret = str | Sequence[str]
 

@@ -13,7 +13,7 @@ from .errors import InvalidInput, LimitExceeded
 from .naming import verbs
 from .rules.retention import DEFAULT_KEEP_MS
 from .types import validate
-from .types.ended import can_wait
+from .types.durable.ended import can_wait
 from .types.message import (
     DEFAULT_RETRY_FOR_MS,
     Address,

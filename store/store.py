@@ -19,7 +19,7 @@ from .outbox import Sending
 from .queue import Queue
 from .rules.retention import DEFAULT_KEEP_RESULT_MS
 from .types import validate
-from .types.entry import Namespace, Overflow, Quarantined
+from .types.keyed.entry import Namespace, Overflow, Quarantined
 from .types.queue_stats import QueueStats
 from .types.transaction import Parameters, Row, Table, Transaction
 from .types.validate import Duration

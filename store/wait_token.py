@@ -8,7 +8,7 @@ import hmac
 import struct
 
 from .engine import Engine
-from .types.wait import Place, Secret
+from .types.durable.wait import Place, Secret
 
 # Of the secret, the delivery, its generation, the occurrence, and the length of the name, which
 # follows.

@@ -18,7 +18,7 @@ from ..store.connect import modules_of
 from ..store.errors import FencepostError, InvalidInput
 from ..store.naming import named
 from ..store.types.message import DEATHS
-from ..store.types.outgoing import OUTBOX
+from ..store.types.sending.outgoing import OUTBOX
 from ..store.types.validate import milliseconds
 from .options import PoolOptions
 from .process.app_process import AppSpec, Load

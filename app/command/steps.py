@@ -25,7 +25,7 @@ from ...linux.memfd import memfd
 from ...store import Store
 from ...store.errors import InvalidInput, LeaseLost, LimitExceeded
 from ...store.rules.steps import decide_step
-from ...store.types.step import MOST_BYTES, MOST_RECORDS, StepRecord
+from ...store.types.durable.step import MOST_BYTES, MOST_RECORDS, StepRecord
 from ..steps import outcome
 from ..steps.errors import StepChanged
 from ..steps.fingerprint import fingerprint

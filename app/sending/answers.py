@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ...store.types.outgoing import Response
+from ...store.types.sending.outgoing import Response
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...store.types.outgoing import OUTBOX
+from ...store.types.sending.outgoing import OUTBOX
 from ..handler import Handler, make_handler
 from ..interfaces import WorkerApp
 from .extra import can_send

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ...store import Message
 from ...store.errors import PASSING, FencepostError, InvalidInput
 from ...store.rules.backoff import backoff_ms
-from ...store.types.destination import Destination, destination
-from ...store.types.outgoing import Outgoing, Response
+from ...store.types.sending.destination import Destination, destination
+from ...store.types.sending.outgoing import Outgoing, Response
 from ..context import Context
 from ..exceptions import Discard, Retry
 from . import signing

@@ -11,7 +11,7 @@ from ...store import Claim, Receipt, Store
 from ...store.errors import InvalidInput
 from ...store.naming import verbs
 from ...store.outbox import Secret, send
-from ...store.types.destination import destination
+from ...store.types.sending.destination import destination
 from ..steps.errors import StepChanged
 from .extra import require_extra
 

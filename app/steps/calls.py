@@ -12,7 +12,7 @@ from ...store import Claim
 from ...store.engine import Engine
 from ...store.errors import FencepostError, InvalidInput, LeaseLost, OutcomeUnknown
 from ...store.local_lease import LocalLease
-from ...store.types.step import StepKind, StepRecord
+from ...store.types.durable.step import StepKind, StepRecord
 from . import outcome
 from .fingerprint import fingerprint
 from .guard import Guard, Inside, inside

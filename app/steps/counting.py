@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...store.errors import InvalidInput, LimitExceeded
-from ...store.types.counts import MOST, MOST_NAMES
+from ...store.types.durable.counts import MOST, MOST_NAMES
 from ...store.types.validate import count
 
 

@@ -10,9 +10,9 @@ from ...store import Claim, Message
 from ...store.engine import Engine
 from ...store.errors import InvalidInput, LimitExceeded
 from ...store.types import validate
-from ...store.types.step import StepRecord
+from ...store.types.durable.step import StepRecord
+from ...store.types.durable.wait import NEVER_MS, Place, Subject, Wanted
 from ...store.types.validate import Duration, milliseconds
-from ...store.types.wait import NEVER_MS, Place, Subject, Wanted
 from .errors import WaitTimeout
 from .guard import Guard
 from .journal import Journal

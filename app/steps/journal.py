@@ -9,7 +9,7 @@ from ...store import Claim
 from ...store.engine import Engine, Hold
 from ...store.errors import LeaseLost, LimitExceeded, OutcomeUnknown
 from ...store.rules.steps import decide_step
-from ...store.types.step import MOST_BYTES, MOST_RECORDS, StepKind, StepRecord
+from ...store.types.durable.step import MOST_BYTES, MOST_RECORDS, StepKind, StepRecord
 from .errors import StepChanged
 
 # A COMMIT of which nobody knows is repeated: the same record twice is one.

@@ -6,7 +6,7 @@ import asyncio
 import weakref
 
 from ...store.engine import Engine, Hold
-from ...store.types.step import StepRecord
+from ...store.types.durable.step import StepRecord
 from .journal import write_records
 
 _Waiting = dict[Engine, list[tuple[Hold, list[StepRecord], asyncio.Future[None]]]]

@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 from ...store import Claim
 from ...store.engine import Engine
-from ...store.types.step import StepRecord
+from ...store.types.durable.step import StepRecord
+from ...store.types.durable.wait import Wanted
 from ...store.types.validate import Duration, milliseconds
-from ...store.types.wait import Wanted
 from . import outcome
 from .errors import Suspended
 from .guard import Guard

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ...store.types.step import StepRecord
-from ...store.types.wait import Wanted
+from ...store.types.durable.step import StepRecord
+from ...store.types.durable.wait import Wanted
 from .errors import Suspended
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from ...store import Claim
 from ...store.engine import Engine
 from ...store.errors import InvalidInput
+from ...store.types.durable.wait import NEVER_MS, Place, Wanted
 from ...store.types.validate import Duration, milliseconds
-from ...store.types.wait import NEVER_MS, Place, Wanted
 from ...store.wait_token import make_token
 from . import outcome
 from .errors import WaitTimeout

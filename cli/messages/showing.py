@@ -10,7 +10,7 @@ import click
 
 from ...store import Store, connect
 from ...store.types.delivery import Stored
-from ...store.types.outgoing import OUTBOX
+from ...store.types.sending.outgoing import OUTBOX
 from ..options import as_json, the_store
 from ..output import iso, plain, print_json, record
 from . import ids

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...store.rules.retention import DAY_MS
-from ...store.types.payload import FormFields
+from ...store.types.content.payload import FormFields
 from ..body import document, string
 from ..mac import Mac
 from ..naming import named

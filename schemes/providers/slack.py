@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from ...store.rules.retention import DAY_MS
-from ...store.types.payload import FormFields
+from ...store.types.content.payload import FormFields
 from ..body import document, string
 from ..mac import Mac
 from ..naming import named

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FencepostError, ForkedStore, InvalidInput, StoreCorrupt, StoreFailed
 from ..rules.jitter import jitter
-from ..types.ended import Asked, Ended
+from ..types.durable.ended import Asked, Ended
 from ..types.validate import Duration, milliseconds
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ..ends.waiting import Waiting
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..types.ended import Asked, Ended
+from ..types.durable.ended import Asked, Ended
 from ..types.message import Draft, Receipt
 
 

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import UNSET, UnsetType
 
 from ..errors import StoreCorrupt
-from ..types.entry import Entry, Namespace, Overflow, Quarantined
+from ..types.keyed.entry import Entry, Namespace, Overflow, Quarantined
 
 Found = Entry | StoreCorrupt
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..types.message import Draft, Receipt
-from ..types.outgoing import Admission, Outgoing, Response
+from ..types.sending.outgoing import Admission, Outgoing, Response
 
 
 class OutboxVerbs(Protocol):

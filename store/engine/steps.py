@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ..errors import LeaseLost
-from ..types.step import StepRecord, StepTransaction
-from ..types.wait import Wanted
+from ..types.durable.step import StepRecord, StepTransaction
+from ..types.durable.wait import Wanted
 from .claims import Hold
 
 

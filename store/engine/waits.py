@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from ..types.durable.wait import Answered, Place, Secret, Subject, Wait
 from ..types.message import Message
-from ..types.wait import Answered, Place, Secret, Subject, Wait
 from .claims import Hold
 
 

@@ -6,7 +6,7 @@ from msgspec import UnsetType
 
 from ..errors import InvalidInput
 from ..types import validate
-from ..types.entry import OVERFLOWS, Overflow
+from ..types.keyed.entry import OVERFLOWS, Overflow
 from ..types.validate import Duration
 
 

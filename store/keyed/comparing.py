@@ -9,9 +9,10 @@ from ..engine import Engine
 from ..engine.keyed import Exchanged, Item, Matches, Space
 from ..errors import InvalidInput, LimitExceeded, StoreCorrupt
 from ..naming import verbs
-from ..types import json_value, validate
-from ..types.compare_tokens import Tokens
-from ..types.entry import Compared, Entry, Observed
+from ..types import validate
+from ..types.content import json_value
+from ..types.keyed.compare_tokens import Tokens
+from ..types.keyed.entry import Compared, Entry, Observed
 from ..types.validate import Duration
 from . import arguments
 

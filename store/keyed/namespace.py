@@ -13,8 +13,9 @@ from ..engine import Engine
 from ..engine.keyed import Found, Item, Options, Space
 from ..errors import FencepostError, ImportFailed, InvalidInput, LimitExceeded
 from ..naming import verbs
-from ..types import json_value, validate
-from ..types.entry import Entry, Namespace, Overflow
+from ..types import validate
+from ..types.content import json_value
+from ..types.keyed.entry import Entry, Namespace, Overflow
 from ..types.validate import Duration
 from . import arguments
 from .comparing import Comparing, new_item, sound

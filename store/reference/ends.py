@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from ..ends.waiting import Waiting
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..types.ended import Asked, Ended
+from ..types.durable.ended import Asked, Ended
 from ..types.message import Draft, Receipt
 from .memory import Session
 from .queues.verbs import PlainQueue

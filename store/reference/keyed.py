@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..engine.keyed import Exchanged, Found, Item, Matches, Space
 from ..errors import StoreBusy, StoreCorrupt
-from ..types.entry import Entry, Namespace, Quarantined
-from ..types.json_value import decode
+from ..types.content.json_value import decode
+from ..types.keyed.entry import Entry, Namespace, Quarantined
 from . import namespaces
 from .memory import Session, Write
 from .rows import AsideRow, EntryRow

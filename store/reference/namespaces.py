@@ -12,7 +12,7 @@ import msgspec
 
 from ..engine.keyed import Item, Space
 from ..errors import InvalidInput, LimitExceeded
-from ..types.entry import Namespace
+from ..types.keyed.entry import Namespace
 from .memory import Write
 from .rows import EntryRow, SpaceRow
 from .tables import Name, Tables

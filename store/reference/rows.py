@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from ..types.entry import Overflow
+from ..types.keyed.entry import Overflow
 from ..types.message import Address, Caps, Limits, State
-from ..types.outgoing import Outgoing
 from ..types.schedule import Standing
+from ..types.sending.outgoing import Outgoing
 
 LIVE = ("ready", "leased")
 GOING = (*LIVE, "sleeping")  # what has not ended

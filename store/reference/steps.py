@@ -11,8 +11,8 @@ import msgspec
 
 from ..engine import Hold
 from ..errors import LeaseLost
-from ..types.step import StepRecord
-from ..types.wait import Wait, Wanted
+from ..types.durable.step import StepRecord
+from ..types.durable.wait import Wait, Wanted
 from .memory import Session, Write
 from .queues import changes
 from .queues.settle import count, require

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
-from ..types.step import StepRecord
-from ..types.wait import Secret, Subject, Wait
+from ..types.durable.step import StepRecord
+from ..types.durable.wait import Secret, Subject, Wait
 from ..types.worker import Event
 from .rows import (
     LIVE,

@@ -9,9 +9,9 @@ import msgspec
 
 from ..engine import Hold
 from ..errors import LimitExceeded
+from ..types.durable.step import StepRecord
+from ..types.durable.wait import Answered, Place, Secret, Subject, Wait, Wanted
 from ..types.message import Message
-from ..types.step import StepRecord
-from ..types.wait import Answered, Place, Secret, Subject, Wait, Wanted
 from .memory import Session, Write
 from .queues.awaited import matches
 from .queues.claim import message

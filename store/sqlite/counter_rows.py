@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from ..types.counts import MOST, added
+from ..types.durable.counts import MOST, added
 from .session.session import Session, Write
 
 # A sum that is too large for the column would refuse the whole commit.

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from ..errors import InvalidInput
 from ..rules.retention import DEFAULT_KEEP_BODY_MS, DEFAULT_KEEP_MS
-from . import payload
-from .ended import Ended, Waits
+from .content import payload
+from .durable.ended import Ended, Waits
 
 Status = Literal["accepted", "duplicate", "conflict"]
 State = Literal["ready", "leased", "sleeping", "done", "dead", "cancelled"]

@@ -20,8 +20,8 @@ from ...app.steps.errors import Suspended
 from ...store import Message
 from ...store.engine import Engine, Hold
 from ...store.errors import FencepostError, LeaseLost
-from ...store.types.step import StepRecord
-from ...store.types.wait import Place
+from ...store.types.durable.step import StepRecord
+from ...store.types.durable.wait import Place
 from ...store.wait_token import make_token
 from ..harness.waiting import until
 from .notes import Note, Notes

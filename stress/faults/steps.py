@@ -10,7 +10,7 @@ from ...app.steps.calls import Calls
 from ...app.steps.guard import Guard, current_task
 from ...app.steps.journal import Journal
 from ...store import Claim
-from ...store.types.step import StepRecord
+from ...store.types.durable.step import StepRecord
 from ..harness.faults import fault
 
 

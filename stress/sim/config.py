@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ...store.types.entry import Overflow
+from ...store.types.keyed.entry import Overflow
 
 
 class Config:

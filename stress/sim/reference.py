@@ -17,7 +17,7 @@ from ...store.reference.engine import PlainEngine
 from ...store.reference.memory import Memory
 from ...store.reference.rows import DeliveryRow, KeyRow, LeaseRow
 from ...store.reference.tables import Tables
-from ...store.types.entry import Entry, Overflow
+from ...store.types.keyed.entry import Entry, Overflow
 from ...store.types.message import Draft
 from .numbers import Told
 from .verdict import Broken

@@ -16,9 +16,9 @@ from fencepost.store.reference.queues import changes
 from fencepost.store.reference.queues.settle import require
 from fencepost.store.reference.steps import PlainSteps
 from fencepost.store.reference.waits import PlainWaits, begin
-from fencepost.store.types.ended import Asked, Ended
-from fencepost.store.types.step import StepRecord
-from fencepost.store.types.wait import Answered, Place, Wanted
+from fencepost.store.types.durable.ended import Asked, Ended
+from fencepost.store.types.durable.step import StepRecord
+from fencepost.store.types.durable.wait import Answered, Place, Wanted
 
 _suspend, _answer, _transaction = PlainSteps.suspend, PlainWaits.answer, PlainSteps.transaction
 _look = PlainEnds.look

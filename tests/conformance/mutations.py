@@ -35,7 +35,7 @@ from fencepost.store.reference.schedules import PlainSchedules
 from fencepost.store.reference.steps import PlainSteps
 from fencepost.store.reference.waits import PlainWaits
 from fencepost.store.types.delivery import Outcome
-from fencepost.store.types.outgoing import Admission
+from fencepost.store.types.sending.outgoing import Admission
 
 from . import durable
 

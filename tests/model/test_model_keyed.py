@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from fencepost import NULL, ImportFailed, Keyed, Store, StoreCorrupt
-from fencepost.store.types.entry import Compared, Observed
+from fencepost.store.types.keyed.entry import Compared, Observed
 
 from ..sqlite.counting import counted_right
 from ..sqlite.inside import ask, connection

@@ -9,8 +9,8 @@ from hypothesis.stateful import MultipleResults, initialize, invariant, multiple
 
 from fencepost import Store
 from fencepost.store.engine import Hold
-from fencepost.store.types.step import StepKind, StepRecord
-from fencepost.store.types.wait import NEVER_MS, Place, Subject, Wanted
+from fencepost.store.types.durable.step import StepKind, StepRecord
+from fencepost.store.types.durable.wait import NEVER_MS, Place, Subject, Wanted
 
 from .machine import OPENINGS, Pair, RolledBack, profile
 from .test_model_queue import QueueMachine, picks

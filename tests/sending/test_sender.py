@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from fencepost import Claim, Context, Discard, Retry, Store, StoreFailed
 from fencepost.app.sending.options import SendingOptions
 from fencepost.app.sending.sender import Postponed, Sender
-from fencepost.store.types.outgoing import Admission, Response
+from fencepost.store.types.sending.outgoing import Admission, Response
 from fencepost.testing.kept_lease import kept
 
 from ..clock import FakeClock

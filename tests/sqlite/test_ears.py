@@ -13,7 +13,7 @@ import pytest
 
 from fencepost import Ended, OutcomeUnknown, Queue, Store, connect
 from fencepost.store.sqlite.locks import ear_fifo
-from fencepost.store.types.ended import Asked
+from fencepost.store.types.durable.ended import Asked
 from fencepost.stress.sqlite.disk.disk import Disk
 from fencepost.stress.sqlite.disk.errors import Kind
 

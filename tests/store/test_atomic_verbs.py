@@ -21,7 +21,7 @@ import pytest
 
 from fencepost import Store, connect
 from fencepost.store.engine.keyed import Item, Space
-from fencepost.store.types import json_value
+from fencepost.store.types.content import json_value
 
 from ..processes import line_of, running, tell, wait_until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
-from fencepost.store.types.counts import MOST
+from fencepost.store.types.durable.counts import MOST
 
 from ..clock import FakeClock
 

@@ -22,7 +22,7 @@ from fencepost import (
     StoreFailed,
 )
 from fencepost.store.ends.waiting import Watch
-from fencepost.store.types.ended import Asked
+from fencepost.store.types.durable.ended import Asked
 from fencepost.store.types.message import Address, Draft, Join
 
 from ..kits import Kit

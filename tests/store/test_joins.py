@@ -34,8 +34,8 @@ from fencepost.store.engine.once import Claimed, KeyHold
 from fencepost.store.engine.pools import Report
 from fencepost.store.types.filter import Filter
 from fencepost.store.types.message import Address, Draft, Message
-from fencepost.store.types.outgoing import Outgoing
 from fencepost.store.types.schedule import Rule, Standing
+from fencepost.store.types.sending.outgoing import Outgoing
 
 DOWN = "https://down.example:443"
 SPACE, OTHER = Space("a", "x"), Space("a", "y")

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fencepost import Message
-from fencepost.store.types.inflate import TooLong, inflated
+from fencepost.store.types.content.inflate import TooLong, inflated
 
 FORM = "application/x-www-form-urlencoded"
 MEBIBYTE = 1024 * 1024

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
-from fencepost.store.types.step import StepRecord
+from fencepost.store.types.durable.step import StepRecord
 
 from ..clock import FakeClock
 

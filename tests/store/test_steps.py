@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fencepost import InvalidInput, LeaseLost, Queue, Store
-from fencepost.store.types.step import StepRecord
-from fencepost.store.types.wait import Place, Wanted
+from fencepost.store.types.durable.step import StepRecord
+from fencepost.store.types.durable.wait import Place, Wanted
 
 from ..clock import FakeClock
 

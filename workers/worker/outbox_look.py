@@ -6,7 +6,7 @@ import time
 
 from ...store.engine import Engine
 from ...store.errors import FencepostError
-from ...store.types.outgoing import OUTBOX
+from ...store.types.sending.outgoing import OUTBOX
 
 # A worker that is busy with other queues looks so often at most: a claim takes the write lock.
 _BUSY_SECONDS = 0.05

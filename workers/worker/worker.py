@@ -19,7 +19,7 @@ from ...log import delivery_lines
 from ...log.log import log
 from ...log.standard_streams import flush
 from ...store import Claim, Store
-from ...store.types.outgoing import OUTBOX
+from ...store.types.sending.outgoing import OUTBOX
 from .claimer import Claimer
 from .coroutines import Coroutines
 from .in_progress import InProgress

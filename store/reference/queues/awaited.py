@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from ...types.wait import Subject
+from ...types.durable.wait import Subject
 from ..memory import Write
 from ..rows import MessageRow
 from . import reap

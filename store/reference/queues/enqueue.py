@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from ...types.message import Draft, Receipt, State
-from ...types.outgoing import Outgoing
 from ...types.schedule import SCHEDULES
+from ...types.sending.outgoing import Outgoing
 from ..memory import Write
 from ..rows import ConflictRow, MessageRow
 from . import arrivals, awaited, changes, kept, redelivery

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...types.message import Draft, Receipt
-from ...types.outgoing import OUTBOX, Admission, Outgoing, Response
+from ...types.sending.outgoing import OUTBOX, Admission, Outgoing, Response
 from ..memory import Session, Write
 from ..rows import HostRow
 from . import enqueue

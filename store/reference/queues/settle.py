@@ -11,7 +11,7 @@ from msgspec import structs
 from ...engine import Hold
 from ...engine.clock import Term
 from ...errors import LeaseLost
-from ...types.counts import added
+from ...types.durable.counts import added
 from ..memory import Write
 from ..rows import LIVE, DeliveryRow
 from . import changes, latest

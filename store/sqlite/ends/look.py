@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from ...errors import StoreCorrupt
 from ...rules.ends import speaks
-from ...types.ended import Asked, Ended
+from ...types.durable.ended import Asked, Ended
 from ...types.transaction import Row
 from ..queue import payload
 from ..session.session import Session

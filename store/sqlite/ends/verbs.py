@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from ...ends.waiting import Waiting
 from ...engine.queue import QueueVerbs
 from ...errors import InvalidInput, LimitExceeded, QueueFull, StoreCorrupt
-from ...types.ended import Asked, Ended
+from ...types.durable.ended import Asked, Ended
 from ...types.message import Draft, Receipt
 from ...types.transaction import Row
 from .. import told_rows

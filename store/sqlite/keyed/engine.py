@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ...engine.keyed import Exchanged, Found, Item, Matches, Space
 from ...errors import OutcomeUnknown, StoreBusy, StoreCorrupt, StoreFailed, StoreFull
-from ...types.entry import Entry, Namespace, Quarantined
+from ...types.keyed.entry import Entry, Namespace, Quarantined
 from ..file.space import ROW_BYTES, again_when_full, again_when_refused
 from ..session.damage import calls_back, tells, told
 from ..session.session import Session

@@ -13,7 +13,7 @@ from typing import Any
 from ...engine.keyed import Item, Space
 from ...errors import LimitExceeded
 from ...rules.caps import is_full
-from ...types.entry import Entry
+from ...types.keyed.entry import Entry
 from ..session.session import Session, Write
 from . import namespaces
 from .namespaces import PRUNE, Record

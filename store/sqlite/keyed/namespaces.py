@@ -11,7 +11,7 @@ import msgspec
 
 from ...engine.keyed import Options, Space
 from ...errors import InvalidInput
-from ...types.entry import Namespace
+from ...types.keyed.entry import Namespace
 from ..session.session import Session, Write
 
 # So many rows one call deletes beside what it was asked to do.

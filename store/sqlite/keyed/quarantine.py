@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from ...engine.keyed import Space
 from ...errors import StoreCorrupt
-from ...types.entry import Entry, Quarantined
-from ...types.json_value import decode
+from ...types.content.json_value import decode
+from ...types.keyed.entry import Entry, Quarantined
 from ..session.session import Session, Write
 from . import namespaces
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...rules import breaker
 from ...rules.breaker import CLOSED, Host
-from ...types.outgoing import Admission, Response
+from ...types.sending.outgoing import Admission, Response
 from ..session.session import Session, Write
 
 _FIND = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ...errors import StoreCorrupt
-from ...types.outgoing import OUTBOX, Outgoing
+from ...types.sending.outgoing import OUTBOX, Outgoing
 from ..session.session import Session
 
 _FIND = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...rules import breaker
 from ...types.message import Draft, Receipt
-from ...types.outgoing import OUTBOX, Admission, Outgoing, Response
+from ...types.sending.outgoing import OUTBOX, Admission, Outgoing, Response
 from ..file.space import ROW_BYTES
 from ..queue import enqueue
 from ..queue.payload import prepare

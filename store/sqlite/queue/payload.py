@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from ...errors import StoreCorrupt
-from ...types.json_value import decode
+from ...types.content.json_value import decode
 from ...types.message import Draft
 
 # A page. Compressing takes longer than writing what it saves, up to 64 KiB of JSON: at 4 KiB 24 us,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...engine import Hold
 from ...errors import LeaseLost
-from ...types.step import StepRecord
+from ...types.durable.step import StepRecord
 from ...types.transaction import Row
 from ..queue.holding import HOLDING_OR_DEAD, lost
 from ..session.session import Write

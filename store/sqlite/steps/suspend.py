@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ...engine import Hold
 from ...rules.lanes import stands_aside
-from ...types.step import StepRecord
-from ...types.wait import Wanted
+from ...types.durable.step import StepRecord
+from ...types.durable.wait import Wanted
 from ..queue.holding import HOLDING, holding, lost, settled_already
 from ..queue.transitions import moved
 from ..session.session import Write

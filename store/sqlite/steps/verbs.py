@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ...engine import Hold
 from ...errors import LeaseLost
-from ...types.step import StepRecord
-from ...types.wait import Wanted
+from ...types.durable.step import StepRecord
+from ...types.durable.wait import Wanted
 from .. import counter_rows
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import HOLDING_OR_DEAD, require_to_end

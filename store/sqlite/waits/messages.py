@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ...types.durable.wait import Subject
 from ...types.message import Draft, Message, Receipt
-from ...types.wait import Subject
 from ..queue import payload
 from ..queue.reap import wake
 from ..session.session import Session, Write

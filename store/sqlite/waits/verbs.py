@@ -9,8 +9,8 @@ from typing import Any
 from ...engine import Hold
 from ...errors import LimitExceeded
 from ...rules.waits import decide_answer
+from ...types.durable.wait import Answered, Place, Secret, Subject, Wait
 from ...types.message import Message
-from ...types.wait import Answered, Place, Secret, Subject, Wait
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import require_to_end
 from ..queue.reap import wake

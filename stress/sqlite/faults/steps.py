@@ -14,8 +14,8 @@ from ....store.sqlite.queue.holding import HOLDING_OR_DEAD
 from ....store.sqlite.steps import records, suspend
 from ....store.sqlite.steps.verbs import SqliteSteps
 from ....store.sqlite.waits import verbs as waits
-from ....store.types.step import StepRecord
-from ....store.types.wait import Answered, Wait
+from ....store.types.durable.step import StepRecord
+from ....store.types.durable.wait import Answered, Wait
 from ...harness.faults import fault
 
 

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..errors import InvalidInput
+from ...errors import InvalidInput
 
 _MOST_CHARACTERS = 2048
 _PORTS = {"https": 443, "http": 80}

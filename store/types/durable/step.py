@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from .transaction import Transaction
+from ..transaction import Transaction
 
 StepKind = Literal["call", "error", "now", "sleep", "event", "body"]
 

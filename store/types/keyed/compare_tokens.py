@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from ..errors import InvalidInput
-from . import json_value
+from ...errors import InvalidInput
+from ..content import json_value
 from .entry import Entry, Observed
 
 _VERSION = "1"

@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from ..errors import InvalidInput, LimitExceeded
+from ...errors import InvalidInput, LimitExceeded
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64

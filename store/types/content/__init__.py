@@ -1,0 +1,1 @@
+"""Bodies and JSON values: read by the same rules everywhere."""

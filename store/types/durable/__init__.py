@@ -1,0 +1,1 @@
+"""What handlers remember, wait for and count, and what comes of their messages."""

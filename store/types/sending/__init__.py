@@ -1,0 +1,1 @@
+"""Outgoing webhooks and where they go."""
