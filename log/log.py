@@ -15,8 +15,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite
 
-import structlog
-
 from .stream import LogStream
 
 # Of one field; a handler's error may have any length.
@@ -172,6 +170,9 @@ def _json(value: object) -> str:
 
 
 def _for_people(colors: bool) -> Callable[[Fields], str]:
+    # Some hundred modules, with rich among them: lines for machines need none of them.
+    import structlog
+
     renderer = structlog.dev.ConsoleRenderer(
         colors=colors, exception_formatter=structlog.dev.plain_traceback
     )

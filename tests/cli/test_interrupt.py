@@ -33,7 +33,7 @@ def run(*words: str, cwd: Path) -> Result:
     return Result(ended.returncode, ended.stdout, ended.stderr)
 
 
-@pytest.mark.parametrize("imported", ["msgspec", "structlog", "click"])
+@pytest.mark.parametrize("imported", ["msgspec", "click"])
 @pytest.mark.parametrize("script", [True, False])
 def test_a_command_interrupted_in_its_imports_exits_with_130_and_says_nothing(
     tmp_path: Path, imported: str, script: bool
@@ -59,6 +59,19 @@ def test_a_command_interrupted_while_it_loads_its_target_exits_with_130(tmp_path
     (tmp_path / "app.py").write_text(INTERRUPT)
 
     ended = run(*fencepost("work", "app.py"), cwd=tmp_path)
+
+    assert (ended.code, ended.out, ended.err.strip()) == (130, "", "")
+
+
+def test_a_command_interrupted_while_it_imports_its_log_for_people_exits_with_130(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "structlog.py").write_text(INTERRUPT)
+    (tmp_path / "app.py").write_text(
+        "from fencepost import App\napp = App('hooks.db')\napp.queue('mails')\n"
+    )
+
+    ended = run(*fencepost("work", "app.py", "--log-format", "console"), cwd=tmp_path)
 
     assert (ended.code, ended.out, ended.err.strip()) == (130, "", "")
 

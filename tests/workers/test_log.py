@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +154,18 @@ def test_what_an_app_makes_of_structlog_is_its_own(site: Site) -> None:
 
     assert "n=1 event='mine'\n" in said
     assert "mine" not in (site.folder / "stderr").read_text()
+
+
+# PROCESS-18
+def test_lines_for_machines_import_nothing_that_is_for_people() -> None:
+    code = (
+        "import sys, fencepost.log.log, fencepost.workers, fencepost.cli.running.work\n"
+        "fencepost.log.log.configure()\n"
+        "fencepost.log.log.log.info('up')\n"
+        "print([name for name in sys.modules if name in ('structlog', 'rich', 'pygments')])"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert said.stdout == "[]\n"
+    assert json.loads(said.stderr)["event"] == "up"
