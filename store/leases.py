@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from .engine import Engine
-from .engine.clock import Term
 from .engine.leases import LeaseInfo, Taken
+from .engine.ports.clock import Term
 from .errors import FencepostError, LeaseHeld, LeaseLost
 from .naming import named, verbs
 from .renewal import RenewedLease, certain, insist, new_owner, new_token, renewing

@@ -12,9 +12,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from .claim import encode_result
 from .engine import Engine
-from .engine.clock import Term
 from .engine.leases import Displaced
 from .engine.once import Claimed, Completed, InWork, KeyHold
+from .engine.ports.clock import Term
 from .errors import FencepostError, InvalidInput, LeaseHeld, StoreCorrupt
 from .naming import named, verbs
 from .renewal import RenewedLease, certain, insist, new_owner, new_token, renewing

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from typing import TypeVar
 
 from .engine import Engine
-from .engine.clock import Term
+from .engine.ports.clock import Term
 from .errors import PASSING, FencepostError, LeaseLost, OutcomeUnknown
 from .local_lease import LocalLease
 from .rules.lease_timing import holder_renews_seconds

@@ -9,7 +9,7 @@ from ...log import delivery_lines
 from ...log.delivery_lines import place
 from ...log.log import log
 from ...store import Claim, Store
-from ...store.engine.joins import Apart
+from ...store.engine.durable.joins import Apart
 from ...store.types.validate import error_text
 from ..failures import Verdict, backoff, verdict
 from ..handler import Handler

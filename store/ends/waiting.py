@@ -21,7 +21,7 @@ from ..types.durable.ended import Asked, Ended
 from ..types.validate import Duration, milliseconds
 
 if TYPE_CHECKING:
-    from ..engine.ends import EndVerbs
+    from ..engine.durable.ends import EndVerbs
 
 Answer = Ended | FencepostError
 

@@ -25,18 +25,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .claims import Hold, Leased
-from .clock import StoreClock
-from .durable import DurableVerbs
-from .identity import Identity
+from .durable.verbs import DurableVerbs
 from .keyed import KeyedVerbs
 from .leases import LeaseVerbs
-from .operators import OperatorVerbs
-from .pools import PoolVerbs
-from .queue import QueueVerbs
+from .operators.verbs import OperatorVerbs
+from .pools.verbs import PoolVerbs
+from .ports.clock import StoreClock
+from .ports.identity import Identity
+from .ports.wakeup import Wakeup
+from .queue.claims import Hold, Leased
+from .queue.verbs import QueueVerbs
 from .transactions import TransactionVerbs
 from .upkeep import UpkeepVerbs
-from .wakeup import Wakeup
 
 __all__ = ["Engine", "Hold", "Leased"]
 

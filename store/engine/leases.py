@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..types.transaction import Transaction
-from .clock import Term
+from .ports.clock import Term
 
 if TYPE_CHECKING:
     from .once import OnceVerbs

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .clock import Term
 from .leases import Displaced
+from .ports.clock import Term
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from .waits import PlainWaits
 
 
 class PlainDurable:
-    """See fencepost.store.engine.durable.DurableVerbs."""
+    """See fencepost.store.engine.durable.verbs.DurableVerbs."""
 
     def __init__(self, session: Session, queue: PlainQueue) -> None:
         self._session = session

@@ -17,7 +17,7 @@ from .tables import Tables
 
 
 class PlainEnds:
-    """See fencepost.store.engine.ends.EndVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.durable.ends.EndVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, queue: PlainQueue) -> None:
         self._session = session

@@ -19,7 +19,7 @@ from .upkeep import PlainUpkeep
 
 
 class PlainIdentity:
-    """See fencepost.store.engine.identity.Identity."""
+    """See fencepost.store.engine.ports.identity.Identity."""
 
     def __init__(self, session: Session) -> None:
         self.store_id = session.memory.id
@@ -27,7 +27,7 @@ class PlainIdentity:
 
 
 class PlainClock:
-    """See fencepost.store.engine.clock.StoreClock."""
+    """See fencepost.store.engine.ports.clock.StoreClock."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -43,7 +43,7 @@ class PlainClock:
 
 
 class PlainWakeup:
-    """See fencepost.store.engine.wakeup.Wakeup."""
+    """See fencepost.store.engine.ports.wakeup.Wakeup."""
 
     poll_seconds = 0.5
 

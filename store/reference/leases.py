@@ -6,8 +6,8 @@ import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..engine.clock import Term
 from ..engine.leases import Displaced, LeaseInfo, NameHold, Taken
+from ..engine.ports.clock import Term
 from ..errors import LeaseHeld
 from .memory import Session, Write
 from .once import PlainOnce

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine.clock import Term
 from ..engine.leases import Displaced
 from ..engine.once import Claimed, Completed, InWork, KeyHold
+from ..engine.ports.clock import Term
 from ..errors import KeyConflict
 from .memory import Session, Write
 from .rows import KeyRow
@@ -21,7 +21,7 @@ Standing = Completed | InWork | Displaced | None
 
 
 class PlainOnce:
-    """See fencepost.store.engine.leases.once.OnceVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.once.OnceVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

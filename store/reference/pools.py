@@ -7,8 +7,8 @@ import socket
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from ..engine.liveness import Gone, Liveness
-from ..engine.pools import Report, Retired
+from ..engine.pools.verbs import Report, Retired
+from ..engine.ports.liveness import Gone, Liveness
 from ..types.worker import Event, Pool, Progress, Worker
 from . import events
 from .memory import Session, Write
@@ -20,7 +20,7 @@ _ENDED = "its opening was closed"
 
 
 class PlainLiveness:
-    """See fencepost.store.engine.liveness.Liveness; the methods stand in its order."""
+    """See fencepost.store.engine.ports.liveness.Liveness; the methods stand in its order."""
 
     beat_seconds: float | None = None
 
@@ -39,7 +39,7 @@ class PlainLiveness:
 
 
 class PlainPools:
-    """See fencepost.store.engine.pools.PoolVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.pools.verbs.PoolVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

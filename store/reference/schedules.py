@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..engine.schedules import Advanced
+from ..engine.pools.schedules import Advanced
 from ..types.message import Draft
 from ..types.schedule import KnownSchedule, Rule, Standing
 from .memory import Session, Write
@@ -13,7 +13,7 @@ from .rows import ScheduleRow
 
 
 class PlainSchedules:
-    """See fencepost.store.engine.schedules.ScheduleVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.pools.schedules.ScheduleVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

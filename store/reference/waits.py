@@ -23,7 +23,7 @@ _MOST_SECRETS = 255
 
 
 class PlainWaits:
-    """See fencepost.store.engine.waits.WaitVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.durable.waits.WaitVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine.queue import QueueVerbs
+from ..engine.queue.verbs import QueueVerbs
 from . import counter_rows
 from .ends.verbs import SqliteEnds
 from .queue.joins.verbs import SqliteJoins
@@ -14,7 +14,7 @@ from .waits.verbs import SqliteWaits
 
 @tells
 class SqliteDurable:
-    """See fencepost.store.engine.durable.DurableVerbs."""
+    """See fencepost.store.engine.durable.verbs.DurableVerbs."""
 
     def __init__(self, session: Session, queue: QueueVerbs) -> None:
         self._session = session

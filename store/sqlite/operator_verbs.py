@@ -19,7 +19,7 @@ from .session.session import Session
 
 @tells
 class SqliteOperators:
-    """See fencepost.store.engine.operators.OperatorVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.operators.verbs.OperatorVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, pools: SqlitePools) -> None:
         self._session = session

@@ -11,7 +11,7 @@ _POLL_SECONDS = 1.0
 
 
 class SqliteIdentity:
-    """See fencepost.store.engine.identity.Identity."""
+    """See fencepost.store.engine.ports.identity.Identity."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -26,7 +26,7 @@ class SqliteIdentity:
 
 
 class SqliteClock:
-    """See fencepost.store.engine.clock.StoreClock; the store's time is a sum with the stopwatch's."""
+    """See fencepost.store.engine.ports.clock.StoreClock; the store's time is a sum with the stopwatch's."""
 
     def __init__(self, session: Session, clock: HostClock) -> None:
         self._session = session
@@ -38,7 +38,7 @@ class SqliteClock:
 
 
 class SqliteWakeup:
-    """See fencepost.store.engine.wakeup.Wakeup."""
+    """See fencepost.store.engine.ports.wakeup.Wakeup."""
 
     poll_seconds = _POLL_SECONDS
 

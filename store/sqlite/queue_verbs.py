@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from ..engine.claims import Hold, Leased
-from ..engine.clock import Term
+from ..engine.ports.clock import Term
+from ..engine.queue.claims import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..rules import caps as rules
 from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
@@ -33,7 +33,7 @@ _by_set_or_by_row = again_when_full(by_set_or_by_row)
 
 @damage.tells
 class SqliteQueue:
-    """See fencepost.store.engine.queue.QueueVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.queue.verbs.QueueVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

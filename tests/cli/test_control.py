@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.engine.pools import PoolVerbs, Report
+from fencepost.store.engine.pools.verbs import PoolVerbs, Report
 
 from .command import Command
 from .test_messages import HOSTILE, ISO, times

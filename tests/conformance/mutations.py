@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fencepost.store.engine.schedules import Advanced
+from fencepost.store.engine.pools.schedules import Advanced
 from fencepost.store.errors import LeaseLost
 from fencepost.store.reference import keyed, leases, namespaces, once, schedules, steps
 from fencepost.store.reference.ends import PlainEnds

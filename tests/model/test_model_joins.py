@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import MultipleResults, multiple, rule
 
 from fencepost import Claim, Receipt, Store
-from fencepost.store.engine.joins import Apart
+from fencepost.store.engine.durable.joins import Apart
 from fencepost.store.rules import backoff
 from fencepost.store.types.message import Address, Draft, Join
 

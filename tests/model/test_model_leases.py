@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, initialize, invariant, multiple, rule
 
 from fencepost import InvalidInput, Lease, Store
-from fencepost.store.engine.clock import Term
 from fencepost.store.engine.leases import NameHold, Taken
+from fencepost.store.engine.ports.clock import Term
 
 from ..kits import Effects
 from .machine import OPENINGS, Pair, RolledBack, StoreMachine, profile

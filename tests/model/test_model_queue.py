@@ -22,7 +22,7 @@ from msgspec import structs
 
 from fencepost import Claim, InvalidInput, Receipt, Store
 from fencepost.store.engine import Hold, Leased
-from fencepost.store.engine.clock import Term
+from fencepost.store.engine.ports.clock import Term
 from fencepost.store.reference.memory import Numbers
 from fencepost.store.reference.rows import LIVE
 from fencepost.store.reference.tables import Tables

@@ -10,30 +10,16 @@ from typing import Protocol
 import pytest
 
 from fencepost.store import engine
-from fencepost.store.engine import (
-    Engine,
-    clock,
-    durable,
-    ends,
-    identity,
-    joins,
-    keyed,
-    leases,
-    liveness,
-    once,
-    operators,
-    outbox,
-    pools,
-    queue,
-    routes,
-    routing,
-    schedules,
-    steps,
-    transactions,
-    upkeep,
-    waits,
-    wakeup,
-)
+from fencepost.store.engine import Engine, keyed, leases, once, transactions, upkeep
+from fencepost.store.engine.durable import ends, joins, steps, waits
+from fencepost.store.engine.durable import verbs as durable
+from fencepost.store.engine.operators import routes, routing
+from fencepost.store.engine.operators import verbs as operators
+from fencepost.store.engine.pools import schedules
+from fencepost.store.engine.pools import verbs as pools
+from fencepost.store.engine.ports import clock, identity, liveness, wakeup
+from fencepost.store.engine.queue import outbox
+from fencepost.store.engine.queue import verbs as queue
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +59,7 @@ def test_the_engine_has_at_most_twelve_members_and_a_port_two_to_four() -> None:
 def test_each_protocol_of_the_contract_is_looked_at() -> None:
     found = {
         node.name
-        for path in Path(inspect.getfile(engine)).parent.glob("*.py")
+        for path in Path(inspect.getfile(engine)).parent.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
         and any(isinstance(base, ast.Name) and base.id == Protocol.__name__ for base in node.bases)

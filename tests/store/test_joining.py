@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from fencepost import Claim, LeaseLost, Store
-from fencepost.store.engine.joins import Apart
+from fencepost.store.engine.durable.joins import Apart
 from fencepost.store.types.message import Address, Draft, Join, Limits
 
 from ..clock import FakeClock

@@ -11,27 +11,18 @@ from typing import Any
 import pytest
 
 from fencepost import InvalidInput, Store
-from fencepost.store.engine import (
-    Engine,
-    Hold,
-    keyed,
-    leases,
-    liveness,
-    once,
-    operators,
-    outbox,
-    pools,
-    queue,
-    routes,
-    routing,
-    schedules,
-    transactions,
-    upkeep,
-)
+from fencepost.store.engine import Engine, Hold, keyed, leases, once, transactions, upkeep
 from fencepost.store.engine.keyed import Item, Space
 from fencepost.store.engine.leases import NameHold
 from fencepost.store.engine.once import Claimed, KeyHold
-from fencepost.store.engine.pools import Report
+from fencepost.store.engine.operators import routes, routing
+from fencepost.store.engine.operators import verbs as operators
+from fencepost.store.engine.pools import schedules
+from fencepost.store.engine.pools import verbs as pools
+from fencepost.store.engine.pools.verbs import Report
+from fencepost.store.engine.ports import liveness
+from fencepost.store.engine.queue import outbox
+from fencepost.store.engine.queue import verbs as queue
 from fencepost.store.types.filter import Filter
 from fencepost.store.types.message import Address, Draft, Message
 from fencepost.store.types.schedule import Rule, Standing

@@ -11,8 +11,8 @@ import pytest
 
 from fencepost import InvalidInput, Lease, LeaseHeld, LeaseLost, Store, StoreBusy
 from fencepost.store.engine import Engine
-from fencepost.store.engine.clock import Term
 from fencepost.store.engine.leases import LeaseVerbs, NameHold
+from fencepost.store.engine.ports.clock import Term
 from fencepost.store.engine.transactions import TransactionVerbs
 from fencepost.store.rules.lease_timing import holder_renews_seconds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fencepost import InvalidInput, Store
-from fencepost.store.engine.outbox import OutboxVerbs
+from fencepost.store.engine.queue.outbox import OutboxVerbs
 
 from ..clock import FakeClock
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
-from fencepost.store.engine.pools import PoolVerbs, Report
+from fencepost.store.engine.pools.verbs import PoolVerbs, Report
 from fencepost.store.sqlite import events
 from fencepost.store.types.message import Limits
 

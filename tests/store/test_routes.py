@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from fencepost import QueueFull, Store, StoreCorrupt
-from fencepost.store.engine.routes import RouteVerbs
+from fencepost.store.engine.operators.routes import RouteVerbs
 from fencepost.store.types.durable.ended import Asked
 from fencepost.store.types.message import Address, Message
 from fencepost.store.types.unserved import OffRoute

@@ -10,7 +10,7 @@ import pytest
 
 from fencepost import QueueFull, Store
 from fencepost.app.schedules.schedule import Schedule
-from fencepost.store.engine.schedules import Advanced
+from fencepost.store.engine.pools.schedules import Advanced
 from fencepost.store.types.filter import Filter
 from fencepost.store.types.message import Address
 from fencepost.store.types.schedule import KnownSchedule, Missed, Rule, Standing

@@ -18,7 +18,7 @@ from fencepost import Claim, Message
 from fencepost.log import delivery_lines, stderr_lines
 from fencepost.log.log import Log, render_json
 from fencepost.store.engine import Hold, Leased
-from fencepost.store.engine.clock import Term
+from fencepost.store.engine.ports.clock import Term
 
 from ..processes import PATIENCE_SECONDS, wait_until
 

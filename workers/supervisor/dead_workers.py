@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from ...log.log import log
 from ...store.engine import Engine
-from ...store.engine.pools import Report
+from ...store.engine.pools.verbs import Report
 from ...store.errors import FencepostError
 from ...store.rules.blame import Blame
 from ...store.types.worker import Progress

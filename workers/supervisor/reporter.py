@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...linux.memory import resident_bytes
 from ...store.engine import Engine
-from ...store.engine.pools import Report
+from ...store.engine.pools.verbs import Report
 from ..process.managed_process import ManagedProcess
 from ..process.shared_page import Work
 

@@ -17,7 +17,7 @@ from ..rows import RouteRow
 
 
 class PlainRoutes:
-    """See fencepost.store.engine.routes.RouteVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.operators.routes.RouteVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

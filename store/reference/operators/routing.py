@@ -14,7 +14,7 @@ from ..queues.claim import message as as_given
 
 
 class PlainRouting:
-    """See fencepost.store.engine.routing.RoutingVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.operators.routing.RoutingVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, pools: PlainPools) -> None:
         self._session = session

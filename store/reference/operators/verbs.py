@@ -16,7 +16,7 @@ from .routing import PlainRouting
 
 
 class PlainOperators:
-    """See fencepost.store.engine.operators.OperatorVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.operators.verbs.OperatorVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, pools: PlainPools) -> None:
         self._session = session

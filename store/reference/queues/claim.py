@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from ...engine import Hold, Leased
-from ...engine.clock import Term
+from ...engine.ports.clock import Term
 from ...types.message import Limits, Message
 from ..memory import Write
 from ..rows import DeliveryRow, MessageRow, QueueRow

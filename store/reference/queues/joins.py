@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from ...engine import Hold, Leased
-from ...engine.claims import Joined
-from ...engine.joins import Apart
+from ...engine.durable.joins import Apart
+from ...engine.queue.claims import Joined
 from ...types.message import Address, Limits, Message
 from ..memory import Session, Write
 from ..rows import DeliveryRow
@@ -18,7 +18,7 @@ from .lanes import head_of
 
 
 class PlainJoins:
-    """See fencepost.store.engine.joins.JoinVerbs."""
+    """See fencepost.store.engine.durable.joins.JoinVerbs."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

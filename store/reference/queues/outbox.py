@@ -13,7 +13,7 @@ _PROBE_MS = 60 * 1000
 
 
 class PlainOutbox:
-    """See fencepost.store.engine.outbox.OutboxVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.queue.outbox.OutboxVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

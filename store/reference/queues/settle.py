@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import structs
 
 from ...engine import Hold
-from ...engine.clock import Term
+from ...engine.ports.clock import Term
 from ...errors import LeaseLost
 from ...types.durable.counts import added
 from ..memory import Write

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ...engine import Hold, Leased
-from ...engine.clock import Term
+from ...engine.ports.clock import Term
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
 from ..memory import Session, Write
@@ -16,7 +16,7 @@ from .outbox import PlainOutbox
 
 
 class PlainQueue:
-    """See fencepost.store.engine.queue.QueueVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.queue.verbs.QueueVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from ...ends.waiting import Waiting
-from ...engine.queue import QueueVerbs
+from ...engine.queue.verbs import QueueVerbs
 from ...errors import InvalidInput, LimitExceeded, QueueFull, StoreCorrupt
 from ...types.durable.ended import Asked, Ended
 from ...types.message import Draft, Receipt
@@ -23,7 +23,7 @@ from .look import look
 
 @damage.tells
 class SqliteEnds:
-    """See fencepost.store.engine.ends.EndVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.durable.ends.EndVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, queue: QueueVerbs) -> None:
         self._session = session

@@ -6,8 +6,8 @@ import builtins
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...engine.clock import Term
 from ...engine.leases import Displaced, LeaseInfo, NameHold, Taken
+from ...engine.ports.clock import Term
 from ...errors import LeaseHeld, LeaseLost
 from ...rules import lease_loss
 from ...rules.retention import KEEP_EXPIRED_MS

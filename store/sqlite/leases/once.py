@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...engine.clock import Term
 from ...engine.leases import Displaced
 from ...engine.once import Claimed, Completed, InWork, KeyHold
+from ...engine.ports.clock import Term
 from ...errors import KeyConflict, LeaseLost
 from ...rules import lease_loss
 from ...rules.retention import KEEP_EXPIRED_MS
@@ -83,7 +83,7 @@ where id in (
 
 @tells
 class SqliteOnce:
-    """See fencepost.store.engine.leases.once.OnceVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.once.OnceVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -84,7 +84,7 @@ _MOST_BYTES = 8 * 1024 * 1024
 
 @tells
 class SqliteRoutes:
-    """See fencepost.store.engine.routes.RouteVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.operators.routes.RouteVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

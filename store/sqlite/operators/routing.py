@@ -114,7 +114,7 @@ _KEYS = "select count(*) from fp_message where key is not null and scope = :sour
 
 @tells
 class SqliteRouting:
-    """See fencepost.store.engine.routing.RoutingVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.operators.routing.RoutingVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, pools: SqlitePools) -> None:
         self._session = session

@@ -16,7 +16,7 @@ from . import outgoing as kept
 
 @damage.tells
 class SqliteOutbox:
-    """See fencepost.store.engine.outbox.OutboxVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.queue.outbox.OutboxVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

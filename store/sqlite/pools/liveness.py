@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...engine.liveness import Gone
+from ...engine.ports.liveness import Gone
 from ..locks.live_bytes import Liveness
 from ..session.damage import tells
 from ..session.session import Session
@@ -18,7 +18,7 @@ _EVIDENCE = "its process has ended: the kernel has freed its lock"
 
 @tells
 class SqliteLiveness:
-    """See fencepost.store.engine.liveness.Liveness: the kernel knows, so nobody has to beat."""
+    """See fencepost.store.engine.ports.liveness.Liveness: the kernel knows, so nobody has to beat."""
 
     beat_seconds = None
 

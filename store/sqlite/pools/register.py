@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Collection, Mapping, Sequence
 
-from ...engine.pools import Report, Retired
+from ...engine.pools.verbs import Report, Retired
 from ...types.worker import Event, Pool, Progress, Worker
 from .. import events
 from ..file.space import again_when_full
@@ -84,7 +84,7 @@ order by w.id
 
 @tells
 class SqlitePools:
-    """See fencepost.store.engine.pools.PoolVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.pools.verbs.PoolVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, alive: Liveness) -> None:
         self._session = session

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from ...engine.schedules import Advanced
+from ...engine.pools.schedules import Advanced
 from ...types.message import Draft
 from ...types.schedule import KnownSchedule, Rule, Standing
 from ..file.space import ROW_BYTES, again_when_full
@@ -54,7 +54,7 @@ order by s.name, t.pool
 
 @tells
 class SqliteSchedules:
-    """See fencepost.store.engine.schedules.ScheduleVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.pools.schedules.ScheduleVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session, alive: Liveness) -> None:
         self._session = session

@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import structs
 
 from ...engine import Hold, Leased
-from ...engine.claims import Joined
-from ...engine.clock import Term
+from ...engine.ports.clock import Term
+from ...engine.queue.claims import Joined
 from ...errors import StoreCorrupt
 from ...types.message import Limits, Message
 from ..fences import next_fences

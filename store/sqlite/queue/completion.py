@@ -13,7 +13,7 @@ from .settle import ack
 
 
 class Completion:
-    """A `with` block; see fencepost.store.engine.queue.QueueVerbs.completion.
+    """A `with` block; see fencepost.store.engine.queue.verbs.QueueVerbs.completion.
 
     Nobody can claim the delivery while the transaction holds the write lock, so what was true
     at its beginning is true at its end.

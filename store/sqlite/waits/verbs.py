@@ -48,7 +48,7 @@ _SECRET_BYTES = 32
 
 @damage.tells
 class SqliteWaits:
-    """See fencepost.store.engine.waits.WaitVerbs; the methods stand in its order."""
+    """See fencepost.store.engine.durable.waits.WaitVerbs; the methods stand in its order."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

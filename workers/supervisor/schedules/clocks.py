@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....app.schedules.missed import LATE_MS
 from ....log.log import log
-from ....store.engine.clock import StoreClock
+from ....store.engine.ports.clock import StoreClock
 
 # Source: cron(8), "Local time changes of less than three hours", and what is beyond.
 CORRECTION_MS = 3 * 3_600_000

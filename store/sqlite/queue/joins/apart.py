@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....engine.claims import Hold
-from ....engine.joins import Apart
+from ....engine.durable.joins import Apart
+from ....engine.queue.claims import Hold
 from ...counter_rows import add
 from ...session.session import Write
 from .. import settle

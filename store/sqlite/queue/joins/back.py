@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from ....engine.claims import Hold
+from ....engine.queue.claims import Hold
 from ....rules.joins import half
 from ...session.session import Write
 from .. import counters

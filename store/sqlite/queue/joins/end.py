@@ -9,7 +9,7 @@ from typing import Self
 import apsw
 import msgspec
 
-from ....engine.claims import Hold
+from ....engine.queue.claims import Hold
 from ...session.session import Write
 from .. import counters, lanes
 from ..sets.note import Note

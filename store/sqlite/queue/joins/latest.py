@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....engine.claims import Hold
+from ....engine.queue.claims import Hold
 from ...session.session import Write
 from ..holding import HOLDING_OR_DEAD, holding, lost, settled_already
 from ..transitions import Standing, moved

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import apsw
 from msgspec.structs import replace
 
-from ....engine.claims import Joined, Leased
+from ....engine.queue.claims import Joined, Leased
 from ....types.message import Limits
 from ...session.session import Write
 from .. import counters

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....engine.claims import Hold
-from ....engine.joins import Apart
+from ....engine.durable.joins import Apart
+from ....engine.queue.claims import Hold
 from ...file.space import again_when_full
 from ...session import damage
 from ...session.session import Session
@@ -14,7 +14,7 @@ from .apart import settle_apart
 
 @damage.tells
 class SqliteJoins:
-    """See fencepost.store.engine.joins.JoinVerbs."""
+    """See fencepost.store.engine.durable.joins.JoinVerbs."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -13,8 +13,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ....engine.claims import Leased
-from ....engine.clock import Term
+from ....engine.ports.clock import Term
+from ....engine.queue.claims import Leased
 from ....types.message import Limits
 from ....types.transaction import Row
 from ...fences import MOST as MOST_FENCES

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ....engine.claims import Hold
+from ....engine.queue.claims import Hold
 from ....errors import LeaseLost
 from ...counter_rows import add
 from ...session.session import Write

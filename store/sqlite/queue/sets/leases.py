@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from ....engine.claims import Hold, Leased
-from ....engine.clock import Term
+from ....engine.ports.clock import Term
+from ....engine.queue.claims import Hold, Leased
 from ....types.message import Message
 from .note import Note
 from .odd import OddSet

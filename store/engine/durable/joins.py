@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from .claims import Hold
+from ..queue.claims import Hold
 
 
 class Apart(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..types.delivery import Content, Delivery, Forget, Outcome, Stored
-from ..types.filter import Filter
-from ..types.queue_stats import QueueStats
+from ...types.delivery import Content, Delivery, Forget, Outcome, Stored
+from ...types.filter import Filter
+from ...types.queue_stats import QueueStats
 from .routes import RouteVerbs
 from .routing import RoutingVerbs
 

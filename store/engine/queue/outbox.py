@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..types.message import Draft, Receipt
-from ..types.sending.outgoing import Admission, Outgoing, Response
+from ...types.message import Draft, Receipt
+from ...types.sending.outgoing import Admission, Outgoing, Response
 
 
 class OutboxVerbs(Protocol):

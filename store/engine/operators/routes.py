@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from ..types.message import Address, Message
-from ..types.unserved import OffRoute
+from ...types.message import Address, Message
+from ...types.unserved import OffRoute
 
 
 class RouteVerbs(Protocol):

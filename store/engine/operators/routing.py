@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from ..types.delivery import Outcome
-from ..types.message import Address, Message
-from ..types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
+from ...types.delivery import Outcome
+from ...types.message import Address, Message
+from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 
 
 class RoutingVerbs(Protocol):

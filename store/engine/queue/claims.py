@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from ..types.message import Message
-from .clock import Term
+from ...types.message import Message
+from ..ports.clock import Term
 
 
 class Hold(Struct, frozen=True, gc=False, eq=False):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ..types.message import Draft
-from ..types.schedule import KnownSchedule, Rule, Standing
+from ...types.message import Draft
+from ...types.schedule import KnownSchedule, Rule, Standing
 
 
 class Advanced(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from ..types.worker import Event, Pool, Progress, Worker
-from .liveness import Liveness
+from ...types.worker import Event, Pool, Progress, Worker
+from ..ports.liveness import Liveness
 from .schedules import ScheduleVerbs
 
 

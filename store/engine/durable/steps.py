@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ..errors import LeaseLost
-from ..types.durable.step import StepRecord, StepTransaction
-from ..types.durable.wait import Wanted
-from .claims import Hold
+from ...errors import LeaseLost
+from ...types.durable.step import StepRecord, StepTransaction
+from ...types.durable.wait import Wanted
+from ..queue.claims import Hold
 
 
 class StepVerbs(Protocol):

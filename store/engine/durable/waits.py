@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..types.durable.wait import Answered, Place, Secret, Subject, Wait
-from ..types.message import Message
-from .claims import Hold
+from ...types.durable.wait import Answered, Place, Secret, Subject, Wait
+from ...types.message import Message
+from ..queue.claims import Hold
 
 
 class WaitVerbs(Protocol):

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ..errors import LimitExceeded, QueueFull, StoreCorrupt
-from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
-from ..types.transaction import Transaction
+from ...errors import LimitExceeded, QueueFull, StoreCorrupt
+from ...types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
+from ...types.transaction import Transaction
+from ..ports.clock import Term
 from .claims import Hold, Leased
-from .clock import Term
 from .outbox import OutboxVerbs
 
 

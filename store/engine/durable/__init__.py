@@ -1,0 +1,1 @@
+"""The contract for what handlers remember, wait for and share."""

@@ -1,0 +1,1 @@
+"""The contract for what operators see and change."""

@@ -1,0 +1,1 @@
+"""The contract for pools, their workers and their schedules."""

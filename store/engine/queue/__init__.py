@@ -1,0 +1,1 @@
+"""The contract for a message's life: enqueue, claim, settle."""
