@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ..log.log import log
 from ..store.errors import PASSING, FencepostError, StoreCorrupt
-from ..store.rules.jitter import jitter
+from ..store.rules.failures.jitter import jitter
 
 _FIRST_SECONDS = 0.1
 _LAST_SECONDS = 5.0

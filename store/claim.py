@@ -12,7 +12,7 @@ import msgspec
 from .engine import Engine, Hold, Leased
 from .errors import InvalidInput, LimitExceeded
 from .naming import verbs
-from .rules.backoff import backoff_ms
+from .rules.failures.backoff import backoff_ms
 from .types import validate
 from .types.message import MAX_BODY_BYTES, Message
 from .types.transaction import Transaction

@@ -12,7 +12,7 @@ from .engine.ports.clock import Term
 from .errors import FencepostError, LeaseHeld, LeaseLost
 from .naming import named, verbs
 from .renewal import RenewedLease, certain, insist, new_owner, new_token, renewing
-from .rules.jitter import jitter
+from .rules.failures.jitter import jitter
 from .rules.lease_timing import LEAST_RENEWED_MS
 from .types import validate
 from .types.transaction import Transaction

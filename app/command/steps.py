@@ -24,7 +24,7 @@ import msgspec
 from ...linux.memfd import memfd
 from ...store import Store
 from ...store.errors import InvalidInput, LeaseLost, LimitExceeded
-from ...store.rules.steps import decide_step
+from ...store.rules.durable.steps import decide_step
 from ...store.types.durable.step import MOST_BYTES, MOST_RECORDS, StepRecord
 from ..steps import outcome
 from ..steps.errors import StepChanged

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...store import Message
 from ...store.errors import PASSING, FencepostError, InvalidInput
-from ...store.rules.backoff import backoff_ms
+from ...store.rules.failures.backoff import backoff_ms
 from ...store.types.sending.destination import Destination, destination
 from ...store.types.sending.outgoing import Outgoing, Response
 from ..context import Context

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ...store import Claim
 from ...store.engine import Engine, Hold
 from ...store.errors import LeaseLost, LimitExceeded, OutcomeUnknown
-from ...store.rules.steps import decide_step
+from ...store.rules.durable.steps import decide_step
 from ...store.types.durable.step import MOST_BYTES, MOST_RECORDS, StepKind, StepRecord
 from .errors import StepChanged
 

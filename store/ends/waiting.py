@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from ..errors import FencepostError, ForkedStore, InvalidInput, StoreCorrupt, StoreFailed
-from ..rules.jitter import jitter
+from ..rules.failures.jitter import jitter
 from ..types.durable.ended import Asked, Ended
 from ..types.validate import Duration, milliseconds
 

@@ -14,8 +14,8 @@ from ...app import App, Context
 from ...app.sending import addresses, exchange, gates, sender
 from ...app.sending.addresses import Refused
 from ...store import Message
-from ...store.rules import breaker
-from ...store.rules.backoff import backoff_ms
+from ...store.rules.failures import breaker
+from ...store.rules.failures.backoff import backoff_ms
 from ..pools.environment import in_pool, plant_canary
 
 QUEUE = "tell"

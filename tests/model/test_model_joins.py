@@ -9,7 +9,7 @@ from hypothesis.stateful import MultipleResults, multiple, rule
 
 from fencepost import Claim, Receipt, Store
 from fencepost.store.engine.durable.joins import Apart
-from fencepost.store.rules import backoff
+from fencepost.store.rules.failures import backoff
 from fencepost.store.types.message import Address, Draft, Join
 
 from .machine import OPENINGS, Pair, profile

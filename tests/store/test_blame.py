@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from fencepost.store.rules import blame as rules
-from fencepost.store.rules.blame import Blame, Consequence, Exit, blame, consequence, stage
+from fencepost.store.rules.failures import blame as rules
+from fencepost.store.rules.failures.blame import Blame, Consequence, Exit, blame, consequence, stage
 from fencepost.store.types.worker import Progress
 
 HANDLER, PROCESS, SUPERVISOR, NOBODY = Blame

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fencepost.store.rules import caps, lanes, lease_loss
-from fencepost.store.rules.attempts import is_exhausted
+from fencepost.store.rules.failures.attempts import is_exhausted
 from fencepost.store.types.message import Caps
 
 

@@ -16,7 +16,7 @@ from multiprocess.connection import Connection
 
 from ...linux.memfd import memfd
 from ...log.log import log
-from ...store.rules.blame import Blame, Exit, blame
+from ...store.rules.failures.blame import Blame, Exit, blame
 from ...store.types.worker import Progress
 from .app_code import AppCode
 from .entry_point import dump

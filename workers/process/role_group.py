@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from ...log.log import log
-from ...store.rules.blame import Blame
+from ...store.rules.failures.blame import Blame
 from .app_code import AppCode
 from .managed_process import End, ManagedProcess, Role
 

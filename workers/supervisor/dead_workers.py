@@ -11,7 +11,7 @@ from ...log.log import log
 from ...store.engine import Engine
 from ...store.engine.pools.verbs import Report
 from ...store.errors import FencepostError
-from ...store.rules.blame import Blame
+from ...store.rules.failures.blame import Blame
 from ...store.types.worker import Progress
 from ..process.managed_process import End, ManagedProcess
 from .damage import Damage

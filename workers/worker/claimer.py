@@ -19,7 +19,7 @@ from ...log.log import log
 from ...store import Claim, Store
 from ...store.engine import Hold
 from ...store.errors import FencepostError, InvalidInput, LeaseLost, LimitExceeded, OutcomeUnknown
-from ...store.rules.jitter import jitter
+from ...store.rules.failures.jitter import jitter
 from .attempt import Attempt, clear_frames
 from .ending import ending, took
 from .in_progress import InProgress

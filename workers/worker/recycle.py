@@ -9,7 +9,7 @@ from math import ceil
 
 from ...linux.memory import resident_bytes
 from ...log.log import log
-from ...store.rules.jitter import jitter
+from ...store.rules.failures.jitter import jitter
 from ..process.shared_page import MOST_AT_ONCE
 
 _LOOK_SECONDS = 0.1

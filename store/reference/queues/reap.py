@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from ...rules.backoff import backoff_ms
+from ...rules.failures.backoff import backoff_ms
 from ...types.validate import error_text
 from ...types.worker import Progress
 from ..memory import Write

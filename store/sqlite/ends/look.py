@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from ...errors import StoreCorrupt
-from ...rules.ends import speaks
+from ...rules.durable.ends import speaks
 from ...types.durable.ended import Asked, Ended
 from ...types.transaction import Row
 from ..queue import payload

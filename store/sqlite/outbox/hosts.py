@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...rules import breaker
-from ...rules.breaker import CLOSED, Host
+from ...rules.failures import breaker
+from ...rules.failures.breaker import CLOSED, Host
 from ...types.sending.outgoing import Admission, Response
 from ..session.session import Session, Write
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...rules import breaker
+from ...rules.failures import breaker
 from ...types.message import Draft, Receipt
 from ...types.sending.outgoing import OUTBOX, Admission, Outgoing, Response
 from ..file.space import ROW_BYTES

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from operator import itemgetter
 from typing import NamedTuple
 
-from ...rules.backoff import apart_ms, backoff_ms, one_by_one_ms
-from ...rules.blame import Consequence, consequence, stage
+from ...rules.failures.backoff import apart_ms, backoff_ms, one_by_one_ms
+from ...rules.failures.blame import Consequence, consequence, stage
 from ...rules.lanes import stands_aside
 from ...types.transaction import Row
 from ...types.validate import error_text

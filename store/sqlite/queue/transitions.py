@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...rules import lanes as rules
-from ...rules.attempts import is_exhausted
+from ...rules.failures.attempts import is_exhausted
 from ...types.message import STATES
 from ...types.transaction import Row
 from ..session.session import Write

@@ -10,7 +10,7 @@ import apsw
 
 from ...clock import HostClock
 from ...errors import StoreFailed, StoreOpenFailed
-from ...rules.jitter import jitter
+from ...rules.failures.jitter import jitter
 from ..file import checksums as page_checksums
 from ..file import paths, permissions, schema, space
 from ..locks.gate import Gate

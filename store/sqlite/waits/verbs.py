@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine import Hold
 from ...errors import LimitExceeded
-from ...rules.waits import decide_answer
+from ...rules.durable.waits import decide_answer
 from ...types.durable.wait import Answered, Place, Secret, Subject, Wait
 from ...types.message import Message
 from ..file.space import ROW_BYTES, again_when_full

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from ....store.engine import Hold
-from ....store.rules.waits import decide_answer
+from ....store.rules.durable.waits import decide_answer
 from ....store.sqlite.queue.holding import HOLDING_OR_DEAD
 from ....store.sqlite.steps import records, suspend
 from ....store.sqlite.steps.verbs import SqliteSteps

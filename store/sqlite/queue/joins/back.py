@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from ....engine.queue.claims import Hold
-from ....rules.joins import half
+from ....rules.durable.joins import half
 from ...session.session import Write
 from .. import counters
 from ..holding import holding, lost, settled_already

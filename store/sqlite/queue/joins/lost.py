@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....rules.backoff import backoff_ms
+from ....rules.failures.backoff import backoff_ms
 from ...session.session import Write
 from ..transitions import COLUMNS, Standing, standings
 from . import back, latest

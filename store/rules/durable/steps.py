@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..types.durable.step import StepRecord
+from ...types.durable.step import StepRecord
 
 
 def decide_step(

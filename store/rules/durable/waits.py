@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..types.durable.wait import Answered, Wait
+from ...types.durable.wait import Answered, Wait
 
 
 def decide_answer(found: Wait | None, value: str, *, state: str | None, now_ms: int) -> Answered:

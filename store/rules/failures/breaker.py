@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..types.sending.outgoing import Admission, Response
+from ...types.sending.outgoing import Admission, Response
 from .jitter import jitter
 
 _FAILURES = 5

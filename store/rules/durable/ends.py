@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..types.durable.ended import EndState
+from ...types.durable.ended import EndState
 
 _WORST_FIRST: tuple[EndState, ...] = ("dead", "cancelled", "done")
 

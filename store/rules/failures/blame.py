@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from ..types.worker import Progress
+from ...types.worker import Progress
 
 _CRASHES = {
     signal.SIGSEGV,

@@ -1,0 +1,1 @@
+"""Steps, answers, groups and the ends of messages."""
