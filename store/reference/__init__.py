@@ -9,8 +9,10 @@ tables.py    the tables: dictionaries of rows, copied by each transaction
 memory.py    a store and its openings: the lock, transactions, wake-ups
 engine.py    the contract's front: ports, and the parts below
 queues/      a message's life: enqueue, claim, settle, reap, lanes
+durable/     what handlers remember and wait for
 operators/   what operators see and change
-keyed.py  namespaces.py  leases.py  once.py  pools.py  events.py  upkeep.py    the other parts
+pools/       pools, workers, schedules
+keyed.py  namespaces.py  leases.py  once.py  upkeep.py    the other parts
 
 Left out: SQL of callers, backup, and bounds on how many rows one call cleans up.
 """

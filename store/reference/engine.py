@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from ..clock import HostClock, SystemClock
 from ..errors import SqlError
 from ..types.transaction import Parameters, Table
-from .durable import PlainDurable
+from .durable.verbs import PlainDurable
 from .keyed import PlainKeyed
 from .leases import PlainLeases
 from .memory import Memory, Session, Write
 from .operators.verbs import PlainOperators
-from .pools import PlainPools
+from .pools.verbs import PlainPools
 from .queues.verbs import PlainQueue
 from .upkeep import PlainUpkeep
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from ..engine.upkeep import Tick
 from ..errors import StoreBusy, Unsupported
 from ..types.probe import ProbeReport, ProbeStep
-from . import events, leases, namespaces, once
+from . import leases, namespaces, once
 from .memory import Session, Write
+from .pools import events
 from .queues import outbox
 from .queues.changes import forget
 from .rows import GOING

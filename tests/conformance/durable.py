@@ -10,12 +10,12 @@ import msgspec
 
 from fencepost.store.engine import Hold
 from fencepost.store.errors import LeaseLost, StoreCorrupt
-from fencepost.store.reference.ends import PlainEnds
+from fencepost.store.reference.durable.ends import PlainEnds
+from fencepost.store.reference.durable.steps import PlainSteps
+from fencepost.store.reference.durable.waits import PlainWaits, begin
 from fencepost.store.reference.memory import Write
 from fencepost.store.reference.queues import changes
 from fencepost.store.reference.queues.settle import require
-from fencepost.store.reference.steps import PlainSteps
-from fencepost.store.reference.waits import PlainWaits, begin
 from fencepost.store.types.durable.ended import Asked, Ended
 from fencepost.store.types.durable.step import StepRecord
 from fencepost.store.types.durable.wait import Answered, Place, Wanted

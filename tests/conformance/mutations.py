@@ -12,28 +12,21 @@ from msgspec.structs import replace
 
 from fencepost.store.engine.pools.schedules import Advanced
 from fencepost.store.errors import LeaseLost
-from fencepost.store.reference import keyed, leases, namespaces, once, schedules, steps
-from fencepost.store.reference.ends import PlainEnds
+from fencepost.store.reference import keyed, leases, namespaces, once
+from fencepost.store.reference.durable import steps
+from fencepost.store.reference.durable.ends import PlainEnds
+from fencepost.store.reference.durable.steps import PlainSteps
+from fencepost.store.reference.durable.waits import PlainWaits
 from fencepost.store.reference.keyed import PlainKeyed
 from fencepost.store.reference.memory import Numbers, Session, Write
 from fencepost.store.reference.operators import operate
-from fencepost.store.reference.queues import (
-    arrivals,
-    changes,
-    claim,
-    enqueue,
-    halving,
-    kept,
-    lanes,
-    latest,
-    reap,
-    settle,
-)
+from fencepost.store.reference.pools import schedules
+from fencepost.store.reference.pools.schedules import PlainSchedules
+from fencepost.store.reference.queues import changes, claim, lanes, reap, settle
+from fencepost.store.reference.queues.arrival import arrivals, enqueue, kept
+from fencepost.store.reference.queues.joins import halving, latest
 from fencepost.store.reference.queues.outbox import PlainOutbox
 from fencepost.store.reference.rows import LIVE
-from fencepost.store.reference.schedules import PlainSchedules
-from fencepost.store.reference.steps import PlainSteps
-from fencepost.store.reference.waits import PlainWaits
 from fencepost.store.types.delivery import Outcome
 from fencepost.store.types.sending.outgoing import Admission
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ...types.delivery import Forget, Outcome
+from ..durable.steps import forget_from
 from ..memory import Write
-from ..queues import changes, lanes, redelivery
+from ..queues import changes, lanes
+from ..queues.arrival import redelivery
 from ..rows import GOING, DeliveryRow, QueueRow
-from ..steps import forget_from
 
 
 def pause(write: Write, queue: str, paused: bool) -> bool:

@@ -9,9 +9,10 @@ from typing import Literal
 from ...errors import LimitExceeded, QueueFull
 from ...types.message import Address, Message
 from ...types.unserved import OffRoute
-from .. import events
 from ..memory import Session, Write
-from ..queues import arrivals, changes, kept
+from ..pools import events
+from ..queues import changes
+from ..queues.arrival import arrivals, kept
 from ..queues.claim import message as as_given
 from ..rows import RouteRow
 

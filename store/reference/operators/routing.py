@@ -8,8 +8,8 @@ from ...types.delivery import Outcome
 from ...types.message import Address, Message
 from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from ..memory import Session, Write
-from ..pools import PlainPools
-from ..queues import redelivery
+from ..pools.verbs import PlainPools
+from ..queues.arrival import redelivery
 from ..queues.claim import message as as_given
 
 

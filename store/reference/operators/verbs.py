@@ -8,7 +8,7 @@ from ...types.delivery import Content, Delivery, Forget, Outcome, Stored
 from ...types.filter import Filter
 from ...types.queue_stats import QueueStats
 from ..memory import Session
-from ..pools import PlainPools
+from ..pools.verbs import PlainPools
 from ..queues import reap
 from . import listing, move, operate
 from .routes import PlainRoutes

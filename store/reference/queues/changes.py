@@ -111,6 +111,6 @@ def died(write: Write, row: DeliveryRow) -> None:
         )
     )
     if write.tables.queues[row.queue].tells:
-        from .arrivals import tell_death  # what makes a delivery imports this
+        from .arrival.arrivals import tell_death  # what makes a delivery imports this
 
         tell_death(write, row)

@@ -12,7 +12,7 @@ from ..memory import Write
 from ..rows import DeliveryRow, MessageRow, QueueRow
 from ..tables import Tables
 from . import lanes, reap
-from .joins import behind, take_along
+from .joins.verbs import behind, take_along
 
 
 def claim(

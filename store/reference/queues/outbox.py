@@ -6,7 +6,7 @@ from ...types.message import Draft, Receipt
 from ...types.sending.outgoing import OUTBOX, Admission, Outgoing, Response
 from ..memory import Session, Write
 from ..rows import HostRow
-from . import enqueue
+from .arrival import enqueue
 
 _KEEP_MS = 24 * 3600 * 1000
 _PROBE_MS = 60 * 1000

@@ -10,8 +10,9 @@ from ...types.validate import error_text
 from ...types.worker import Progress
 from ..memory import Write
 from ..rows import DeliveryRow
-from . import changes, lanes, latest
-from .halving import halve
+from . import changes, lanes
+from .joins import latest
+from .joins.halving import halve
 from .settle import goes_alone, is_exhausted
 
 EXPIRED = "the lease expired: its worker stalled or died"

@@ -14,8 +14,9 @@ from ...errors import LeaseLost
 from ...types.durable.counts import added
 from ..memory import Write
 from ..rows import LIVE, DeliveryRow
-from . import changes, latest
-from .halving import halve
+from . import changes
+from .joins import latest
+from .joins.halving import halve
 
 
 def require(write: Write, hold: Hold, operation: str, *, done: bool = False) -> DeliveryRow:

@@ -11,7 +11,8 @@ from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
 from ..memory import Session, Write
 from ..rows import LIVE, QueueRow
-from . import claim, enqueue, settle, waiting
+from . import claim, settle, waiting
+from .arrival import enqueue
 from .outbox import PlainOutbox
 
 

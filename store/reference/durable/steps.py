@@ -9,14 +9,14 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from ..engine import Hold
-from ..errors import LeaseLost
-from ..types.durable.step import StepRecord
-from ..types.durable.wait import Wait, Wanted
-from .memory import Session, Write
-from .queues import changes
-from .queues.settle import count, require
-from .rows import DeliveryRow
+from ...engine import Hold
+from ...errors import LeaseLost
+from ...types.durable.step import StepRecord
+from ...types.durable.wait import Wait, Wanted
+from ..memory import Session, Write
+from ..queues import changes
+from ..queues.settle import count, require
+from ..rows import DeliveryRow
 from .waits import begin, taken
 
 

@@ -7,13 +7,13 @@ import socket
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from ..engine.pools.verbs import Report, Retired
-from ..engine.ports.liveness import Gone, Liveness
-from ..types.worker import Event, Pool, Progress, Worker
+from ...engine.pools.verbs import Report, Retired
+from ...engine.ports.liveness import Gone, Liveness
+from ...types.worker import Event, Pool, Progress, Worker
+from ..memory import Session, Write
+from ..queues import reap
+from ..rows import DeliveryRow, PoolRow, WorkerRow
 from . import events
-from .memory import Session, Write
-from .queues import reap
-from .rows import DeliveryRow, PoolRow, WorkerRow
 from .schedules import PlainSchedules, leave
 
 _ENDED = "its opening was closed"

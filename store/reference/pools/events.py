@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..types.worker import Event
-from .memory import Write
-from .tables import Tables
+from ...types.worker import Event
+from ..memory import Write
+from ..tables import Tables
 
 _KEPT = 10_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...types.message import Address
-from ..memory import Write
+from ....types.message import Address
+from ...memory import Write
 
 
 def parted(write: Write, addresses: Iterable[Address]) -> tuple[list[Address], list[str]]:

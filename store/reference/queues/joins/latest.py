@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..memory import Write
-from ..rows import DeliveryRow
-from . import changes
+from ...memory import Write
+from ...rows import DeliveryRow
+from .. import changes
 
 
 def supersede(write: Write, rows: Sequence[DeliveryRow], newest: int, token: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from ...types.message import Address, Draft
-from .. import events
-from ..memory import Write
-from ..rows import DeliveryRow, MessageRow
-from . import arrivals, changes, kept, lanes
+from ....types.message import Address, Draft
+from ...memory import Write
+from ...pools import events
+from ...rows import DeliveryRow, MessageRow
+from .. import changes, lanes
+from . import arrivals, kept
 
 
 def redeliver(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ...errors import LimitExceeded, QueueFull
-from ...types.message import DEATHS, Address, Limits, queue_scope
-from ..memory import Write
-from ..rows import DeliveryRow, MessageRow, QueueRow
-from . import changes, joins, lanes
+from ....errors import LimitExceeded, QueueFull
+from ....types.message import DEATHS, Address, Limits, queue_scope
+from ...memory import Write
+from ...rows import DeliveryRow, MessageRow, QueueRow
+from .. import changes, lanes
+from ..joins import verbs as joins
 
 _MOST_CALLS_OF_ON_DEAD = 10
 

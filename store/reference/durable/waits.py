@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ..engine import Hold
-from ..errors import LimitExceeded
-from ..types.durable.step import StepRecord
-from ..types.durable.wait import Answered, Place, Secret, Subject, Wait, Wanted
-from ..types.message import Message
-from .memory import Session, Write
-from .queues.awaited import matches
-from .queues.claim import message
-from .queues.reap import wake
-from .queues.settle import require
-from .rows import GOING
+from ...engine import Hold
+from ...errors import LimitExceeded
+from ...types.durable.step import StepRecord
+from ...types.durable.wait import Answered, Place, Secret, Subject, Wait, Wanted
+from ...types.message import Message
+from ..memory import Session, Write
+from ..queues.awaited import matches
+from ..queues.claim import message
+from ..queues.reap import wake
+from ..queues.settle import require
+from ..rows import GOING
 
 _MOST_SECRETS = 255
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..memory import Session
+from ..queues.joins.verbs import PlainJoins
+from ..queues.verbs import PlainQueue
 from .ends import PlainEnds
-from .memory import Session
-from .queues.joins import PlainJoins
-from .queues.verbs import PlainQueue
 from .steps import PlainSteps
 from .waits import PlainWaits
 

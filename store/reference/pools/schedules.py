@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..engine.pools.schedules import Advanced
-from ..types.message import Draft
-from ..types.schedule import KnownSchedule, Rule, Standing
-from .memory import Session, Write
-from .queues import enqueue
-from .rows import ScheduleRow
+from ...engine.pools.schedules import Advanced
+from ...types.message import Draft
+from ...types.schedule import KnownSchedule, Rule, Standing
+from ..memory import Session, Write
+from ..queues.arrival import enqueue
+from ..rows import ScheduleRow
 
 
 class PlainSchedules:

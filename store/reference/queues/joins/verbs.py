@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from ...engine import Hold, Leased
-from ...engine.durable.joins import Apart
-from ...engine.queue.claims import Joined
-from ...types.message import Address, Limits, Message
-from ..memory import Session, Write
-from ..rows import DeliveryRow
-from . import settle
-from .lanes import head_of
+from ....engine import Hold, Leased
+from ....engine.durable.joins import Apart
+from ....engine.queue.claims import Joined
+from ....types.message import Address, Limits, Message
+from ...memory import Session, Write
+from ...rows import DeliveryRow
+from .. import settle
+from ..lanes import head_of
 
 
 class PlainJoins:
@@ -108,6 +108,6 @@ def take_along(
 
 
 def _message(write: Write, row: DeliveryRow) -> Message:
-    from .claim import message  # which claims with this
+    from ..claim import message  # which claims with this
 
     return message(write.tables.messages[row.message])

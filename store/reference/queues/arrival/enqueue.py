@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...types.message import Draft, Receipt, State
-from ...types.schedule import SCHEDULES
-from ...types.sending.outgoing import Outgoing
-from ..memory import Write
-from ..rows import ConflictRow, MessageRow
-from . import arrivals, awaited, changes, kept, redelivery
+from ....types.message import Draft, Receipt, State
+from ....types.schedule import SCHEDULES
+from ....types.sending.outgoing import Outgoing
+from ...memory import Write
+from ...rows import ConflictRow, MessageRow
+from .. import awaited, changes
+from . import arrivals, kept, redelivery
 
 # The delivery furthest from its end speaks for the message.
 _FURTHEST_FIRST = ("ready", "leased", "sleeping", "dead", "cancelled", "done")

@@ -1,0 +1,1 @@
+"""What handlers remember and wait for, in memory."""

@@ -1,0 +1,1 @@
+"""Pools, their workers, their events and their schedules, in plain Python."""

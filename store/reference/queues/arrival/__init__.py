@@ -1,0 +1,1 @@
+"""A message arrives: new, or for another time."""

@@ -1,0 +1,1 @@
+"""Groups: deliveries of one lane that are handed over in one call."""
