@@ -19,7 +19,7 @@ import msgspec
 from fencepost import Claim, Store
 from fencepost.speed.pool import Pool
 from fencepost.store.types.durable.wait import NEVER_MS, Place, Wanted
-from fencepost.store.wait_token import make_token
+from fencepost.store.waiting.wait_token import make_token
 from fencepost.stress.machine.processes import cpu_seconds
 from fencepost.stress.machine.trials import machine
 from fencepost.stress.records.percentiles import quantiles

@@ -15,11 +15,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from ..app.route import Answering
-from ..store.ends.waiting import Answer as Told
-from ..store.ends.waiting import Waiting, Watch, in_this_loop
 from ..store.errors import FencepostError
 from ..store.types.durable.ended import Asked, Ended
 from ..store.types.message import Draft, Receipt
+from ..store.waiting.ends import Answer as Told
+from ..store.waiting.ends import Waiting, Watch, in_this_loop
 from .answer import Answer, Headers
 
 if TYPE_CHECKING:

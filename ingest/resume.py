@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..store.answers import MOST_BYTES
 from ..store.errors import FencepostError, InvalidInput, LimitExceeded
 from ..store.types.content.json_value import decode
+from ..store.waiting.answers import MOST_BYTES
 from .answer import Answer, Headers, document, error, unavailable
 from .lazy_store import LazyStore
 

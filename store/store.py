@@ -8,13 +8,13 @@ from typing import ParamSpec, Self, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from .administration import Administration
 from .engine import Engine
 from .errors import InvalidInput
 from .keyed import Keyed
 from .leases import Lease, Leases
 from .naming import verbs
 from .once import Once, idempotent
+from .operators.administration import Administration
 from .outbox import Sending
 from .queue import Queue
 from .rules.retention import DEFAULT_KEEP_RESULT_MS

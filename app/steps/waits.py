@@ -9,7 +9,7 @@ from ...store.engine import Engine
 from ...store.errors import InvalidInput
 from ...store.types.durable.wait import NEVER_MS, Place, Wanted
 from ...store.types.validate import Duration, milliseconds
-from ...store.wait_token import make_token
+from ...store.waiting.wait_token import make_token
 from . import outcome
 from .errors import WaitTimeout
 from .guard import Guard, check_name

@@ -22,7 +22,7 @@ from ...store.engine import Engine, Hold
 from ...store.errors import FencepostError, LeaseLost
 from ...store.types.durable.step import StepRecord
 from ...store.types.durable.wait import Place
-from ...store.wait_token import make_token
+from ...store.waiting.wait_token import make_token
 from ..harness.waiting import until
 from .notes import Note, Notes
 from .plan import ANSWER, STOP_AT, Plan

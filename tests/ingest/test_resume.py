@@ -11,7 +11,7 @@ import pytest
 from fencepost import App, Context, Message, connect
 from fencepost.store import Claim
 from fencepost.store.types.durable.wait import Place, Wanted
-from fencepost.store.wait_token import make_token
+from fencepost.store.waiting.wait_token import make_token
 
 from ..cli.command import run
 from .inbox import SECRET

@@ -21,9 +21,9 @@ from fencepost import (
     StoreCorrupt,
     StoreFailed,
 )
-from fencepost.store.ends.waiting import Watch
 from fencepost.store.types.durable.ended import Asked
 from fencepost.store.types.message import Address, Draft, Join
+from fencepost.store.waiting.ends import Watch
 
 from ..kits import Kit
 

@@ -8,7 +8,7 @@ from fencepost import Claim, LeaseLost, Queue, Store
 from fencepost.store.types.durable.step import StepRecord
 from fencepost.store.types.durable.wait import NEVER_MS, Place, Subject, Wait, Wanted
 from fencepost.store.types.message import Draft
-from fencepost.store.wait_token import make_token, read_token
+from fencepost.store.waiting.wait_token import make_token, read_token
 
 from ..clock import FakeClock
 from ..kits import Kit

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from ...ends.waiting import Waiting
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.durable.ended import Asked, Ended
 from ...types.message import Draft, Receipt
+from ...waiting.ends import Waiting
 
 
 class EndVerbs(Protocol):

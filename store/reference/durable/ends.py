@@ -6,10 +6,10 @@ import json
 import threading
 from collections.abc import Collection, Sequence
 
-from ...ends.waiting import Waiting
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.durable.ended import Asked, Ended
 from ...types.message import Draft, Receipt
+from ...waiting.ends import Waiting
 from ..memory import Session
 from ..queues.verbs import PlainQueue
 from ..rows import GOING

@@ -6,12 +6,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
-from ...ends.waiting import Waiting
 from ...engine.queue.verbs import QueueVerbs
 from ...errors import InvalidInput, LimitExceeded, QueueFull, StoreCorrupt
 from ...types.durable.ended import Asked, Ended
 from ...types.message import Draft, Receipt
 from ...types.transaction import Row
+from ...waiting.ends import Waiting
 from .. import told_rows
 from ..locks import ear_fifo, forks
 from ..locks.ear_fifo import Ear

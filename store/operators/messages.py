@@ -7,15 +7,15 @@ from typing import Literal, Unpack, overload
 
 from msgspec import UNSET
 
-from .answers import resume
-from .engine import Engine
-from .errors import InvalidInput
-from .naming import verbs
-from .types import validate
-from .types.delivery import Content, Delivery, Forget, Moved, Outcome, Stored
-from .types.durable.wait import Answered
-from .types.filter import Conditions, Filter, Wanted
-from .types.unserved import Conflicts, OffRoute, Unrouted, UnroutedCount, Unserved
+from ..engine import Engine
+from ..errors import InvalidInput
+from ..naming import verbs
+from ..types import validate
+from ..types.delivery import Content, Delivery, Forget, Moved, Outcome, Stored
+from ..types.durable.wait import Answered
+from ..types.filter import Conditions, Filter, Wanted
+from ..types.unserved import Conflicts, OffRoute, Unrouted, UnroutedCount, Unserved
+from ..waiting.answers import resume
 
 # One transaction for so many, so that nobody waits long for the lock.
 BATCH = 500

@@ -7,8 +7,8 @@ import binascii
 import hmac
 import struct
 
-from .engine import Engine
-from .types.durable.wait import Place, Secret
+from ..engine import Engine
+from ..types.durable.wait import Place, Secret
 
 # Of the secret, the delivery, its generation, the occurrence, and the length of the name, which
 # follows.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from .naming import verbs
-from .operators import Operators
-from .types import validate
-from .types.probe import ProbeReport, ProbeStep
-from .types.schedule import KnownSchedule
-from .types.worker import MAX_WORKERS, Event, Pool, Worker
+from ..naming import verbs
+from ..types import validate
+from ..types.probe import ProbeReport, ProbeStep
+from ..types.schedule import KnownSchedule
+from ..types.worker import MAX_WORKERS, Event, Pool, Worker
+from .messages import Operators
 
 
 @verbs

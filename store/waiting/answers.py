@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from .engine import Engine
-from .errors import LimitExceeded
-from .types.content import json_value
-from .types.durable.wait import Answered
+from ..engine import Engine
+from ..errors import LimitExceeded
+from ..types.content import json_value
+from ..types.durable.wait import Answered
 from .wait_token import read_token
 
 MOST_BYTES = 64 * 1024

@@ -1,1 +1,0 @@
-"""Waiting until messages have ended."""

@@ -1,0 +1,1 @@
+"""The store's methods for operators."""

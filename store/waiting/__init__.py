@@ -1,0 +1,1 @@
+"""Handlers that wait for answers, and callers that wait for messages to end."""
