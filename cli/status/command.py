@@ -15,8 +15,8 @@ from ...store.types.unserved import Conflicts, UnroutedCount, Unserved
 from ...store.types.worker import Pool, Worker
 from ..options import as_json, the_store
 from ..output import age, iso, plain, print_json, record
+from ..pools.workers import COLUMNS, rows
 from ..table import print_table
-from ..workers import COLUMNS, rows
 from .attention import check
 
 _COUNTS = ("ready", "scheduled", "leased", "done", "dead", "cancelled")

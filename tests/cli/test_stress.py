@@ -41,7 +41,9 @@ def _scenarios(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         name: Scenario(name, name, run, sizes)
         for name, run in (("fine", _fine), ("lost", _lost), ("cannot", _cannot))
     }
-    module = importlib.import_module("fencepost.cli.stress")  # the command has the same name
+    module = importlib.import_module(
+        "fencepost.cli.machine.stress"
+    )  # the command has the same name
     monkeypatch.setattr(module, "SCENARIOS", scenarios)
 
 
@@ -85,7 +87,7 @@ def test_a_missed_canary_is_said_with_what_was_found_instead_and_how_to_see_it_a
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A fault that exists, because each process plants it by its name; here it does no harm.
-    module = importlib.import_module("fencepost.cli.stress")
+    module = importlib.import_module("fencepost.cli.machine.stress")
     planted = replace(module.SCENARIOS["lost"], canaries={"gives-up-early": "fences-rise"})
     monkeypatch.setitem(module.SCENARIOS, "lost", planted)
 

@@ -7,11 +7,11 @@ import sys
 
 import click
 
-from ..store import Entry, Keyed, connect
-from ..store.errors import StoreCorrupt
-from .options import as_json, row_limit, the_store
-from .output import plain, print_json, record
-from .table import print_table
+from ...store import Entry, Keyed, connect
+from ...store.errors import StoreCorrupt
+from ..options import as_json, row_limit, the_store
+from ..output import plain, print_json, record
+from ..table import print_table
 
 _owner = click.argument("owner")
 _namespace = click.argument("namespace")

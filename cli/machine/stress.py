@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from ..stress.discovery import SCENARIOS
-from ..stress.harness.runner import run_all
-from ..stress.harness.scenario import PROFILES
-from ..stress.views import terminal
-from .options import as_json
-from .output import print_json
+from ...stress.discovery import SCENARIOS
+from ...stress.harness.runner import run_all
+from ...stress.harness.scenario import PROFILES
+from ...stress.views import terminal
+from ..options import as_json
+from ..output import print_json
 
 _NAMES = ", ".join(SCENARIOS)
 

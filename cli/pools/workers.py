@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ..store import connect
-from ..store.types.worker import Event, Worker
-from .options import as_json, row_limit, the_store
-from .output import iso, mebibytes, plain, print_json, record
-from .table import print_table
+from ...store import connect
+from ...store.types.worker import Event, Worker
+from ..options import as_json, row_limit, the_store
+from ..output import iso, mebibytes, plain, print_json, record
+from ..table import print_table
 
 COLUMNS = ("pool", "worker", "pid", "state", "on", "for", "handled", "memory")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from ..store import connect
-from ..store.types.schedule import KnownSchedule
-from .options import as_json, the_store
-from .output import iso, print_json, record
-from .table import print_table
+from ...store import connect
+from ...store.types.schedule import KnownSchedule
+from ..options import as_json, the_store
+from ..output import iso, print_json, record
+from ..table import print_table
 
 
 @click.group()
@@ -56,7 +56,7 @@ def _shown(schedule: KnownSchedule) -> dict[str, Any]:
 
 def _next(schedule: KnownSchedule) -> float | None:
     """Return the next planned time; None for none, or in a zone that is not known here."""
-    from ..app.schedules.schedule import times
+    from ...app.schedules.schedule import times
 
     if not schedule.pools:
         return None

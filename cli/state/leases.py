@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ..store import connect
-from .options import as_json, row_limit, the_store
-from .output import plain, print_json, record
-from .table import print_table
+from ...store import connect
+from ..options import as_json, row_limit, the_store
+from ..output import plain, print_json, record
+from ..table import print_table
 
 
 @click.group()

@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from ..speed.measurement import Figure, MeasurementFailed, Report, Spread, Waits
-from ..speed.raw import RawError
-from ..speed.run import MEASUREMENTS, run
-from .options import as_json
-from .output import print_json
-from .table import print_table
+from ...speed.measurement import Figure, MeasurementFailed, Report, Spread, Waits
+from ...speed.raw import RawError
+from ...speed.run import MEASUREMENTS, run
+from ..options import as_json
+from ..output import print_json
+from ..table import print_table
 
 
 @click.command(

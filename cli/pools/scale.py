@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ..store import connect
-from ..store.types.worker import MAX_WORKERS, Pool
-from .options import number_or, the_store
+from ...store import connect
+from ...store.types.worker import MAX_WORKERS, Pool
+from ..options import number_or, the_store
 
 
 @click.command()

@@ -1,0 +1,1 @@
+"""fencepost bench and stress: this machine and disk."""

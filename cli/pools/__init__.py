@@ -1,0 +1,1 @@
+"""fencepost scale, schedules and workers: what pools do."""

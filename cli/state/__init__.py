@@ -1,0 +1,1 @@
+"""fencepost keys and leases: keyed state and named leases."""
