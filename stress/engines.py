@@ -26,7 +26,7 @@ _T = TypeVar("_T", bound=_Named)
 
 
 def found(folder: str, kind: type[_T]) -> dict[str, _T]:
-    """Return what the modules of a folder hold of a kind, by name, every engine's own included.
+    """Return what the modules under a folder hold of a kind, by name, with every engine's own.
 
     Raises:
         ValueError: Two have the same name.
@@ -34,8 +34,8 @@ def found(folder: str, kind: type[_T]) -> dict[str, _T]:
     by_name: dict[str, _T] = {}
     for home in (folder, *(f"{engine}.{folder}" for engine in _FOLDERS.values())):
         package = importlib.import_module(f"{__package__}.{home}")
-        for _, module, _ in pkgutil.iter_modules(package.__path__):
-            for each in vars(importlib.import_module(f"{package.__name__}.{module}")).values():
+        for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            for each in vars(importlib.import_module(name)).values():
                 if isinstance(each, kind) and by_name.setdefault(each.name, each) is not each:
                     raise ValueError(f"{each.name!r} stands twice in {folder}")
     return by_name

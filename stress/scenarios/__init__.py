@@ -1,4 +1,5 @@
 """The scenarios that run on every engine; an engine's own are in its folder.
 
-A new one is a module here with a `SCENARIO` (harness/scenario.py): it is found by itself.
+A new one is a module with a `SCENARIO` (harness/scenario.py), here or in a folder of this one:
+it is found by itself.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fencepost import connect
-from fencepost.stress.scenarios import caps
+from fencepost.stress.scenarios.store import caps
 from fencepost.stress.sqlite.census import Census
 
 from .tiny import Tiny

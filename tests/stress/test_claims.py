@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.stress.scenarios import claims
+from fencepost.stress.scenarios.store import claims
 
 from .tiny import Tiny
 

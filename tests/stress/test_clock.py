@@ -13,7 +13,7 @@ import pytest
 from fencepost.store.clock import SystemClock
 from fencepost.stress.machine import clocks
 from fencepost.stress.machine.clocks import FaultyClock, Machine
-from fencepost.stress.scenarios import clock
+from fencepost.stress.scenarios.store import clock
 
 from .tiny import Tiny
 

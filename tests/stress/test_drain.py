@@ -13,7 +13,7 @@ from fencepost.stress.pools import paced
 from fencepost.stress.pools.judge import judge
 from fencepost.stress.records.history import Recorder
 from fencepost.stress.records.report import Result
-from fencepost.stress.scenarios.drain import SCENARIO
+from fencepost.stress.scenarios.pools.drain import SCENARIO
 
 from .tiny import Tiny
 

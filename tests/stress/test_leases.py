@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.stress.scenarios import leases
+from fencepost.stress.scenarios.store import leases
 
 from .tiny import Tiny
 

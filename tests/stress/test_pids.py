@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fencepost.stress.scenarios import pids
+from fencepost.stress.scenarios.pools import pids
 
 from .tiny import Tiny
 

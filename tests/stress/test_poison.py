@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.stress.scenarios.poison import SCENARIO, share
+from fencepost.stress.scenarios.pools.poison import SCENARIO, share
 
 from .tiny import Tiny
 

@@ -18,8 +18,8 @@ from fencepost.stress.machine.processes import children, kill, name_of
 from fencepost.stress.pools.tries import repeats
 from fencepost.stress.records.history import Call
 from fencepost.stress.records.report import Result
-from fencepost.stress.scenarios import pool
-from fencepost.stress.scenarios.pool import SCENARIO
+from fencepost.stress.scenarios.pools import pool
+from fencepost.stress.scenarios.pools.pool import SCENARIO
 from fencepost.stress.sqlite.census import Census
 
 from ..sqlite.inside import session

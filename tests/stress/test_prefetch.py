@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fencepost.stress.pools.ahead import Tries
-from fencepost.stress.scenarios.prefetch import SCENARIO
+from fencepost.stress.scenarios.pools.prefetch import SCENARIO
 
 from .tiny import Tiny
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.stress.scenarios.recycle import SCENARIO
+from fencepost.stress.scenarios.pools.recycle import SCENARIO
 
 from .tiny import Tiny
 

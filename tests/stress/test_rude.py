@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.stress.scenarios.rude import SCENARIO
+from fencepost.stress.scenarios.pools.rude import SCENARIO
 
 from .tiny import Tiny
 

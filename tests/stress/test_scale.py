@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fencepost.stress.machine.slowness import slowness
-from fencepost.stress.scenarios import scale
-from fencepost.stress.scenarios.scale import SCENARIO
+from fencepost.stress.scenarios.pools import scale
+from fencepost.stress.scenarios.pools.scale import SCENARIO
 
 from .tiny import Tiny
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.stress.scenarios import schedules
+from fencepost.stress.scenarios.pools import schedules
 
 from .tiny import Tiny
 

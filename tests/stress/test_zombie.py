@@ -9,7 +9,7 @@ import pytest
 from fencepost import LeaseLost, connect
 from fencepost.store import Store
 from fencepost.stress.records.history import Recorder, read
-from fencepost.stress.scenarios import zombie
+from fencepost.stress.scenarios.store import zombie
 from fencepost.stress.workloads import grants
 from fencepost.stress.workloads.grants import Holding
 

@@ -13,17 +13,17 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from ...store import Store, connect
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import until
-from ..machine.slowness import slowness
-from ..pools import paced
-from ..pools.command import LEASE_SECONDS, is_up, work
-from ..pools.judge import judge
-from ..pools.load import produce
-from ..records.census import Census, census
-from ..records.percentiles import quantiles
+from ....store import Store, connect
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import until
+from ...machine.slowness import slowness
+from ...pools import paced
+from ...pools.command import LEASE_SECONDS, is_up, work
+from ...pools.judge import judge
+from ...pools.load import produce
+from ...records.census import Census, census
+from ...records.percentiles import quantiles
 
 _QUEUES = (paced.SYNC, paced.ASYNC, paced.LIMITED)
 _HANDLER_SECONDS = (0.01, 0.15)

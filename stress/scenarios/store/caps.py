@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from ...store import Store, connect
-from ...store.errors import LimitExceeded, QueueFull
-from ..checker import check
-from ..harness.child_processes import Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import PATIENCE_SECONDS
-from ..records.census import census
-from ..records.history import read
+from ....store import Store, connect
+from ....store.errors import LimitExceeded, QueueFull
+from ...checker import check
+from ...harness.child_processes import Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import PATIENCE_SECONDS
+from ...records.census import census
+from ...records.history import read
 
 CAP = 60
 OWNER_CAP = 100

@@ -14,21 +14,21 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from ...store import connect
-from ..harness.child_processes import Child
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import PATIENCE_SECONDS, until
-from ..machine.processes import living_in, name_of
-from ..machine.slowness import slowness
-from ..pools import paced
-from ..pools.command import LEASE_SECONDS, is_up, work
-from ..pools.judge import judge
-from ..pools.load import produce
-from ..records.census import census
-from ..records.history import Recorder
-from ..records.percentiles import quantiles
-from ..workloads.noted import enqueue
+from ....store import connect
+from ...harness.child_processes import Child
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import PATIENCE_SECONDS, until
+from ...machine.processes import living_in, name_of
+from ...machine.slowness import slowness
+from ...pools import paced
+from ...pools.command import LEASE_SECONDS, is_up, work
+from ...pools.judge import judge
+from ...pools.load import produce
+from ...records.census import census
+from ...records.history import Recorder
+from ...records.percentiles import quantiles
+from ...workloads.noted import enqueue
 
 _QUEUES = (paced.SYNC, paced.ASYNC)
 _HANDLER_SECONDS = (0.0, 0.3)

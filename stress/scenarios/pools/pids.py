@@ -16,20 +16,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ...store import Store, connect
-from ...store.engine import Hold
-from ...store.errors import LeaseHeld
-from ..checker import check
-from ..harness.child_processes import Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import PATIENCE_SECONDS
-from ..machine.forked import exit_after
-from ..machine.namespaces import among_own_pids
-from ..records.census import integrity
-from ..records.history import Recorder, read
-from ..workloads import noted
-from ..workloads.drain import drain, note_final
+from ....store import Store, connect
+from ....store.engine import Hold
+from ....store.errors import LeaseHeld
+from ...checker import check
+from ...harness.child_processes import Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import PATIENCE_SECONDS
+from ...machine.forked import exit_after
+from ...machine.namespaces import among_own_pids
+from ...records.census import integrity
+from ...records.history import Recorder, read
+from ...workloads import noted
+from ...workloads.drain import drain, note_final
 
 # proc_pid_ns(5)
 _LAST_PID = Path("/proc/sys/kernel/ns_last_pid")

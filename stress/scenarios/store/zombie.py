@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ...store import Store, connect
-from ...store.errors import LeaseLost, StoreBusy
-from ..checker import check
-from ..harness.child_processes import Child, Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import PATIENCE_SECONDS
-from ..records.census import census
-from ..records.history import Recorder, read
-from ..workloads import grants
-from ..workloads.grants import VERBS, Holding
+from ....store import Store, connect
+from ....store.errors import LeaseLost, StoreBusy
+from ...checker import check
+from ...harness.child_processes import Child, Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import PATIENCE_SECONDS
+from ...records.census import census
+from ...records.history import Recorder, read
+from ...workloads import grants
+from ...workloads.grants import VERBS, Holding
 
 TTL_SECONDS = 0.25
 LONG_SECONDS = 600.0

@@ -15,15 +15,15 @@ from collections import Counter
 from itertools import pairwise
 from typing import NamedTuple
 
-from ...store import connect
-from ..harness.run import Run
-from ..harness.scenario import Scenario, sizes
-from ..harness.waiting import until
-from ..machine.processes import is_stopped, kill, workers_of
-from ..pools import ahead
-from ..pools.command import LEASE_SECONDS, complaints, is_up, work
-from ..records.census import integrity
-from ..records.percentiles import quantile, quantiles
+from ....store import connect
+from ...harness.run import Run
+from ...harness.scenario import Scenario, sizes
+from ...harness.waiting import until
+from ...machine.processes import is_stopped, kill, workers_of
+from ...pools import ahead
+from ...pools.command import LEASE_SECONDS, complaints, is_up, work
+from ...records.census import integrity
+from ...records.percentiles import quantile, quantiles
 
 _BACKLOG = 1000
 _BEHIND = 60

@@ -17,17 +17,17 @@ import time
 from collections import Counter
 from itertools import pairwise
 
-from ...store import connect
-from ...store.types.delivery import Delivery
-from ..harness.child_processes import Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario, sizes
-from ..harness.waiting import until
-from ..machine.processes import kill
-from ..pools import poisons
-from ..pools.command import complaints, is_up, work
-from ..pools.poisons import begun
-from ..records.census import integrity
+from ....store import connect
+from ....store.types.delivery import Delivery
+from ...harness.child_processes import Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario, sizes
+from ...harness.waiting import until
+from ...machine.processes import kill
+from ...pools import poisons
+from ...pools.command import complaints, is_up, work
+from ...pools.poisons import begun
+from ...records.census import integrity
 
 _CRASHES = 3  # the product's default
 _SHORT_SECONDS = 0.05

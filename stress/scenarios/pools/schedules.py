@@ -15,17 +15,17 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ...app.schedules.schedule import Schedule, key_of
-from ...store import Store, connect
-from ...store.clock import SystemClock
-from ...store.types.message import Address
-from ...store.types.schedule import Rule
-from ...workers.supervisor.damage import Damage
-from ...workers.supervisor.schedules.ticker import Ticker
-from ..harness.child_processes import Child, Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario, sizes
-from ..harness.waiting import until
+from ....app.schedules.schedule import Schedule, key_of
+from ....store import Store, connect
+from ....store.clock import SystemClock
+from ....store.types.message import Address
+from ....store.types.schedule import Rule
+from ....workers.supervisor.damage import Damage
+from ....workers.supervisor.schedules.ticker import Ticker
+from ...harness.child_processes import Child, Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario, sizes
+from ...harness.waiting import until
 
 _BERLIN = ZoneInfo("Europe/Berlin")
 # Seven hours before the hour that is skipped, and before the one that is repeated.

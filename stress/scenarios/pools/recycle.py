@@ -12,16 +12,16 @@ import os
 import signal
 from collections import Counter
 
-from ...store import connect
-from ...store.types.worker import Worker
-from ..harness.child_processes import Child
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import until
-from ..machine.processes import children, forkserver_of, resident, workers_of
-from ..pools import leaking
-from ..pools.command import LEASE_SECONDS, complaints, is_up, work
-from ..records.census import integrity
+from ....store import connect
+from ....store.types.worker import Worker
+from ...harness.child_processes import Child
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import until
+from ...machine.processes import children, forkserver_of, resident, workers_of
+from ...pools import leaking
+from ...pools.command import LEASE_SECONDS, complaints, is_up, work
+from ...records.census import integrity
 
 _WORKERS = 2
 _OTHERS = 2  # the forkserver, and the process that has loaded the app

@@ -6,15 +6,15 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ...store import Lease, Store, connect
-from ...store.errors import LeaseHeld, LeaseLost
-from ..checker import check
-from ..harness.child_processes import Child, Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import PATIENCE_SECONDS
-from ..records.census import census, integrity
-from ..records.history import Call, Recorder, read
+from ....store import Lease, Store, connect
+from ....store.errors import LeaseHeld, LeaseLost
+from ...checker import check
+from ...harness.child_processes import Child, Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import PATIENCE_SECONDS
+from ...records.census import census, integrity
+from ...records.history import Call, Recorder, read
 
 TTL_SECONDS = (0.03, 0.06, 0.2)
 

@@ -15,15 +15,15 @@ import sys
 import time
 from pathlib import Path
 
-from ...store import connect
-from ..harness.child_processes import Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import until
-from ..machine.processes import kill
-from ..pools import rude
-from ..pools.environment import environment
-from ..records.census import census, integrity
+from ....store import connect
+from ...harness.child_processes import Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import until
+from ...machine.processes import kill
+from ...pools import rude
+from ...pools.environment import environment
+from ...records.census import census, integrity
 
 _LEASE_SECONDS = 5.0
 _BATCH = 24

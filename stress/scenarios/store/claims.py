@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
-from ...store import Claim, Keyed, Queue, connect
-from ...store.errors import LeaseLost
-from ..checker import check
-from ..harness.child_processes import Child, Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..harness.waiting import PATIENCE_SECONDS
-from ..records.census import census, note_end
-from ..records.history import Recorder, read
+from ....store import Claim, Keyed, Queue, connect
+from ....store.errors import LeaseLost
+from ...checker import check
+from ...harness.child_processes import Child, Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...harness.waiting import PATIENCE_SECONDS
+from ...records.census import census, note_end
+from ...records.history import Recorder, read
 
 LANES = 20
 LEASE_SECONDS = 0.5

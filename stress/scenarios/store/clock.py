@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ...store import connect
-from ...store.errors import LeaseLost
-from ..checker import check
-from ..harness.child_processes import Child, Me
-from ..harness.run import Run
-from ..harness.scenario import Scenario
-from ..machine.clocks import (
+from ....store import connect
+from ....store.errors import LeaseLost
+from ...checker import check
+from ...harness.child_processes import Child, Me
+from ...harness.run import Run
+from ...harness.scenario import Scenario
+from ...machine.clocks import (
     HOUR,
     SECOND,
     Y2038,
@@ -29,7 +29,7 @@ from ..machine.clocks import (
     set_boot,
     set_wall,
 )
-from ..records.history import Recorder, now_ns, read
+from ...records.history import Recorder, now_ns, read
 from . import leases
 
 LONGEST_MS = 60_000

@@ -14,23 +14,23 @@ import shutil
 import time
 from collections.abc import Callable
 
-from ...store import connect
-from ..checker import check
-from ..harness.child_processes import Child
-from ..harness.run import Run
-from ..harness.scenario import Scenario, sizes
-from ..harness.waiting import PATIENCE_SECONDS, until
-from ..machine.processes import zombies
-from ..pools.app import EFFECTS, EFFECTS_COUNTER, QUEUE, order
-from ..pools.command import LEASE_SECONDS, complaints
-from ..pools.pool import Pool
-from ..pools.producer import produce
-from ..pools.strikes import CHILDREN, Strikes, plan
-from ..pools.tries import Repeat, repeats, tries
-from ..records.census import census, note_end
-from ..records.history import Recorder, now_ns, read
-from ..records.percentiles import quantiles
-from ..workloads.noted import enqueue
+from ....store import connect
+from ...checker import check
+from ...harness.child_processes import Child
+from ...harness.run import Run
+from ...harness.scenario import Scenario, sizes
+from ...harness.waiting import PATIENCE_SECONDS, until
+from ...machine.processes import zombies
+from ...pools.app import EFFECTS, EFFECTS_COUNTER, QUEUE, order
+from ...pools.command import LEASE_SECONDS, complaints
+from ...pools.pool import Pool
+from ...pools.producer import produce
+from ...pools.strikes import CHILDREN, Strikes, plan
+from ...pools.tries import Repeat, repeats, tries
+from ...records.census import census, note_end
+from ...records.history import Recorder, now_ns, read
+from ...records.percentiles import quantiles
+from ...workloads.noted import enqueue
 
 _MOST_WAITING = 200
 _KILL_PAUSE_SECONDS = 0.12

@@ -1,0 +1,1 @@
+"""Scenarios of worker pools: killed, stopped, poisoned, scaled."""

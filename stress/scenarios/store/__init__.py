@@ -1,0 +1,1 @@
+"""Scenarios of the store alone: claims, leases, caps and clocks."""
