@@ -9,7 +9,7 @@ from pathlib import Path
 from ...store import connect
 from ..harness.child_processes import Me
 from ..workloads.noted import enqueue
-from .paced import order
+from .apps.paced import order
 
 _FULL_SECONDS = 0.02
 _PLAIN = 0.25

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..harness.run import Run
 from ..machine.processes import app_of, children, forkserver_of, kill, name_of, workers_of
-from . import app
+from .apps import app
 from .command import is_up, work
 
 

@@ -16,7 +16,7 @@ from ..machine.forked import forked
 from ..machine.processes import name_of
 from ..records.history import Recorder
 from ..workloads.noted import enqueue
-from .app import QUEUE, order
+from .apps.app import QUEUE, order
 
 _PAUSE_SECONDS = 0.015
 _FULL_SECONDS = 0.05

@@ -19,7 +19,7 @@ from ..harness.run import Run
 from ..harness.scenario import Scenario
 from ..harness.waiting import PATIENCE_SECONDS, until
 from ..machine.processes import kill, workers_of
-from ..pools import tally
+from ..pools.apps import tally
 from ..pools.command import LEASE_SECONDS, complaints, is_up, work
 from ..records.census import integrity
 from ..workloads.usage import Usage

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fencepost import connect
 from fencepost.stress.machine.processes import living_in
-from fencepost.stress.pools import paced
+from fencepost.stress.pools.apps import paced
 from fencepost.stress.pools.judge import judge
 from fencepost.stress.records.history import Recorder
 from fencepost.stress.records.report import Result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fencepost.stress.pools.ahead import Tries
+from fencepost.stress.pools.apps.ahead import Tries
 from fencepost.stress.scenarios.pools.prefetch import SCENARIO
 
 from .tiny import Tiny

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import connect
-from fencepost.stress.pools import tally
+from fencepost.stress.pools.apps import tally
 from fencepost.stress.records.report import Result
 from fencepost.stress.scenarios.soak import SCENARIO, judge
 from fencepost.stress.workloads import usage

@@ -106,7 +106,7 @@ def test_our_own_code_is_not_interrupted_whatever_its_file_is_called(
         "shop",
         "fencepost_shop.mails",
         "fencepost.app.command.parent",
-        "fencepost.stress.pools.app",
+        "fencepost.stress.pools.apps.app",
         "fencepost.stress.a_name_of_tomorrow",
     ],
 )

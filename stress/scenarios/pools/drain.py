@@ -21,7 +21,7 @@ from ...harness.scenario import Scenario
 from ...harness.waiting import PATIENCE_SECONDS, until
 from ...machine.processes import living_in, name_of
 from ...machine.slowness import slowness
-from ...pools import paced
+from ...pools.apps import paced
 from ...pools.command import LEASE_SECONDS, is_up, work
 from ...pools.judge import judge
 from ...pools.load import produce

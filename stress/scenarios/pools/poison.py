@@ -24,9 +24,9 @@ from ...harness.run import Run
 from ...harness.scenario import Scenario, sizes
 from ...harness.waiting import until
 from ...machine.processes import kill
-from ...pools import poisons
+from ...pools.apps import poisons
+from ...pools.apps.poisons import begun
 from ...pools.command import complaints, is_up, work
-from ...pools.poisons import begun
 from ...records.census import integrity
 
 _CRASHES = 3  # the product's default

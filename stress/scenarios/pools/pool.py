@@ -21,7 +21,7 @@ from ...harness.run import Run
 from ...harness.scenario import Scenario, sizes
 from ...harness.waiting import PATIENCE_SECONDS, until
 from ...machine.processes import zombies
-from ...pools.app import EFFECTS, EFFECTS_COUNTER, QUEUE, order
+from ...pools.apps.app import EFFECTS, EFFECTS_COUNTER, QUEUE, order
 from ...pools.command import LEASE_SECONDS, complaints
 from ...pools.pool import Pool
 from ...pools.producer import produce

@@ -20,7 +20,7 @@ from ...harness.run import Run
 from ...harness.scenario import Scenario, sizes
 from ...harness.waiting import until
 from ...machine.processes import is_stopped, kill, workers_of
-from ...pools import ahead
+from ...pools.apps import ahead
 from ...pools.command import LEASE_SECONDS, complaints, is_up, work
 from ...records.census import integrity
 from ...records.percentiles import quantile, quantiles

@@ -19,7 +19,7 @@ from ...harness.run import Run
 from ...harness.scenario import Scenario
 from ...harness.waiting import until
 from ...machine.processes import children, forkserver_of, resident, workers_of
-from ...pools import leaking
+from ...pools.apps import leaking
 from ...pools.command import LEASE_SECONDS, complaints, is_up, work
 from ...records.census import integrity
 

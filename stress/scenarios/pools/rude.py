@@ -21,7 +21,7 @@ from ...harness.run import Run
 from ...harness.scenario import Scenario
 from ...harness.waiting import until
 from ...machine.processes import kill
-from ...pools import rude
+from ...pools.apps import rude
 from ...pools.environment import environment
 from ...records.census import census, integrity
 

@@ -18,7 +18,7 @@ from ...harness.run import Run
 from ...harness.scenario import Scenario
 from ...harness.waiting import until
 from ...machine.slowness import slowness
-from ...pools import paced
+from ...pools.apps import paced
 from ...pools.command import LEASE_SECONDS, is_up, work
 from ...pools.judge import judge
 from ...pools.load import produce

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...app import App, Context, Retry
-from ...store import Message, Transaction
-from .environment import plant_canary
+from ....app import App, Context, Retry
+from ....store import Message, Transaction
+from ..environment import plant_canary
 
 QUEUE = "tally"
 

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ...app import App, Context
-from ...store import Message
-from ..machine.processes import name_of
-from ..records.history import Recorder
-from .environment import plant_canary
+from ....app import App, Context
+from ....store import Message
+from ...machine.processes import name_of
+from ...records.history import Recorder
+from ..environment import plant_canary
 
 SYNC, ASYNC, LIMITED = "sync", "async", "limited"
 MOST_LEASED = 4

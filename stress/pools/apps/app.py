@@ -11,11 +11,11 @@ import random
 import time
 from pathlib import Path
 
-from ...app import App, Context
-from ...store import Message
-from ..machine.processes import name_of
-from ..records.history import Pending, Recorder
-from .environment import plant_canary, worker_lease
+from ....app import App, Context
+from ....store import Message
+from ...machine.processes import name_of
+from ...records.history import Pending, Recorder
+from ..environment import plant_canary, worker_lease
 
 QUEUE = "work"
 

@@ -13,9 +13,9 @@ from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
-from ...app import App, Context
-from ...store import Message
-from .environment import plant_canary
+from ....app import App, Context
+from ....store import Message
+from ..environment import plant_canary
 
 TIMEOUT_SECONDS = 1.0
 MAX_ATTEMPTS = 3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ...app import App, Context
-from ...store import Message
-from .environment import plant_canary
+from ....app import App, Context
+from ....store import Message
+from ..environment import plant_canary
 
 QUEUE = "leaking"
 LEAKED_BYTES = 512 * 1024

@@ -9,9 +9,9 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from ...app import App, Context
-from ...store import Message
-from .environment import plant_canary
+from ....app import App, Context
+from ....store import Message
+from ..environment import plant_canary
 
 QUEUE = "ahead"
 STUCK_SECONDS = 1.5

@@ -16,9 +16,9 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from ...app import App, Context
-from ...store import Message
-from .environment import plant_canary
+from ....app import App, Context
+from ....store import Message
+from ..environment import plant_canary
 
 TIMEOUT_SECONDS = 2.0
 # So often a message is rude; from then on it is polite, so that it comes to its end.

@@ -1,0 +1,1 @@
+"""The apps whose pools scenarios start."""
