@@ -27,8 +27,8 @@ from ...store.errors import InvalidInput, LeaseLost, LimitExceeded
 from ...store.rules.durable.steps import decide_step
 from ...store.types.durable.step import MOST_BYTES, MOST_RECORDS, StepRecord
 from ..steps import outcome
+from ..steps.calls.fingerprint import fingerprint
 from ..steps.errors import StepChanged
-from ..steps.fingerprint import fingerprint
 from ..steps.guard import check_name
 from ..steps.journal import size, write_records
 from ..steps.proof import Proof

@@ -12,7 +12,7 @@ from uuid import UUID
 from ...store import Message
 from ...store.naming import verbs
 from ...store.types.validate import Duration
-from .gather import gather
+from .calls.gather import gather
 from .steps import Steps
 
 

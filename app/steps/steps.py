@@ -7,14 +7,14 @@ from collections.abc import Callable
 from ...store import Claim
 from ...store.engine import Engine
 from ...store.local_lease import LocalLease
-from .calls import Calls
-from .events import Events
+from .calls.calls import Calls
 from .facts import AppFacts
 from .guard import Guard
 from .journal import Journal
-from .sleeps import Sleeps
+from .sleeping.sleeps import Sleeps
 from .values import Values
-from .waits import Waits
+from .waiting.events import Events
+from .waiting.waits import Waits
 
 
 class Steps:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...app.context import Context
-from ...app.steps.calls import Calls
+from ...app.steps.calls.calls import Calls
 from ...app.steps.guard import Guard, current_task
 from ...app.steps.journal import Journal
 from ...store import Claim

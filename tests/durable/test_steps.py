@@ -23,7 +23,7 @@ from fencepost import (
     StepChanged,
     StoreBusy,
 )
-from fencepost.app.steps.fingerprint import fingerprint
+from fencepost.app.steps.calls.fingerprint import fingerprint
 from fencepost.testing import Clock, Result, enqueue
 
 
@@ -565,7 +565,7 @@ def test_an_error_of_a_shared_commit_reaches_each_step(monkeypatch: pytest.Monke
     def fail(*given: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr("fencepost.app.steps.shared_commits.write_records", fail)
+    monkeypatch.setattr("fencepost.app.steps.calls.shared_commits.write_records", fail)
 
     async def work(message: Any, ctx: Context) -> list[str]:
         steps = [asyncio.wait_for(ctx.step(name, int), 60) for name in ("a", "b")]

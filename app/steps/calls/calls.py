@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from ...store import Claim
-from ...store.engine import Engine
-from ...store.errors import FencepostError, InvalidInput, LeaseLost, OutcomeUnknown
-from ...store.local_lease import LocalLease
-from ...store.types.durable.step import StepKind, StepRecord
-from . import outcome
+from ....store import Claim
+from ....store.engine import Engine
+from ....store.errors import FencepostError, InvalidInput, LeaseLost, OutcomeUnknown
+from ....store.local_lease import LocalLease
+from ....store.types.durable.step import StepKind, StepRecord
+from .. import outcome
+from ..guard import Guard, Inside, inside
+from ..journal import MOST_TRIES, Journal
 from .fingerprint import fingerprint
-from .guard import Guard, Inside, inside
-from .journal import MOST_TRIES, Journal
 from .shared_commits import written
 
 _CALLS: tuple[StepKind, ...] = ("call", "error")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ...store.types.durable.step import StepRecord
-from ...store.types.durable.wait import Wanted
-from .errors import Suspended
+from ....store.types.durable.step import StepRecord
+from ....store.types.durable.wait import Wanted
+from ..errors import Suspended
 
 
 @dataclass(slots=True)

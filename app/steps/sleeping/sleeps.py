@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from ...store import Claim
-from ...store.engine import Engine
-from ...store.types.durable.step import StepRecord
-from ...store.types.durable.wait import Wanted
-from ...store.types.validate import Duration, milliseconds
-from . import outcome
-from .errors import Suspended
-from .guard import Guard
-from .journal import Journal
+from ....store import Claim
+from ....store.engine import Engine
+from ....store.types.durable.step import StepRecord
+from ....store.types.durable.wait import Wanted
+from ....store.types.validate import Duration, milliseconds
+from .. import outcome
+from ..errors import Suspended
+from ..guard import Guard
+from ..journal import Journal
 from .suspension import Suspension
 
 

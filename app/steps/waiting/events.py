@@ -6,18 +6,18 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...store import Claim, Message
-from ...store.engine import Engine
-from ...store.errors import InvalidInput, LimitExceeded
-from ...store.types import validate
-from ...store.types.durable.step import StepRecord
-from ...store.types.durable.wait import NEVER_MS, Place, Subject, Wanted
-from ...store.types.validate import Duration, milliseconds
-from .errors import WaitTimeout
-from .guard import Guard
-from .journal import Journal
-from .outcome import MOST_BYTES
-from .sleeps import Sleeps
+from ....store import Claim, Message
+from ....store.engine import Engine
+from ....store.errors import InvalidInput, LimitExceeded
+from ....store.types import validate
+from ....store.types.durable.step import StepRecord
+from ....store.types.durable.wait import NEVER_MS, Place, Subject, Wanted
+from ....store.types.validate import Duration, milliseconds
+from ..errors import WaitTimeout
+from ..guard import Guard
+from ..journal import Journal
+from ..outcome import MOST_BYTES
+from ..sleeping.sleeps import Sleeps
 
 Match = Callable[[Message], Any]
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...store import Claim
-from ...store.engine import Engine
-from ...store.errors import InvalidInput
-from ...store.types.durable.wait import NEVER_MS, Place, Wanted
-from ...store.types.validate import Duration, milliseconds
-from ...store.waiting.wait_token import make_token
-from . import outcome
-from .errors import WaitTimeout
-from .guard import Guard, check_name
-from .journal import Journal
-from .sleeps import Sleeps
+from ....store import Claim
+from ....store.engine import Engine
+from ....store.errors import InvalidInput
+from ....store.types.durable.wait import NEVER_MS, Place, Wanted
+from ....store.types.validate import Duration, milliseconds
+from ....store.waiting.wait_token import make_token
+from .. import outcome
+from ..errors import WaitTimeout
+from ..guard import Guard, check_name
+from ..journal import Journal
+from ..sleeping.sleeps import Sleeps
 
 
 class Waits:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from ...store import Message
+from ....store import Message
 
 _MOST_SHOWN = 500
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from .errors import Suspended
+from ..errors import Suspended
 
 
 async def gather(steps: tuple[Awaitable[Any], ...], *, return_exceptions: bool) -> list[Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import weakref
 
-from ...store.engine import Engine, Hold
-from ...store.types.durable.step import StepRecord
-from .journal import write_records
+from ....store.engine import Engine, Hold
+from ....store.types.durable.step import StepRecord
+from ..journal import write_records
 
 _Waiting = dict[Engine, list[tuple[Hold, list[StepRecord], asyncio.Future[None]]]]
 

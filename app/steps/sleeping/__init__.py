@@ -1,0 +1,1 @@
+"""Sleeping: the attempt ends, and a later one goes on."""
