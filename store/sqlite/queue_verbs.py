@@ -15,7 +15,8 @@ from . import kept_rows
 from .file.space import ROW_BYTES, again_when_full
 from .operators import counts
 from .outbox.verbs import SqliteOutbox
-from .queue import claim, counters, deaths, enqueue, settle
+from .queue import claim, counters, deaths, settle
+from .queue.arrival import enqueue
 from .queue.completion import Completion
 from .queue.payload import Prepared, prepare
 from .queue.sets import claim as claim_set

@@ -11,7 +11,8 @@ import pytest
 from fencepost import Store
 from fencepost.store.sqlite.leases import named_leases, once
 from fencepost.store.sqlite.operators import move, operate
-from fencepost.store.sqlite.queue import claim, reap, redelivery, settle
+from fencepost.store.sqlite.queue import claim, reap, settle
+from fencepost.store.sqlite.queue.arrival import redelivery
 from fencepost.store.sqlite.queue.sets import claim as claim_set
 from fencepost.store.sqlite.queue.sets import end as end_set
 from fencepost.store.sqlite.queue.sets.ids import OnIds

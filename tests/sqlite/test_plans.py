@@ -19,15 +19,14 @@ from fencepost.store.sqlite.pools import register
 from fencepost.store.sqlite.queue import (
     claim,
     counters,
-    enqueue,
     holding,
     lanes,
     reap,
-    redelivery,
     retention,
     settle,
     transitions,
 )
+from fencepost.store.sqlite.queue.arrival import enqueue, redelivery
 from fencepost.store.sqlite.queue.joins import back, latest, lost, take, windows
 from fencepost.store.sqlite.queue.joins import end as end_group
 from fencepost.store.sqlite.queue.sets import arrivals

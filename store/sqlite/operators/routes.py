@@ -14,7 +14,8 @@ from ...types.message import Address, Message
 from ...types.unserved import OffRoute
 from .. import events, kept_rows
 from ..file.space import again_when_refused
-from ..queue import counters, deliveries
+from ..queue import counters
+from ..queue.arrival import deliveries
 from ..queue.transitions import end_message
 from ..session.damage import tells
 from ..session.session import Session, Write

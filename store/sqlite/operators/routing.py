@@ -17,7 +17,8 @@ from ...types.message import Address, Message
 from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from ..file.space import again_when_full, again_when_refused
 from ..pools.register import SqlitePools
-from ..queue import payload, redelivery
+from ..queue import payload
+from ..queue.arrival import redelivery
 from ..session.damage import corrupt, tells
 from ..session.session import Session, Write
 

@@ -6,7 +6,7 @@ from ...rules.failures import breaker
 from ...types.message import Draft, Receipt
 from ...types.sending.outgoing import OUTBOX, Admission, Outgoing, Response
 from ..file.space import ROW_BYTES
-from ..queue import enqueue
+from ..queue.arrival import enqueue
 from ..queue.payload import prepare
 from ..session import damage
 from ..session.session import Session

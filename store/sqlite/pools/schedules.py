@@ -11,7 +11,7 @@ from ...types.message import Draft
 from ...types.schedule import KnownSchedule, Rule, Standing
 from ..file.space import ROW_BYTES, again_when_full
 from ..locks.live_bytes import Liveness
-from ..queue import enqueue
+from ..queue.arrival import enqueue
 from ..queue.payload import prepare
 from ..queue.sets.enqueue import enqueue_runs
 from ..session.damage import tells

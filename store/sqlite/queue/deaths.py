@@ -7,7 +7,7 @@ import json
 from ...errors import StoreCorrupt
 from ...types.message import DEATHS, Address, Death, Draft, queue_scope
 from ..session.session import Write
-from . import enqueue
+from .arrival import enqueue
 from .payload import prepare
 
 _DEATH = "select queue, attempt, error, message_id from fp_delivery where id = :id"

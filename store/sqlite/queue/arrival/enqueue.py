@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ...errors import LimitExceeded, QueueFull, StoreCorrupt
-from ...types.message import Address, Draft, Receipt, State, Status
-from .. import kept_rows
-from ..session.session import Write
-from . import deliveries, payload, redelivery, retention
-from .payload import Prepared
-from .retention import KEPT_UNTIL
+from ....errors import LimitExceeded, QueueFull, StoreCorrupt
+from ....types.message import Address, Draft, Receipt, State, Status
+from ... import kept_rows
+from ...session.session import Write
+from .. import payload, retention
+from ..payload import Prepared
+from ..retention import KEPT_UNTIL
+from . import deliveries, redelivery
 
 _FIND = f"""
 select id, coalesce(plain_sha256, body_sha256), coalesce({KEPT_UNTIL} <= :now, 0)

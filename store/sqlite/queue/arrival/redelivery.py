@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Literal
 
-from ...errors import StoreCorrupt
-from ...types.message import Address, Draft
-from .. import events, kept_rows
-from ..session.session import Write
-from . import counters, deliveries, payload
-from .lanes import is_behind
-from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
+from ....errors import StoreCorrupt
+from ....types.message import Address, Draft
+from ... import events, kept_rows
+from ...session.session import Write
+from .. import counters, payload
+from ..lanes import is_behind
+from ..transitions import AS_SEEN, COLUMNS, Standing, moved, standings
+from . import deliveries
 
 _IS_UNROUTED = "select unrouted > 0 from fp_message where id = :message"
 

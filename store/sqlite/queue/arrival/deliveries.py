@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...rules.lanes import stands_aside
-from ...types.message import Address
-from ..session.session import Write
-from . import counters, lanes
-from .joins import windows
-from .transitions import end_message
+from ....rules.lanes import stands_aside
+from ....types.message import Address
+from ...session.session import Write
+from .. import counters, lanes
+from ..joins import windows
+from ..transitions import end_message
 
 _INSERT_DELIVERY = """
 insert into fp_delivery (
@@ -81,6 +81,6 @@ def _insert(write: Write, message: int, address: Address, bytes: int) -> None:
     if window is not None:
         windows.joined(write, address)
     if state == "dead":
-        from .deaths import died  # which makes a message for the app, with this
+        from ..deaths import died  # which makes a message for the app, with this
 
         died(write, delivery)

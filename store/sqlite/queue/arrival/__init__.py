@@ -1,0 +1,1 @@
+"""A message arrives, one at a time: new, or for another time."""
