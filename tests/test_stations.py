@@ -42,7 +42,7 @@ def handle(message, ctx):
 _WRAPPERS = {
     "store/naming.py",
     "store/sqlite/session/damage.py",
-    "workers/worker/interrupt.py",
+    "workers/worker/interrupts/interrupt.py",
 }
 
 

@@ -8,7 +8,7 @@ from ...store.engine import Hold
 from ...workers import pool
 from ...workers.process import descendants
 from ...workers.worker.in_progress import InProgress, SupervisedLease
-from ...workers.worker.process_state import ProcessState
+from ...workers.worker.state.process_state import ProcessState
 from ...workers.worker.worker import Worker
 from ..harness.faults import fault
 

@@ -17,7 +17,7 @@ from fencepost.workers.worker.attempt import Attempt
 from fencepost.workers.worker.claimer import Claimer
 from fencepost.workers.worker.coroutines import Coroutines
 from fencepost.workers.worker.in_progress import InProgress
-from fencepost.workers.worker.interrupter import Interrupter
+from fencepost.workers.worker.interrupts.interrupter import Interrupter
 
 from ..clock import FakeClock
 from ..processes import wait_until

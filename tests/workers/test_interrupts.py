@@ -19,7 +19,7 @@ import pytest
 
 import fencepost.stress
 from fencepost import Cancelled, LeaseLost, SoftTimeout, Store, connect
-from fencepost.workers.worker.interrupt import Interrupts
+from fencepost.workers.worker.interrupts.interrupt import Interrupts
 
 from ..processes import PATIENCE_SECONDS
 
@@ -86,7 +86,7 @@ def _sleep_in(module: str) -> Callable[[], None]:
         "fencepost.app.context",
         "fencepost.app.command.handler",
         "fencepost.log.log",
-        "fencepost.workers.worker.interrupt",
+        "fencepost.workers.worker.interrupts.interrupt",
         "fencepost.a_name_of_tomorrow",
     ],
 )

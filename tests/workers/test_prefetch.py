@@ -17,7 +17,7 @@ from fencepost.workers.process.shared_page import SharedPage
 from fencepost.workers.supervisor.stuck_workers import StuckWorkers
 from fencepost.workers.worker.claimer import Claimer
 from fencepost.workers.worker.in_progress import InProgress, SupervisedLease
-from fencepost.workers.worker.interrupter import Interrupter
+from fencepost.workers.worker.interrupts.interrupter import Interrupter
 from fencepost.workers.worker.plain import Plain
 from fencepost.workers.worker.prefetch import Prefetch
 

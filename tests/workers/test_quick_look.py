@@ -17,7 +17,7 @@ _NOT_OF_THE_PROCESS = {"context", "decimal"}
 
 _LOOKS = """
 import contextvars, ctypes, decimal, gc, json, locale, os, resource, signal, sys, threading, time, warnings
-from fencepost.workers.worker.quick_look import QuickLook
+from fencepost.workers.worker.state.quick_look import QuickLook
 
 CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGUSR1}
 FILES = resource.getrlimit(resource.RLIMIT_NOFILE)

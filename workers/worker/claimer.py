@@ -23,7 +23,7 @@ from ...store.rules.failures.jitter import jitter
 from .attempt import Attempt, clear_frames
 from .ending import ending, took
 from .in_progress import InProgress
-from .interrupter import Interrupter
+from .interrupts.interrupter import Interrupter
 
 
 class Claimer:

@@ -18,7 +18,7 @@ from ...store.engine import Engine
 from ...store.errors import InvalidInput
 from .attempt import Attempt
 from .claimer import Claimer
-from .context_variables import fresh_context
+from .state.context_variables import fresh_context
 
 
 class Coroutines:

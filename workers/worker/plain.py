@@ -13,7 +13,7 @@ from ...store import Claim
 from .attempt import Attempt
 from .claimer import Claimer
 from .in_progress import InProgress
-from .interrupt import Interrupts
+from .interrupts.interrupt import Interrupts
 from .prefetch import BUDGET_MS, Prefetch
 
 

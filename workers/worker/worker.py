@@ -23,12 +23,12 @@ from ...store.types.sending.outgoing import OUTBOX
 from .claimer import Claimer
 from .coroutines import Coroutines
 from .in_progress import InProgress
-from .interrupter import Interrupter
+from .interrupts.interrupter import Interrupter
 from .outbox_look import OutboxLook
 from .plain import Plain
-from .process_state import ProcessState
 from .recycle import Age, Recycle
 from .router import Router
+from .state.process_state import ProcessState
 
 _IDLE_SECONDS = 1.0
 _RECYCLE_SECONDS = 60.0

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 
-from ...app.exceptions import SoftTimeout
-from ...store.engine import Engine
-from ...store.errors import LeaseLost
-from ...store.rules.lease_timing import LeaseTiming
-from .attempt import Attempt
+from ....app.exceptions import SoftTimeout
+from ....store.engine import Engine
+from ....store.errors import LeaseLost
+from ....store.rules.lease_timing import LeaseTiming
+from ..attempt import Attempt
 from .interrupt import Interrupts
 
 _AGAIN_SECONDS = 0.02

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from ...app.exceptions import Cancelled
-from ...linux import signal_handlers
-from .context_variables import fresh_context
+from ....app.exceptions import Cancelled
+from ....linux import signal_handlers
+from ..state.context_variables import fresh_context
 
 _PACKAGE = __name__.partition(".")[0]
 # A module of this package, or a package in it, that has this works in a handler's place.

@@ -21,8 +21,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ...linux.parentage import dying_with_parent
-from ...log import standard_streams
+from ....linux.parentage import dying_with_parent
+from ....log import standard_streams
 from .quick_look import QuickLook, plain_signal
 
 # Restores one part of the state; True if it had been changed.

@@ -20,7 +20,7 @@ from functools import partial
 from operator import attrgetter, call
 from typing import Any
 
-from ...log.standard_streams import is_open
+from ....log.standard_streams import is_open
 
 # What changes the working directory, the environment and the limits; and what finds functions
 # in C, which may change anything.

@@ -1,0 +1,1 @@
+"""Interrupting a handler: over its soft timeout, or with its lease lost."""
