@@ -119,7 +119,7 @@ class Context(Grouped, Remembering, Sends):
     @property
     def suspended(self) -> bool:
         """True once the attempt ends in a sleep: for clean-ups that only the real end needs."""
-        return self._durable is not None and self._durable.sleeps.suspension is not None
+        return self._durable is not None and self._durable.sleeps.suspended
 
     def suspend(self) -> None:
         """Put the delivery to sleep, once its handler has ended.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
 import threading
 import weakref
 from typing import Any, NamedTuple
@@ -24,6 +25,9 @@ class Inside(NamedTuple):
     occurrence: int
     counts: dict[str, int] | None = None
 
+
+# Control characters, line breaks, and halves of surrogate pairs, which are no text for a file.
+_NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 # A task that a step's function has started is inside the step as well.
 inside: contextvars.ContextVar[Inside | None] = contextvars.ContextVar("inside", default=None)
@@ -94,9 +98,10 @@ class Guard:
 
 def check_name(name: object) -> None:
     """Refuse what cannot be the name of a step."""
-    if not isinstance(name, str) or not 1 <= len(name) <= 200 or not name.isprintable():
+    if not isinstance(name, str) or not 1 <= len(name) <= 200 or _NO_NAME.search(name):
         raise InvalidInput(
-            f"a step's name has 1 to 200 printable characters, not {name!r}", operation="step"
+            f"a step's name has 1 to 200 characters and no control characters, not {name!r}",
+            operation="step",
         )
 
 

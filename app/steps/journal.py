@@ -85,7 +85,8 @@ class Journal:
         """Return a record to be written, with the next number.
 
         Raises:
-            LimitExceeded: The delivery has too many, or too much in them.
+            LimitExceeded: The delivery has too many, or too much in them; the attempt ends with
+                that.
         """
         record = StepRecord(
             self._last + 1,
@@ -99,13 +100,18 @@ class Journal:
             self._code,
         )
         if record.number > MOST_RECORDS:
-            raise LimitExceeded(f"a delivery has at most {MOST_RECORDS} recorded steps")
+            raise self.full(f"a delivery has at most {MOST_RECORDS} recorded steps and sleeps")
         if self._bytes + size(record) > MOST_BYTES:
-            raise LimitExceeded(f"the recorded steps of a delivery have at most {MOST_BYTES} bytes")
+            raise self.full(f"the recorded steps of a delivery have at most {MOST_BYTES} bytes")
         self._last += 1
         self._bytes += size(record)
         self._known[name, occurrence] = record
         return record
+
+    def full(self, why: str) -> LimitExceeded:
+        """Return what the attempt ends with: another one would come to the same bound."""
+        self.stuck = LimitExceeded(why, operation="step")
+        return self.stuck
 
     def undo(self, record: StepRecord) -> None:
         """Take back the newest record, which was not written."""

@@ -21,10 +21,10 @@ def encode(value: object) -> str | bytes:
         InvalidInput: It is not JSON.
         LimitExceeded: It is over 64 KiB of JSON, or 1 MiB of bytes.
     """
-    if isinstance(value, bytes):
-        if len(value) > MOST_BYTES:
-            raise LimitExceeded(f"{len(value)} bytes are over the {MOST_BYTES} allowed")
-        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        if (size := memoryview(value).nbytes) > MOST_BYTES:
+            raise LimitExceeded(f"{size} bytes are over the {MOST_BYTES} allowed")
+        return bytes(value)
     try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
         size = len(text.encode())

@@ -12,7 +12,7 @@ from uuid import UUID
 from ...store import Message
 from ...store.naming import verbs
 from ...store.types.validate import Duration
-from .calls.gather import gather
+from .calls.gather import checked, gather
 from .steps import Steps
 
 
@@ -40,7 +40,7 @@ class Remembering:
         called again, with the same `step_key`.
 
         Args:
-            name: 1 to 200 characters. The same name again in one attempt is another step.
+            name: 1 to 200 characters, no control characters. The same name again in one attempt is another step.
             function: Called with the other arguments.
             in_transaction: Call the function with a transaction before its other arguments;
                 its writes and the record commit together. It must not be a coroutine.
@@ -67,8 +67,12 @@ class Remembering:
 
         Args:
             return_exceptions: Return failures in the place of outcomes.
+
+        Raises:
+            InvalidInput: The handler is no coroutine, or one of the arguments is not what
+                `step`, `sleep`, `wait` or another coroutine returned. None of them has begun.
         """
-        return gather(steps, return_exceptions=return_exceptions)
+        return gather(checked(steps), return_exceptions=return_exceptions)
 
     @property
     def step_key(self) -> str:

@@ -37,9 +37,15 @@ class Declined(Exception):
     """What a bank says."""
 
 
-def run(handler: Callable[..., Any], *, attempts: int | None = None, **settings: Any) -> Result:
+def run(
+    handler: Callable[..., Any],
+    *,
+    attempts: int | None = None,
+    url: str | None = None,
+    **settings: Any,
+) -> Result:
     """Run a handler as a task until its delivery has ended."""
-    app = App("unused.db", version="v1")
+    app = App("unused.db", version="v1", url=url)
     app.task("work", **{"max_attempts": 5, **settings})(handler)
     return enqueue(app, "work", b"body", key="order-7", attempts=attempts, clock=Clock())
 
@@ -92,11 +98,27 @@ def test_a_step_put_before_recorded_ones_runs_alone() -> None:
 
 
 # STEP-2
-@pytest.mark.parametrize("name", ["", "x" * 201, "a\nb", "a\0b", None, 7])
+@pytest.mark.parametrize(
+    "name", ["", "x" * 201, "a\nb", "a\0b", "a\x9bb", "a\u2028b", "\ud800", None, 7]
+)
 def test_a_name_that_cannot_be_one_is_refused(name: Any) -> None:
     result = run(lambda message, ctx: ctx.step(name, list), max_attempts=1)
 
     assert isinstance(result.exception, InvalidInput)
+
+
+# STEP-2
+@pytest.mark.parametrize(
+    "name", ["x" * 200, " ", "mail:\u00a0Jos\u00e9", "\U0001f469\u200d\U0001f467"]
+)
+def test_any_other_name_is_one(name: str) -> None:
+    def work(message: Any, ctx: Context) -> Any:
+        found = ctx.step(name, lambda: ctx.attempt)
+        if ctx.attempt == 1:
+            raise RuntimeError("again")
+        return found
+
+    assert run(work).result == 1
 
 
 # STEP-6
@@ -190,6 +212,12 @@ def test_the_largest_outcomes_are_kept(outcome: Any) -> None:
             raise RuntimeError("again")
 
     assert run(work).state == "done"
+
+
+# STEP-10
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_any_bytes_are_kept_as_bytes(kind: Any) -> None:
+    assert run(lambda message, ctx: ctx.step("b", kind, b"ab") == b"ab").result is True
 
 
 # STEP-13
@@ -615,7 +643,21 @@ def test_arguments_are_the_same_by_value() -> None:
     assert one == same
     others = [
         fingerprint((value,), {})[0]
-        for value in (1, "1", True, 1.5, b"1", Decimal(1), [1], (2,), {1}, {"1": 1}, {1: 1}, None)
+        for value in (
+            1,
+            10**5000,
+            "1",
+            True,
+            1.5,
+            b"1",
+            Decimal(1),
+            [1],
+            (2,),
+            {1},
+            {"1": 1},
+            {1: 1},
+            None,
+        )
     ]
     others += [
         fingerprint((each,), {})[0] for each in (Order(1), Order(2), Parcel(1), float("nan"))

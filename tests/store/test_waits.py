@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from fencepost import Claim, LeaseLost, Queue, Store
+from fencepost import Claim, InvalidInput, LeaseLost, LimitExceeded, Queue, Store
 from fencepost.store.types.durable.step import StepRecord
 from fencepost.store.types.durable.wait import NEVER_MS, Place, Subject, Wait, Wanted
 from fencepost.store.types.message import Draft
@@ -161,9 +163,73 @@ def test_a_token_is_for_one_wait_of_one_store(kit: Kit, store: Store, claim: Cla
 def test_no_changed_byte_of_a_token_is_accepted(store: Store, claim: Claim) -> None:
     token = make_token(store.engine, place(claim))
 
-    for at in range(len(token) - 1):  # the last character has bits that stand for nothing
+    for at in range(len(token)):
         other = "A" if token[at] != "A" else "B"
         assert read_token(store.engine, token[:at] + other + token[at + 1 :]) is None
+    # Of 16 more lengths of a name: of some the last character has bits that stand for nothing.
+    for length in range(1, 17):
+        token = make_token(store.engine, Place(claim.id, "x" * length, 1))
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_="
+        good = [last for last in letters if read_token(store.engine, token[:-1] + last)]
+        assert good == [token[-1]]
+
+
+# WAIT-1
+@pytest.mark.parametrize("extra", ["=", "==", "\n", " ", "!", "."])
+def test_a_token_with_anything_more_is_none(store: Store, claim: Claim, extra: str) -> None:
+    token = make_token(store.engine, place(claim))
+
+    assert store.resume(token + extra, 1) == "unknown"
+    assert store.resume(extra + token, 1) == "unknown"
+
+
+# WAIT-1
+@pytest.mark.parametrize("token", [None, 5, b"x"])
+def test_what_is_no_text_is_refused_as_a_token(store: Store, token: Any) -> None:
+    with pytest.raises(InvalidInput, match="a token must be a str"):
+        store.resume(token, 1)
+
+
+# WAIT-1
+def test_a_delivery_replayed_too_often_has_no_token(store: Store, claim: Claim) -> None:
+    assert make_token(store.engine, Place(claim.id, "approval", 65_535, 65_535))
+    for wrong in (
+        Place(claim.id, "approval", 65_536, 0),
+        Place(claim.id, "approval", 1, 65_536),
+    ):
+        with pytest.raises(LimitExceeded, match="no token"):
+            make_token(store.engine, wrong)
+
+
+# WAIT-9
+def test_an_answer_is_none_to_a_wait_for_a_message(
+    queue: Queue, store: Store, claim: Claim
+) -> None:
+    at = Place(claim.id, "shop push", 1)
+    claim.note_steps()
+    steps, waits = store.engine.durable.steps, store.engine.durable.waits
+    wanted = Wanted(at, NEVER_MS, Subject("shop", "push", None, 1))
+    steps.suspend(claim.hold, at="x", until_ms=NEVER_MS, anew=True, records=[], waits=[wanted])
+    assert waits.answer(at, "1") == "accepted"  # by a URL for a wait of this name
+
+    (again,) = queue.claim()
+    steps.suspend(again.hold, at="x", until_ms=NEVER_MS, anew=False, records=[], waits=[wanted])
+
+    assert queue.claim() == []
+
+
+# STEP-32
+def test_waits_are_counted_by_delivery(queue: Queue, store: Store, claim: Claim) -> None:
+    waits = store.engine.durable.waits
+    assert waits.count(claim.id) == 0
+
+    waits.answer(place(claim), "1")
+    waits.answer(place(claim, 2), "1")
+    queue.enqueue(b"other", key="other")
+    (other,) = queue.claim()
+
+    assert waits.count(claim.id) == 2
+    assert waits.count(other.id) == 0
 
 
 # WAIT-2

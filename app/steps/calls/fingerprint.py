@@ -17,6 +17,9 @@ from ....store import Message
 
 _MOST_SHOWN = 500
 
+# Python refuses to write a longer number as text, or may be told to.
+_MOST_BITS = 2000
+
 _BY_TEXT = (
     *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
     *(decimal.Decimal, uuid.UUID, pathlib.PurePath),
@@ -44,8 +47,10 @@ def _text(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or type(value) in (bool, int, str):
+    if value is None or type(value) in (bool, str):
         return value
+    if type(value) is int:
+        return value if value.bit_length() <= _MOST_BITS else {"int": hex(value)}
     if isinstance(value, float):
         return value if value - value == 0 else {"float": repr(value)}
     if isinstance(value, enum.Enum):

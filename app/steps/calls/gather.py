@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable
 from typing import Any
 
+from ....store.errors import InvalidInput
 from ..errors import Suspended
+from ..guard import current_task
+
+
+def checked(steps: tuple[Awaitable[Any], ...]) -> tuple[Awaitable[Any], ...]:
+    """Return what can be waited for side by side.
+
+    Raises:
+        InvalidInput: It cannot; none of it has begun, nor will.
+    """
+    if current_task() is None:
+        raise InvalidInput(
+            "ctx.gather is for coroutine handlers: call steps one after the other",
+            operation="gather",
+        )
+    for each in steps:
+        if not inspect.isawaitable(each):
+            raise InvalidInput(
+                f"ctx.gather takes steps, not {type(each).__name__}: ctx.gather(*steps)",
+                operation="gather",
+            )
+    return steps
 
 
 async def gather(steps: tuple[Awaitable[Any], ...], *, return_exceptions: bool) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from ....store import Claim
 from ....store.engine import Engine
 from ....store.types.durable.step import StepRecord
-from ....store.types.durable.wait import Wanted
+from ....store.types.durable.wait import MOST_WAITS, Wanted
 from ....store.types.validate import Duration, milliseconds
 from .. import outcome
 from ..errors import Suspended
@@ -59,9 +59,24 @@ class Sleeps:
         if self._journal.stuck is None:
             raised = Suspended("the delivery sleeps; the handler goes on in a later attempt")
             self.suspension, self._journal.stuck = Suspension(raised), raised
-        if self.suspension is None:
+        if self.suspension is None or not self.suspended:
             raise self._journal.stuck
         return self.suspension
+
+    @property
+    def suspended(self) -> bool:
+        """True once the attempt ends in a sleep: no other step has made that impossible since."""
+        return self.suspension is not None and self._journal.stuck is self.suspension.raised
+
+    def check_room(self) -> None:
+        """Refuse one wait too many.
+
+        Raises:
+            LimitExceeded: The attempt ends with that.
+        """
+        begun = 0 if self.suspension is None else len(self.suspension.waits)
+        if self._engine.durable.waits.count(self._claim.id) + begun >= MOST_WAITS:
+            raise self._journal.full(f"a delivery has at most {MOST_WAITS} waits")
 
     def wait(self, wanted: Wanted, *, anew: bool) -> NoReturn:
         """End the attempt until it has come, or the deadline has."""

@@ -88,6 +88,7 @@ class Events:
         deadline_ms = None if stored is None else stored.deadline_ms
         anew = deadline_ms is None
         if deadline_ms is None:
+            self._sleeps.check_room()
             deadline_ms = NEVER_MS if ms is None else now_ms + ms
         if stored is not None and stored.after is not None:
             subject = subject._replace(after=stored.after)

@@ -76,6 +76,7 @@ class Waits:
         deadline_ms = None if found is None else found.deadline_ms
         anew = deadline_ms is None
         if deadline_ms is None:
+            self._sleeps.check_room()
             deadline_ms = NEVER_MS if ms is None else now_ms + ms
         elif deadline_ms <= now_ms and waits.is_over(self._claim.hold, place):
             raise WaitTimeout(place.name)

@@ -28,6 +28,16 @@ class WaitVerbs(Protocol):
         """
         ...
 
+    def count(self, delivery: int) -> int:
+        """Return how many waits of a delivery are stored.
+
+        Joins: reads.
+
+        Raises:
+            StoreBusy, StoreFailed.
+        """
+        ...
+
     def messages(
         self, subject: Subject, *, before_ms: int, limit: int
     ) -> tuple[list[Message], int]:

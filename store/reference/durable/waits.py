@@ -31,6 +31,9 @@ class PlainWaits:
     def find(self, place: Place) -> Wait | None:
         return self._session.read("find").waits.get(place[:3])
 
+    def count(self, delivery: int) -> int:
+        return sum(each == delivery for each, *_ in self._session.read("count").waits)
+
     def messages(
         self, subject: Subject, *, before_ms: int, limit: int
     ) -> tuple[list[Message], int]:

@@ -67,7 +67,7 @@ def suspend(
             "after": subject and subject.after,
         }
         (answered,) = write.one(_WAIT, wait)
-        if answered or (subject is not None and has_come(write, subject)):
+        if answered if subject is None else has_come(write, subject):
             until_ms = write.now_ms
     aside = stands_aside(was.lane, was.lane_policy, until_ms)
     sleep = {

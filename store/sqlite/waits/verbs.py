@@ -24,6 +24,8 @@ from fp_wait
 where delivery_id = :delivery and name = :name and occurrence = :occurrence
 """
 
+_COUNT = "select count(*) from fp_wait where delivery_id = :delivery"
+
 _STATE = "select state from fp_delivery where id = :delivery and generation = :generation"
 
 _ANSWER = """
@@ -57,6 +59,10 @@ class SqliteWaits:
         for row in self._session.read(_FIND, _where(place)):
             return Wait(*row)
         return None
+
+    def count(self, delivery: int) -> int:
+        ((found,),) = self._session.read(_COUNT, {"delivery": delivery})
+        return int(found)
 
     def messages(
         self, subject: Subject, *, before_ms: int, limit: int

@@ -9,6 +9,9 @@ from msgspec import Struct
 # What has no time comes due then: no query has to know of another kind of row.
 NEVER_MS = 253_402_300_799_000  # the end of the year 9999
 
+# Of one delivery.
+MOST_WAITS = 10_000
+
 # What becomes of an answer: kept, known already, another one was first, or too late.
 Answered = Literal["accepted", "duplicate", "conflict", "gone"]
 
