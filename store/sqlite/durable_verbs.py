@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..engine.queue.verbs import QueueVerbs
-from . import counter_rows
 from .ends.verbs import SqliteEnds
 from .queue.joins.verbs import SqliteJoins
+from .rows import counters as counter_rows
 from .session.damage import tells
 from .session.session import Session
 from .steps.verbs import SqliteSteps

@@ -11,7 +11,6 @@ from ..engine.queue.claims import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..rules import caps as rules
 from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
-from . import kept_rows
 from .file.space import ROW_BYTES, again_when_full
 from .operators import counts
 from .outbox.verbs import SqliteOutbox
@@ -23,6 +22,7 @@ from .queue.sets import claim as claim_set
 from .queue.sets import end as end_set
 from .queue.sets import enqueue as enqueue_set
 from .queue.sets.odd import by_set_or_by_row
+from .rows import kept as kept_rows
 from .session import damage
 from .session.session import Session, Write
 from .waits.messages import arrived

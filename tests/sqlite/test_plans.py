@@ -12,7 +12,6 @@ import apsw
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.sqlite import kept_rows
 from fencepost.store.sqlite.operators import counts, listing, operate, routes, routing
 from fencepost.store.sqlite.outbox import hosts, outgoing
 from fencepost.store.sqlite.pools import register
@@ -34,6 +33,7 @@ from fencepost.store.sqlite.queue.sets import claim as claim_set
 from fencepost.store.sqlite.queue.sets import end as end_set
 from fencepost.store.sqlite.queue.sets import enqueue as enqueue_set
 from fencepost.store.sqlite.queue.sets import lanes as lanes_set
+from fencepost.store.sqlite.rows import kept as kept_rows
 
 from ..clock import FakeClock
 from .inside import connection

@@ -11,8 +11,8 @@ from ...rules.durable.ends import speaks
 from ...types.durable.ended import Asked, Ended
 from ...types.transaction import Row
 from ..queue import payload
+from ..rows.told import ids
 from ..session.session import Session
-from ..told_rows import ids
 
 # Damaged text cannot be read as text.
 _LOOK = """

@@ -12,9 +12,9 @@ from ...types.durable.ended import Asked, Ended
 from ...types.message import Draft, Receipt
 from ...types.transaction import Row
 from ...waiting.ends import Waiting
-from .. import told_rows
 from ..locks import ear_fifo, forks
 from ..locks.ear_fifo import Ear
+from ..rows import told as told_rows
 from ..session import damage
 from ..session.session import Session
 from .ears import open_ear

@@ -7,8 +7,8 @@ from ..queue import counters
 from ..queue.counters import LIVE
 from ..queue.lanes import is_behind
 from ..queue.transitions import AS_SEEN, COLUMNS, Standing, moved, standings
+from ..rows.steps import forget_from
 from ..session.session import Write
-from ..step_rows import forget_from
 
 _FIND = f"select {COLUMNS} from fp_delivery where id = :id"
 

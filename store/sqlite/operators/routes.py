@@ -12,11 +12,12 @@ import apsw
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.message import Address, Message
 from ...types.unserved import OffRoute
-from .. import events, kept_rows
+from .. import events
 from ..file.space import again_when_refused
 from ..queue import counters
 from ..queue.arrival import deliveries
 from ..queue.transitions import end_message
+from ..rows import kept as kept_rows
 from ..session.damage import tells
 from ..session.session import Session, Write
 from .routing import COLUMNS, as_message

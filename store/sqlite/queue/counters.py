@@ -9,8 +9,8 @@ from __future__ import annotations
 from ...errors import LimitExceeded, QueueFull
 from ...rules import caps as rules
 from ...types.message import STATES, Caps
+from ..rows.told import ANYBODY
 from ..session.session import Session, Write
-from ..told_rows import ANYBODY
 from .claimable import FREED
 
 _CAPS = """

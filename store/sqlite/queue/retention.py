@@ -8,8 +8,8 @@ from collections import Counter
 import apsw
 
 from ...types.transaction import Row
+from ..rows.steps import forget as forget_steps
 from ..session.session import Write
-from ..step_rows import forget as forget_steps
 from . import counters
 
 # Of fp_message: when its key is forgotten; see the two columns in schema.sql.

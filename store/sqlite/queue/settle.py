@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ...engine import Hold
 from ...errors import LeaseLost
 from ...rules.lanes import stands_aside
-from ..counter_rows import add
+from ..rows.counters import add
 from ..session.session import Write
 from .holding import HOLDING, HOLDING_OR_DEAD, holding, lost, require, settled_already
 from .joins import back, latest

@@ -13,9 +13,9 @@ from ...rules import lanes as rules
 from ...rules.failures.attempts import is_exhausted
 from ...types.message import STATES
 from ...types.transaction import Row
+from ..rows.steps import forget
+from ..rows.told import tell
 from ..session.session import Write
-from ..step_rows import forget
-from ..told_rows import tell
 from . import counters, lanes
 from .claimable import SCHEDULED
 

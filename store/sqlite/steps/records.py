@@ -7,8 +7,8 @@ from ...errors import LeaseLost
 from ...types.durable.step import StepRecord
 from ...types.transaction import Row
 from ..queue.holding import HOLDING_OR_DEAD, lost
+from ..rows.steps import OF_ITS_STEPS, PLACES
 from ..session.session import Write
-from ..step_rows import OF_ITS_STEPS, PLACES
 
 OF_DELIVERY = f"""
 select

@@ -11,9 +11,9 @@ from ...engine import Hold
 from ...errors import LeaseLost
 from ...types.durable.step import StepRecord
 from ...types.durable.wait import Wanted
-from .. import counter_rows
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import HOLDING_OR_DEAD, require_to_end
+from ..rows import counters as counter_rows
 from ..session import damage
 from ..session.session import Session, Write
 from . import records as stored

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...errors import FencepostError
 from ...types.probe import ProbeStep
+from ..rows.steps import PLACES
 from ..session.session import Session
-from ..step_rows import PLACES
 from .probe import attempt
 
 # Each answers with the names of the rows whose counts are wrong.

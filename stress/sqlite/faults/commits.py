@@ -7,8 +7,8 @@ from typing import Any
 
 from ....app import Context
 from ....store.errors import OutcomeUnknown, StoreFailed
-from ....store.sqlite import counter_rows
 from ....store.sqlite.engine import SqliteEngine
+from ....store.sqlite.rows import counters as counter_rows
 from ....store.sqlite.session import faults, opening
 from ....store.sqlite.session.transactions import Block
 from ...harness.faults import fault

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....errors import LimitExceeded, QueueFull, StoreCorrupt
 from ....types.message import Address, Draft, Receipt, State, Status
-from ... import kept_rows
+from ...rows import kept as kept_rows
 from ...session.session import Write
 from .. import payload, retention
 from ..payload import Prepared

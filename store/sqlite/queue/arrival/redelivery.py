@@ -10,7 +10,8 @@ from typing import Literal
 
 from ....errors import StoreCorrupt
 from ....types.message import Address, Draft
-from ... import events, kept_rows
+from ... import events
+from ...rows import kept as kept_rows
 from ...session.session import Write
 from .. import counters, payload
 from ..lanes import is_behind

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ....engine.durable.joins import Apart
 from ....engine.queue.claims import Hold
-from ...counter_rows import add
+from ...rows.counters import add
 from ...session.session import Write
 from .. import settle
 from ..holding import settled_already

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from ....engine.queue.claims import Hold
 from ....errors import LeaseLost
-from ...counter_rows import add
+from ...rows.counters import add
+from ...rows.steps import forget
+from ...rows.told import tell_ended
 from ...session.session import Write
-from ...step_rows import forget
-from ...told_rows import tell_ended
 from .. import counters
 from ..joins import end as end_group
 from ..joins.back import release

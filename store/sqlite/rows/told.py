@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from .session.session import Write
+from ..session.session import Write
 
 # For a statement that runs at each end anyhow, so that nobody has to ask while nobody waits.
 ANYBODY = "exists (select 1 from fp_told)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .session.session import Write
+from ..session.session import Write
 
 # The records of a delivery lie together, in their order, and need no second index.
 PLACES = 1 << 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from ..types.durable.counts import MOST, added
-from .session.session import Session, Write
+from ...types.durable.counts import MOST, added
+from ..session.session import Session, Write
 
 # A sum that is too large for the column would refuse the whole commit.
 _ADD = """

@@ -1,0 +1,1 @@
+"""Rows that several parts write in their own transactions."""
