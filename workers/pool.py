@@ -24,9 +24,9 @@ from .options import PoolOptions
 from .process.app_process import AppSpec, Load
 from .process.managed_process import Role
 from .process.source_files import SourceFiles
-from .supervisor.autoscale import Autoscaler
 from .supervisor.damage import Damage
-from .supervisor.sizing import Sizing
+from .supervisor.scaling.autoscale import Autoscaler
+from .supervisor.scaling.sizing import Sizing
 from .supervisor.supervisor import Plan, Supervisor
 from .unserved import AT_END, AT_START, name_unserved
 from .worker.main import work

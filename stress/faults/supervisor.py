@@ -11,11 +11,11 @@ from ...workers.process.forkserver import ForkServer
 from ...workers.process.managed_process import End, ManagedProcess
 from ...workers.process.role_group import RoleGroup
 from ...workers.process.shared_page import SharedPage
-from ...workers.supervisor.dead_workers import DeadWorkers
 from ...workers.supervisor.lease_renewer import LeaseRenewer
-from ...workers.supervisor.sizing import Sizing
-from ...workers.supervisor.stuck_workers import StuckWorkers
+from ...workers.supervisor.scaling.sizing import Sizing
 from ...workers.supervisor.supervisor import Supervisor
+from ...workers.supervisor.watching.dead_workers import DeadWorkers
+from ...workers.supervisor.watching.stuck_workers import StuckWorkers
 from ..harness.faults import fault
 
 

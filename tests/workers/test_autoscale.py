@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fencepost.workers.supervisor.autoscale import Autoscaler
+from fencepost.workers.supervisor.scaling.autoscale import Autoscaler
 
 
 def _run(scaler: Autoscaler, size: int, ages: dict[float, float]) -> list[int]:

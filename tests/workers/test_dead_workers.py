@@ -15,7 +15,7 @@ from fencepost import Store, connect
 from fencepost.store.types.delivery import Delivery
 from fencepost.workers.process.managed_process import End
 from fencepost.workers.process.shared_page import Work
-from fencepost.workers.supervisor.dead_workers import DeadWorkers
+from fencepost.workers.supervisor.watching.dead_workers import DeadWorkers
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from fencepost import Store
 from fencepost.store.engine import Hold
 from fencepost.workers.process.managed_process import ManagedProcess
 from fencepost.workers.process.shared_page import SharedPage
-from fencepost.workers.supervisor.deadlines import Deadlines
 from fencepost.workers.supervisor.lease_renewer import LeaseRenewer
+from fencepost.workers.supervisor.watching.deadlines import Deadlines
 from fencepost.workers.worker.in_progress import InProgress
 
 from ..clock import FakeClock

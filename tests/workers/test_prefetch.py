@@ -14,7 +14,7 @@ from fencepost.store.engine import Hold
 from fencepost.store.types.worker import Progress
 from fencepost.workers.process.managed_process import ManagedProcess
 from fencepost.workers.process.shared_page import SharedPage
-from fencepost.workers.supervisor.stuck_workers import StuckWorkers
+from fencepost.workers.supervisor.watching.stuck_workers import StuckWorkers
 from fencepost.workers.worker.claimer import Claimer
 from fencepost.workers.worker.in_progress import InProgress, SupervisedLease
 from fencepost.workers.worker.interrupts.interrupter import Interrupter
@@ -315,7 +315,8 @@ def test_what_begins_while_the_supervisor_takes_is_not_taken(
     fences = [lease.fence for lease in bench.claimer.next(["mail"], MOST, {"mail": MOST})]
     bench.clock.advance(5)
     monkeypatch.setattr(
-        "fencepost.workers.supervisor.stuck_workers.time.sleep", lambda _: bench.page.move(0, 1)
+        "fencepost.workers.supervisor.watching.stuck_workers.time.sleep",
+        lambda _: bench.page.move(0, 1),
     )
 
     bench.supervise()

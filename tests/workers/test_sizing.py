@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, StoreBusy, connect
-from fencepost.workers.supervisor import sizing
-from fencepost.workers.supervisor.autoscale import Autoscaler
-from fencepost.workers.supervisor.sizing import Sizing
+from fencepost.workers.supervisor.scaling import sizing
+from fencepost.workers.supervisor.scaling.autoscale import Autoscaler
+from fencepost.workers.supervisor.scaling.sizing import Sizing
 
 from ..clock import FakeClock
 

@@ -20,7 +20,7 @@ from ..process.managed_process import ManagedProcess
 from ..process.shared_page import Renewal, Work
 from .damage import Damage
 from .reporter import Reporter
-from .stuck_workers import StuckWorkers
+from .watching.stuck_workers import StuckWorkers
 
 _UPKEEP_SECONDS = 10.0
 _UPKEEP_AGAIN_SECONDS = 1.0

@@ -9,8 +9,8 @@ from ...linux.sd_notify import Notifier
 from ..process.reload import Reload
 from ..process.source_files import LOOK_SECONDS, SourceFiles
 from .processes import Processes
+from .scaling.sizing import Sizing
 from .schedules.ticker import Ticker
-from .sizing import Sizing
 
 _DONE_SECONDS = 0.1
 

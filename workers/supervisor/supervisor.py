@@ -23,16 +23,16 @@ from ..process import descendants
 from ..process.app_process import AppSpec
 from ..process.managed_process import ManagedProcess, Role
 from ..process.source_files import SourceFiles
-from .dead_workers import DeadWorkers
-from .deadlines import Deadlines
 from .lease_renewer import LeaseRenewer
 from .processes import Processes
 from .registration import Registration
 from .running import Running
+from .scaling.sizing import Sizing
 from .schedules.ticker import Ticker
-from .sizing import Sizing
 from .stacks import Stacks
 from .stopping import Stopping
+from .watching.dead_workers import DeadWorkers
+from .watching.deadlines import Deadlines
 
 # A program of the user's may have taken SIGCHLD, which tells of ends at once.
 _COLLECT_SECONDS = 1.0

@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from ...store.engine import Engine
-from ...store.rules.lease_timing import LeaseTiming
-from ..process.managed_process import ManagedProcess
-from .lease_renewer import effective_end
+from ....store.engine import Engine
+from ....store.rules.lease_timing import LeaseTiming
+from ...process.managed_process import ManagedProcess
+from ..lease_renewer import effective_end
 
 
 class Deadlines:

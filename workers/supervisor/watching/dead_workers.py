@@ -7,14 +7,14 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
-from ...log.log import log
-from ...store.engine import Engine
-from ...store.engine.pools.verbs import Report
-from ...store.errors import FencepostError
-from ...store.rules.failures.blame import Blame
-from ...store.types.worker import Progress
-from ..process.managed_process import End, ManagedProcess
-from .damage import Damage
+from ....log.log import log
+from ....store.engine import Engine
+from ....store.engine.pools.verbs import Report
+from ....store.errors import FencepostError
+from ....store.rules.failures.blame import Blame
+from ....store.types.worker import Progress
+from ...process.managed_process import End, ManagedProcess
+from ..damage import Damage
 
 _ROUND_SECONDS = 5.0
 _AGAIN_SECONDS = 1.0

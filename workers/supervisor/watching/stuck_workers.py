@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...log.log import log
-from ...store.engine import Engine
-from ..process.managed_process import ManagedProcess
-from ..process.shared_page import DONE, UNBEGUN, SharedPage
+from ....log.log import log
+from ....store.engine import Engine
+from ...process.managed_process import ManagedProcess
+from ...process.shared_page import DONE, UNBEGUN, SharedPage
 
 # A worker begins nothing that it claimed longer than 20 ms ago, and gives it back by itself
 # once the handler that it runs has ended.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...log.log import log
-from ...store import Store
-from ...store.errors import FencepostError
-from ...store.types.worker import MAX_WORKERS
+from ....log.log import log
+from ....store import Store
+from ....store.errors import FencepostError
+from ....store.types.worker import MAX_WORKERS
+from ..damage import Damage
 from .autoscale import Autoscaler
-from .damage import Damage
 
 _LOOK_SECONDS = 0.5
 

@@ -1,0 +1,1 @@
+"""Workers that are late, stuck or dead."""
