@@ -21,9 +21,9 @@ from ..store.types.message import DEATHS
 from ..store.types.sending.outgoing import OUTBOX
 from ..store.types.validate import milliseconds
 from .options import PoolOptions
-from .process.app_process import AppSpec, Load
+from .process.app.app_process import AppSpec, Load
+from .process.app.source_files import SourceFiles
 from .process.managed_process import Role
-from .process.source_files import SourceFiles
 from .supervisor.damage import Damage
 from .supervisor.scaling.autoscale import Autoscaler
 from .supervisor.scaling.sizing import Sizing

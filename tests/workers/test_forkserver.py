@@ -13,7 +13,7 @@ from multiprocess.connection import wait
 from fencepost.app.loading.target import Target
 from fencepost.linux.parentage import subreaper
 from fencepost.workers.process import forkserver
-from fencepost.workers.process.app_process import AppProcess, AppSpec
+from fencepost.workers.process.app.app_process import AppProcess, AppSpec
 from fencepost.workers.process.forkserver import ForkServer
 
 from ..processes import PATIENCE_SECONDS

@@ -12,8 +12,8 @@ import pytest
 
 from fencepost.linux.parentage import subreaper
 from fencepost.linux.reaper import Reaper
-from fencepost.workers.process.app_code import AppCode
-from fencepost.workers.process.app_process import AppSpec
+from fencepost.workers.process.app.app_code import AppCode
+from fencepost.workers.process.app.app_process import AppSpec
 from fencepost.workers.process.forkserver import ForkServer
 from fencepost.workers.process.managed_process import End, Role
 from fencepost.workers.process.role_group import RoleGroup

@@ -157,7 +157,7 @@ def main(parent: int, fds: list[int], *imports: str) -> None:
     """Run the forkserver until the supervisor is gone."""
     die_with_parent(parent)
     show_role("forkserver")
-    from .app_process import answer  # which imports this module
+    from .app.app_process import answer  # which imports this module
 
     for name in imports:
         importlib.import_module(name)

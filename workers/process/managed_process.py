@@ -18,7 +18,7 @@ from ...linux.memfd import memfd
 from ...log.log import log
 from ...store.rules.failures.blame import Blame, Exit, blame
 from ...store.types.worker import Progress
-from .app_code import AppCode
+from .app.app_code import AppCode
 from .entry_point import dump
 from .shared_page import SharedPage, Work
 

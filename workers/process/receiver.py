@@ -8,7 +8,7 @@ from typing import Any
 from multiprocess.connection import Connection
 
 from ...log.log import configure
-from .app_process import Load, app_of
+from .app.app_process import Load, app_of
 from .entry_point import report
 from .managed_process import Role
 from .shared_page import SharedPage

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ...linux.sd_notify import Notifier
 from ...log.log import log
-from .app_code import AppCode
+from .app.app_code import AppCode
 from .role_group import RoleGroup
 
 

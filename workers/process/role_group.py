@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...log.log import log
 from ...store.rules.failures.blame import Blame
-from .app_code import AppCode
+from .app.app_code import AppCode
 from .managed_process import End, ManagedProcess, Role
 
 _FIRST_DELAY_SECONDS = 0.1

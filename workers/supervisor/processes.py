@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from ..process.app_code import AppCode
-from ..process.app_process import AppSpec
+from ..process.app.app_code import AppCode
+from ..process.app.app_process import AppSpec
 from ..process.forkserver import MAX_FAILURES, ForkServer
 from ..process.managed_process import End, ManagedProcess, Role
 from ..process.role_group import RoleGroup

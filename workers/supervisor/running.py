@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from ...linux.sd_notify import Notifier
+from ..process.app.source_files import LOOK_SECONDS, SourceFiles
 from ..process.reload import Reload
-from ..process.source_files import LOOK_SECONDS, SourceFiles
 from .processes import Processes
 from .scaling.sizing import Sizing
 from .schedules.ticker import Ticker

@@ -20,9 +20,9 @@ from ...log.log import log
 from ...store import Store
 from ...store.rules.lease_timing import LeaseTiming
 from ..process import descendants
-from ..process.app_process import AppSpec
+from ..process.app.app_process import AppSpec
+from ..process.app.source_files import SourceFiles
 from ..process.managed_process import ManagedProcess, Role
-from ..process.source_files import SourceFiles
 from .lease_renewer import LeaseRenewer
 from .processes import Processes
 from .registration import Registration

@@ -20,7 +20,7 @@ from ...log.log import configure
 from ...store import connect
 from ...store.errors import StoreCorrupt
 from ...store.types.message import DEATHS
-from ..process.app_process import Load, app_of
+from ..process.app.app_process import Load, app_of
 from ..process.entry_point import report
 from ..process.shared_page import SharedPage
 from .in_progress import InProgress

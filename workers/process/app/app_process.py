@@ -19,18 +19,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...app.interfaces import WorkerApp
-from ...app.loading import module_sources as sources
-from ...app.schedules.schedule import Schedule
-from ...app.sending.built_in import handlers_of
-from ...linux.memfd import memfd
-from ...linux.memory import resident_bytes
-from ...linux.parentage import die_with_parent
-from ...log.log import configure, log
-from ...store.errors import InvalidInput
-from . import app_report, entry_point, fork_requests
+from ....app.interfaces import WorkerApp
+from ....app.loading import module_sources as sources
+from ....app.schedules.schedule import Schedule
+from ....app.sending.built_in import handlers_of
+from ....linux.memfd import memfd
+from ....linux.memory import resident_bytes
+from ....linux.parentage import die_with_parent
+from ....log.log import configure, log
+from ....store.errors import InvalidInput
+from .. import entry_point, fork_requests
+from ..forkserver import FORKS, ForkServer
+from . import app_report
 from .app_report import AppReport
-from .forkserver import FORKS, ForkServer
 from .sharing import descriptors, obstacle
 
 # Gets the app; it may be anything until it has been checked.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import time
 
-from ...app.schedules.schedule import Schedule
-from ...log.log import log
-from ...store.errors import InvalidInput
+from ....app.schedules.schedule import Schedule
+from ....log.log import log
+from ....store.errors import InvalidInput
+from ..forkserver import MAX_FAILURES, ForkServer
 from .app_process import AppProcess, AppSpec
-from .forkserver import MAX_FAILURES, ForkServer
 
 _AGAIN_SECONDS = 1.0
 _HOPELESS_AGAIN_SECONDS = 10.0

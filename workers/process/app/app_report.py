@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import msgspec
 
-from ...app.schedules.schedule import Schedule
-from ...linux.memfd import memfd
+from ....app.schedules.schedule import Schedule
+from ....linux.memfd import memfd
 
 _MOST_WHY = 1000
 
