@@ -4,7 +4,7 @@ from .app import App
 from .command.handler import Commands
 from .context import Context
 from .exceptions import Cancelled, Discard, Retry, SoftTimeout
-from .handler import Handler
+from .handlers.handler import Handler
 from .interfaces import WorkerApp
 from .loading.target import Target
 from .steps.errors import StepChanged, Suspended, WaitTimeout

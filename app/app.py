@@ -18,8 +18,8 @@ from ..store.types.validate import lane_policy as checked_lane_policy
 from .command.handler import command_handler
 from .command.parent import Runner
 from .embedding import Embeddable
-from .handler import Function, Handler, make_handler
-from .hooks import Hooked
+from .handlers.handler import Function, Handler, make_handler
+from .handlers.hooks import Hooked
 from .joins.settings import key_as_lane, lane_as_key
 from .route import Lane, Matchings, Route, check_lane
 from .schedules.every import Scheduled

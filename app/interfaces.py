@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from ..store import Message
 from ..store.types.message import Address
-from .handler import Handler
-from .hooks import Hooks
+from .handlers.handler import Handler
+from .handlers.hooks import Hooks
 from .route import Matchings
 from .schedules.schedule import Schedule
 from .sending.options import SendingOptions

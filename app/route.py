@@ -12,7 +12,7 @@ from ..store.errors import InvalidInput
 from ..store.types.message import Address, Join, LanePolicy, Limits
 from ..store.types.validate import error_text
 from ..store.types.validate import lane as lane_name
-from .handler import Handler
+from .handlers.handler import Handler
 
 # Senders choose the event names, so there may be any number of them.
 _MOST_EVENTS = 1_000

@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from ..store.errors import InvalidInput
 from ..store.types.message import DEFAULT_MAX_CRASHES, DEFAULT_RETRY_FOR_MS
 from ..store.types.validate import Duration, cap, count, milliseconds
-from .failures import Wait, check_backoff, check_discard_on, check_retry_on
+from .handlers.failures import Wait, check_backoff, check_discard_on, check_retry_on
 from .joins import settings as joins
 from .joins.settings import Lane
 

@@ -11,7 +11,7 @@ import time
 import weakref
 from typing import Any
 
-from ..app.handler import set_caps
+from ..app.handlers.handler import set_caps
 from ..app.interfaces import ReceiverApp
 from ..log import delivery_lines
 from ..store import Store, connect

@@ -8,8 +8,8 @@ import inspect
 
 from ..app import Cancelled
 from ..app import Context as WorkerContext
-from ..app.failures import describe, verdict
-from ..app.handler import Handler
+from ..app.handlers.failures import describe, verdict
+from ..app.handlers.handler import Handler
 from ..app.joins.ending import all_failed, some_failed
 from ..app.joins.group import SomeFailed
 from ..app.steps.facts import NO_FACTS, AppFacts

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from ..app import App
 from ..app.command.handler import Command
-from ..app.handler import set_caps
+from ..app.handlers.handler import set_caps
 from ..app.source import Source
 from ..ingest.accept import draft
 from ..ingest.answer import Headers

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from ..app.hooks import Hooks, WorkerProcess, call_started, call_stopping
+from ..app.handlers.hooks import Hooks, WorkerProcess, call_started, call_stopping
 from ..store import Store
 from ..workers.worker.coroutines import guarded_task
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..app import App
-from ..app.hooks import Hooks
+from ..app.handlers.hooks import Hooks
 from ..app.joins.group import SomeFailed
 from ..app.steps.facts import app_facts
 from ..store import Claim, Receipt, Store

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..app.command.handler import Commands
-from ..app.handler import set_caps
+from ..app.handlers.handler import set_caps
 from ..app.interfaces import WorkerApp
 from ..app.loading.target import Target
 from ..app.sending.built_in import handlers_of

@@ -19,8 +19,8 @@ from ...store.types.message import Address
 from ...store.types.validate import milliseconds
 from ..context import Context
 from ..exceptions import Discard, Retry
-from ..handler import Handler, make_handler
-from ..hooks import Hooks
+from ..handlers.handler import Handler, make_handler
+from ..handlers.hooks import Hooks
 from ..joins.settings import refuse_joins
 from ..schedules.schedule import Schedule
 from ..sending.options import SendingOptions

@@ -11,9 +11,9 @@ from ...log.log import log
 from ...store import Claim, Store
 from ...store.engine.durable.joins import Apart
 from ...store.types.validate import error_text
-from ..failures import Verdict, backoff, verdict
-from ..handler import Handler
-from ..results import storable
+from ..handlers.failures import Verdict, backoff, verdict
+from ..handlers.handler import Handler
+from ..handlers.results import storable
 from .group import Failed, SomeFailed
 
 

@@ -10,7 +10,7 @@ from ...store.naming import verbs
 from ...store.types.message import Address
 from ...store.types.schedule import MISSED, Missed, Rule
 from ...store.types.validate import Duration
-from ..handler import Function, Handler
+from ..handlers.handler import Function, Handler
 from ..joins.settings import refuse_joins
 from ..settings import Settings
 from .cron import expression

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...store.types.sending.outgoing import OUTBOX
-from ..handler import Handler, make_handler
+from ..handlers.handler import Handler, make_handler
 from ..interfaces import WorkerApp
 from .extra import can_send
 from .sender import CONCURRENCY, Sender

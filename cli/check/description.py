@@ -11,9 +11,9 @@ from msgspec import UNSET
 
 from ...app import App
 from ...app.command.handler import Command
-from ...app.handler import Handler
+from ...app.handlers.handler import Handler
+from ...app.handlers.on_dead import AsyncCaller, Caller
 from ...app.joins.calling import Joining
-from ...app.on_dead import AsyncCaller, Caller
 from ...app.route import Route
 from ...app.settings import Settings
 from ...app.source import Source

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, InvalidInput, Message
-from fencepost.app.handler import Handler
+from fencepost.app.handlers.handler import Handler
 from fencepost.app.settings import CheckedSettings, Settings
 from fencepost.cli.check.description import queues
 from fencepost.store.types.message import Limits

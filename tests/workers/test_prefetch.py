@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from fencepost import App, Context, Message, Store, connect
-from fencepost.app.handler import Handler
+from fencepost.app.handlers.handler import Handler
 from fencepost.store.engine import Hold
 from fencepost.store.types.worker import Progress
 from fencepost.workers.process.managed_process import ManagedProcess

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 
-from fencepost.app.results import storable
+from fencepost.app.handlers.results import storable
 
 from .conftest import Site
 

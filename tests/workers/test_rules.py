@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import pytest
 
 from fencepost import App, Context, Discard, Message, Retry
-from fencepost.app.failures import Verdict, verdict
-from fencepost.app.handler import Handler
+from fencepost.app.handlers.failures import Verdict, verdict
+from fencepost.app.handlers.handler import Handler
 
 
 def work(message: Message, ctx: Context) -> None:

@@ -15,7 +15,7 @@ from multiprocess import Pipe
 from multiprocess.connection import Connection
 
 from fencepost import App, Context, LeaseLost, Message, OutcomeUnknown, Store, StoreFull, connect
-from fencepost.app.hooks import Hooks
+from fencepost.app.handlers.hooks import Hooks
 from fencepost.linux.memory import resident_bytes
 from fencepost.workers.process.shared_page import SharedPage
 from fencepost.workers.worker.in_progress import InProgress

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...app.context import Context
-from ...app.handler import Handler
+from ...app.handlers.handler import Handler
 from ...store import Claim
 from .in_progress import SupervisedLease
 

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from ...app.context import Context
-from ...app.handler import Handler
+from ...app.handlers.handler import Handler
+from ...app.handlers.results import storable
 from ...app.outage import Outage
-from ...app.results import storable
 from ...app.sending.sender import Postponed
 from ...app.steps.facts import NO_FACTS, AppFacts
 from ...log import delivery_lines

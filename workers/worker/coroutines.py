@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from ...app.exceptions import Cancelled
-from ...app.handler import Handler
+from ...app.handlers.handler import Handler
 from ...store import Claim
 from ...store.engine import Engine
 from ...store.errors import InvalidInput

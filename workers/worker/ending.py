@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ...app.exceptions import Cancelled
-from ...app.failures import describe, leaves, verdict
+from ...app.handlers.failures import describe, leaves, verdict
 from ...app.joins.ending import all_failed, some_failed
 from ...app.joins.group import SomeFailed
 from ...log import delivery_lines

@@ -10,7 +10,7 @@ from functools import partial
 
 from multiprocess.connection import Connection
 
-from ...app.handler import set_caps
+from ...app.handlers.handler import set_caps
 from ...app.outage import patiently
 from ...app.sending.built_in import handlers_of
 from ...app.steps.facts import app_facts

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from ...app.handler import Handler
+from ...app.handlers.handler import Handler
 from ...store import Claim
 from .attempt import Attempt
 from .claimer import Claimer

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...app.handler import Handler
+from ...app.handlers.handler import Handler
 from ..process.shared_page import MOST_AT_ONCE
 
 # Nothing is begun that was claimed longer ago, so that what comes meanwhile with a greater

@@ -11,8 +11,8 @@ from functools import partial
 
 from multiprocess.connection import Connection
 
-from ...app.handler import Handler
-from ...app.hooks import Hooks, WorkerProcess, call_started, call_stopping
+from ...app.handlers.handler import Handler
+from ...app.handlers.hooks import Hooks, WorkerProcess, call_started, call_stopping
 from ...app.steps.facts import NO_FACTS, AppFacts
 from ...linux.signal_handlers import default_in_forks
 from ...log import delivery_lines

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ..log.log import log
-from ..store import Store
-from ..store.errors import InvalidInput
-from ..store.types.message import DEATHS
+from ...log.log import log
+from ...store import Store
+from ...store.errors import InvalidInput
+from ...store.types.message import DEATHS
 from .handler import Handler
 from .on_dead import checked_for_dead, dead_handler
 

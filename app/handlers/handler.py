@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Unpack, cast
 
-from ..store import Message, Store
-from ..store.errors import InvalidInput
-from ..store.types.message import DEATHS, Join, Limits
-from ..store.types.validate import name
-from .context import Context
+from ...store import Message, Store
+from ...store.errors import InvalidInput
+from ...store.types.message import DEATHS, Join, Limits
+from ...store.types.validate import name
+from ..context import Context
+from ..joins.calling import AsyncJoining, Joining
+from ..joins.settings import join
+from ..settings import CheckedSettings, Settings, check_settings
 from .failures import Rules
-from .joins.calling import AsyncJoining, Joining
-from .joins.settings import join
-from .settings import CheckedSettings, Settings, check_settings
 
 Function = Callable[[Message, Context], Any]
 

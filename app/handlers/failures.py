@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..log.delivery_lines import place
-from ..log.log import log
-from ..store.errors import InvalidInput
-from ..store.rules.failures.backoff import CHOSEN_MOST_MS, backoff_ms, chosen_backoff_ms, least_ms
-from ..store.types.validate import Duration, error_text, milliseconds
-from .exceptions import Discard, Retry
-from .steps.errors import StepChanged
+from ...log.delivery_lines import place
+from ...log.log import log
+from ...store.errors import InvalidInput
+from ...store.rules.failures.backoff import CHOSEN_MOST_MS, backoff_ms, chosen_backoff_ms, least_ms
+from ...store.types.validate import Duration, error_text, milliseconds
+from ..exceptions import Discard, Retry
+from ..steps.errors import StepChanged
 
 if TYPE_CHECKING:
     from .handler import Handler

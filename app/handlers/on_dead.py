@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..store import Message, Store
-from ..store.errors import InvalidInput
-from ..store.types.message import DEATHS
-from .context import Context
-from .exceptions import Discard
+from ...store import Message, Store
+from ...store.errors import InvalidInput
+from ...store.types.message import DEATHS
+from ..context import Context
+from ..exceptions import Discard
 from .handler import Handler, is_async, make_handler
 
 _MOST_CALLS = 10
