@@ -1,18 +1,55 @@
-"""The folders at the root, the wheel's map and the links must say the same thing."""
+"""How large folders and files are; the root's folders, the wheel's map and the links agree."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 
+MOST_MODULES = 15
+MOST_LINES = 300
+
+
+def _build() -> dict[str, Any]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    build: dict[str, Any] = project["tool"]["hatch"]["build"]
+    return build
+
+
+def _mapped() -> set[str]:
+    """Return the folders at the root that are the package."""
+    return {name for name in _build()["targets"]["wheel"]["sources"] if "/" not in name}
+
+
+def _modules() -> list[Path]:
+    """Return all Python files but the tests."""
+    folders = [ROOT / name for name in (*_mapped(), "src", "bench", "examples")]
+    return [path for folder in folders for path in folder.rglob("*.py")]
+
+
+def test_a_folder_has_at_most_fifteen_modules() -> None:
+    modules = Counter(path.parent.relative_to(ROOT).as_posix() for path in _modules())
+
+    assert {folder: number for folder, number in modules.items() if number > MOST_MODULES} == {}
+
+
+def test_a_file_has_at_most_three_hundred_lines() -> None:
+    lines = {path.relative_to(ROOT).as_posix(): _lines(path) for path in _modules()}
+
+    assert {path: number for path, number in lines.items() if number > MOST_LINES} == {}
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
 
 def test_each_mapped_folder_is_linked_from_the_front_door() -> None:
-    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-    mapped = {name for name in build["targets"]["wheel"]["sources"] if "/" not in name}
+    build, mapped = _build(), _mapped()
     front = ROOT / "src/fencepost"
 
     linked = {path.name for path in front.iterdir() if path.is_symlink()}
