@@ -6,11 +6,16 @@ Microseconds of this thread's CPU time, the kernel's for it included: the least 
 which bare APSW and the store take turns, in databases of their own with one table and one row.
 The store's transaction makes sure, besides, that nobody else writes, that the files are the ones
 that were opened, that this process has its locks, and that there is room.
+
+The last line is why it asks for the identity and the size of the WAL alone: what writing and
+syncing nine pages takes when that was asked before, and when the file's times were asked as well.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +25,7 @@ from pathlib import Path
 import apsw
 
 from fencepost.store.clock import SystemClock
+from fencepost.store.sqlite.file.status import look
 from fencepost.store.sqlite.session.session import Session
 
 ROUNDS = 15
@@ -28,6 +34,8 @@ _SYNCHRONOUS = {"normal": 1, "full": 2}
 
 _MAKE = "create table bench_row (one integer primary key, n integer); insert into bench_row values (1, 1)"
 _UPDATE = "update bench_row set n = ?1"
+
+_PAGES, _SYNCS = 9, 400
 
 # An update that changes nothing writes no page.
 _numbers = itertools.count(2)
@@ -42,6 +50,11 @@ def main() -> None:
             print(
                 f"{durability:6} {name:14} {bare:6.1f} bare {ours:6.1f} us, {ours - bare:5.1f} more"
             )
+    with tempfile.TemporaryDirectory() as folder:
+        without, with_times = syncs(Path(folder) / "file")
+    print(
+        f"write and sync {_PAGES} pages: {without:.0f} us, and {with_times:.0f} us of a file with times"
+    )
 
 
 def measure(folder: Path, durability: str, times: int) -> dict[str, tuple[float, float]]:
@@ -68,6 +81,25 @@ def measure(folder: Path, durability: str, times: int) -> dict[str, tuple[float,
         name: (least[f"bare {name}"], least[f"ours {name}"])
         for name in ("empty", "one row updated")
     }
+
+
+def syncs(path: Path) -> tuple[float, float]:
+    """Return the microseconds of a sync after a look at the file, and after one at its times too."""
+    page, name = os.urandom(4096), os.fsencode(path)
+    calls: list[Callable[[bytes], object]] = [look, os.lstat]
+    took: list[list[int]] = [[], []]
+    path.write_bytes(page * _PAGES)
+    with path.open("r+b", buffering=0) as file:
+        os.fsync(file)
+        for _ in range(_SYNCS):
+            for call, found in zip(calls, took, strict=True):
+                call(name)
+                began = time.perf_counter_ns()
+                for place in range(_PAGES):
+                    os.pwrite(file.fileno(), page, place * len(page))
+                os.fdatasync(file)
+                found.append(time.perf_counter_ns() - began)
+    return statistics.median(took[0]) / 1000, statistics.median(took[1]) / 1000
 
 
 def _bare(connection: apsw.Connection) -> dict[str, Callable[[], object]]:

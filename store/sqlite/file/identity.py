@@ -11,6 +11,7 @@ import os
 
 from ...errors import StoreFailed
 from . import paths
+from .status import look
 
 
 class FileIdentity:
@@ -19,6 +20,7 @@ class FileIdentity:
     def __init__(self, path: str) -> None:
         self._path = path
         self._wal_path = path + "-wal"
+        self._name, self._wal_name = os.fsencode(path), os.fsencode(self._wal_path)
         self.database = paths.identity(path)
         self.take_wal()
 
@@ -44,8 +46,7 @@ class FileIdentity:
             StoreFailed: One was moved, unlinked or replaced; nothing was changed.
         """
         try:
-            found = os.lstat(self._path)
-            same = (found.st_dev, found.st_ino) == self.database
+            same = look(self._name)[0] == self.database
         except OSError:
             same = False
         if not same:
@@ -57,8 +58,8 @@ class FileIdentity:
         if not self._expects_wal:
             return 0
         try:
-            found = os.lstat(self._wal_path)
-            same, size = (found.st_dev, found.st_ino) == self._wal, found.st_size
+            found, size = look(self._wal_name)
+            same = found == self._wal
         except OSError:
             same, size = self._wal is None, 0
         if not same:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ...errors import InvalidInput, StoreOpenFailed
 from . import folders, permissions
+from .status import Identity, look
 
 # WAL needs memory shared by all who open the file, so all must be on one host
 # (sqlite.org/wal.html). Magic numbers: linux/magic.h and the file systems' sources.
@@ -156,13 +157,12 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
-def identity(path: str) -> tuple[int, int] | None:
+def identity(path: str) -> Identity | None:
     """Return what tells this file from one put in its place, None when it cannot be found."""
     try:
-        found = os.stat(path, follow_symlinks=False)
+        return look(os.fsencode(path))[0]
     except OSError:
         return None
-    return found.st_dev, found.st_ino
 
 
 def network_filesystem(folder: str, magic: int | None = None) -> str | None:

@@ -19,6 +19,7 @@ import apsw
 
 from ...errors import OutcomeUnknown, StoreBusy, StoreFailed, StoreFull
 from . import checkpoint, permissions
+from .status import look
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -159,5 +160,5 @@ def _disk(path: str) -> os.statvfs_result | None:
 
 def _size(path: str) -> int:
     with contextlib.suppress(OSError):
-        return os.lstat(path).st_size
+        return look(os.fsencode(path))[1]
     return 0
