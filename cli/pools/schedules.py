@@ -1,7 +1,8 @@
-"""fencepost schedules: list schedules, with their next times."""
+"""fencepost schedules: list schedules, with their next times, and remove old ones."""
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -10,13 +11,13 @@ import click
 from ...store import connect
 from ...store.types.schedule import KnownSchedule
 from ..options import as_json, the_store
-from ..output import iso, print_json, record
+from ..output import iso, plain, print_json, record
 from ..table import print_table
 
 
 @click.group()
 def schedules() -> None:
-    """List schedules, with their next times.
+    """List schedules, with their next times, and remove old ones.
 
     Example: fencepost schedules list
     """
@@ -28,7 +29,8 @@ def schedules() -> None:
 def list_(store: str, as_json: bool) -> None:
     """List the schedules of all apps that have run on the store, by name.
 
-    Without a pool that declares it, a schedule has no next time: nothing is enqueued.
+    Without a running pool that declares it, a schedule has no next time: nothing is enqueued
+    until such a pool starts. A schedule that no app has any more stays until you remove it.
 
     Example: fencepost schedules list --json
     """
@@ -48,6 +50,36 @@ def list_(store: str, as_json: bool) -> None:
             for each in found
         ],
     )
+
+
+_KEPT = {
+    "running": "a running pool enqueues for it; take it out of the app and reload the pool first",
+    "unknown": "there is no such schedule",
+}
+
+
+@schedules.command()
+@the_store
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+def remove(store: str, names: tuple[str, ...]) -> None:
+    """Forget schedules that no app has any more.
+
+    Messages that they have enqueued stay, and are handled. Exits with 1 if one was not
+    removed: there is none of that name, or a running pool enqueues for it.
+
+    Example: fencepost schedules remove nightly_report
+    """
+    kept = False
+    with connect(store, create=False) as opened:
+        for name in names:
+            said = opened.remove_schedule(name)
+            if said == "removed":
+                click.echo(f"removed {name}")
+            else:
+                kept = True
+                click.echo(f"Error: cannot remove {plain(name)}: {_KEPT[said]}", err=True)
+    if kept:
+        sys.exit(1)
 
 
 def _shown(schedule: KnownSchedule) -> dict[str, Any]:

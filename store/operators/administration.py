@@ -7,7 +7,7 @@ import os
 from ..naming import verbs
 from ..types import validate
 from ..types.probe import ProbeReport, ProbeStep
-from ..types.schedule import KnownSchedule
+from ..types.schedule import KnownSchedule, Removal
 from ..types.worker import MAX_WORKERS, Event, Pool, Worker
 from .messages import Operators
 
@@ -36,6 +36,15 @@ class Administration(Operators):
     def schedules(self) -> list[KnownSchedule]:
         """List the schedules that pools have ever declared, by name."""
         return self.engine.pools.schedules.known()
+
+    def remove_schedule(self, name: str) -> Removal:
+        """Forget a schedule that no app declares any more.
+
+        Returns "removed"; "running" if a running pool enqueues for it, and nothing was
+        changed; "unknown" if there is none. Messages that it has enqueued stay. A pool that
+        declares it later begins it anew, with no time missed.
+        """
+        return self.engine.pools.schedules.remove(validate.name(name, "name"))
 
     def workers(self) -> list[Worker]:
         """List the registered worker processes, oldest first."""

@@ -10,6 +10,9 @@ from msgspec import Struct
 Missed = Literal["once", "each", "skip"]
 MISSED: tuple[Missed, ...] = ("once", "each", "skip")
 
+# What becomes of a schedule that is to be removed: it is, or a pool enqueues for it, or there is none.
+Removal = Literal["removed", "running", "unknown"]
+
 # Before a schedule's name: the source of its messages. No declared source has a slash.
 SCHEDULES = "schedule/"
 

@@ -68,3 +68,20 @@ def test_the_messages_of_a_schedule_are_found_by_its_source(store: Store, comman
         assert command("messages", "list", "--source", wrong).code == 2
 
     assert command("messages", "list", "--source", "schedule/report", "--json").json() == []
+
+
+# CRON-10
+def test_schedules_that_no_app_has_are_removed(store: Store, command: Command) -> None:
+    pool = store.engine.pools.begin(None, 1)
+    store.engine.pools.schedules.declare(pool, RULES[:2], store.engine.clock.wall_ms())
+    refused = command("schedules", "remove", "report")
+    store.engine.pools.end(pool)
+
+    some = command("schedules", "remove", "report", "nobody", "beat")
+
+    assert refused.code == 1
+    assert "a running pool enqueues for it" in refused.err
+    assert (some.code, some.out) == (1, "removed report\nremoved beat\n")
+    assert some.err == "Error: cannot remove nobody: there is no such schedule\n"
+    assert command("schedules", "list", "--json").json() == []
+    assert command("schedules", "remove").code == 2

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from fencepost import QueueFull, Store
+from fencepost import InvalidInput, QueueFull, Store
 from fencepost.app.schedules.schedule import Schedule
 from fencepost.store.engine.pools.schedules import Advanced
 from fencepost.store.types.filter import Filter
@@ -249,3 +249,41 @@ def test_schedules_are_listed_by_name(store: Store) -> None:
 
     assert all(one < other for one, other in pairwise(names))
     assert len(names) == 3
+
+
+# CRON-10
+def test_a_schedule_that_no_running_pool_has_can_be_removed(store: Store) -> None:
+    pools = store.engine.pools
+    pool = pools.begin(["report"], 1)
+    pools.schedules.declare(pool, [RULE], NINE)
+    standing = Standing(RULE, NINE)
+    pools.schedules.advance(standing, [_schedule().draft(NINE + DAY)], NINE + DAY)
+
+    assert store.remove_schedule("report") == "running"
+    assert _known(store).pools == (pool,)
+    pools.end(pool)
+    assert store.remove_schedule("report") == "removed"
+
+    assert store.remove_schedule("report") == "unknown"
+    assert store.schedules() == []
+    assert len(_keys(store)) == 1
+    again = pools.begin(["report"], 1)
+    assert pools.schedules.declare(again, [RULE], NINE + 9 * DAY) == [
+        Standing(RULE, NINE + 9 * DAY)
+    ]
+
+
+# CRON-10
+def test_a_pool_whose_process_has_died_does_not_keep_a_schedule(kit: Kit, store: Store) -> None:
+    with kit.open() as dying:
+        pool = dying.engine.pools.begin(["report"], 1)
+        dying.engine.pools.schedules.declare(pool, [RULE], NINE)
+
+    assert store.remove_schedule("report") == "removed"
+
+
+# CRON-10
+def test_a_name_that_cannot_be_a_schedules_is_refused(store: Store) -> None:
+    for wrong in ("", "schedule/report", "a\n", None):
+        with pytest.raises(InvalidInput):
+            store.remove_schedule(wrong)  # type: ignore[arg-type] # None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from ...types.message import Draft
-from ...types.schedule import KnownSchedule, Rule, Standing
+from ...types.schedule import KnownSchedule, Removal, Rule, Standing
 
 
 class Advanced(NamedTuple):
@@ -61,5 +61,15 @@ class ScheduleVerbs(Protocol):
 
         Raises:
             StoreBusy, StoreFailed.
+        """
+        ...
+
+    def remove(self, name: str) -> Removal:
+        """Forget a schedule, unless a running pool enqueues for it; its messages stay.
+
+        Joins: yes.
+
+        Raises:
+            StoreBusy, StoreFull, StoreFailed, OutcomeUnknown.
         """
         ...

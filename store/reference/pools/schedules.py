@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from ...engine.pools.schedules import Advanced
 from ...types.message import Draft
-from ...types.schedule import KnownSchedule, Rule, Standing
+from ...types.schedule import KnownSchedule, Removal, Rule, Standing
 from ..memory import Session, Write
 from ..queues.arrival import enqueue
 from ..rows import ScheduleRow
+from ..tables import Tables
 
 
 class PlainSchedules:
@@ -35,7 +36,8 @@ class PlainSchedules:
             return Advanced(standing, sum(receipt.status == "accepted" for receipt in receipts))
 
     def known(self) -> list[KnownSchedule]:
-        tables, openings = self._session.read("known"), self._session.memory.openings
+        tables = self._session.read("known")
+        running = self._running(tables)
         found = []
         for name, row in sorted(tables.schedules.items()):
             pools = {id: tables.pools[id] for id in sorted(row.pools) if id in tables.pools}
@@ -47,11 +49,25 @@ class PlainSchedules:
                     timezone=rule.timezone,
                     missed=rule.missed,
                     last_at=last_ms / 1000,
-                    pools=tuple(id for id, pool in pools.items() if pool.opening in openings),
+                    pools=tuple(id for id in pools if id in running),
                     seen_at=max([row.seen_ms, *(pool.seen_ms for pool in pools.values())]) / 1000,
                 )
             )
         return found
+
+    def remove(self, name: str) -> Removal:
+        with self._session.write("remove") as write:
+            row = write.tables.schedules.get(name)
+            if row is None:
+                return "unknown"
+            if row.pools & self._running(write.tables):
+                return "running"
+            del write.tables.schedules[name]
+            return "removed"
+
+    def _running(self, tables: Tables) -> set[int]:
+        openings = self._session.memory.openings
+        return {id for id, pool in tables.pools.items() if pool.opening in openings}
 
 
 def leave(write: Write, pool: int, at: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.pools.schedules import Advanced
 from ...types.message import Draft
-from ...types.schedule import KnownSchedule, Rule, Standing
+from ...types.schedule import KnownSchedule, Removal, Rule, Standing
 from ..file.space import ROW_BYTES, again_when_full
 from ..locks.live_bytes import Liveness
 from ..queue.arrival import enqueue
@@ -41,6 +41,11 @@ set spec = excluded.spec, timezone = excluded.timezone, missed = excluded.missed
 """
 
 _MOVE = "update fp_schedule set last_ms = :last, seen_at_ms = :now where name = :name"
+
+# A pool whose row is gone does not run.
+_POOLS = "select pool from fp_ticker where schedule = :name and pool in (select id from fp_pool)"
+
+_REMOVE = "delete from fp_schedule where name = :name"
 
 _KNOWN = """
 select
@@ -104,6 +109,17 @@ class SqliteSchedules:
                 seen_at=seen_at if before is None else max(before.seen_at, seen_at),
             )
         return list(found.values())
+
+    def remove(self, name: str) -> Removal:
+        with self._session.write("remove") as write:
+            if _standing(write, name) is None:
+                return "unknown"
+            pools = [pool for (pool,) in write.run(_POOLS, {"name": name})]
+            if any(self._liveness.holds_pool(pool) for pool in pools):
+                return "running"
+            write.run(_LEAVE, {"name": name})
+            write.must(_REMOVE, {"name": name})
+            return "removed"
 
 
 def leave(write: Write, pool: int, at_ms: int) -> None:
