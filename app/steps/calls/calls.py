@@ -98,48 +98,49 @@ class Calls:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def _run(self, asked: _Asked) -> Any:
+        if (record := self._known(asked)) is None:
+            record = self._call(asked)
+            self._journal.write(self._journal.take(record))
+        return self._replay(record)
+
+    async def _run_async(self, asked: _Asked) -> Any:
+        if (record := self._known(asked)) is None:
+            record = await self._await(asked)
+            # Since the function's end nothing was waited for: no cancellation came between.
+            await written(self._engine, self._claim.hold, self._journal.take(record))
+        return self._replay(record)
+
+    def _known(self, asked: _Asked) -> StepRecord | None:
+        """Return what is recorded of it: in an earlier attempt, or now with its transaction."""
         if asked.record is not None:
-            return self._replay(asked.record)
+            return asked.record
         self._prepare()
-        if asked.in_transaction:
-            return self._run_in_transaction(asked)
+        return self._run_in_transaction(asked) if asked.in_transaction else None
+
+    def _call(self, asked: _Asked) -> StepRecord:
         token = inside.set(Inside(asked.name, asked.occurrence))
         try:
             found: Any = asked.function(*asked.args, **asked.kwargs)
             if inspect.isawaitable(found):
                 _close(found)
                 raise InvalidInput(f"step {asked.name!r} is a coroutine, and its handler is none")
-            record = self._succeeded(asked, found)
+            return self._succeeded(asked, found)
         except Exception as error:  # noqa: BLE001 - it may be an outcome
-            record = self._failed(asked, error)
+            return self._failed(asked, error)
         finally:
             inside.reset(token)
-        self._journal.write(self._journal.take(record))
-        return self._replay(record)
 
-    async def _run_async(self, asked: _Asked) -> Any:
-        if asked.record is not None:
-            return self._replay(asked.record)
-        self._prepare()
-        if asked.in_transaction:
-            return self._run_in_transaction(asked)
+    async def _await(self, asked: _Asked) -> StepRecord:
         token = inside.set(Inside(asked.name, asked.occurrence))
         try:
             found: Any = asked.function(*asked.args, **asked.kwargs)
-            if inspect.isawaitable(found):
-                found = await found
-            # From here to the record's place in a commit nothing is awaited: no cancellation
-            # comes between.
-            record = self._succeeded(asked, found)
+            return self._succeeded(asked, await found if inspect.isawaitable(found) else found)
         except Exception as error:  # noqa: BLE001 - it may be an outcome
-            record = self._failed(asked, error)
+            return self._failed(asked, error)
         finally:
             inside.reset(token)
-        records = self._journal.take(record)
-        await written(self._engine, self._claim.hold, records)
-        return self._replay(record)
 
-    def _run_in_transaction(self, asked: _Asked) -> Any:
+    def _run_in_transaction(self, asked: _Asked) -> StepRecord:
         """Commit the function's writes and the record, or neither."""
         journal, record, tries = self._journal, None, 0
         while record is None:
@@ -170,10 +171,10 @@ class Calls:
                     journal.undo(record)
                 failed = self._failed(asked, error)
                 journal.write(journal.take(failed))
-                return self._replay(failed)
+                return failed
             finally:
                 inside.reset(token)
-        return self._replay(record)
+        return record
 
     def _prepare(self) -> None:
         """Let no function run under a claim that is known to be lost."""
