@@ -18,6 +18,7 @@ import msgspec
 
 from fencepost import Claim, Store
 from fencepost.speed.pool import Pool
+from fencepost.store.types.durable.sleep import Sleep
 from fencepost.store.types.durable.wait import NEVER_MS, Place, Wanted
 from fencepost.store.waiting.wait_token import make_token
 from fencepost.stress.machine.processes import cpu_seconds
@@ -86,9 +87,7 @@ def fill(store: Store, count: int, *, waits: bool) -> None:
 def _suspend(store: Store, claim: Claim, *, waits: bool) -> None:
     until_ms = NEVER_MS if waits else store.engine.clock.now_ms() + _DAY_MS
     wanted = [Wanted(Place(claim.id, "answer", 1), until_ms)] if waits else []
-    store.engine.durable.steps.suspend(
-        claim.hold, at="answer", until_ms=until_ms, anew=True, records=[], waits=wanted
-    )
+    store.engine.durable.steps.suspend(claim.hold, Sleep("answer", until_ms, True, waits=wanted))
 
 
 def idle_cpu(pool: Pool, seconds: float) -> float:

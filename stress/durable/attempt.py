@@ -20,6 +20,7 @@ from ...app.steps.errors import Suspended
 from ...store import Message
 from ...store.engine import Engine, Hold
 from ...store.errors import FencepostError, LeaseLost
+from ...store.types.durable.sleep import Sleep
 from ...store.types.durable.step import StepRecord
 from ...store.types.durable.wait import Place
 from ...store.waiting.wait_token import make_token
@@ -194,13 +195,13 @@ def _hook(engine: Engine) -> None:
                 _attempts[hold.id].at(f"recorded {_point(step)}")
         return answers
 
-    def suspending(hold: Hold, *, at: str, **sleep: Any) -> None:
+    def suspending(hold: Hold, sleep: Sleep) -> None:
         attempt = _attempts[hold.id]
-        attempt.at(f"suspend {at}")
-        if at == ANSWER:
+        attempt.at(f"suspend {sleep.at}")
+        if sleep.at == ANSWER:
             attempt.answer()
-        suspend(hold, at=at, **sleep)
-        attempt.at(f"suspended {at}")
+        suspend(hold, sleep)
+        attempt.at(f"suspended {sleep.at}")
 
     @contextmanager
     def transacting(hold: Hold) -> Iterator[Any]:

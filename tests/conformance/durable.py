@@ -17,6 +17,7 @@ from fencepost.store.reference.memory import Write
 from fencepost.store.reference.queues import changes
 from fencepost.store.reference.queues.settle import require
 from fencepost.store.types.durable.ended import Asked, Ended
+from fencepost.store.types.durable.sleep import Sleep
 from fencepost.store.types.durable.step import StepRecord
 from fencepost.store.types.durable.wait import Answered, Place, Wanted
 
@@ -65,21 +66,19 @@ def split_transaction(self: PlainSteps, hold: Hold) -> Iterator[Any]:
         self.record([(hold, each) for each in made])
 
 
-def counted_sleep(self: PlainSteps, hold: Hold, *, anew: bool, **options: Any) -> None:
+def counted_sleep(self: PlainSteps, hold: Hold, sleep: Sleep) -> None:
     """Let a delivery sleep, and count the attempt."""
-    _suspend(self, hold, anew=False, **options)
+    _suspend(self, hold, sleep._replace(anew=False))
     with self._session.write("suspend") as write:
         row = write.tables.deliveries[hold.id]
         write.tables.deliveries[hold.id] = row._replace(attempt=row.attempt + 1)
 
 
-def held_sleep(self: PlainSteps, hold: Hold, **options: Any) -> None:
+def held_sleep(self: PlainSteps, hold: Hold, sleep: Sleep) -> None:
     """Let a delivery sleep without looking at who holds it."""
     with self._session.write("suspend") as write:
         row = write.tables.deliveries[hold.id]
-        changes.change(
-            write, row, state="sleeping", asleep=options["at"], due_ms=options["until_ms"]
-        )
+        changes.change(write, row, state="sleeping", asleep=sleep.at, due_ms=sleep.until_ms)
 
 
 def second_look(write: Write, wanted: Wanted) -> bool:

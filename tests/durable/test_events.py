@@ -101,10 +101,10 @@ def test_an_event_between_the_look_and_the_suspension_is_not_missed(site: Site) 
     steps: Any = site.store.engine.durable.steps
     suspend = steps.suspend
 
-    def late(hold: Any, **sleep: Any) -> None:
+    def late(hold: Any, sleep: Any) -> None:
         steps.suspend = suspend
         site.event(b"in between")
-        suspend(hold, **sleep)
+        suspend(hold, sleep)
 
     steps.suspend = late
     assert site.start(work).state == "sleeping"

@@ -68,9 +68,9 @@ def sleepy(message, ctx):
     steps = ctx.store.engine.durable.steps
     suspend = steps.suspend
 
-    def suspending(hold, **sleep):
+    def suspending(hold, sleep):
         die_once("before it sleeps", message)
-        suspend(hold, **sleep)
+        suspend(hold, sleep)
         die_once("asleep", message)
 
     steps.suspend = suspending

@@ -10,6 +10,7 @@ import pytest
 
 from fencepost import App, Context, Message, connect
 from fencepost.store import Claim
+from fencepost.store.types.durable.sleep import Sleep
 from fencepost.store.types.durable.wait import Place, Wanted
 from fencepost.store.waiting.wait_token import make_token
 
@@ -45,14 +46,8 @@ def _asleep(claim: Claim) -> str:
     engine, place = claim._engine, Place(claim.id, "approval", 1)
     claim.note_steps()
     until_ms = engine.clock.now_ms() + 3_600_000
-    engine.durable.steps.suspend(
-        claim.hold,
-        at="approval",
-        until_ms=until_ms,
-        anew=True,
-        records=[],
-        waits=[Wanted(place, until_ms)],
-    )
+    sleep = Sleep("approval", until_ms, True, waits=[Wanted(place, until_ms)])
+    engine.durable.steps.suspend(claim.hold, sleep)
     return make_token(engine, place)
 
 

@@ -9,6 +9,7 @@ from hypothesis.stateful import MultipleResults, initialize, invariant, multiple
 
 from fencepost import Store
 from fencepost.store.engine import Hold
+from fencepost.store.types.durable.sleep import Sleep
 from fencepost.store.types.durable.step import StepKind, StepRecord
 from fencepost.store.types.durable.wait import NEVER_MS, Place, Subject, Wanted
 
@@ -153,7 +154,7 @@ class StepMachine(QueueMachine):
         until = self.now + seconds * 1000
         new = [self._new(claim, "nap", "sleep", str(until))] if anew else []
         for _ in range(times):
-            self._suspend(which, claim, "nap", until, anew, new, [])
+            self._suspend(which, claim, Sleep("nap", until, anew, new))
 
     @rule(
         which=OPENINGS,
@@ -184,7 +185,7 @@ class StepMachine(QueueMachine):
         waits = [Wanted(place if subject else self._token(claim, name), deadline, subject)]
         if beside:
             waits.append(Wanted(self._token(claim, "c"), NEVER_MS))
-        self._suspend(which, claim, name, deadline, anew, [], waits)
+        self._suspend(which, claim, Sleep(name, deadline, anew, waits=waits))
 
     @rule(which=OPENINGS, claim=QueueMachine.claims, name=names)
     def is_over(self, which: int, claim: Pair, name: str) -> None:
@@ -300,23 +301,12 @@ class StepMachine(QueueMachine):
             self.tokens.append(place)
         return place
 
-    def _suspend(
-        self,
-        which: int,
-        claim: Pair,
-        at: str,
-        until: int,
-        anew: bool,
-        records: list[StepRecord],
-        waits: list[Wanted],
-    ) -> None:
+    def _suspend(self, which: int, claim: Pair, sleep: Sleep) -> None:
         _note(claim)
 
         def suspended(store: Store) -> None:
             hold: Hold = claim.of(store).hold
-            store.engine.durable.steps.suspend(
-                hold, at=at, until_ms=until, anew=anew, records=records, waits=waits
-            )
+            store.engine.durable.steps.suspend(hold, sleep)
 
         self.same(which, suspended)
 

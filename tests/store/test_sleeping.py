@@ -6,20 +6,10 @@ from typing import Any
 
 import pytest
 
-from fencepost import Claim, LeaseLost, Queue, Store
-from fencepost.store.types.durable.step import StepRecord
+from fencepost import LeaseLost, Queue, Store
 
 from ..clock import FakeClock
-
-
-def sleep(store: Store, claim: Claim, seconds: int, *, anew: bool = True) -> None:
-    """Let a claimed delivery sleep."""
-    until_ms = store.engine.clock.now_ms() + seconds * 1000
-    records = [StepRecord(1, "nap", 1, "sleep", None, None, str(until_ms), claim.fence, None)]
-    claim.note_steps()
-    store.engine.durable.steps.suspend(
-        claim.hold, at="nap", until_ms=until_ms, anew=anew, records=records if anew else []
-    )
+from .suspended import sleep, taken_over
 
 
 # SLEEP-4
@@ -157,10 +147,7 @@ def test_a_sleeper_holds_its_lane_unless_the_lane_skips(
 def test_sleeping_is_fenced_and_told_twice_is_told_once(
     queue: Queue, store: Store, clock: FakeClock
 ) -> None:
-    queue.enqueue(b"work")
-    (stale,) = queue.claim(lease=30)
-    clock.advance(31)
-    (holder,) = queue.claim(lease=30)
+    stale, holder = taken_over(queue, clock)
 
     with pytest.raises(LeaseLost):
         sleep(store, stale, 60)

@@ -8,9 +8,10 @@ import pytest
 
 from fencepost import InvalidInput, LeaseLost, Queue, Store
 from fencepost.store.types.durable.step import StepRecord
-from fencepost.store.types.durable.wait import Place, Wanted
+from fencepost.store.types.durable.wait import Place
 
 from ..clock import FakeClock
+from .suspended import place, taken_over, wait
 
 
 def record(number: int, outcome: str | bytes = "1", **others: Any) -> StepRecord:
@@ -42,10 +43,7 @@ def test_a_later_claim_reads_what_was_recorded_in_order(queue: Queue, store: Sto
 def test_a_record_of_a_claim_that_was_lost_is_refused(
     queue: Queue, store: Store, clock: FakeClock
 ) -> None:
-    queue.enqueue(b"work")
-    (stale,) = queue.claim(lease=30)
-    clock.advance(31)
-    (holder,) = queue.claim(lease=30)
+    stale, holder = taken_over(queue, clock)
 
     refused, accepted = store.engine.durable.steps.record(
         [(stale.hold, record(1)), (holder.hold, record(1))]
@@ -199,10 +197,7 @@ def test_a_record_is_rolled_back_with_its_transaction(queue: Queue, store: Store
 def test_a_step_in_a_transaction_is_refused_before_it_runs(
     queue: Queue, store: Store, clock: FakeClock
 ) -> None:
-    queue.enqueue(b"work")
-    (stale,) = queue.claim(lease=30)
-    clock.advance(31)
-    queue.claim(lease=30)
+    stale, _ = taken_over(queue, clock)
 
     with pytest.raises(LeaseLost), store.engine.durable.steps.transaction(stale.hold):
         pytest.fail("it ran")
@@ -217,19 +212,11 @@ def _dead(queue: Queue, store: Store, clock: FakeClock) -> Any:
     steps.record([(claim.hold, record(1))])
     clock.advance(1)
     steps.record([(claim.hold, record(2))])
-    now = store.engine.clock.now_ms()
-    steps.suspend(
-        claim.hold,
-        at="silence",
-        until_ms=now + 1000,
-        anew=True,
-        records=[],
-        waits=[Wanted(Place(claim.id, "silence", 1), now + 1000)],
-    )
+    wait(store, claim, 1, at="silence")
     clock.advance(1)
     (claim,) = queue.claim()
     clock.advance(1)
-    waits.answer(Place(claim.id, "approval", 1), "true")
+    waits.answer(place(claim), "true")
     clock.advance(1)
     steps.record([(claim.hold, record(3))])
     claim.bury("no")
@@ -266,8 +253,8 @@ def test_a_replay_goes_on_after_what_it_keeps(
     places = [Place(claim.id, name, 1) for name in ("silence", "approval")]
     assert [each.name for each in places if store.engine.durable.waits.find(each)] == waited
     assert claim.generation == (1 if given else 0)
-    for place in places if given else []:  # whoever has a token of before is too late
-        assert store.engine.durable.waits.answer(place, "true") == "gone"
+    for each in places if given else []:  # whoever has a token of before is too late
+        assert store.engine.durable.waits.answer(each, "true") == "gone"
 
 
 # STEP-23

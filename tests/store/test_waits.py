@@ -8,31 +8,13 @@ import pytest
 
 from fencepost import Claim, InvalidInput, LeaseLost, LimitExceeded, Queue, Store
 from fencepost.store.types.durable.step import StepRecord
-from fencepost.store.types.durable.wait import NEVER_MS, Place, Subject, Wait, Wanted
+from fencepost.store.types.durable.wait import Place, Subject, Wait
 from fencepost.store.types.message import Draft
 from fencepost.store.waiting.wait_token import make_token, read_token
 
 from ..clock import FakeClock
 from ..kits import Kit
-
-
-def place(claim: Claim, occurrence: int = 1) -> Place:
-    """Return where a claimed delivery waits."""
-    return Place(claim.id, "approval", occurrence)
-
-
-def wait(store: Store, claim: Claim, seconds: float | None = 60) -> None:
-    """Let a claimed delivery wait for an answer."""
-    until = NEVER_MS if seconds is None else store.engine.clock.now_ms() + round(seconds * 1000)
-    claim.note_steps()
-    store.engine.durable.steps.suspend(
-        claim.hold,
-        at="approval",
-        until_ms=until,
-        anew=True,
-        records=[],
-        waits=[Wanted(place(claim), until)],
-    )
+from .suspended import place, suspend, wait
 
 
 @pytest.fixture
@@ -205,15 +187,13 @@ def test_a_delivery_replayed_too_often_has_no_token(store: Store, claim: Claim) 
 def test_an_answer_is_none_to_a_wait_for_a_message(
     queue: Queue, store: Store, claim: Claim
 ) -> None:
-    at = Place(claim.id, "shop push", 1)
-    claim.note_steps()
-    steps, waits = store.engine.durable.steps, store.engine.durable.waits
-    wanted = Wanted(at, NEVER_MS, Subject("shop", "push", None, 1))
-    steps.suspend(claim.hold, at="x", until_ms=NEVER_MS, anew=True, records=[], waits=[wanted])
-    assert waits.answer(at, "1") == "accepted"  # by a URL for a wait of this name
+    name, subject = "shop push", Subject("shop", "push", None, 1)
+    wait(store, claim, None, at=name, subject=subject)
+    by_url = store.engine.durable.waits.answer(place(claim, name=name), "1")
+    assert by_url == "accepted"
 
     (again,) = queue.claim()
-    steps.suspend(again.hold, at="x", until_ms=NEVER_MS, anew=False, records=[], waits=[wanted])
+    wait(store, again, None, at=name, subject=subject, anew=False)
 
     assert queue.claim() == []
 
@@ -275,17 +255,7 @@ def _subject(event: str = "run", key: str | None = None, after: int = 0) -> Subj
 def test_an_enqueue_wakes_who_waits_for_its_message(
     queue: Queue, store: Store, claim: Claim, way: str
 ) -> None:
-    claim.note_steps()
-    until_ms = store.engine.clock.now_ms() + 60_000
-    subject = _subject(key="sha", after=claim.message.id)
-    store.engine.durable.steps.suspend(
-        claim.hold,
-        at="approval",
-        until_ms=until_ms,
-        anew=True,
-        records=[],
-        waits=[Wanted(place(claim), until_ms, subject)],
-    )
+    wait(store, claim, subject=_subject(key="sha", after=claim.message.id))
 
     for n, (event, key, wakes) in enumerate(
         [("run.done", "other", 0), ("push", "sha", 0), ("run.done", None, 0), ("run", "sha", 1)]
@@ -302,17 +272,8 @@ def test_an_enqueue_wakes_who_waits_for_its_message(
 def test_one_that_came_since_the_look_keeps_the_delivery_awake(
     queue: Queue, store: Store, claim: Claim
 ) -> None:
-    claim.note_steps()
     _event(store)
-    until_ms = store.engine.clock.now_ms() + 60_000
-    store.engine.durable.steps.suspend(
-        claim.hold,
-        at="approval",
-        until_ms=until_ms,
-        anew=True,
-        records=[],
-        waits=[Wanted(place(claim), until_ms, _subject(after=claim.message.id))],
-    )
+    wait(store, claim, subject=_subject(after=claim.message.id))
 
     (again,) = queue.claim()
 
@@ -344,16 +305,12 @@ def test_messages_are_found_by_pattern_key_and_time(store: Store, clock: FakeClo
 # WAIT-10
 def test_a_message_that_was_taken_wakes_no_more(queue: Queue, store: Store, claim: Claim) -> None:
     steps = store.engine.durable.steps
-    claim.note_steps()
-    until_ms = store.engine.clock.now_ms() + 60_000
-    subject = _subject(after=claim.message.id)
-    wanted = [Wanted(place(claim), until_ms, subject)]
-    steps.suspend(claim.hold, at="approval", until_ms=until_ms, anew=True, records=[], waits=wanted)
+    wait(store, claim, subject=_subject(after=claim.message.id))
     _event(store)
     (again,) = queue.claim()
     taken = StepRecord(1, "approval", 1, "event", None, None, "{}", again.fence, None)
     assert steps.record([(again.hold, taken)]) == [None]
-    steps.suspend(again.hold, at="later", until_ms=until_ms, anew=True, records=[])
+    suspend(store, again, store.engine.clock.now_ms() + 60_000)
 
     _event(store, "run.again")
 
@@ -364,18 +321,11 @@ def test_a_message_that_was_taken_wakes_no_more(queue: Queue, store: Store, clai
 def test_a_wait_that_is_over_wakes_no_more(
     queue: Queue, store: Store, claim: Claim, clock: FakeClock
 ) -> None:
-    steps = store.engine.durable.steps
-    claim.note_steps()
-    now = store.engine.clock.now_ms()
-    wanted = [Wanted(place(claim), now + 1000, _subject(after=claim.message.id))]
-    for until_ms in (now + 1000, now + 60_000):
-        steps.suspend(
-            claim.hold, at="approval", until_ms=until_ms, anew=True, records=[], waits=wanted
-        )
-        wanted = []
-        clock.advance(1)
-        if until_ms == now + 1000:
-            (claim,) = queue.claim()
+    wait(store, claim, 1, subject=_subject(after=claim.message.id))
+    clock.advance(1)
+    (claim,) = queue.claim()
+    suspend(store, claim, store.engine.clock.now_ms() + 59_000)
+    clock.advance(1)
 
     _event(store)
 

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from ....store import Claim
 from ....store.engine import Engine
+from ....store.types.durable.sleep import Sleep
 from ....store.types.durable.step import StepRecord
 from ....store.types.durable.wait import MOST_WAITS, Wanted
 from ....store.types.validate import Duration, milliseconds
@@ -95,14 +96,8 @@ class Sleeps:
         asleep = self.suspension
         assert asleep is not None
         asleep.records = self._journal.take(*asleep.records)
-        self._engine.durable.steps.suspend(
-            self._claim.hold,
-            at=asleep.at,
-            until_ms=int(asleep.until_ms),
-            anew=asleep.anew,
-            records=asleep.records,
-            waits=asleep.waits,
-        )
+        sleep = Sleep(asleep.at, int(asleep.until_ms), asleep.anew, asleep.records, asleep.waits)
+        self._engine.durable.steps.suspend(self._claim.hold, sleep)
 
 
 async def nothing() -> None:

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ...errors import LeaseLost
+from ...types.durable.sleep import Sleep
 from ...types.durable.step import StepRecord, StepTransaction
-from ...types.durable.wait import Wanted
 from ..queue.claims import Hold
 
 
@@ -61,26 +61,8 @@ class StepVerbs(Protocol):
         """
         ...
 
-    def suspend(
-        self,
-        hold: Hold,
-        *,
-        at: str,
-        until_ms: int,
-        anew: bool,
-        records: Sequence[StepRecord],
-        waits: Sequence[Wanted] = (),
-    ) -> None:
-        """End the attempt, and let the delivery sleep until then; it holds no lease and no worker.
-
-        Args:
-            at: The name of the step that it sleeps at.
-            anew: It has come further than in any attempt before: its attempts and crashes are
-                counted anew, and the time for which it is tried begins when it wakes. Else
-                this attempt does not count.
-            records: Added in the same transaction.
-            waits: What it waits for, each until its deadline. If one of them has been answered
-                in the meantime, or such a message has come, it can be claimed at once.
+    def suspend(self, hold: Hold, sleep: Sleep) -> None:
+        """End the attempt, and let the delivery sleep; it holds no lease and no worker.
 
         Joins: yes.
 

@@ -11,8 +11,9 @@ import msgspec
 
 from ...engine import Hold
 from ...errors import LeaseLost
+from ...types.durable.sleep import Sleep
 from ...types.durable.step import StepRecord
-from ...types.durable.wait import Wait, Wanted
+from ...types.durable.wait import Wait
 from ..memory import Session, Write
 from ..queues import changes
 from ..queues.settle import count, require
@@ -47,35 +48,27 @@ class PlainSteps:
         with self._session.write("step", joins=False) as write:
             return [self._try(write, hold, step) for hold, step in entries]
 
-    def suspend(
-        self,
-        hold: Hold,
-        *,
-        at: str,
-        until_ms: int,
-        anew: bool,
-        records: Sequence[StepRecord],
-        waits: Sequence[Wanted] = (),
-    ) -> None:
+    def suspend(self, hold: Hold, sleep: Sleep) -> None:
         with self._session.write("suspend") as write:
             row = write.tables.deliveries.get(hold.id)
             same = row is not None and (row.fence, row.settled) == (hold.fence, hold.token)
             if same and row is not None and row.state in ("sleeping", "ready"):
                 return
             row = require(write, hold, "suspend")
-            for each in records:
+            for each in sleep.records:
                 record(write, hold, each)
-            for wanted in waits:
+            until_ms = sleep.until_ms
+            for wanted in sleep.waits:
                 if begin(write, wanted):
                     until_ms = write.now
             changes.change(
                 write,
                 row,
                 state="sleeping",
-                asleep=at,
+                asleep=sleep.at,
                 due_ms=until_ms,
-                attempt=0 if anew else row.attempt - 1,
-                crashes=0 if anew else row.crashes,
+                attempt=0 if sleep.anew else row.attempt - 1,
+                crashes=0 if sleep.anew else row.crashes,
                 error=None,
                 token=None,
                 settled=hold.token,

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ...engine import Hold
 from ...rules.lanes import stands_aside
-from ...types.durable.step import StepRecord
-from ...types.durable.wait import Wanted
+from ...types.durable.sleep import Sleep
 from ..queue.holding import HOLDING, holding, lost, settled_already
 from ..queue.transitions import moved
 from ..session.session import Write
@@ -36,26 +33,18 @@ where {HOLDING}
 """
 
 
-def suspend(
-    write: Write,
-    hold: Hold,
-    *,
-    at: str,
-    until_ms: int,
-    anew: bool,
-    records: Sequence[StepRecord],
-    waits: Sequence[Wanted],
-) -> None:
+def suspend(write: Write, hold: Hold, sleep: Sleep) -> None:
     """Let a delivery sleep; a repeat by the same lease changes nothing more."""
     was = holding(write, hold)
     if was is None:
         if any(settled_already(write, hold, state) for state in ("sleeping", "ready")):
             return
         raise lost(write, hold, "suspend")
-    for each in records:
+    for each in sleep.records:
         if refused := record(write, hold, each):
             raise refused
-    for place, deadline_ms, subject in waits:
+    until_ms = sleep.until_ms
+    for place, deadline_ms, subject in sleep.waits:
         wait = {
             "delivery": place.delivery,
             "name": place.name,
@@ -70,16 +59,16 @@ def suspend(
         if answered if subject is None else has_come(write, subject):
             until_ms = write.now_ms
     aside = stands_aside(was.lane, was.lane_policy, until_ms)
-    sleep = {
+    facts = {
         "id": hold.id,
         "fence": hold.fence,
         "token": hold.token,
-        "at": at,
+        "at": sleep.at,
         "until": until_ms,
         "behind": int(aside),
-        "anew": int(anew),
+        "anew": int(sleep.anew),
         "now": write.now_ms,
     }
-    write.must(_SUSPEND, sleep)
+    write.must(_SUSPEND, facts)
     moved(write, was, "sleeping", stands_aside=aside)
     write.wakes = True  # whoever sleeps meanwhile looks when it is due

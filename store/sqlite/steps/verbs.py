@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ...engine import Hold
 from ...errors import LeaseLost
+from ...types.durable.sleep import Sleep
 from ...types.durable.step import StepRecord
-from ...types.durable.wait import Wanted
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import HOLDING_OR_DEAD, require_to_end
 from ..rows import counters as counter_rows
@@ -60,28 +60,11 @@ class SqliteSteps:
         grows = sum([len(step.outcome or "") + ROW_BYTES for _, step in entries])
         return transact()
 
-    def suspend(
-        self,
-        hold: Hold,
-        *,
-        at: str,
-        until_ms: int,
-        anew: bool,
-        records: Sequence[StepRecord],
-        waits: Sequence[Wanted] = (),
-    ) -> None:
+    def suspend(self, hold: Hold, sleep: Sleep) -> None:
         @again_when_full
         def transact() -> None:
             with self._session.write("suspend") as write:
-                suspend(
-                    write,
-                    hold,
-                    at=at,
-                    until_ms=until_ms,
-                    anew=anew,
-                    records=records,
-                    waits=waits,
-                )
+                suspend(write, hold, sleep)
 
         transact()
 
