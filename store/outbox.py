@@ -46,21 +46,8 @@ class Sending:
     ) -> Receipt:
         """Store a webhook, which a pool then sends; in a transaction it is part of that.
 
-        A handler uses `Context.send`, with the same arguments. The page "Durable
-        handlers" has a section "Sending".
-
-        Args:
-            url: Where it is posted to. Only public addresses are, over https, unless the app
-                of the pool has `send_to_private=True`.
-            body: Bytes go out as they are, a str as UTF-8; anything else as JSON.
-            key: The dedupe key, unique within the outbox: the same key again is not sent
-                again. None makes each call a new webhook.
-            secret: What signs it by Standard Webhooks: the secret, or a name in the
-                `App(secrets=...)` of the pool, which keeps the secret out of the store.
-                Several sign side by side, while a secret is rotated. None leaves the
-                webhook unsigned.
-            lane: Webhooks with the same lane are sent one at a time, oldest first. One that
-                fails then holds up the others until it is delivered or dead.
+        A handler uses `Context.send`, which says what the arguments are. The app that they
+        speak of is that of the pool. Here a key of None makes each call a new webhook.
 
         Raises:
             InvalidInput: An argument is not usable; nothing was stored.

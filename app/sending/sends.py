@@ -61,11 +61,12 @@ class Sends:
             url: Where it is posted to. Only public addresses are, over https, unless the app
                 has `send_to_private=True`.
             body: Bytes go out as they are, a str as UTF-8; anything else as JSON.
-            key: The dedupe key, unique within the outbox. None stands for this delivery and
-                the place of this call among its sends without a key.
+            key: The dedupe key, unique within the outbox: the same key again is not sent
+                again. None stands for this delivery and the place of this call among its
+                sends without a key.
             secret: What signs it by Standard Webhooks: the secret, or a name in
-                `App(secrets=...)`. Several sign side by side, while a secret is rotated. None
-                leaves the webhook unsigned.
+                `App(secrets=...)`, which keeps the secret out of the store. Several sign side
+                by side, while a secret is rotated. None leaves the webhook unsigned.
             lane: Webhooks with the same lane are sent one at a time, oldest first. One that
                 fails then holds up the others until it is delivered or dead.
 
