@@ -8,6 +8,7 @@ import os
 import select
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -38,55 +39,108 @@ def captured() -> Iterator[None]:
     log's own, and those of apps that log in JSON. Processes that are started in the block
     inherit this, and what they have written is not lost when they are killed.
     """
+    global _pipes
     if not log.is_json:
         yield
         return
     before = duplicate(2)
-    reading, writing = os.pipe()
-    stopping, stop = os.pipe()
-    thread = threading.Thread(target=_pass_on, args=(reading, stopping), name="stderr", daemon=True)
+    pipes = _Pipes()
+    thread = threading.Thread(target=pipes.pass_on, name="stderr", daemon=True)
     thread.start()
     _flush()
+    writing = pipes.open()
     os.dup2(writing, 2)
     os.close(writing)
+    _pipes = pipes
     try:
         yield
     finally:
+        _pipes = None
         _flush()
         os.dup2(before, 2)
         os.close(before)
-        os.close(stop)
+        pipes.stop()
         thread.join(_END_SECONDS)
 
 
-def _pass_on(reading: int, stopping: int) -> None:
-    """Copy lines until the end of the pipe, or until it is empty once `stopping` is readable."""
-    poll = select.poll()
-    poll.register(reading, select.POLLIN)
-    poll.register(stopping, select.POLLIN)
-    rest = select.poll()
-    rest.register(stopping, select.POLLIN)
-    begun, stopped = b"", False
-    while True:
-        ready = dict(poll.poll(0 if stopped else None))
-        if not stopped and stopping in ready:
-            stopped = True
-            poll.unregister(stopping)
-            continue
-        said = os.read(reading, _MOST_BYTES) if reading in ready else b""
-        *lines, begun = (begun + said).split(b"\n")
-        if not said or len(begun) > _MOST_BYTES:
-            lines, begun = [*lines, begun], b""
-        log.gather()
-        for line in lines:
+def for_child() -> int:
+    """Return a descriptor to be the stderr of a child process; the caller closes it.
+
+    In a block of `captured` it is a pipe of its own, so that what one process has begun to
+    write and what another writes meanwhile do not become one line.
+
+    Raises:
+        OSError: There are too many descriptors.
+    """
+    return duplicate(2) if _pipes is None else _pipes.open()
+
+
+class _Pipes:
+    """Pipes whose lines a thread passes on; what a line begins with waits for its end."""
+
+    def __init__(self) -> None:
+        self._opened: deque[int] = deque()
+        self._control, self._tell = os.pipe()
+
+    def open(self) -> int:
+        """Return the end of a new pipe to write to; the caller closes it."""
+        reading, writing = os.pipe()
+        self._opened.append(reading)
+        os.write(self._tell, b"+")
+        return writing
+
+    def stop(self) -> None:
+        """Have `pass_on` return once all pipes are empty."""
+        os.close(self._tell)
+
+    def pass_on(self) -> None:
+        """Copy lines until `stop`."""
+        poll, rest = select.poll(), select.poll()
+        poll.register(self._control, select.POLLIN)
+        rest.register(self._control, select.POLLIN)
+        begun: dict[int, bytes] = {}
+        stopped = False
+        while (ready := [fd for fd, _ in poll.poll(0 if stopped else None)]) or not stopped:
+            if not stopped and self._control in ready:
+                stopped = not os.read(self._control, _MOST_BYTES)
+                while self._opened:
+                    fd = self._opened.popleft()
+                    poll.register(fd, select.POLLIN)
+                    begun[fd] = b""
+                if stopped:
+                    poll.unregister(self._control)
+                continue
+            log.gather()
+            size = 0
+            for fd in ready:
+                said = os.read(fd, _MOST_BYTES)
+                size += len(said)
+                if said:
+                    begun[fd] = _write_lines(begun[fd] + said)
+                else:
+                    poll.unregister(fd)
+                    os.close(fd)
+                    _write(begun.pop(fd))
+            log.flush()
+            if not stopped and size < _REST_BYTES:
+                rest.poll(_REST_SECONDS * 1000)
+        for fd, line in begun.items():
+            os.close(fd)
             _write(line)
-        log.flush()
-        if not said:
-            break
-        if not stopped and len(said) < _REST_BYTES:
-            rest.poll(_REST_SECONDS * 1000)
-    os.close(reading)
-    os.close(stopping)
+        os.close(self._control)
+
+
+_pipes: _Pipes | None = None
+
+
+def _write_lines(said: bytes) -> bytes:
+    """Write the lines that are whole, or too long to wait for; return what is left."""
+    *lines, left = said.split(b"\n")
+    if len(left) > _MOST_BYTES:
+        lines, left = [*lines, left], b""
+    for line in lines:
+        _write(line)
+    return left
 
 
 def _write(line: bytes) -> None:

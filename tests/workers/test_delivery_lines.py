@@ -102,18 +102,18 @@ def test_lines_that_are_read_together_are_passed_on_with_few_calls(
         return write(fd, data)
 
     lines = [b'{"n": %d, "text": "%s"}' % (n, b"x" * 50) for n in range(300)]
-    reading, writing = os.pipe()
-    stopping, stop = os.pipe()
+    pipes = stderr_lines._Pipes()
+    writing = pipes.open()
     os.write(writing, b"\n".join(lines) + b"\nunfinished")
     os.close(writing)
+    pipes.stop()
     with (tmp_path / "stderr").open("w") as errors:
         monkeypatch.setattr(sys, "stderr", errors)
         log = Log()
         log.configure()
         monkeypatch.setattr(stderr_lines, "log", log)
         monkeypatch.setattr("fencepost.log.stream.os.write", counted)
-        stderr_lines._pass_on(reading, stopping)
-    os.close(stop)
+        pipes.pass_on()
 
     said = (tmp_path / "stderr").read_bytes().splitlines()
     assert said[:-1] == lines
@@ -129,12 +129,12 @@ def test_lines_that_come_one_by_one_are_read_together(
     monkeypatch.setattr(stderr_lines, "_REST_SECONDS", PATIENCE_SECONDS)
     said: list[bytes] = []
     read = os.read
-    reading, writing = os.pipe()
-    stopping, stop = os.pipe()
+    pipes = stderr_lines._Pipes()
+    writing = pipes.open()
 
     def noted(fd: int, count: int) -> bytes:
         data = read(fd, count)
-        if fd == reading:
+        if data.startswith(b"{"):
             said.append(data)
         return data
 
@@ -144,15 +144,52 @@ def test_lines_that_come_one_by_one_are_read_together(
         log = Log()
         log.configure()
         monkeypatch.setattr(stderr_lines, "log", log)
-        thread = threading.Thread(target=stderr_lines._pass_on, args=(reading, stopping))
+        thread = threading.Thread(target=pipes.pass_on)
         thread.start()
         os.write(writing, b"{}\n")
         wait_until(lambda: (tmp_path / "stderr").read_bytes() == b"{}\n", "it is passed on at once")
         for n in range(100):
             os.write(writing, b"{}\n" * (n % 2 + 1))
-        os.close(stop)
+        pipes.stop()
         os.close(writing)
         thread.join(PATIENCE_SECONDS)
 
     assert (tmp_path / "stderr").read_bytes() == b"{}\n" * 151
-    assert said[:2] == [b"{}\n", b"{}\n" * 150]  # the end of the pipe may be read as well
+    assert said == [b"{}\n", b"{}\n" * 150]
+
+
+# PROCESS-14
+def test_what_two_processes_write_at_once_is_not_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipes = stderr_lines._Pipes()
+    first, second = pipes.open(), pipes.open()
+    with (tmp_path / "stderr").open("w") as errors:
+        monkeypatch.setattr(sys, "stderr", errors)
+        log = Log()
+        log.configure()
+        monkeypatch.setattr(stderr_lines, "log", log)
+        thread = threading.Thread(target=pipes.pass_on)
+        thread.start()
+        os.write(first, b"unfin")
+        os.write(second, b'{"of": "the second"}\n')
+        wait_until((tmp_path / "stderr").read_bytes, "the line of the second")
+        os.write(first, b"ished\nand more")
+        os.close(first)
+        os.close(second)
+        pipes.stop()
+        thread.join(PATIENCE_SECONDS)
+
+    said = [json.loads(line) for line in (tmp_path / "stderr").read_text().splitlines()]
+    assert said[0] == {"of": "the second"}
+    assert [line["event"] for line in said[1:]] == ["unfinished", "and more"]
+
+
+# PROCESS-14
+def test_a_child_has_the_stderr_of_its_parent_where_nothing_is_captured() -> None:
+    fd = stderr_lines.for_child()
+
+    try:
+        assert os.path.sameopenfile(fd, 2)
+    finally:
+        os.close(fd)

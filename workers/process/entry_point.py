@@ -70,12 +70,14 @@ def enter(parent: int, fds: list[int], *, prepared: bool = False) -> None:
     """Run what the descriptors say, until the process ends.
 
     They are: the pickle, the line to the supervisor, the shared page, the pipe for stacks at
-    SIGUSR1, and those of the role.
+    SIGUSR1, what becomes stderr, and those of the role.
     """
     die_with_parent(parent)
     os.setsid()  # a handler's killpg, or a Ctrl-C, hits this process and its children, or none
     descendants.mark()
-    description, line, page, stacks, *others = fds
+    description, line, page, stacks, stderr, *others = fds
+    os.dup2(stderr, 2)
+    os.close(stderr)
     faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     isolate()
     entry, arguments = load(description, prepared=prepared)

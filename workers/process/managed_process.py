@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from multiprocess.connection import Connection
 
 from ...linux.memfd import memfd
+from ...log import stderr_lines
 from ...log.log import log
 from ...store.rules.failures.blame import Blame, Exit, blame
 from ...store.types.worker import Progress
@@ -119,7 +120,10 @@ class ManagedProcess:
             description = theirs.enter_context(
                 memfd(dump(role.name, role.entry, role.arguments, main=role.main))
             )
-            self.pid = code.fork([description, far_end.fileno(), self.page.fd, stacks, *role.fds])
+            stderr = stderr_lines.for_child()
+            theirs.callback(os.close, stderr)
+            fds = [description, far_end.fileno(), self.page.fd, stacks, stderr, *role.fds]
+            self.pid = code.fork(fds)
             undo.pop_all()
 
     @property
