@@ -36,7 +36,8 @@ _REFUSED = {
 }
 
 
-@click.command()
+# -5 is JSON.
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("queue", metavar="QUEUE|TOKEN")
 @click.argument("json", required=False, metavar="[JSON]")
 @the_store
@@ -44,7 +45,9 @@ def resume(queue: str, json: str | None, store: str) -> None:
     """Claim from a paused QUEUE again, or answer a handler that waits.
 
     With JSON the first argument is the TOKEN of a wait: the last part of the URL that
-    ctx.wait_url returns. Exits with 1 when the answer does not count.
+    ctx.wait_url returns. It prints "accepted", or "duplicate" if that was the answer already.
+    Exits with 1 when the answer does not count: another one was first, it comes too late, or
+    the token is none of this store's.
 
     Example: fencepost resume mail
 
@@ -58,7 +61,10 @@ def resume(queue: str, json: str | None, store: str) -> None:
             click.echo(said)
             return
         if not opened.resume(queue):
-            raise click.ClickException(f"there is no queue {plain(queue)}")
+            raise click.ClickException(
+                f"there is no queue {plain(queue)} (to answer a handler that waits, give the answer"
+                " as JSON after the token)"
+            )
     click.echo(f"resumed {queue}")
 
 

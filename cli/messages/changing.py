@@ -33,6 +33,7 @@ _YES = click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
 
 _WHY = {
     "active": "it is ready",
+    "sleeping": "its handler sleeps or waits, and goes on by itself (`fencepost resume` answers it)",
     "completed": "it is done",
     "already_cancelled": "it is cancelled",
     "not_found": "there is no such delivery",
@@ -57,7 +58,9 @@ _WHY = {
     metavar="N",
     help="With --all: at most N a second.",
 )
-@click.option("--from-start", is_flag=True, help="Forget all steps that were recorded.")
+@click.option(
+    "--from-start", is_flag=True, help="Forget all recorded steps, and end the URLs of its waits."
+)
 @click.option(
     "--from", "from_step", metavar="STEP", help="Forget this step and all that was recorded after."
 )
@@ -82,7 +85,8 @@ def replay(
 
     --all replays every dead delivery, or those of --state.
 
-    A handler with recorded steps goes on after them, unless --from-start or --from is given.
+    The handler of a dead letter goes on after the steps that it has recorded: messages show
+    lists them, and --from-start and --from forget them. A cancelled delivery has none left.
 
     Example: fencepost messages replay --all --queue mail --since 2h --rate 10
     """

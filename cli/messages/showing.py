@@ -51,6 +51,7 @@ def _delivery(store: Store, named: Id) -> tuple[dict[str, Any], dict[str, str]]:
         "copy_of": content.copy_of,
         "copies": list(content.copies),
         "result": content.result,
+        "steps": _steps(store, delivery.id),
         "headers": headers,
         **_body(content.body),
     }
@@ -68,13 +69,30 @@ def _message(store: Store, named: Id) -> tuple[dict[str, Any], dict[str, str]]:
     deliveries = []
     for each in found:
         content = store.content(each.id)
-        deliveries.append({**record(each), "result": content and content.result})
+        facts = {**record(each), "result": content and content.result}
+        deliveries.append({**facts, "steps": _steps(store, each.id)})
     headers = dict(message.headers)
     of_the_message = _facts(message)
     facts = {**of_the_message, "deliveries": deliveries, "headers": headers, **_body(message.body)}
     if len(deliveries) == 1:  # with one delivery, show its facts as the message's
         facts = {**deliveries[0], **facts}
     return facts, headers
+
+
+def _steps(store: Store, delivery: int) -> list[dict[str, Any]]:
+    """Return what a handler would not do again, in the order in which it was recorded."""
+    return [
+        {
+            "name": step.name,
+            "occurrence": step.occurrence,
+            "kind": step.kind,
+            "recorded_at": iso(step.recorded_at_ms / 1000),
+            "fence": step.fence,
+            "version": step.code,
+        }
+        for step in store.engine.durable.steps.records(delivery)
+        if step.kind not in ("now", "body")  # parts of others
+    ]
 
 
 def _facts(message: Stored) -> dict[str, Any]:
@@ -112,7 +130,7 @@ def _print(facts: dict[str, Any], headers: dict[str, str]) -> None:
             for header, said in headers.items():
                 click.echo(f"  {plain(header)}: {plain(said)}")
         else:
-            click.echo(_line(fact, value))
+            _print_fact(fact, value)
     if kept_for:
         click.echo(f"kept for: {plain(', '.join(kept_for))}, whose routes are off")
     if deliveries is None:
@@ -123,7 +141,18 @@ def _print(facts: dict[str, Any], headers: dict[str, str]) -> None:
         click.echo()
         for fact, value in each.items():
             if fact not in facts:
-                click.echo(_line(fact, value))
+                _print_fact(fact, value)
+
+
+def _print_fact(fact: str, value: Any) -> None:
+    if fact != "steps":
+        click.echo(_line(fact, value))
+        return
+    for step in value:
+        which = f" ({step['occurrence']})" if step["occurrence"] > 1 else ""
+        by = "" if step["version"] is None else f" by version {step['version']}"
+        said = f"{step['name']}{which}: {step['kind']}, {step['recorded_at']}{by}"
+        click.echo(f"  step {plain(said)}")
 
 
 def _line(fact: str, value: Any) -> str:

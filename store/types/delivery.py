@@ -96,10 +96,11 @@ class Outcome:
     Attributes:
         kind: "replayed", "copied", "cancelled" or "moved" if it was changed. Otherwise the
             reason why not: "claimed" (a process has claimed it), "active" (it already waits
-            to be claimed or routed), "completed", "already_cancelled", "not_found",
-            "unrecoverable" (its body was deleted), "no_such_step" (it has recorded none of that
-            name), "present" (the other queue has its message or its key already), "routed" (the
-            message has deliveries; replay those), "kept" (a route of it is off: turn that on).
+            to be claimed or routed), "sleeping" (its handler sleeps or waits), "completed",
+            "already_cancelled", "not_found", "unrecoverable" (its body was deleted),
+            "no_such_step" (it has recorded none of that name), "present" (the other queue has
+            its message or its key already), "routed" (the message has deliveries; replay
+            those), "kept" (a route of it is off: turn that on).
         holder: For "claimed", the pid of the process.
         delivery: For "copied", the id of the new delivery.
         message: For "copied", the id of the new message.
@@ -112,6 +113,7 @@ class Outcome:
         "moved",
         "claimed",
         "active",
+        "sleeping",
         "completed",
         "already_cancelled",
         "not_found",

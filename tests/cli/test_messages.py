@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fencepost import Store, connect
+from fencepost.store.types.durable.step import StepRecord
 
 from ..processes import fencepost
 from .command import Command
@@ -152,6 +153,38 @@ def test_one_is_shown_with_its_message(store: Store, command: Command, state: st
     assert all(ISO.fullmatch(time) for time in times(shown))
     assert f"state: {state}\n" in text
     assert f"body: {body or '-'}\n" in text
+
+
+# STEP-9
+def test_what_a_handler_has_recorded_is_shown(store: Store, command: Command) -> None:
+    store.queue("mail").enqueue(b"body", key="k")
+    (claim,) = store.queue("mail").claim()
+    records = [
+        StepRecord(1, "", 1, "now", None, None, "1", claim.fence, "v1"),
+        StepRecord(2, "charge", 1, "call", b"", "[]", "1", claim.fence, "v1"),
+        StepRecord(3, "charge", 2, "call", b"", "[]", "1", claim.fence, None),
+        StepRecord(4, "cool\u200ddown", 1, "sleep", None, None, "1", claim.fence, None),
+    ]
+    store.engine.durable.steps.record([(claim.hold, each) for each in records])
+
+    shown = command("messages", "show", f"d{claim.id}", "--json").json()["steps"]
+    of_message = command("messages", "show", f"m{claim.message.id}", "--json").json()["steps"]
+    told = command("messages", "show", f"d{claim.id}").out.splitlines()
+
+    assert shown == of_message
+    assert [(each["name"], each["occurrence"], each["kind"]) for each in shown] == [
+        ("charge", 1, "call"),
+        ("charge", 2, "call"),
+        ("cool\u200ddown", 1, "sleep"),
+    ]
+    assert [each["version"] for each in shown] == ["v1", None, None]
+    assert all(ISO.fullmatch(each["recorded_at"]) for each in shown)
+    steps = [line.partition(", ")[0] for line in told if line.startswith("  step ")]
+    assert steps == [
+        "  step charge: call",
+        "  step charge (2): call",
+        "  step cool\\u200ddown: sleep",
+    ]
 
 
 def test_a_body_that_is_no_text_is_shown_in_base64(store: Store, command: Command) -> None:

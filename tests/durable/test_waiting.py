@@ -166,3 +166,55 @@ def test_a_handler_that_must_not_begin_again_cannot_wait() -> None:
             ctx.wait("approval")
 
     assert run(work, at_most_once=True, max_attempts=None).state == "done"
+
+
+# STEP-31
+def test_a_cancelled_delivery_that_is_replayed_is_the_same_and_remembers_nothing(
+    site: Site,
+) -> None:
+    keys: list[str] = []
+
+    def work(message: Any, ctx: Context) -> Any:
+        ctx.step("mail", lambda: keys.append(ctx.step_key))
+        ctx.sleep("cool-down", 60)
+        site.urls.append(ctx.wait_url("approval"))
+        return ctx.wait("approval", timeout=60)
+
+    site.start(work)
+    site.clock.advance(60)
+    site.go_on()
+    assert site.store.resume(site.token, "yes") == "accepted"
+    (row,) = site.store.deliveries()
+    assert site.store.cancel(row.id)
+    assert site.store.resume(site.token, "yes") == "gone"
+    assert site.store.replay(row.id)
+
+    assert site.go_on().state == "sleeping"  # for 60 s anew
+    assert not site.store.queue("work").claim()
+    site.clock.advance(60)
+    assert site.go_on().state == "sleeping"  # the answer was forgotten
+
+    assert keys == [keys[0]] * 2  # the other side knows what it has done already
+    assert site.urls == [site.urls[0]] * 2  # and this URL may be in a mail
+    assert site.store.resume(site.token, "no") == "accepted"
+    assert site.go_on().result == "no"
+
+
+# STEP-31
+def test_a_cancelled_delivery_that_is_replayed_from_its_start_is_another(site: Site) -> None:
+    keys: list[str] = []
+
+    def work(message: Any, ctx: Context) -> Any:
+        ctx.step("mail", lambda: keys.append(ctx.step_key))
+        site.urls.append(ctx.wait_url("approval"))
+        return ctx.wait("approval")
+
+    site.start(work)
+    old = site.token
+    (row,) = site.store.deliveries()
+    site.store.cancel(row.id)
+    assert site.store.replay(row.id, from_start=True)
+    site.go_on()
+
+    assert len(set(keys)) == len(set(site.urls)) == 2
+    assert site.store.resume(old, "yes") == "gone"

@@ -147,7 +147,16 @@ def test_an_answer_may_be_typed(app: App, token: str, tmp_path: Path) -> None:
     assert resume(token, '{"a":1}') == (0, "duplicate")
     assert resume(token, "2") == (1, "Error: another answer was first")
     assert resume("forged", "2")[0] == 1
-    assert resume(token, "{")[0] == 2
+    for wrong in ("{", "", "NaN", "--json", "'a'"):
+        assert resume(token, wrong)[0] == 2
+    assert "give the answer as JSON" in resume(token)[1]
+
+
+# WAIT-5
+def test_a_negative_number_is_an_answer(app: App, token: str, tmp_path: Path) -> None:
+    result = run("resume", token, "-5", "--store", app.store, cwd=tmp_path)
+
+    assert (result.code, result.out) == (0, "accepted\n")
 
 
 # WAIT-2

@@ -169,10 +169,13 @@ def test_a_sleeper_can_be_cancelled_and_is_forgotten_in_time(
     clock.advance(120)
     store.sweep()
     assert queue.enqueue(b"work", key="k").state == "sleeping"
-    assert store.replay(claim.id).kind == "active"
+    assert store.replay(claim.id).kind == "sleeping"
 
     assert store.cancel(claim.id).kind == "cancelled"
 
+    cancelled = store.delivery(claim.id)
+    assert cancelled is not None
+    assert cancelled.asleep is None
     assert store.engine.durable.steps.records(claim.id) == []
     clock.advance(61)
     assert queue.enqueue(b"work", key="k").status == "accepted"

@@ -32,6 +32,8 @@ def replay(write: Write, id: int, forget: Forget = None) -> Outcome:
     row = write.tables.deliveries.get(id)
     if row is None:
         return Outcome("not_found")
+    if row.state == "sleeping":
+        return Outcome("sleeping")
     if row.state in GOING:
         return _claimed(row) if row.state == "leased" else Outcome("active")
     if write.tables.messages[row.message].body is None:
@@ -59,6 +61,7 @@ def cancel(write: Write, id: int) -> Outcome:
         write,
         row,
         state="cancelled",
+        asleep=None,
         parked=False,
         due_ms=None,
         until_ms=None,

@@ -59,7 +59,7 @@ where id = :id
 # A lease that is over counts as none, though nobody may be there to take it back.
 _CANCEL = f"""
 update fp_delivery
-set state = 'cancelled', parked = 0, due_at_ms = null, lease_until_ms = null, token = null,
+set state = 'cancelled', asleep = null, parked = 0, due_at_ms = null, lease_until_ms = null, token = null,
     settled_token = null, changed_at_ms = :now
 where {AS_SEEN}
 """
@@ -74,7 +74,9 @@ def replay(write: Write, id: int, forget: Forget = None) -> Outcome:
     was = find(write, id)
     if was is None:
         return Outcome("not_found")
-    if was.state in (*LIVE, "sleeping"):
+    if was.state == "sleeping":
+        return Outcome("sleeping")
+    if was.state in LIVE:
         return claimed(write, id) if was.state == "leased" else Outcome("active")
     if not write.run(_HAS_BODY, {"id": was.message_id}):
         return Outcome("unrecoverable")
