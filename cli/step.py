@@ -19,9 +19,11 @@ def step(name: str, command: tuple[str, ...]) -> None:
 
     Its stdout is recorded, and printed in later attempts in place of running it: text of at
     most 64 KiB, or bytes of at most 1 MiB. Nothing is recorded when it fails; its exit code is
-    passed on. Exits with 75 when another worker has the delivery, and with 100 when the
-    delivery is dead, because NAME was recorded with another command or its output cannot be
-    kept.
+    passed on, or 127 when there is no such command. Exits with 75 when another worker has the
+    delivery, and with 100 when the delivery is dead, because NAME was recorded with another
+    command or its output cannot be kept.
+
+    NAME again in one run of the program is another step.
 
     Example: fencepost step charge -- ./charge.sh 42
     """

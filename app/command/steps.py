@@ -39,6 +39,10 @@ LOST = 75
 # As a handler's: the delivery is dead.
 DEAD = 100
 
+# As a shell's: there is no such command, or it is none.
+NOT_FOUND = 127
+NOT_RUN = 126
+
 _STUCK = "stuck"
 
 
@@ -92,7 +96,8 @@ def read_proof() -> Proof:
 def run_step(store: Store, proof: Proof, name: str, command: Sequence[str]) -> int:
     """Run a command once, print its recorded stdout, and return the exit code.
 
-    Its code if it fails; 75 when the claim is lost, and 100 when the delivery is dead.
+    Its code if it fails, or 127 or 126 if it cannot be run; 75 when the claim is lost, and 100
+    when the delivery is dead.
     """
     check_name(name)
     occurrence = _occurrence(Path(proof.folder), name)
@@ -114,11 +119,15 @@ def run_step(store: Store, proof: Proof, name: str, command: Sequence[str]) -> i
         return _stick(proof, str(changed))
     if not steps.holds(proof.hold):
         return _lost(name)
-    ended = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    if ended.returncode:
-        return ended.returncode if ended.returncode > 0 else 128 - ended.returncode
     try:
-        encoded = outcome.encode(_said(ended.stdout))
+        code, said = _run(command)
+    except OSError as error:
+        print(f"step {name!r} cannot run {command[0]}: {error.strerror}", file=sys.stderr)
+        return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUN
+    if code:
+        return code if code > 0 else 128 - code
+    try:
+        encoded = outcome.encode(_said(said))
     except (InvalidInput, LimitExceeded) as error:
         return _stick(
             proof, f"step {name!r} ran, and what it has printed could not be kept: {error}"
@@ -127,6 +136,24 @@ def run_step(store: Store, proof: Proof, name: str, command: Sequence[str]) -> i
         0, name, occurrence, "call", sha256, arguments, encoded, proof.fence, proof.code
     )
     return _record(store, proof, new)
+
+
+def _run(command: Sequence[str]) -> tuple[int, bytes]:
+    """Return its exit code and its stdout: no more than it takes to see that it is too long.
+
+    Raises:
+        OSError: It cannot be run.
+    """
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.read(outcome.MOST_BYTES + 1)
+            while process.stdout.read(65_536):
+                pass  # it may end all the same
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, said
 
 
 def _record(store: Store, proof: Proof, new: StepRecord) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,42 @@ def test_a_command_that_fails_is_not_recorded_and_its_code_is_passed_on(place: P
     assert state == "done"
     assert place.lines("runs") == ["run", "run"]
     assert place.lines("codes") == ["9", "0", "0"]
+
+
+# STEP-27
+def test_a_command_that_cannot_be_run_fails_as_in_a_shell(place: Place) -> None:
+    (place.folder / "data").write_text("no program")
+
+    state = handle(
+        place,
+        f"{STEP} none -- ./nowhere 2>> said; echo $? >> codes\n"
+        f"{STEP} none -- ./data 2>> said; echo $? >> codes\n"
+        "exit 100",
+    )
+
+    assert state == "dead"
+    assert place.lines("codes") == ["127", "126"]
+    assert place.lines("said") == [
+        "step 'none' cannot run ./nowhere: No such file or directory",
+        "step 'none' cannot run ./data: Permission denied",
+    ]
+
+
+# STEP-27, STEP-12
+def test_an_output_without_end_is_not_kept_in_memory(tmp_path: Path) -> None:
+    with connect(tmp_path / "hooks.db") as store:
+        store.queue("work").enqueue(b"")
+        (claim,) = store.queue("work").claim()
+        hold = claim.hold
+        proof = Proof("", hold.id, hold.fence, hold.token, str(tmp_path), None)
+        tracemalloc.start()
+
+        code = run_step(store, proof, "large", ["head", "-c", "50000000", "/dev/zero"])
+
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert code == 100
+        assert peak < 25_000_000  # a MiB, as text and as JSON
 
 
 # STEP-27, STEP-7, STEP-12
