@@ -12,7 +12,7 @@ from fencepost import Store, connect
 from fencepost.store.engine.pools.verbs import PoolVerbs, Report
 
 from .command import Command
-from .test_messages import HOSTILE, ISO, times
+from .shown import HOSTILE, ISO, times
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from fencepost import Keyed, Store, connect
 
 from ..sqlite.inside import ask
 from .command import Command, run
-from .test_messages import ISO
+from .shown import ISO
 
 HOSTILE = "\x9b31m\u202e\u2028"
 

@@ -11,7 +11,7 @@ from fencepost import LeaseLost, Store, connect
 
 from ..clock import FakeClock
 from .command import Command
-from .test_messages import HOSTILE, ISO
+from .shown import HOSTILE, ISO
 
 
 @pytest.fixture

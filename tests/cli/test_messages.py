@@ -10,7 +10,6 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,17 +18,14 @@ from fencepost.store.types.durable.step import StepRecord
 
 from ..processes import fencepost
 from .command import Command
+from .shown import HOSTILE, ISO, times
 from .terminal import Terminal
-
-ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 # As the contract lists them.
 COLUMNS = {"id", "message_id", "queue", "source", "key", "event", "state", "attempt", "fence"}
 COLUMNS |= {"error", "received_at"}
 STATS = {"ready", "scheduled", "leased", "asleep", "done", "dead", "cancelled", "oldest_ready_age"}
 STATS |= {"paused", "max_leased"}
-
-HOSTILE = "\x1b[2J\x1b]0;pwned\x07\x1b]52;c;eA==\x07\r\n\x9b31m\u202e\u2028\x08\x7f"
 
 
 @pytest.fixture
@@ -49,16 +45,6 @@ def one_of_each(store: Store) -> dict[str, int]:
     dead.bury("no such address")
     store.cancel(4)
     return {"done": done.id, "dead": dead.id, "leased": leased.id, "cancelled": 4, "ready": 5}
-
-
-def times(value: Any) -> list[Any]:
-    """Return what stands under every name that ends in _at."""
-    if isinstance(value, list):
-        return [found for item in value for found in times(item)]
-    if isinstance(value, dict):
-        own = [item for name, item in value.items() if name.endswith("_at") and item is not None]
-        return own + [found for item in value.values() for found in times(item)]
-    return []
 
 
 def test_an_empty_store_is_shown_as_empty(store: Store, command: Command) -> None:

@@ -10,7 +10,7 @@ import pytest
 from fencepost import Store, connect
 
 from ..sqlite.inside import connection
-from ..store.test_redelivery import claim, deliver
+from ..store.deliveries import claim, deliver
 from .command import Command
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from fencepost import Store, connect
 
-from ..store.test_redelivery import deliver
+from ..store.deliveries import deliver
 from .command import Command
-from .test_messages import ISO
+from .shown import ISO
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fencepost import Store, connect
 from fencepost.store.types.schedule import Rule
 
 from .command import Command
-from .test_messages import ISO
+from .shown import ISO
 
 RULES = [
     Rule("report", "0 9 * * 1-5", "Europe/Berlin", "once"),

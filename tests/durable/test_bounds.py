@@ -16,7 +16,7 @@ from fencepost.store.types.message import Draft
 from fencepost.testing import Clock, Result
 from fencepost.testing.running import run_deliveries
 
-from .test_steps import run
+from .attempts import run
 
 SOURCE = "github"
 

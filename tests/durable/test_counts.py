@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from fencepost import App, Context, Discard, InvalidInput, LimitExceeded, OutcomeUnknown, testing
+from fencepost import App, Context, Discard, InvalidInput, LimitExceeded, testing
 from fencepost.testing import Clock, Result, enqueue
 from fencepost.testing.temporary import temporary_store
 
+from .attempts import make_unsure
 from .conftest import Place
 
 APP = '''
@@ -156,19 +156,7 @@ def test_a_step_in_a_transaction_counts_once_for_all_attempts() -> None:
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_step_whose_commit_is_unknown_counts_once(committed: bool) -> None:
     def work(message: Any, ctx: Context) -> None:
-        steps: Any = ctx.store.engine.durable.steps
-        transaction = steps.transaction
-
-        @contextlib.contextmanager
-        def unsure(hold: Any) -> Any:
-            steps.transaction = transaction
-            with contextlib.suppress(ZeroDivisionError), transaction(hold) as step:
-                yield step
-                if not committed:
-                    raise ZeroDivisionError
-            raise OutcomeUnknown("the disk went away")
-
-        steps.transaction = unsure
+        make_unsure(ctx, committed=committed)
         ctx.step("s", lambda tx: ctx.count("steps"), in_transaction=True)
 
     assert run(work)[1] == {"steps": 1}

@@ -15,7 +15,7 @@ from fencepost.testing import Clock, Result, enqueue
 from fencepost.testing.running import run_deliveries
 
 from ..cli.command import run as cli
-from .test_steps import note, run
+from .attempts import note, run
 
 
 def attempts_of(handler: Callable[..., Any], attempts: int, **settings: Any) -> Result:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import random
 import threading
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from fencepost import (
-    App,
     Context,
     Discard,
     InvalidInput,
@@ -24,30 +21,12 @@ from fencepost import (
     StoreBusy,
 )
 from fencepost.app.steps.calls.fingerprint import fingerprint
-from fencepost.testing import Clock, Result, enqueue
 
-
-def note(calls: list[Any], call: Any, outcome: Any) -> Any:
-    """Add a call to the list, and return the outcome."""
-    calls.append(call)
-    return outcome
+from .attempts import make_unsure, note, run
 
 
 class Declined(Exception):
     """What a bank says."""
-
-
-def run(
-    handler: Callable[..., Any],
-    *,
-    attempts: int | None = None,
-    url: str | None = None,
-    **settings: Any,
-) -> Result:
-    """Run a handler as a task until its delivery has ended."""
-    app = App("unused.db", version="v1", url=url)
-    app.task("work", **{"max_attempts": 5, **settings})(handler)
-    return enqueue(app, "work", b"body", key="order-7", attempts=attempts, clock=Clock())
 
 
 # STEP-1, STEP-18
@@ -527,19 +506,7 @@ def test_a_transaction_whose_commit_is_unknown_is_there_once(committed: bool) ->
         return len(calls)
 
     def work(message: Any, ctx: Context) -> Any:
-        steps: Any = ctx.store.engine.durable.steps
-        transaction = steps.transaction
-
-        @contextlib.contextmanager
-        def unsure(hold: Any) -> Any:
-            steps.transaction = transaction
-            with contextlib.suppress(KeyError), transaction(hold) as step:
-                yield step
-                if not committed:
-                    raise KeyError
-            raise OutcomeUnknown("the disk went away")
-
-        steps.transaction = unsure
+        make_unsure(ctx, committed=committed)
         found = ctx.step("insert", insert, in_transaction=True)
         return [found, len(ctx.store.read("select * from made"))]
 
@@ -551,21 +518,8 @@ def test_a_transaction_whose_commit_stays_unknown_is_given_up() -> None:
     calls: list[int] = []
 
     def work(message: Any, ctx: Context) -> None:
-        steps: Any = ctx.store.engine.durable.steps
-        transaction = steps.transaction
-
-        @contextlib.contextmanager
-        def unsure(hold: Any) -> Any:
-            with contextlib.suppress(KeyError), transaction(hold) as step:
-                yield step
-                raise KeyError
-            raise OutcomeUnknown("the disk went away")
-
-        steps.transaction = unsure
-        try:
-            ctx.step("insert", lambda tx: calls.append(1), in_transaction=True)
-        finally:
-            steps.transaction = transaction
+        make_unsure(ctx, committed=False, for_ever=True)
+        ctx.step("insert", lambda tx: calls.append(1), in_transaction=True)
 
     result = run(work, max_attempts=1)
 

@@ -12,7 +12,7 @@ from fencepost import App, Context, InvalidInput, Store, WaitTimeout, connect
 from fencepost.testing import Clock, Result
 from fencepost.testing.running import run_deliveries
 
-from .test_steps import run
+from .attempts import run
 
 
 class Site:

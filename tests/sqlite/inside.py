@@ -34,6 +34,12 @@ def is_in_use(store: Store) -> bool:
     return False
 
 
+def steps_of(store: Store, sql: str, parameters: dict[str, object]) -> list[str]:
+    """Return the steps by which SQLite runs a statement."""
+    rows = connection(store).execute(f"explain query plan {sql}", parameters).fetchall()
+    return [str(row[3]) for row in rows]
+
+
 @contextmanager
 def traced(store: Store) -> Iterator[list[str]]:
     """Collect the statements that the store runs."""

@@ -71,16 +71,6 @@ FORBIDDEN = [
 ]
 
 
-@pytest.fixture
-def user(store: Store, queue: Queue) -> Store:
-    """The store, with a table of the user's own and a message."""
-    queue.enqueue(b"hello", key="k")
-    with store.transaction() as tx:
-        tx.execute("create table own (id integer primary key autoincrement, a)")
-        tx.execute("insert into own (a) values ('kept')")
-    return store
-
-
 def _all_of(path: str) -> list[object]:
     tables = [row[0] for row in ask(path, "select name from sqlite_schema where type = 'table'")]
     contents: list[object] = [ask(path, "select type, name, sql from sqlite_schema")]

@@ -13,7 +13,7 @@ from fencepost import Keyed, Store, connect
 from fencepost.store.sqlite.keyed import entries, move, namespaces, quarantine
 
 from ..clock import FakeClock
-from .inside import connection
+from .inside import connection, steps_of
 
 AGE, KEY, EXPIRY = "fp_entry_age", "fp_entry_key", "fp_entry_expiry"
 ROW, NAME = "INTEGER PRIMARY KEY", "fp_namespace_name"
@@ -76,16 +76,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-def _plan(store: Store, sql: str) -> list[str]:
-    rows = connection(store).execute(f"explain query plan {sql}", PARAMETERS).fetchall()
-    return [str(row[3]) for row in rows]
-
-
 @pytest.mark.parametrize("name", HOT)
 def test_a_statement_of_keyed_state_uses_its_index(full: Store, name: str) -> None:
     sql, indexes = HOT[name]
 
-    plan = _plan(full, sql)
+    plan = steps_of(full, sql, PARAMETERS)
 
     for index in indexes:
         assert any(index in step for step in plan), plan
@@ -95,11 +90,11 @@ def test_a_statement_of_keyed_state_uses_its_index(full: Store, name: str) -> No
 
 
 def test_the_plans_stay_the_same_once_somebody_has_run_analyze(full: Store) -> None:
-    before = {name: _plan(full, sql) for name, (sql, _) in HOT.items()}
+    before = {name: steps_of(full, sql, PARAMETERS) for name, (sql, _) in HOT.items()}
 
     connection(full).execute("analyze")
     try:
-        assert {name: _plan(full, sql) for name, (sql, _) in HOT.items()} == before
+        assert {name: steps_of(full, sql, PARAMETERS) for name, (sql, _) in HOT.items()} == before
     finally:
         connection(full).execute("drop table sqlite_stat1")
 

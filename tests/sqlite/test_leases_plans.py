@@ -11,7 +11,7 @@ from fencepost import Store, connect
 from fencepost.store.sqlite.leases import named_leases, once
 
 from ..clock import FakeClock
-from .inside import connection
+from .inside import connection, steps_of
 
 ROWS = 300
 
@@ -57,11 +57,6 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-def _plan(store: Store, sql: str) -> list[str]:
-    rows = connection(store).execute(f"explain query plan {sql}", PARAMETERS).fetchall()
-    return [str(row[3]) for row in rows]
-
-
 @pytest.mark.parametrize("name", HOT)
 @pytest.mark.parametrize("analyzed", [False, True])
 def test_a_statement_uses_its_index(full: Store, name: str, analyzed: bool) -> None:
@@ -69,7 +64,7 @@ def test_a_statement_uses_its_index(full: Store, name: str, analyzed: bool) -> N
     if analyzed:
         connection(full).execute("analyze")
 
-    plan = _plan(full, sql)
+    plan = steps_of(full, sql, PARAMETERS)
 
     assert any(index in step for step in plan), plan
     for step in plan:
@@ -78,4 +73,4 @@ def test_a_statement_uses_its_index(full: Store, name: str, analyzed: bool) -> N
 
 
 def test_the_list_is_read_in_its_order(full: Store) -> None:
-    assert not any("TEMP B-TREE" in step for step in _plan(full, named_leases._LIST))
+    assert not any("TEMP B-TREE" in step for step in steps_of(full, named_leases._LIST, PARAMETERS))

@@ -36,7 +36,7 @@ from fencepost.store.sqlite.queue.sets import lanes as lanes_set
 from fencepost.store.sqlite.rows import kept as kept_rows
 
 from ..clock import FakeClock
-from .inside import connection
+from .inside import connection, steps_of
 
 ROWS = 5_000
 
@@ -193,17 +193,12 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-def _plan(store: Store, sql: str) -> list[str]:
-    rows = connection(store).execute(f"explain query plan {sql}", PARAMETERS).fetchall()
-    return [str(row[3]) for row in rows]
-
-
 # CLAIM-3
 @pytest.mark.parametrize("name", HOT)
 def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
     sql, indexes = HOT[name]
 
-    plan = _plan(full, sql)
+    plan = steps_of(full, sql, PARAMETERS)
 
     for index in indexes:
         assert any(index in step for step in plan), plan
@@ -231,7 +226,7 @@ def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
 def test_a_list_goes_through_its_index_and_sorts_no_more_than_a_few(
     full: Store, sql: str, index: str, sorts: bool
 ) -> None:
-    plan = _plan(full, sql)
+    plan = steps_of(full, sql, PARAMETERS)
 
     assert any(index in step for step in plan), plan
     assert [step for step in plan if step.startswith("SCAN") and index not in step] == []
@@ -241,7 +236,7 @@ def test_a_list_goes_through_its_index_and_sorts_no_more_than_a_few(
 # COUNT-2
 @pytest.mark.parametrize("sql", [counts._LEFT, counts._STATS, counts._WAITING])
 def test_counts_look_at_no_delivery_that_they_do_not_need(full: Store, sql: str) -> None:
-    steps = [step for step in _plan(full, sql) if "fp_delivery" in step]
+    steps = [step for step in steps_of(full, sql, PARAMETERS) if "fp_delivery" in step]
 
     for step in steps:
         assert re.search(
@@ -252,15 +247,15 @@ def test_counts_look_at_no_delivery_that_they_do_not_need(full: Store, sql: str)
 # UNROUTED-2
 @pytest.mark.parametrize("sql", [routing._COUNTS, routing._TO_ROUTE, routing._ANYTHING])
 def test_of_messages_only_those_without_a_route_are_looked_at(full: Store, sql: str) -> None:
-    scans = [step for step in _plan(full, sql) if "SCAN fp_message" in step]
+    scans = [step for step in steps_of(full, sql, PARAMETERS) if "SCAN fp_message" in step]
 
     assert len(scans) == 1
     assert re.search("INDEX fp_message_(unrouted|to_route)", scans[0])
 
 
 def test_the_plans_stay_the_same_once_somebody_has_run_analyze(full: Store) -> None:
-    before = {name: _plan(full, sql) for name, (sql, _) in HOT.items()}
+    before = {name: steps_of(full, sql, PARAMETERS) for name, (sql, _) in HOT.items()}
 
     connection(full).execute("analyze")
 
-    assert {name: _plan(full, sql) for name, (sql, _) in HOT.items()} == before
+    assert {name: steps_of(full, sql, PARAMETERS) for name, (sql, _) in HOT.items()} == before

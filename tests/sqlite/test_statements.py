@@ -12,16 +12,6 @@ from fencepost import FencepostError, Queue, SqlError, Store
 from .inside import ask, connection
 
 
-@pytest.fixture
-def user(store: Store, queue: Queue) -> Store:
-    """The store, with a table of the user's own and a message."""
-    queue.enqueue(b"hello", key="k")
-    with store.transaction() as tx:
-        tx.execute("create table own (id integer primary key autoincrement, a)")
-        tx.execute("insert into own (a) values ('kept')")
-    return store
-
-
 def _rows(path: str) -> list[object]:
     return [ask(path, "select * from own"), ask(path, "select * from fp_message")]
 

@@ -3,49 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from fencepost import Claim, LeaseLost, QueueFull, Receipt, Store
-from fencepost.store.types.message import Address, Draft, Limits
+from fencepost import LeaseLost, QueueFull, Store
+from fencepost.store.types.message import Address
 
 from ..kits import Kit
-
-DEPLOY = (Address("deploy"),)
-
-
-def draft(addresses: Sequence[Address] = DEPLOY, **changes: Any) -> Draft:
-    """A push of GitHub's, as the receiver passes it on."""
-    given = Draft(
-        scope="github",
-        source="github",
-        key="event-1",
-        event="push",
-        headers={"x-github-event": "push"},
-        body=b"the body",
-        addresses=addresses,
-        redelivery="revive",
-    )
-    return replace(given, **changes)
-
-
-def deliver(store: Store, addresses: Sequence[Address] = DEPLOY, **changes: Any) -> Receipt:
-    (receipt,) = store.engine.queue.enqueue([draft(addresses, **changes)])
-    return receipt
-
-
-def claim(store: Store, queue: str = "deploy", **limits: Any) -> Claim:
-    leases, _ = store.engine.queue.claim(
-        [queue], limit=1, lease_ms=30_000, limits={queue: Limits(**limits)} if limits else None
-    )
-    return Claim(store.engine, leases[0])
-
-
-def states(store: Store) -> dict[str, str]:
-    return {found.queue: found.state for found in store.deliveries()}
+from .deliveries import claim, deliver, draft, states
 
 
 # REDELIVER-1

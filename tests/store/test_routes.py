@@ -16,7 +16,7 @@ from fencepost.store.types.unserved import OffRoute
 from ..clock import FakeClock
 from ..kits import Kit
 from ..sqlite.inside import connection
-from .test_redelivery import claim, deliver, draft, states
+from .deliveries import claim, deliver, draft, states
 from .test_schedules import NINE, RULE, _schedule
 
 DEPLOY = Address("deploy", lane="main")

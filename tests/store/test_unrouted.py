@@ -10,7 +10,7 @@ from fencepost.store.types.unserved import Unrouted, UnroutedCount
 
 from ..clock import FakeClock
 from ..sqlite.inside import connection
-from .test_redelivery import claim, deliver, states
+from .deliveries import claim, deliver, states
 
 
 def route(store: Store, message: Message, *queues: str) -> bool:
