@@ -19,8 +19,3 @@ def stands_aside(lane: str | None, policy: str, due_ms: int | None) -> bool:
 def is_parked(lane: str | None, policy: str) -> bool:
     """True for a delivery that stays the head of its lane when it dies."""
     return lane is not None and policy == "park"
-
-
-def can_be_head(policy: str, due_ms: int | None, now_ms: int) -> bool:
-    """True for a ready delivery that may be the head of its lane now."""
-    return policy != "skip" or due_ms is None or due_ms <= now_ms

@@ -7,17 +7,18 @@ from ...store.types.delivery import Delivery
 from ..records.history import Recorder
 from .noted import ack, claim
 
+_AT_ONCE = 100
 _PAGE = 500
 
 
-def drain(store: Store, history: Recorder, queue: str, *, at_once: int = 100) -> int:
+def drain(store: Store, history: Recorder, queue: str) -> int:
     """Claim and ack all that is ready in a queue; return how many that were.
 
     A delivery that somebody else holds is waited for by nobody: it stays.
     """
     worked, deliveries = 0, store.queue(queue)
     while True:
-        claims = claim(history, deliveries, limit=at_once)
+        claims = claim(history, deliveries, limit=_AT_ONCE)
         if not claims:
             return worked
         for each in claims:

@@ -43,5 +43,5 @@ def claim(store: Store, queue: str = "deploy", **limits: Any) -> Claim:
 
 
 def states(store: Store) -> dict[str, str]:
-    """Return the state of the newest delivery in each queue."""
+    """Return the state of the delivery in each queue."""
     return {found.queue: found.state for found in store.deliveries()}

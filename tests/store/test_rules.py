@@ -46,8 +46,6 @@ def test_a_lane_follows_the_policy_of_its_head() -> None:
     assert [lanes.stands_aside("l", each, 5) for each in policies] == [False, True, False]
     assert not any(lanes.stands_aside("l", each, None) for each in policies)
     assert [lanes.is_parked("l", each) for each in policies] == [False, False, True]
-    assert [lanes.can_be_head(each, 5, 4) for each in policies] == [True, False, True]
-    assert all(lanes.can_be_head(each, due, 5) for each in policies for due in (None, 5))
     assert not lanes.stands_aside(None, "skip", 5)
     assert not lanes.is_parked(None, "park")
 

@@ -2,7 +2,7 @@
 
 The one in front is the head: it is ready, leased, or dead and parked. A unique index
 allows no second one. What becomes of a lane whose head cannot run is its policy: see
-rules/lanes.py, whose `can_be_head` the statement below says in SQL.
+rules/lanes.py.
 """
 
 from __future__ import annotations

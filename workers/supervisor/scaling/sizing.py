@@ -31,11 +31,10 @@ class Sizing:
         start: int,
         autoscaler: Autoscaler | None,
         queues: Sequence[str],
-        damage: Damage | None = None,
     ) -> None:
         self.size = start
         self.due = 0.0
-        self.damage = damage or Damage()
+        self.damage = Damage()
         self._store = store
         self._start = start
         self._autoscaler = autoscaler
