@@ -98,6 +98,11 @@ def secret_bytes(text: str) -> bytes | None:
     return found if found and (own != text or len(found) >= _LEAST_BYTES) else None
 
 
+def is_secret_name(text: object) -> bool:
+    """True for what can name a secret, and is none itself."""
+    return isinstance(text, str) and bool(_NAME.fullmatch(text)) and secret_bytes(text) is None
+
+
 def _each(secret: Secret | None) -> Sequence[str]:
     if secret is None:
         return ()
@@ -115,7 +120,7 @@ def _secret(text: object) -> str:
         raise InvalidInput("secret must be a str: a secret in base64, or the name of one")
     if text.startswith("whsec_") and secret_bytes(text) is None:
         raise InvalidInput('secret must be "whsec_" and base64')
-    if secret_bytes(text) is None and not _NAME.fullmatch(text):
+    if secret_bytes(text) is None and not is_secret_name(text):
         raise InvalidInput("secret is neither base64 of at least 24 bytes nor a name")
     return text
 

@@ -80,7 +80,7 @@ def check_joins(given: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     if "coalesce" not in settings:
         wrong = [name for name in _PARTS if given.get(name) is not None]
         if wrong:
-            raise InvalidInput(f"{' and '.join(wrong)} need coalesce=")
+            raise InvalidInput(f"{_need(wrong)} coalesce=")
         return
     if settings.get("at_most_once"):
         raise InvalidInput(
@@ -95,7 +95,7 @@ def check_joins(given: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         ]
         if wrong:
             raise InvalidInput(
-                f"{' and '.join(wrong)} need coalesce= as a function: of messages whose lane is"
+                f"{_need(wrong)} coalesce= as a function: of messages whose lane is"
                 " given to enqueue, those that wait are handed over at once"
             )
 
@@ -107,3 +107,7 @@ def join(settings: Any) -> Join | None:
     window_ms = round(settings.window * 1000)
     bound = window_ms * _BOUND_WINDOWS if settings.debounce else None
     return Join(window_ms, settings.most, bound, settings.latest_only)
+
+
+def _need(names: list[str]) -> str:
+    return f"{' and '.join(names)} {'needs' if len(names) == 1 else 'need'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from itertools import count
 
@@ -73,16 +73,18 @@ def period(seconds: Duration | None, minutes: Duration | None, hours: Duration |
         InvalidInput: It is not a whole number of seconds, from one second to a year.
     """
     given = {"seconds": (seconds, 1), "minutes": (minutes, 60), "hours": (hours, 3600)}
-    ms = sum(
-        milliseconds(value, what) * unit
-        for what, (value, unit) in given.items()
-        if value is not None
-    )
+    ms = sum(_ms(value, what, unit) for what, (value, unit) in given.items() if value is not None)
     if not _SECOND <= ms <= 366 * _DAY or ms % _SECOND:
         raise InvalidInput(
             f"a period must be whole seconds, at least 1 and at most 366 days, not {ms / _SECOND:g} s"
         )
     return f"every {ms // _SECOND} s"
+
+
+def _ms(value: Duration, what: str, unit: int) -> int:
+    """Return milliseconds; a timedelta says its unit itself."""
+    milliseconds(value, what)
+    return milliseconds(value if isinstance(value, timedelta) else value * unit, what)
 
 
 def period_of(spec: str) -> int | None:

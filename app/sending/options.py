@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...store.errors import InvalidInput
-from ...store.outbox import secret_bytes
+from ...store.outbox import is_secret_name, secret_bytes
+from ...store.types import validate
+
+_VERSIONS = "the versions of a secret"
 
 Secrets = Mapping[str, Sequence[str]]
 
@@ -41,9 +44,12 @@ def sending_options(
         raise InvalidInput("secrets must be a mapping of names to secrets")
     found = {}
     for name, given in (secrets or {}).items():
-        if not isinstance(name, str) or not name:
-            raise InvalidInput(f"the name of a secret must be a str, not {name!r}")
-        versions = (given,) if isinstance(given, str) else tuple(given)
+        if not is_secret_name(name):  # it is not shown: it may be the secret itself
+            raise InvalidInput(
+                "the name of a secret has 1 to 128 characters from A-Z a-z 0-9 _ . -, and is no"
+                " base64 of 24 bytes or more"
+            )
+        versions = (given,) if isinstance(given, str) else tuple(validate.each(given, _VERSIONS))
         if not versions or not all(isinstance(v, str) and secret_bytes(v) for v in versions):
             raise InvalidInput(f'secret {name!r} must be base64 of 24 bytes or more, or "whsec_…"')
         found[name] = versions

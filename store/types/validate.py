@@ -47,18 +47,26 @@ def source(value: object, what: str) -> str:
 
 def web_address(value: object, what: str) -> str:
     """Return an address to which a path can be added, such as https://hooks.example.com/mount."""
-    found = urlsplit(value) if isinstance(value, str) and value.isprintable() else None
-    if (
-        not isinstance(value, str)
-        or found is None
-        or found.scheme not in ("http", "https")
-        or not found.hostname
-        or "@" in found.netloc
-        or found.query
-        or found.fragment
-    ):
+    if not isinstance(value, str) or not _is_web_address(value):
         raise InvalidInput(f"{what} must be like https://hooks.example.com, not {value!r}")
     return value
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        found = urlsplit(text)
+        port = found.port
+    except ValueError:  # a bracket too many, a port that is none
+        return False
+    return (
+        found.scheme in ("http", "https")
+        and bool(found.hostname)
+        and port != 0
+        and text.isprintable()
+        and " " not in text
+        and "@" not in found.netloc
+        and not (found.query or found.fragment)
+    )
 
 
 def key(value: object, what: str = "key") -> str:

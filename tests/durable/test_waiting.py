@@ -154,7 +154,8 @@ def test_without_an_address_there_is_no_url() -> None:
             ctx.wait_url("approval")
 
     assert run(work).state == "done"
-    for wrong in ("hooks.example.com", "ftp://a", "https://", "https://a?b", "https://u@a", 7):
+    hosts = ("", "a?b", "u@a", "[a", "a:99999", "a:b", "a:0", "a b", "a\n")
+    for wrong in ("hooks.example.com", "ftp://a", 7, *(f"https://{host}" for host in hosts)):
         with pytest.raises(InvalidInput):
             App("unused.db", url=wrong)  # type: ignore[arg-type]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -72,6 +73,24 @@ def test_what_cannot_be_a_schedule_is_refused_when_it_is_declared(
 
     assert (refused.value.operation, refused.value.path) == ("every", "hooks.db")
     assert app.schedules == {}
+
+
+# CRON-2
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({"minutes": 1 / 3}, 20),
+        ({"hours": 1 / 3}, 1200),
+        ({"hours": 1, "minutes": 30}, 5400),
+        ({"seconds": timedelta(minutes=5)}, 300),
+        ({"minutes": timedelta(minutes=5)}, 300),  # it says its unit itself
+        ({"hours": timedelta(minutes=5)}, 300),
+    ],
+)
+def test_a_period_is_what_its_parts_say(app: App, given: dict[str, Any], seconds: int) -> None:
+    app.every(**given)(report)
+
+    assert app.schedules["report"].rule.spec == f"every {seconds} s"
 
 
 def test_a_handler_has_one_schedule(app: App) -> None:

@@ -190,7 +190,12 @@ def test_the_queue_of_webhooks_is_no_handler_s() -> None:
 
 # OUTBOX-13
 @pytest.mark.parametrize(
-    "secrets", ["whsec_x", {"": "whsec_AAAA"}, {"a": "short"}, {"a": []}, {"a": [7]}]
+    "secrets",
+    [
+        *("whsec_x", {"": "whsec_AAAA"}, {"a": "short"}, {"a": []}, {"a": [7]}),
+        *({"a": None}, {"a": 7}, {"a": b"short"}, {7: "whsec_AAAA"}, {"na me": "whsec_AAAA"}),
+        {f"whsec_{'A' * 32}": "a"},  # the wrong way round
+    ],
 )
 def test_secrets_that_cannot_sign_are_refused_and_not_shown(secrets: Any) -> None:
     with pytest.raises(InvalidInput) as raised:
