@@ -101,7 +101,22 @@ def parts(
             require(write, one, operation, done=done)
         except LeaseLost as error:
             raise write.lost(hold.what, error.cause, operation) from None
+    _resume(write, [write.tables.deliveries[one.id] for one in each])
     return each
+
+
+def _resume(write: Write, rows: Iterable[DeliveryRow]) -> None:
+    """Lease again what was taken back of a group, as it was before."""
+    rows = sorted(rows, key=lambda row: row.id)
+    newest = rows[-1].id if rows[-1].address.lane_policy == "latest" else None
+    for row in rows:
+        if row.state == "ready":
+            write.tables.deliveries[row.id] = row._replace(
+                state="leased",
+                attempt=row.attempt + (row.id != newest),
+                due_ms=None,
+                until_ms=write.now,
+            )
 
 
 def retry(

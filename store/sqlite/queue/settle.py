@@ -77,14 +77,14 @@ def ack(write: Write, hold: Hold, result: str | None) -> None:
 def ack_odd(write: Write, hold: Hold, result: str | None) -> None:
     """Do the same where there may be more to it, such as other deliveries of its message."""
     if hold.latest:
-        if latest.supersede(write, hold, "ack", "done", done=True):
+        if latest.supersede(write, hold, "ack", "done"):
             ack_odd(write, latest.newest(hold), result)
         return
     if hold.joined:
-        parts = back.parts(write, hold, "ack", "done", done=True)
-        for each in parts:
-            ack_odd(write, each, result)
-        if parts and hold.counts:
+        group = back.held(write, hold, "ack", "done")
+        for each in group:
+            ack_odd(write, Hold(each.id, hold.fence, hold.token), result)
+        if group and hold.counts:
             add(write, [hold.counts])
         return
     was = holding(write, hold, done=True)
@@ -189,8 +189,8 @@ def bury(write: Write, hold: Hold, error: str | None) -> None:
             bury(write, latest.newest(hold), error)
         return
     if hold.joined:
-        for each in back.parts(write, hold, "bury", "dead"):
-            bury(write, each, error)
+        for each in back.held(write, hold, "bury", "dead"):
+            bury(write, Hold(each.id, hold.fence, hold.token), error)
         return
     was = holding(write, hold)
     if was is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import apsw
@@ -12,13 +14,13 @@ from ....engine.queue.claims import Hold
 from ....rules.durable.joins import half
 from ...session.session import Write
 from .. import counters
-from ..holding import holding, lost, settled_already
+from ..holding import lost
 from ..transitions import COLUMNS, Standing, standings
 
 _PROOF = "id in carray(:ids) and fence = :fence and token = :token"
-HOLDING = f"{_PROOF} and state in ('leased', 'ready')"
+HOLDING = f"{_PROOF} and state = 'leased'"
 
-_STANDING = f"select {COLUMNS} from fp_delivery where {HOLDING}"
+_STANDING = f"select {COLUMNS} from fp_delivery where {_PROOF} and state in ('leased', 'ready')"
 
 _HELD = f"select count(*) from fp_delivery where {_PROOF} and state in ('leased', 'ready', 'dead')"
 
@@ -50,28 +52,27 @@ where id in carray(:ids) and fence = :fence and state = 'leased'
 
 _RENEW = f"""
 update fp_delivery
-set state = 'leased', due_at_ms = null,
-    lease_until_ms = max(coalesce(lease_until_ms, 0), :until)
+set lease_until_ms = max(lease_until_ms, :until)
 where {HOLDING}
 """
 
 _UNTIL = "select lease_until_ms from fp_delivery where id = :id"
 
+# As it was before it was taken back: what takes it back counts no attempt but that of the newest
+# where only that was handed over.
+_RESUME = f"""
+update fp_delivery
+set state = 'leased', attempt = attempt + iif(id is :newest, 0, 1), due_at_ms = null,
+    lease_until_ms = :now
+where {_PROOF} and state = 'ready'
+"""
 
-def parts(
-    write: Write, hold: Hold, operation: str, state: str, *, done: bool = False
-) -> list[Hold]:
-    """Return a hold on each of a group; none when this lease has brought all to `state` before.
-
-    Raises:
-        LeaseLost: One of them is not held.
-    """
-    each = [Hold(id, hold.fence, hold.token) for id in (hold.id, *hold.joined)]
-    if all(holding(write, one, done=done) for one in each):
-        return each
-    if all(settled_already(write, one, state) for one in each):
-        return []
-    raise lost(write, hold, operation)
+_SETTLED = """
+select count(*)
+from fp_delivery
+where id in carray(:ids) and fence = :fence and settled_token = :token
+  and state in (select value from json_each(:states))
+"""
 
 
 def require_to_end(write: Write, hold: Hold, operation: str) -> None:
@@ -83,13 +84,13 @@ def require_to_end(write: Write, hold: Hold, operation: str) -> None:
 
 def release(write: Write, hold: Hold) -> None:
     """Give a group back as if it had not been claimed."""
-    if found := held(write, hold, "release"):
+    if found := held(write, hold, "release", "ready"):
         give_back(write, found, _RELEASE, {**prove(hold), "now": write.now_ms})
 
 
 def halve(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
     """Give a group back that failed: no attempt counts, and each goes with half as many."""
-    if found := held(write, hold, "retry"):
+    if found := held(write, hold, "retry", "ready"):
         due = write.now_ms + delay_ms if delay_ms else None
         given = {"most": half(len(found)), "head": hold.id, "due": due, "error": error}
         give_back(
@@ -114,26 +115,39 @@ def take_back(write: Write, found: Sequence[Standing], error: str, due: int | No
 
 def renew(write: Write, hold: Hold, lease_ms: int) -> int:
     """Return the new expiry of a group: `lease_ms` from now, or the old one when that is later."""
-    found = _standing(write, hold)
-    if len(found) != 1 + len(hold.joined):
-        raise lost(write, hold, "renew")
+    found = held(write, hold, "renew")
     until = {"until": write.now_ms + lease_ms}
     write.must(_RENEW, {**prove(hold), **until}, change=len(found))
-    _count(write, found, "ready", "leased", 0)
     return int(write.one(_UNTIL, {"id": hold.id})[0])
 
 
-def held(write: Write, hold: Hold, operation: str) -> list[Standing]:
-    """Return a group as it stands; nothing when this lease has given it back before."""
+def held(write: Write, hold: Hold, operation: str, *settled: str) -> list[Standing]:
+    """Return a group as it is leased; nothing when this lease has brought it to these states.
+
+    One that was taken back, and that nobody has claimed since, is its holder's again.
+
+    Raises:
+        LeaseLost: One of them is not held.
+    """
     found = _standing(write, hold)
-    if len(found) == 1 + len(hold.joined):
-        return found
-    parts(write, hold, operation, "ready")  # raises, unless the call is a repeat
-    return []
+    if len(found) != 1 + len(hold.joined):
+        states = {"states": json.dumps(settled)}
+        ((already,),) = write.run(_SETTLED, {**prove(hold), **states})
+        if not settled or already != 1 + len(hold.joined):
+            raise lost(write, hold, operation)
+        return []
+    if late := sum(was.state == "ready" for was in found):
+        newest = found[-1].id if found[-1].lane_policy == "latest" else None
+        again = {**prove(hold), "newest": newest, "now": write.now_ms}
+        write.must(_RESUME, again, change=late)
+        _count(write, found, "ready", "leased", 0)
+        found = _standing(write, hold)
+    return found
 
 
 def _standing(write: Write, hold: Hold) -> list[Standing]:
-    return standings(write, write.run(_STANDING, {**prove(hold), "now": write.now_ms}))
+    rows = standings(write, write.run(_STANDING, {**prove(hold), "now": write.now_ms}))
+    return sorted(rows, key=attrgetter("id"))
 
 
 def give_back(

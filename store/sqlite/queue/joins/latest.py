@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ....engine.queue.claims import Hold
 from ...session.session import Write
-from ..holding import HOLDING_OR_DEAD, holding, lost, settled_already
+from ..holding import HOLDING, settled_already
 from ..transitions import Standing, moved
 from . import back
 
@@ -17,7 +17,7 @@ _SUPERSEDE = f"""
 update fp_delivery
 set state = 'cancelled', parked = 0, error = :error, due_at_ms = null, token = null,
     settled_token = :token, lease_until_ms = null, changed_at_ms = :now
-where {HOLDING_OR_DEAD}
+where {HOLDING}
 """
 
 # The oldest keeps the lane waiting. The attempt is the newest's.
@@ -42,7 +42,7 @@ def newest(hold: Hold) -> Hold:
     return Hold(hold.id, hold.fence, hold.token, None, hold.steps, hold.counts)
 
 
-def supersede(write: Write, hold: Hold, operation: str, state: str, *, done: bool = False) -> bool:
+def supersede(write: Write, hold: Hold, operation: str, state: str) -> bool:
     """End all but the newest; False when this lease has brought the newest to `state` before.
 
     Raises:
@@ -50,14 +50,10 @@ def supersede(write: Write, hold: Hold, operation: str, state: str, *, done: boo
     """
     if settled_already(write, hold, state):
         return False
-    older = [Hold(id, hold.fence, hold.token) for id in hold.joined]
-    if not all(holding(write, each, done=done) for each in (newest(hold), *older)):
-        raise lost(write, hold, operation)
+    *older, _ = back.held(write, hold, operation)
     error = f"superseded by d{hold.id}"
-    for each in older:
-        was = holding(write, each, done=done)
-        assert was is not None
-        proof = {"id": each.id, "fence": each.fence, "token": each.token}
+    for was in older:
+        proof = {"id": was.id, "fence": hold.fence, "token": hold.token}
         write.must(_SUPERSEDE, {**proof, "error": error, "now": write.now_ms})
         moved(write, was, "cancelled")
     return True
@@ -65,10 +61,9 @@ def supersede(write: Write, hold: Hold, operation: str, state: str, *, done: boo
 
 def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
     """Give all of them back; False when the newest may not be tried again, and is to be buried."""
-    if not (found := back.held(write, hold, "retry")):
+    if not (found := back.held(write, hold, "retry", "ready")):
         return True
-    (last,) = (was for was in found if was.id == hold.id)
-    if last.is_exhausted(write.now_ms):
+    if found[-1].is_exhausted(write.now_ms):
         return False
     due = write.now_ms + delay_ms if delay_ms else None
     given = {"newest": hold.id, "head": hold.joined[0], "due": due, "error": error}
