@@ -25,6 +25,7 @@ from ...store.types.durable.step import StepRecord
 from ...store.types.durable.wait import Place
 from ...store.waiting.wait_token import make_token
 from ..harness.waiting import until
+from .first import is_first
 from .notes import Note, Notes
 from .plan import ANSWER, STOP_AT, Plan
 
@@ -108,15 +109,7 @@ class Attempt:
 
     def is_first(self, what: str, text: str = "") -> bool:
         """True for the one attempt at this delivery, of all that ask, which comes first."""
-        new = Path(f".{what}-{self.id}-{os.getpid()}")
-        new.write_text(text)
-        try:
-            os.link(new, f"{what}-{self.id}")
-        except FileExistsError:
-            return False
-        finally:
-            new.unlink()
-        return True
+        return is_first(f"{what}-{self.id}", text)
 
     def answer(self) -> None:
         """Answer the wait that the handler has found open."""

@@ -15,14 +15,13 @@ from ..machine.processes import is_stopped, kill, living_in, name_of, workers_of
 from ..pools.command import is_up, work
 from .notes import Note, Notes
 
-_APP = f"{__package__}.app"  # it is imported where a version of the code is
 _BUSY_SECONDS = 0.5
 
 
 class Pools:
-    """Two pools on one store, each with the same app."""
+    """Pools on one store, each with the same app."""
 
-    def __init__(self, run: Run, notes: Notes) -> None:
+    def __init__(self, run: Run, notes: Notes, app: str, count: int = 2) -> None:
         self._run = run
         self._notes = notes
         self._version = 0
@@ -30,8 +29,8 @@ class Pools:
         (run.folder / "version").write_text("0")
         workers, lease, canary = int(run.size["workers"]), run.size["lease"], run.canary
         self._pools = [
-            run.start(f"pool-{number}", work, run.folder, _APP, workers, lease, canary)
-            for number in range(2)
+            run.start(f"pool-{number}", work, run.folder, app, workers, lease, canary)
+            for number in range(count)
         ]
         for pool in self._pools:
             until(lambda name=pool.name: is_up(run.folder, name), "the pool is up")  # type: ignore[misc]
@@ -50,7 +49,7 @@ class Pools:
                 self._run.fault("worker killed")
 
     def reload(self) -> None:
-        """Have both pools go on with the next version of the code."""
+        """Have all pools go on with the next version of the code."""
         self._version += 1
         new = self._run.folder / "version.new"
         new.write_text(str(self._version))
@@ -85,7 +84,7 @@ class Pools:
         held = [pid for pid in (supervisor, *workers_of(supervisor)) if pid not in stopped]
         for pid in held:
             if pid != supervisor:
-                self._notes.write(Note("struck", 0, says=name_of(pid)))
+                self._notes.write(Note("struck", 0, step="halted", says=name_of(pid)))
             self._halt(pid)
         self._run.fault("pool stopped past its leases")
         second, late = (self._run.folder / f"{kind}-{id}" for kind in ("second", "late"))

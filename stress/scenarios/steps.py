@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from ...store import Store, connect
+from .. import durable
 from ..durable import answerer, plan
 from ..durable.attempt import EFFECTS
 from ..durable.judge import judge
@@ -21,6 +22,7 @@ from ..harness.scenario import Scenario, sizes
 from ..pools.command import complaints
 from ..records.census import census
 
+_APP = f"{durable.__name__}.app"  # it is imported where a version of the code is
 _LOOK_SECONDS = 0.5
 _PAUSE_SECONDS = 0.01
 _ANSWERERS = 2
@@ -58,7 +60,7 @@ class _Site:
         reloads = int(run.size["reloads"])
         self._reloads = [handlers * (each + 1) // (reloads + 1) for each in range(reloads)]
         self._looked = 0.0
-        self._pools = Pools(run, Notes(run.folder))
+        self._pools = Pools(run, Notes(run.folder), _APP)
         self._answerers: list[Child] = []
         for _ in range(_ANSWERERS):
             self._begin_to_answer()
