@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import inspect
-import json
-from collections.abc import Callable, Collection
-from contextlib import suppress
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Collection
+from typing import Any
 
 from .claim import encode_result
 from .engine import Engine
 from .engine.leases import Displaced
 from .engine.once import Claimed, Completed, InWork, KeyHold
 from .engine.ports.clock import Term
-from .errors import FencepostError, InvalidInput, LeaseHeld, StoreCorrupt
-from .naming import named, verbs
-from .renewal import RenewedLease, certain, insist, new_owner, new_token, renewing
-from .rules.lease_timing import LEAST_RENEWED_MS
+from .errors import InvalidInput, StoreCorrupt
+from .naming import verbs
+from .renewal import RenewedLease, certain, new_owner, new_token
 from .types import validate
 from .types.content.json_value import decode
 from .types.validate import Duration
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 
 
 @verbs
@@ -217,84 +209,3 @@ class Once:
         term = engine.leases.once.renew(self._claim(), lease_ms)
         self.expires_at = max(self.expires_at, term.until_ms / 1000)
         return term
-
-
-def idempotent(
-    engine: Engine,
-    namespace: str,
-    *,
-    key: Callable[..., str | None],
-    lease: Duration,
-    keep_for: Duration,
-    payload: Callable[..., bytes] | None,
-) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """See Store.idempotent."""
-    validate.name(namespace, "namespace")
-    validate.milliseconds(lease, "lease", least=LEAST_RENEWED_MS)
-    validate.milliseconds(keep_for, "keep_for", least=1)
-
-    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
-        # What it returns would be a promise of work, with the work after the claim's end.
-        if any(
-            kind(function)
-            for kind in (
-                inspect.iscoroutinefunction,
-                inspect.isgeneratorfunction,
-                inspect.isasyncgenfunction,
-            )
-        ):
-            raise InvalidInput(
-                f"{function!r} must be a function that returns when it is done",
-                operation="idempotent",
-                path=engine.identity.address,
-            )
-
-        @functools.wraps(function)
-        def run_once(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            name = key(*args, **kwargs)
-            if name is None:
-                raise InvalidInput(
-                    f"a call for {namespace} has no key, and was not run",
-                    operation="once",
-                    path=engine.identity.address,
-                )
-            came = None if payload is None else payload(*args, **kwargs)
-            with named("once", engine.identity.address):
-                once = Once.claim(
-                    engine,
-                    namespace,
-                    name,
-                    lease=lease,
-                    keep_for=keep_for,
-                    payload=came,
-                    aliases=(),
-                )
-            if once.done:
-                replayed: _R = once.result
-                return replayed
-            if once.holder is not None:
-                raise LeaseHeld(
-                    f"key {name!r} of {namespace}",
-                    holder=once.holder,
-                    expires_at=once.expires_at,
-                    retry_after=once.retry_after,
-                    operation="once",
-                    path=engine.identity.address,
-                )
-            with renewing(engine, once.local_lease):
-                try:
-                    result = function(*args, **kwargs)
-                    with named("complete", engine.identity.address):
-                        encoded = encode_result(result, "complete")
-                except BaseException:
-                    with suppress(FencepostError):  # its lease ends by itself
-                        insist(once.release)
-                    raise
-                insist(lambda: once.complete(result))
-            # What a replay will give: a tuple is a list by then.
-            stored: _R = json.loads(encoded or "null")
-            return stored
-
-        return run_once
-
-    return decorate

@@ -10,10 +10,11 @@ from msgspec import UNSET, UnsetType
 
 from .engine import Engine
 from .errors import InvalidInput
+from .idempotent import idempotent
 from .keyed import Keyed
 from .leases import Lease, Leases
 from .naming import verbs
-from .once import Once, idempotent
+from .once import Once
 from .operators.administration import Administration
 from .outbox import Sending
 from .queue import Queue
