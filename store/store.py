@@ -16,6 +16,9 @@ from .leases import Lease, Leases
 from .naming import verbs
 from .once import Once
 from .operators.administration import Administration
+from .operators.messages import Messages
+from .operators.queues import Queues
+from .operators.routes import Routes
 from .outbox import Sending
 from .queue import Queue
 from .rules.retention import DEFAULT_KEEP_RESULT_MS
@@ -30,7 +33,7 @@ _R = TypeVar("_R")
 
 
 @verbs
-class Store(Administration, Sending):
+class Store(Messages, Routes, Queues, Administration, Sending):
     """An open store, from `connect`.
 
     Threads of one process may share it; they take turns. A forked child must open its own.

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 
+from ..engine import Engine
 from ..naming import verbs
 from ..types import validate
 from ..types.probe import ProbeReport, ProbeStep
 from ..types.schedule import KnownSchedule, Removal
 from ..types.worker import MAX_WORKERS, Event, Pool, Worker
-from .messages import Operators
 
 
 @verbs
-class Administration(Operators):
+class Administration:
     """The part of a store for its pools, its upkeep and its copies."""
+
+    engine: Engine
 
     def wanted_workers(self) -> int | None:
         """Return the number that `scale` set; None if each pool has the number it started with."""

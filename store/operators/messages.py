@@ -1,21 +1,16 @@
-"""The store's methods for operators: list, replay, cancel, move, pause, limit."""
+"""What operators see and change of messages and deliveries: list, replay, cancel, move."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, Unpack, overload
-
-from msgspec import UNSET
+from typing import Unpack
 
 from ..engine import Engine
 from ..errors import InvalidInput
 from ..naming import verbs
 from ..types import validate
 from ..types.delivery import Content, Delivery, Forget, Moved, Outcome, Stored
-from ..types.durable.wait import Answered
 from ..types.filter import Conditions, Filter, Wanted
-from ..types.unserved import Conflicts, OffRoute, Unrouted, UnroutedCount, Unserved
-from ..waiting.answers import resume
 
 # One transaction for so many, so that nobody waits long for the lock.
 BATCH = 500
@@ -24,8 +19,8 @@ _MOVABLE = ("ready", "leased", "sleeping", "dead")
 
 
 @verbs
-class Operators:
-    """The part of a store that operators use.
+class Messages:
+    """The part of a store for its messages and deliveries.
 
     Attributes:
         engine: The database behind it, for the receiver and the workers.
@@ -164,134 +159,3 @@ class Operators:
             outcomes = self.move_many(ids[start : start + BATCH], target_queue)
             kinds += [outcome.kind for outcome in outcomes]
         return Moved(*(kinds.count(kind) for kind in ("moved", "claimed", "present")))
-
-    def unrouted(
-        self,
-        *,
-        source: str | None = None,
-        event: str | None = None,
-        key: str | None = None,
-        since: float | None = None,
-        limit: int = 50,
-        before: int | None = None,
-    ) -> list[Unrouted]:
-        """List at most `limit` messages that no route has matched, newest first.
-
-        And those that are kept for routes that are off. Their bodies are kept for as long as
-        their keys.
-
-        Args:
-            since: Received at this time or later, in Unix seconds on the store's clock.
-            before: Only message ids smaller than this one, for the next page.
-        """
-        return self.engine.operators.routing.unrouted(
-            source=source,
-            event=event,
-            key=key,
-            since_ms=None if since is None else validate.milliseconds(since, "since"),
-            limit=validate.count(limit, "limit"),
-            before=None if before is None else validate.id(before),
-        )
-
-    def unrouted_counts(self) -> list[UnroutedCount]:
-        """Count the messages that no route has matched, by source and event."""
-        return self.engine.operators.routing.unrouted_counts()
-
-    def replay_unrouted(self, ids: Iterable[int]) -> list[Outcome]:
-        """Route unrouted messages again; outcomes in the order of the ids.
-
-        This marks the messages, in one transaction. A worker whose app declares their source
-        routes them: at once if such a pool is running, otherwise when one starts.
-        """
-        given = [validate.id(id) for id in validate.each(ids, "ids")]
-        return self.engine.operators.routing.replay_unrouted(given)
-
-    def routes_off(self) -> list[OffRoute]:
-        """List the routes that are off, or on again with kept messages left, by queue."""
-        return self.engine.operators.routes.off()
-
-    def route_off(self, queue: str) -> bool:
-        """Keep what sources send to a queue, from this commit on and for every process.
-
-        Returns False if the route is off already. The messages are stored, and no delivery is
-        made for this queue. What is in the queue already runs. What is enqueued there without
-        a source is not kept.
-        """
-        return self.engine.operators.routes.turn_off(validate.name(queue, "queue"))
-
-    def route_on(self, queue: str) -> bool:
-        """Route what is kept for a queue, oldest first, and then what is new.
-
-        Returns False if the route is not off. The workers of a pool whose app has the
-        handler and the source make the deliveries, with the routes that the app has then.
-        Until the last one is made, what comes is kept behind the others, so no message
-        overtakes another one of its lane.
-        """
-        return self.engine.operators.routes.turn_on(validate.name(queue, "queue"))
-
-    def discard_kept(self, queue: str) -> int:
-        """Give up what is kept for a queue; return how many messages.
-
-        Their keys are remembered. It gives up 500 per transaction; if it is interrupted, call
-        it again.
-        """
-        routes, total = self.engine.operators.routes, 0
-        while True:
-            count = routes.discard(validate.name(queue, "queue"), BATCH)
-            total += count
-            if count < BATCH:
-                return total
-
-    def unserved(self) -> list[Unserved]:
-        """List the queues with work that no running pool was started for, by name.
-
-        Programs that claim without a pool are not known to the store.
-        """
-        return self.engine.operators.routing.unserved()
-
-    def conflicts(self) -> list[Conflicts]:
-        """List, by name, the sources that have sent a known key with another body."""
-        return self.engine.operators.routing.conflicts()
-
-    def keys_of(self, source: str) -> int:
-        """Count the keys of a source that are kept; slow if there are many."""
-        return self.engine.operators.routing.keys_of(source)
-
-    def pause(self, queue: str) -> bool:
-        """Stop claiming from a queue until it is resumed; handlers that run finish.
-
-        Returns False when the queue did not exist; it is then created as paused.
-        """
-        return self.engine.operators.pause(validate.name(queue, "queue"), True)
-
-    @overload
-    def resume(self, queue: str, /) -> bool: ...
-
-    @overload
-    def resume(self, token: str, value: object, /) -> Answered | Literal["unknown"]: ...
-
-    def resume(self, what: str, value: object = UNSET, /) -> bool | Answered | Literal["unknown"]:
-        """Claim from a paused queue again, or, with a value, answer a handler that waits.
-
-        Of a queue: False when it does not exist. Of a token, the last part of the URL that
-        `ctx.wait_url` returns: "accepted"; "duplicate" if that was the answer already;
-        "conflict" if there is another one; "gone" after the deadline and the end of the
-        delivery; "unknown" if the token is none of this store's.
-
-        Raises:
-            InvalidInput: The value is not JSON.
-            LimitExceeded: It is over 64 KiB.
-        """
-        if value is not UNSET:
-            return resume(self.engine, what, value)
-        return self.engine.operators.pause(validate.name(what, "queue"), False)
-
-    def limit(self, queue: str, most: int | None) -> bool:
-        """Limit how many deliveries of a queue may be leased at the same time.
-
-        The limit overrides the queue's max_leased; None removes it. Returns False if the
-        queue did not exist; it is then created with this limit.
-        """
-        if most is not None:
-            validate.cap(most, "most")
-        return self.engine.operators.limit(validate.name(queue, "queue"), most)
