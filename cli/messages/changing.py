@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -15,10 +14,11 @@ from ...store.types.delivery import Outcome
 from ...store.types.validate import name
 from ..options import the_store
 from ..output import plain
-from . import bulk, ids
+from . import bulk
 from .conditions import condition_options
 from .ids import Id, any_id
 from .listing import each_unrouted
+from .outcomes import moved, refusal, said, told
 
 Change = Callable[[Sequence[int]], list[Outcome]]
 
@@ -30,20 +30,6 @@ _ALL = click.option(
     help="All deliveries that meet the conditions, in place of ids.",
 )
 _YES = click.option("--yes", is_flag=True, help="Do not ask on a terminal.")
-
-_WHY = {
-    "active": "it is ready",
-    "sleeping": "its handler sleeps or waits, and goes on by itself (`fencepost resume` answers it)",
-    "completed": "it is done",
-    "already_cancelled": "it is cancelled",
-    "not_found": "there is no such delivery",
-    "unrecoverable": "it is done and its body is gone (keep_body_for= on a source, handler or"
-    " queue keeps bodies)",
-    "no_such_step": "it has recorded no step of that name",
-    "present": "its message or its key is in that queue already",
-    "routed": "it has been routed",
-    "kept": "a route of it is off (`fencepost routes on` turns it on)",
-}
 
 
 @click.command()
@@ -165,7 +151,7 @@ def move(
         if target_queue not in queues:
             click.echo(f"Queue {target_queue} did not exist yet; it is created now.", err=True)
         change = partial(opened.move_many, target_queue=target_queue)
-        bulk.do(bulk.Work(found, change), _moved)
+        bulk.do(bulk.Work(found, change), moved)
 
 
 def _check(given: Sequence[Id], everything: bool, options: dict[str, Any]) -> None:
@@ -185,7 +171,7 @@ def _change(store: Store, given: Sequence[Id], change: Change, verb: str) -> Non
             refused |= not _change_message(store, each, change, verb)
         else:
             (outcome,) = change([each.number])
-            refused |= not _told(each, outcome, verb)
+            refused |= not told(each, outcome, verb)
     if refused:
         sys.exit(1)
 
@@ -203,9 +189,9 @@ def _change_message(store: Store, named: Id, change: Change, verb: str) -> bool:
         some = any(outcomes)
         for id, outcome in zip(found, outcomes, strict=True):
             if outcome or not some:
-                _told(Id("d", id), outcome, verb)
+                told(Id("d", id), outcome, verb)
             else:
-                click.echo(f"left d{id}: {_why(outcome)}", err=True)
+                click.echo(f"left d{id}: {refusal(outcome)}", err=True)
         return some
     if verb == "replay":
         (outcome,) = store.replay_unrouted([named.number])
@@ -213,22 +199,11 @@ def _change_message(store: Store, named: Id, change: Change, verb: str) -> bool:
             click.echo(f"{named} is waiting until a worker routes it again", err=True)
             return True
         if outcome.kind != "not_found":
-            return _told(named, outcome, verb)
+            return told(named, outcome, verb)
     there = store.message(named.number) is not None
     why = "it has no delivery" if there else "there is no such message"
     click.echo(f"Error: cannot {verb} {named}: {why}", err=True)
     return False
-
-
-def _told(named: Id, outcome: Outcome, verb: str) -> bool:
-    if outcome.kind == "copied":
-        new = f"{ids.delivery(outcome.delivery)} (message {ids.message(outcome.message)})"
-        click.echo(f"copied {named} as {new}")
-    elif outcome:
-        click.echo(f"{outcome.kind} {named}")
-    else:
-        click.echo(f"Error: cannot {verb} {named}: {_why(outcome)}", err=True)
-    return bool(outcome)
 
 
 def _change_all(
@@ -244,7 +219,7 @@ def _change_all(
     if not bulk.agreed(verb, found.values(), yes=yes):
         sys.exit(1)
     done = "cancelled" if verb == "cancel" else "replayed"
-    bulk.do(bulk.Work(sorted(found), change, rate), partial(_said, done))
+    bulk.do(bulk.Work(sorted(found), change, rate), partial(said, done))
 
 
 def _route_all(store: Store, wanted: dict[str, Any], rate: float | None, yes: bool) -> None:
@@ -257,31 +232,4 @@ def _route_all(store: Store, wanted: dict[str, Any], rate: float | None, yes: bo
     if not bulk.agreed("route", events, yes=yes):
         sys.exit(1)
     numbers = sorted(each.message_id for each in found)
-    bulk.do(bulk.Work(numbers, store.replay_unrouted, rate), partial(_said, "replayed"))
-
-
-def _said(done: str, kinds: Counter[str]) -> str:
-    """Return what was done; print on stderr what was not, and why."""
-    for kind, count in kinds.items():
-        if not Outcome(kind):  # type: ignore[arg-type]
-            why = "it is leased" if kind == "claimed" else _WHY[kind]
-            click.echo(f"left {count}: {why}", err=True)
-    copied = kinds["copied"]
-    if copied and not kinds[done]:
-        return f"copied {copied}"
-    return f"{done} {kinds[done]}" + f", copied {copied}" * bool(copied)
-
-
-def _moved(kinds: Counter[str]) -> str:
-    said = f"moved {kinds['moved']}"
-    if kinds["claimed"]:
-        said += f", left {kinds['claimed']} that are leased"
-    if kinds["present"]:
-        said += f", left {kinds['present']} whose message or key is there already"
-    return said
-
-
-def _why(outcome: Outcome) -> str:
-    if outcome.kind == "claimed":
-        return f"it is leased by process {outcome.holder}"
-    return _WHY[outcome.kind]
+    bulk.do(bulk.Work(numbers, store.replay_unrouted, rate), partial(said, "replayed"))
