@@ -114,6 +114,7 @@ STORE: dict[str, Call] = {
     "pause": lambda s: s.pause("a b"),
     "resume": lambda s: s.resume("a b"),
     "limit": lambda s: s.limit("mail", 0),
+    "remove_schedule": lambda s: s.remove_schedule(""),
     "route_off": lambda s: s.route_off("a b"),
     "route_on": lambda s: s.route_on("a b"),
     "discard_kept": lambda s: s.discard_kept("a b"),
