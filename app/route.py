@@ -12,6 +12,7 @@ from ..store.errors import InvalidInput
 from ..store.types.message import Address, Join, LanePolicy, Limits
 from ..store.types.validate import error_text
 from ..store.types.validate import lane as lane_name
+from .functions import of_message
 from .handlers.handler import Handler
 
 # Senders choose the event names, so there may be any number of them.
@@ -24,9 +25,7 @@ def check_lane(lane: Any) -> Lane | None:
     """Return the function that chooses a lane; None and "" mean no lanes."""
     if lane is None or lane == "":
         return None
-    if not callable(lane):
-        raise InvalidInput(f"lane must be a function of the message, not {lane!r}")
-    chosen: Lane = lane
+    chosen: Lane = of_message(lane, "lane")
     return chosen
 
 

@@ -13,6 +13,7 @@ from ..store.errors import InvalidInput
 from ..store.types.message import MAX_BODY_BYTES, Redelivery
 from ..store.types.validate import Duration, count, milliseconds, name
 from ..store.types.validate import redelivery as checked_redelivery
+from .functions import of_message
 
 DEFAULT_MAX_BODY = 1024 * 1024
 
@@ -24,7 +25,7 @@ _NO_KEY = (
 )
 
 
-WaitKey = Callable[[Message], str | None]
+WaitKey = Callable[[Message], str | int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ def make_source(
         InvalidInput: An argument is not usable, or nothing says where the key is.
     """
     name(source, "a source's name")
-    if wait_key is not None and not callable(wait_key):
-        raise InvalidInput(f"wait_key must be a function, not {wait_key!r}")
+    if wait_key is not None:
+        of_message(wait_key, "wait_key")
     if secret is not None and secrets:
         raise InvalidInput("give secret= or secrets=, not both")
     given = secrets if secret is None else [secret]

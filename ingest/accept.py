@@ -194,6 +194,8 @@ def _wait_key(
     assert source.wait_key is not None
     try:
         found = source.wait_key(_message(source, event, headers, request.body))
+        if type(found) is int:  # as ids of many providers are
+            found = str(found)
         return None if found is None else key(found, "what wait_key returns")
     except Exception as error:  # noqa: BLE001 - the app's own code; the message is stored all the same
         log.warning("wait_key failed", source=source.name, key=event.key, exc_info=error)

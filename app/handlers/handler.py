@@ -12,6 +12,7 @@ from ...store.errors import InvalidInput
 from ...store.types.message import DEATHS, Join, Limits
 from ...store.types.validate import name
 from ..context import Context
+from ..functions import codes, is_async
 from ..joins.calling import AsyncJoining, Joining
 from ..joins.settings import join
 from ..settings import CheckedSettings, Settings, check_settings
@@ -90,22 +91,13 @@ def make_handler(
     )
 
 
-def is_async(function: Function) -> bool:
-    """True for a coroutine function, and for an object whose `__call__` is one."""
-    return any(map(inspect.iscoroutinefunction, _codes(function)))
-
-
-def _codes(function: Function) -> tuple[object, object]:
-    return function, getattr(function, "__call__", None)  # noqa: B004 - also of objects
-
-
 def _check(function: Function, queue: str | None) -> str:
     """Check that a function can be a handler; return its name."""
     if not callable(function):
         raise InvalidInput(f"a handler must be a function, not {function!r}")
     own_name: str = getattr(function, "__name__", type(function).__name__)
     if any(
-        inspect.isgeneratorfunction(c) or inspect.isasyncgenfunction(c) for c in _codes(function)
+        inspect.isgeneratorfunction(c) or inspect.isasyncgenfunction(c) for c in codes(function)
     ):
         raise InvalidInput(f"{own_name} is a generator; a handler is a function, async or not")
     if queue is None and own_name == "<lambda>":

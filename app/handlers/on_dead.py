@@ -12,7 +12,8 @@ from ...store.errors import InvalidInput
 from ...store.types.message import DEATHS
 from ..context import Context
 from ..exceptions import Discard
-from .handler import Handler, is_async, make_handler
+from ..functions import is_async
+from .handler import Handler, make_handler
 
 _MOST_CALLS = 10
 

@@ -8,6 +8,7 @@ from typing import Any
 from ...store.errors import InvalidInput
 from ...store.types.message import Join, Message
 from ...store.types.validate import count
+from ..functions import of_message
 
 Lane = Callable[[Message], str | int | None]
 
@@ -22,9 +23,7 @@ _PARTS = ("window", "most", "debounce", "latest_only")
 
 def coalesce(value: Any, what: str) -> Lane | bool:
     """Return a function from a message to its key, or True: the lane is the key."""
-    if value is not True and not callable(value):
-        raise InvalidInput(f"{what} must be a function of the message, not {value!r}")
-    chosen: Lane | bool = value
+    chosen: Lane | bool = True if value is True else of_message(value, what)
     return chosen
 
 
@@ -38,9 +37,7 @@ def key_as_lane(lane: Lane | None, policy: str, settings: Mapping[str, Any]) -> 
         return lane
     if lane is not None or policy != "strict":
         raise InvalidInput("lane and lane_policy cannot be combined with coalesce: it is the lane")
-    if not callable(key):
-        raise InvalidInput(f"coalesce must be a function of the message, not {key!r}")
-    chosen: Lane = key
+    chosen: Lane = of_message(key, "coalesce")
     return chosen
 
 

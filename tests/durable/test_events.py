@@ -216,7 +216,7 @@ def test_the_receiver_keeps_what_wait_key_gives(tmp_path: Path) -> None:
     app = App(tmp_path / "hooks.db")
     app.source("github", scheme="github", secret=SECRET, wait_key=lambda m: m.json()["sha"] or None)
 
-    for n, sha in enumerate((b'"a"', b"null", b"7", b"[]")):
+    for n, sha in enumerate((b'"a"', b"null", b"7", b"true", b"[]")):
         body = b'{"sha": %s}' % sha
         assert app.accept("github", github(body, key=f"k{n}"), body).status == 200
     body = b"{}"
@@ -224,5 +224,25 @@ def test_the_receiver_keeps_what_wait_key_gives(tmp_path: Path) -> None:
     app.close()
 
     with connect(tmp_path / "hooks.db") as store:
-        assert store.read("select source, key from fp_wait_key") == [("github", "a")]
-        assert len(store.unrouted()) == 5
+        assert store.read("select source, key from fp_wait_key order by message_id") == [
+            ("github", "a"),
+            ("github", "7"),
+        ]
+        assert len(store.unrouted()) == 6
+
+
+# WAIT-9
+def test_a_coroutine_is_no_function_of_a_message(site: Site) -> None:
+    async def later(message: Message) -> bool:
+        return True
+
+    def by_match(message: Message, ctx: Context) -> Any:
+        return ctx.wait_for(SOURCE, match=later)
+
+    with pytest.raises(InvalidInput, match="wait_key must be a plain function"):
+        site.app.source("other", scheme="github", secret="s", wait_key=later)  # type: ignore[arg-type] # it is tested
+    with pytest.raises(InvalidInput, match="lane must be a plain function"):
+        site.app.on(SOURCE, lane=later)  # type: ignore[arg-type] # it is tested
+    with pytest.raises(InvalidInput, match="coalesce must be a plain function"):
+        site.app.on(SOURCE, coalesce=later)  # type: ignore[arg-type] # it is tested
+    assert "match must be a plain function" in str(site.start(by_match).error)

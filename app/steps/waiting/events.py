@@ -13,6 +13,7 @@ from ....store.types import validate
 from ....store.types.durable.step import StepRecord
 from ....store.types.durable.wait import NEVER_MS, Place, Subject, Wanted
 from ....store.types.validate import Duration, milliseconds
+from ...functions import of_message
 from ..errors import WaitTimeout
 from ..guard import Guard
 from ..journal import Journal
@@ -170,8 +171,8 @@ class Events:
             raise InvalidInput(f"event must be a pattern, not {event!r}", operation="wait_for")
         if key is not None:
             validate.key(key)
-        if match is not None and not callable(match):
-            raise InvalidInput(f"match must be a function, not {match!r}", operation="wait_for")
+        if match is not None:
+            of_message(match, "match")
 
 
 def _body_of(name: str) -> str:
