@@ -25,7 +25,8 @@
 -- Times are milliseconds on the store's clock (Unix time that does not step; session/clock.py).
 -- AUTOINCREMENT everywhere: SQLite would give the number of a deleted last row out again.
 -- A check on a column costs each insert of a message a twentieth of a microsecond: of its tables
--- those have one on which it depends who may do what.
+-- those have one on which it depends who may do what. A list of more than two values costs a
+-- table that SQLite builds for each row, so it is written out.
 -- Sizes and counts are kept by the statements that change them, in the same transaction.
 
 create table fp_store (
@@ -89,7 +90,10 @@ create table fp_delivery (
   behind integer not null default 0, -- 1: an older one of its lane is before it
   parked integer not null default 0, -- 1: dead, and its lane waits for it
   priority integer not null,
-  state text not null check (state in ('ready', 'leased', 'sleeping', 'done', 'dead', 'cancelled')),
+  state text not null check (
+    state = 'ready' or state = 'leased' or state = 'done' or state = 'sleeping' or state = 'dead'
+      or state = 'cancelled'
+  ),
   due_at_ms integer, -- not before; null: now
   asleep text, -- the step that it sleeps or waits at
   generation integer not null default 0, -- how often it was replayed from its start, or a step
@@ -144,11 +148,11 @@ create index fp_delivery_scheduled on fp_delivery (queue, due_at_ms)
 create index fp_delivery_lease on fp_delivery (lease_until_ms, worker) where state = 'leased';
 create index fp_delivery_expiry on fp_delivery (expires_at_ms) where expires_at_ms is not null;
 create index fp_delivery_lane on fp_delivery (queue, lane, id)
-  where lane is not null and state in ('ready', 'leased', 'sleeping');
+  where lane is not null and (state = 'ready' or state = 'leased' or state = 'sleeping');
 -- At most one of a lane can be claimed; the rest waits behind it.
 create unique index fp_delivery_head on fp_delivery (queue, lane)
   where lane is not null and behind = 0
-    and (state in ('ready', 'leased', 'sleeping') or parked = 1);
+    and (state = 'ready' or state = 'leased' or state = 'sleeping' or parked = 1);
 -- For lists, newest first. What is done is most of a store, and found without an index of its own.
 create index fp_delivery_queue on fp_delivery (queue);
 create index fp_delivery_sleeping on fp_delivery (queue, due_at_ms) where state = 'sleeping';
@@ -160,7 +164,10 @@ create table fp_step (
   id integer primary key,
   name text not null,
   occurrence integer not null check (occurrence >= 1),
-  kind text not null check (kind in ('call', 'error', 'now', 'sleep', 'event', 'body')),
+  kind text not null check (
+    kind = 'call' or kind = 'sleep' or kind = 'now' or kind = 'event' or kind = 'body'
+      or kind = 'error'
+  ),
   arguments_sha256 blob,
   arguments text, -- the beginning of them, for people
   outcome any, -- text: JSON; blob: bytes as they are
@@ -293,7 +300,7 @@ create table fp_schedule (
   name text primary key, -- its handler's, and its queue's
   spec text not null, -- a cron expression, or a period: app/schedules/schedule.py
   timezone text not null,
-  missed text not null check (missed in ('once', 'each', 'skip')),
+  missed text not null check (missed = 'once' or missed = 'each' or missed = 'skip'),
   -- All planned times up to it are dealt with. The wall clock's time, not the store's.
   last_ms integer not null,
   seen_at_ms integer not null -- a pool enqueued for it then, and maybe later
@@ -385,7 +392,7 @@ create table fp_once (
   id integer primary key autoincrement,
   namespace text not null,
   key text not null,
-  state text not null check (state in ('claimed', 'done', 'released')),
+  state text not null check (state = 'claimed' or state = 'done' or state = 'released'),
   holder text not null,
   fence integer not null check (fence >= 0),
   token text, -- null once completed or released

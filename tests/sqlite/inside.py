@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -102,3 +105,11 @@ def ask(
         return other.execute(sql).fetchall()
     finally:
         other.close()
+
+
+def operations(path: str | Path, sql: str) -> set[str]:
+    """Return what SQLite does for a statement, by the names of its instructions."""
+    names = re.findall(r":(\w+)", sql)
+    nothing: Any = dict.fromkeys(names) if names else [None] * sql.count("?")
+    with contextlib.closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as other:
+        return {row[1] for row in other.execute(f"explain {sql}", nothing)}

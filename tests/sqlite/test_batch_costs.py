@@ -12,7 +12,7 @@ from fencepost.store.engine import Hold
 from fencepost.store.types.message import Address, Draft
 from fencepost.stress.sqlite.disk.disk import Disk
 
-from .inside import traced
+from .inside import operations, traced
 from .wal import written
 
 # 1 KiB that does not compress, as most of what is worth a message is small.
@@ -106,6 +106,22 @@ def test_counting_is_one_statement_for_all_acks_of_a_commit(store: Store, queue:
 
     assert len(counted) == len(without) + 1
     assert store.counters()["mails"] == 100
+
+
+# COST-10
+@pytest.mark.parametrize("lane", [None, "a"])
+def test_checks_and_indexes_of_a_row_cost_sqlite_no_table(
+    store: Store, queue: Queue, lane: str | None
+) -> None:
+    with traced(store) as statements:
+        queue.enqueue_many([{"body": BODY, "key": f"{n}", "lane": lane} for n in range(3)])
+        claims = queue.claim()
+        claims[0].ack()
+
+    changes = [sql for sql in statements if sql.split()[0] in ("insert", "update", "delete")]
+    for sql in [sql for sql in changes if " returning " not in sql]:
+        assert "OpenEphemeral" not in operations(store.engine.identity.address, sql), sql
+    assert {"fp_message", "fp_body", "fp_delivery"} <= {sql.split()[2] for sql in changes}
 
 
 # COST-4

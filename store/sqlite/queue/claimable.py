@@ -8,7 +8,9 @@ conditions; tests look at the plans of the statements.
 
 from __future__ import annotations
 
-# Of fp_delivery.
+# Of fp_delivery: it has not ended. SQLite builds a table of a list of more than two, each time.
+ALIVE = "(state = 'ready' or state = 'leased' or state = 'sleeping')"
+ALIVE_OR_PARKED = "(state = 'ready' or state = 'leased' or state = 'sleeping' or parked = 1)"
 READY = "state = 'ready' and due_at_ms is null"
 CLAIMABLE = f"{READY} and behind = 0"
 SCHEDULED = "state = 'ready' and due_at_ms is not null"

@@ -46,12 +46,17 @@ LIVE = ("ready", "leased")
 # What has ended, unless it is replayed.
 ENDS = ("done", "dead", "cancelled")
 
-# One statement for each state that a delivery may leave and enter, with constant text.
+# One statement for each state that a delivery may leave and enter, with constant text. What ends
+# or frees nothing has nothing to return, for which SQLite would build a table.
 _MOVE: dict[tuple[str, str], str] = {
     (old, new): (
         f"update fp_queue set {old} = {old} - :count, {new} = {new} + :count,"
         f" bytes = bytes + :bytes where name = :queue"
+    )
+    + (
         f" returning {FREED if old == 'leased' else '0'}, {ANYBODY if new in ENDS else '0'}"
+        if old == "leased" or new in ENDS
+        else ""
     )
     for old in STATES
     for new in STATES
@@ -174,9 +179,11 @@ def arrived(
 def moved(write: Write, queue: str, old: str, new: str, bytes: int, count: int = 1) -> None:
     """Count deliveries that went from one state to another, `bytes` of them together."""
     weight = bytes * ((new in LIVE) - (old in LIVE))
-    freed, anybody_waits = write.one(
-        _MOVE[old, new], {"queue": queue, "count": count, "bytes": weight}
-    )
+    given = {"queue": queue, "count": count, "bytes": weight}
+    if old != "leased" and new not in ENDS:
+        write.must(_MOVE[old, new], given)
+        return
+    freed, anybody_waits = write.one(_MOVE[old, new], given)
     if freed:
         write.freed.add(queue)
     if anybody_waits:

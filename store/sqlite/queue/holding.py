@@ -22,7 +22,7 @@ _PROOF = "id = :id and fence = :fence and token = :token"
 HOLDING = f"{_PROOF} and state in ('leased', 'ready')"
 
 # A dead letter has a token when the expiry of its last attempt made it one.
-HOLDING_OR_DEAD = f"{_PROOF} and state in ('leased', 'ready', 'dead')"
+HOLDING_OR_DEAD = f"{_PROOF} and (state = 'leased' or state = 'ready' or state = 'dead')"
 
 _HOLDING = f"""
 select {COLUMNS}

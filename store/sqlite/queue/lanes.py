@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from ..session.session import Write
 from . import counters
+from .claimable import ALIVE, ALIVE_OR_PARKED
 
-HAS_HEAD = """
+HAS_HEAD = f"""
 select 1
 from fp_delivery
 where queue = :queue and lane = :lane and lane is not null and behind = 0
-  and (state in ('ready', 'leased', 'sleeping') or parked = 1)
+  and {ALIVE_OR_PARKED}
 """
 
 # What was never claimed waits until its window is over, as the head of a lane.
@@ -31,7 +32,7 @@ set {LEAD}
 where id = (
   select id
   from fp_delivery
-  where queue = :queue and lane = :lane and state in ('ready', 'leased', 'sleeping')
+  where queue = :queue and lane = :lane and {ALIVE}
     and (due_at_ms is null or due_at_ms <= :now or lane_policy <> 'skip')
   order by id
   limit 1

@@ -17,7 +17,7 @@ from ..rows.steps import forget
 from ..rows.told import tell
 from ..session.session import Write
 from . import counters, lanes
-from .claimable import SCHEDULED
+from .claimable import ALIVE_OR_PARKED, SCHEDULED
 
 COLUMNS = f"""
   id, message_id, queue, lane, lane_policy, parked, state, bytes, attempt, max_attempts,
@@ -116,7 +116,7 @@ def standings(
 
 # The first of the deliveries of a message to end does not end it, nor does the last while it is
 # kept for a route that is off. What is dead or cancelled keeps the body as long as the key.
-_END = """
+_END = f"""
 update fp_message
 set (expires_at_ms, body_until_ms) = (
   select
@@ -134,7 +134,7 @@ set (expires_at_ms, body_until_ms) = (
 where id = :message and unrouted = 0 and not exists (
   select 1
   from fp_delivery
-  where message_id = :message and (state in ('ready', 'leased', 'sleeping') or parked = 1)
+  where message_id = :message and {ALIVE_OR_PARKED}
 )
 returning body_until_ms
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..claimable import READY
+from ..claimable import ALIVE, READY
 
 # What has failed alone goes alone, and what waits for its time is not there yet.
 FOLLOWS = f"{READY} and behind = 1 and coalesce(group_most, 2) > 1"
@@ -12,7 +12,7 @@ BEHIND = f"""
   select id as picked
   from fp_delivery indexed by fp_delivery_lane
   where queue = :queue and lane = (select lane from fp_delivery where id = :head)
-    and lane is not null and state in ('ready', 'leased', 'sleeping') and {FOLLOWS}
+    and lane is not null and {ALIVE} and {FOLLOWS}
   order by id
   limit max(0, min(:room, min(:most, coalesce(
     (select group_most from fp_delivery where id = :head), :most

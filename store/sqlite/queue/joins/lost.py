@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ....rules.failures.backoff import backoff_ms
 from ...session.session import Write
+from ..claimable import ALIVE
 from ..transitions import COLUMNS, Standing, standings
 from . import back, latest
 
@@ -13,7 +14,7 @@ _OF_GROUP = f"""
 select {COLUMNS}
 from fp_delivery indexed by fp_delivery_lane
 where queue = :queue and lane = :lane and lane is not null
-  and state in ('ready', 'leased', 'sleeping') and state = 'leased' and fence = :fence
+  and {ALIVE} and state = 'leased' and fence = :fence
 order by id
 """
 

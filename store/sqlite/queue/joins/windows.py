@@ -8,9 +8,10 @@ from typing import Any
 
 from ....types.message import Address
 from ...session.session import Write
+from ..claimable import ALIVE, ALIVE_OR_PARKED
 
-_HEAD = """queue = :queue and lane = :lane and lane is not null and behind = 0
-  and (state in ('ready', 'leased', 'sleeping') or parked = 1)
+_HEAD = f"""queue = :queue and lane = :lane and lane is not null and behind = 0
+  and {ALIVE_OR_PARKED}
   and state = 'ready' and fence = 0 and window_ms is not null and due_at_ms > :now"""
 
 # So many are there that they fill a call.
@@ -23,7 +24,7 @@ where {_HEAD} and :most <= (
     select 1
     from fp_delivery
     where queue = :queue and lane = :lane and lane is not null
-      and state in ('ready', 'leased', 'sleeping')
+      and {ALIVE}
     limit :most
   )
 )

@@ -57,7 +57,7 @@ _DELIVERIES = Insert(
     ),
 )
 
-# Of messages whose deliveries differ in the message alone.
+# Of several messages whose deliveries differ in the message alone.
 _DELIVER_ALIKE = """
 insert into fp_delivery (
   message_id, queue, lane_policy, priority, state, due_at_ms, max_attempts, retry_for_ms,
@@ -149,7 +149,10 @@ class Arrivals:
             # All are given: a default takes as long as a field.
             receipts.append(Receipt("accepted", id, state, None, None, None))
         _BODIES.run(write, bodies)
-        if self._address is not None:
+        if self._address is not None and len(batch) == 1:
+            row = _row(first, self._address, len(batch[0].body), write.now_ms)
+            _DELIVERIES.run(write, row)
+        elif self._address is not None:
             _deliver_alike(write, self._address, first, len(batch))
         elif self._queues:
             for queue, waiting in _deliver(write, batch, first).items():
@@ -206,26 +209,7 @@ def _deliver(write: Write, batch: Sequence[Prepared], first: int) -> Mapping[str
     rows, now = list[list[Any]](), write.now_ms
     for id, each in enumerate(batch, first):
         bytes = len(each.draft.body)
-        rows += [
-            [
-                id,
-                address.queue,
-                address.lane,
-                address.lane_policy,
-                0,
-                address.priority,
-                "ready",
-                now + address.delay_ms if address.delay_ms else None,
-                address.max_attempts,
-                address.retry_for_ms,
-                now,
-                int(address.at_most_once),
-                bytes,
-                now,
-                None if address.join is None or address.lane is None else address.join.window_ms,
-            ]
-            for address in each.draft.addresses
-        ]
+        rows += [_row(id, address, bytes, now) for address in each.draft.addresses]
     lanes.join(write, rows)
     waiting: dict[str, int] = {}
     joining: dict[tuple[str, str], Address] = {}
@@ -239,3 +223,23 @@ def _deliver(write: Write, batch: Sequence[Prepared], first: int) -> Mapping[str
     for address in joining.values():
         windows.joined(write, address)
     return waiting
+
+
+def _row(message: int, address: Address, bytes: int, now: int) -> list[Any]:
+    return [
+        message,
+        address.queue,
+        address.lane,
+        address.lane_policy,
+        0,
+        address.priority,
+        "ready",
+        now + address.delay_ms if address.delay_ms else None,
+        address.max_attempts,
+        address.retry_for_ms,
+        now,
+        int(address.at_most_once),
+        bytes,
+        now,
+        None if address.join is None or address.lane is None else address.join.window_ms,
+    ]

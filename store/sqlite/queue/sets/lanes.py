@@ -10,21 +10,22 @@ import apsw
 from ....rules.lanes import stands_aside
 from ...session.session import Write
 from .. import counters, lanes
+from ..claimable import ALIVE, ALIVE_OR_PARKED
 
 # Up to here one statement for each is faster.
 _FEW = 10
 
-_WITH_HEAD = """
+_WITH_HEAD = f"""
 select lane
 from fp_delivery
 where queue = :queue and lane in carray(:lanes) and lane is not null and behind = 0
-  and (state in ('ready', 'leased', 'sleeping') or parked = 1)
+  and {ALIVE_OR_PARKED}
 """
 
-_WITH_OTHERS = """
+_WITH_OTHERS = f"""
 select distinct lane
 from fp_delivery
-where queue = :queue and lane in carray(:lanes) and lane is not null and state in ('ready', 'leased', 'sleeping')
+where queue = :queue and lane in carray(:lanes) and lane is not null and {ALIVE}
 """
 
 # lanes.py advances one.
@@ -35,7 +36,7 @@ where id in (
   select (
     select id
     from fp_delivery
-    where queue = :queue and lane = asked.value and lane is not null and state in ('ready', 'leased', 'sleeping')
+    where queue = :queue and lane = asked.value and lane is not null and {ALIVE}
       and (due_at_ms is null or due_at_ms <= :now or lane_policy <> 'skip')
     order by id
     limit 1
@@ -45,7 +46,7 @@ where id in (
     select 1
     from fp_delivery
     where queue = :queue and lane = asked.value and lane is not null and behind = 0
-      and (state in ('ready', 'leased', 'sleeping') or parked = 1)
+      and {ALIVE_OR_PARKED}
   )
 )
 returning {lanes.IS_IN_WINDOW}
