@@ -11,7 +11,7 @@ from ..schemes import Options, SchemeName
 from ..store import Message
 from ..store.errors import InvalidInput
 from ..store.naming import verbs
-from ..store.types.message import Address, LanePolicy, Redelivery
+from ..store.types.messages.draft import Address, LanePolicy, Redelivery
 from ..store.types.sending.outgoing import OUTBOX
 from ..store.types.validate import Duration, count, name, web_address
 from ..store.types.validate import lane_policy as checked_lane_policy

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..store import Message
-from ..store.types.message import Address
+from ..store.types.messages.draft import Address
 from .handlers.handler import Handler
 from .handlers.hooks import Hooks
 from .route import Matchings

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from ..store import Message
 from ..store.errors import InvalidInput
-from ..store.types.message import Address, Join, LanePolicy, Limits
+from ..store.types.messages.draft import Address, Join, LanePolicy
+from ..store.types.messages.limits import Limits
 from ..store.types.validate import error_text
 from ..store.types.validate import lane as lane_name
 from .functions import of_message

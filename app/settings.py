@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict, get_type_hints
 from msgspec import UNSET, UnsetType
 
 from ..store.errors import InvalidInput
-from ..store.types.message import DEFAULT_MAX_CRASHES, DEFAULT_RETRY_FOR_MS
+from ..store.types.messages.limits import DEFAULT_MAX_CRASHES, DEFAULT_RETRY_FOR_MS
 from ..store.types.validate import Duration, cap, count, milliseconds
 from .handlers.failures import Wait, check_backoff, check_discard_on, check_retry_on
 from .joins import settings as joins

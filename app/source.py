@@ -10,7 +10,8 @@ from ..schemes import Scheme, SchemeName, build, key_rule
 from ..schemes.request import Event, Handshake, Request
 from ..store import Message
 from ..store.errors import InvalidInput
-from ..store.types.message import MAX_BODY_BYTES, Redelivery
+from ..store.types.messages.draft import Redelivery
+from ..store.types.messages.message import MAX_BODY_BYTES
 from ..store.types.validate import Duration, count, milliseconds, name
 from ..store.types.validate import redelivery as checked_redelivery
 from .functions import of_message

@@ -17,7 +17,8 @@ from fencepost.ingest.web.receiver import Receiver
 from fencepost.ingest.web.serve import configured, listen
 from fencepost.log.log import configure, log
 from fencepost.store import connect
-from fencepost.store.types.message import Draft, Receipt
+from fencepost.store.types.messages.draft import Draft
+from fencepost.store.types.messages.receipt import Receipt
 
 SECRET = sys.argv[-1]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fencepost import Store, connect
 from fencepost.store.engine import Hold
-from fencepost.store.types.message import Address, Draft, Join
+from fencepost.store.types.messages.draft import Address, Draft, Join
 
 ROUNDS = 2
 MESSAGES = 10_000

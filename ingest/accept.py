@@ -21,7 +21,8 @@ from ..schemes import key_rule
 from ..schemes.request import Event, Handshake, Malformed, Request, Verdict
 from ..store import Message
 from ..store.errors import FencepostError, LimitExceeded, QueueFull, StoreBusy
-from ..store.types.message import Draft, Receipt
+from ..store.types.messages.draft import Draft
+from ..store.types.messages.receipt import Receipt
 from ..store.types.validate import key
 from .answer import Answer, Headers, error, unavailable
 from .held import HeldRequest, hold, hold_async

@@ -12,7 +12,8 @@ from functools import partial
 from ..log.log import log
 from ..store.engine import Engine
 from ..store.errors import FencepostError
-from ..store.types.message import Draft, Receipt
+from ..store.types.messages.draft import Draft
+from ..store.types.messages.receipt import Receipt
 
 # Bounds on how long one transaction holds the write lock.
 _MOST_DRAFTS = 500

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from ..app.route import Answering
 from ..store.errors import FencepostError
 from ..store.types.durable.ended import Asked, Ended
-from ..store.types.message import Draft, Receipt
+from ..store.types.messages.draft import Draft
+from ..store.types.messages.receipt import Receipt
 from ..store.waiting.ends import Answer as Told
 from ..store.waiting.ends import Waiting, Watch, in_this_loop
 from .answer import Answer, Headers

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..log.log import json_text, log
-from ..store.types.message import Address, Receipt
+from ..store.types.messages.draft import Address
+from ..store.types.messages.receipt import Receipt
 
 # Senders choose the event names, so there may be any number of them.
 _MOST_NAMES = 1_000

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from ..store import Claim
-from ..store.types.message import Death
+from ..store.types.messages.death import Death
 from .log import json_text, log
 
 Fields = dict[str, object]

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..store.types.content import payload
-from ..store.types.message import MAX_BODY_BYTES
+from ..store.types.messages.message import MAX_BODY_BYTES
 from .request import Request
 
 FORM = "application/x-www-form-urlencoded"

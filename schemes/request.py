@@ -10,7 +10,7 @@ from typing import Any
 
 from ..store.types.content import payload
 from ..store.types.content.inflate import TooLong, Undecodable, UnknownCoding, inflated
-from ..store.types.message import MAX_BODY_BYTES
+from ..store.types.messages.message import MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)

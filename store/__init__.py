@@ -10,7 +10,8 @@ from .store import Store
 from .types.delivery import Outcome
 from .types.durable.ended import Ended
 from .types.keyed.entry import Compared, Entry, Namespace, Observed, Quarantined
-from .types.message import Message, Receipt
+from .types.messages.message import Message
+from .types.messages.receipt import Receipt
 from .types.queue_stats import QueueStats
 from .types.transaction import Transaction
 

@@ -14,7 +14,7 @@ from .errors import InvalidInput, LimitExceeded
 from .naming import verbs
 from .rules.failures.backoff import backoff_ms
 from .types import validate
-from .types.message import MAX_BODY_BYTES, Message
+from .types.messages.message import MAX_BODY_BYTES, Message
 from .types.transaction import Transaction
 from .types.validate import Duration
 

@@ -16,7 +16,8 @@ from .engine import Engine
 from .errors import InvalidInput
 from .naming import verbs
 from .types import validate
-from .types.message import Address, Draft, Receipt, queue_scope
+from .types.messages.draft import Address, Draft, queue_scope
+from .types.messages.receipt import Receipt
 from .types.sending.destination import destination
 from .types.sending.outgoing import OUTBOX, Outgoing
 

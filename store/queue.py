@@ -14,15 +14,9 @@ from .naming import verbs
 from .rules.retention import DEFAULT_KEEP_MS
 from .types import validate
 from .types.durable.ended import can_wait
-from .types.message import (
-    DEFAULT_RETRY_FOR_MS,
-    Address,
-    CapChanges,
-    Draft,
-    LanePolicy,
-    Receipt,
-    queue_scope,
-)
+from .types.messages.draft import Address, Draft, LanePolicy, queue_scope
+from .types.messages.limits import DEFAULT_RETRY_FOR_MS, CapChanges
+from .types.messages.receipt import Receipt
 from .types.queue_stats import QueueStats
 from .types.validate import Duration
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..store.types.message import State
+from ..store.types.messages.state import State
 
 
 @dataclass(frozen=True, slots=True)

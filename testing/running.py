@@ -9,7 +9,7 @@ from ..app.steps.facts import app_facts
 from ..store import Claim, Receipt, Store
 from ..store.errors import InvalidInput
 from ..store.types.delivery import Delivery
-from ..store.types.message import DEATHS
+from ..store.types.messages.death import DEATHS
 from .attempt import attempt
 from .clock import Clock
 from .kept_lease import LEASE_SECONDS

@@ -17,7 +17,7 @@ from ..store import Store, connect
 from ..store.connect import modules_of
 from ..store.errors import FencepostError, InvalidInput
 from ..store.naming import named
-from ..store.types.message import DEATHS
+from ..store.types.messages.death import DEATHS
 from ..store.types.sending.outgoing import OUTBOX
 from ..store.types.validate import milliseconds
 from .options import PoolOptions

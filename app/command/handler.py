@@ -15,7 +15,7 @@ from typing import Any
 from ...log.log import log
 from ...store import Message
 from ...store.errors import InvalidInput
-from ...store.types.message import Address
+from ...store.types.messages.draft import Address
 from ...store.types.validate import milliseconds
 from ..context import Context
 from ..exceptions import Discard, Retry

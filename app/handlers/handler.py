@@ -9,7 +9,9 @@ from typing import Any, Unpack, cast
 
 from ...store import Message, Store
 from ...store.errors import InvalidInput
-from ...store.types.message import DEATHS, Join, Limits
+from ...store.types.messages.death import DEATHS
+from ...store.types.messages.draft import Join
+from ...store.types.messages.limits import Limits
 from ...store.types.validate import name
 from ..context import Context
 from ..functions import codes, is_async

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ...log.log import log
 from ...store import Store
 from ...store.errors import InvalidInput
-from ...store.types.message import DEATHS
+from ...store.types.messages.death import DEATHS
 from .handler import Handler
 from .on_dead import checked_for_dead, dead_handler
 

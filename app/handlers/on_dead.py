@@ -9,7 +9,7 @@ from typing import Any
 
 from ...store import Message, Store
 from ...store.errors import InvalidInput
-from ...store.types.message import DEATHS
+from ...store.types.messages.death import DEATHS
 from ..context import Context
 from ..exceptions import Discard
 from ..functions import is_async

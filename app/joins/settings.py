@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...store.errors import InvalidInput
-from ...store.types.message import Join, Message
+from ...store.types.messages.draft import Join
+from ...store.types.messages.message import Message
 from ...store.types.validate import count
 from ..functions import of_message
 

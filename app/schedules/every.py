@@ -7,7 +7,7 @@ from typing import TypeVar, Unpack
 
 from ...store.errors import InvalidInput
 from ...store.naming import verbs
-from ...store.types.message import Address
+from ...store.types.messages.draft import Address
 from ...store.types.schedule import MISSED, Missed, Rule
 from ...store.types.validate import Duration
 from ..handlers.handler import Function, Handler

@@ -11,7 +11,7 @@ from itertools import count
 from msgspec import Struct
 
 from ...store.errors import InvalidInput
-from ...store.types.message import Address, Draft
+from ...store.types.messages.draft import Address, Draft
 from ...store.types.schedule import SCHEDULES, Rule
 from ...store.types.validate import Duration, milliseconds
 from . import cron

@@ -18,7 +18,7 @@ from ...app.route import Route
 from ...app.settings import Settings
 from ...app.source import Source
 from ...schemes import key_rule
-from ...store.types.message import DEATHS
+from ...store.types.messages.death import DEATHS
 from ..output import iso
 
 Declared = dict[str, Any]

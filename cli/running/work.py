@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from ...app import Commands, Target, WorkerApp
-from ...store.types.message import DEATHS
+from ...store.types.messages.death import DEATHS
 from ...workers import PoolOptions
 from .options import (
     choose_number_of_workers,

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from ...app.source import Source
 from ...schemes.request import Request
 from ...store.errors import FencepostError
-from ...store.types.message import Receipt
+from ...store.types.messages.receipt import Receipt
 from ..accept import answer_to, read, stored
 from ..answer import Answer, error, unavailable
 from ..committer import Outcome

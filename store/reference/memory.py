@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 
 from ..clock import HostClock
 from ..errors import InvalidInput, LeaseLost, SqlError, StoreBusy
-from ..types.message import Death
+from ..types.messages.death import Death
 from ..types.transaction import Parameters, Row
 from .rows import EntryRow
 from .tables import Name, Tables

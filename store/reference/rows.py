@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from ..types.keyed.entry import Overflow
-from ..types.message import Address, Caps, Limits, State
+from ..types.messages.draft import Address
+from ..types.messages.limits import Caps, Limits
+from ..types.messages.state import State
 from ..types.schedule import Standing
 from ..types.sending.outgoing import Outgoing
 

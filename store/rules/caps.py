@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..types.message import CapChanges, Caps
+from ..types.messages.limits import CapChanges, Caps
 
 
 def changed(caps: Caps, changes: CapChanges) -> Caps:

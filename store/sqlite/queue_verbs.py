@@ -10,7 +10,10 @@ from ..engine.ports.clock import Term
 from ..engine.queue.claims import Hold, Leased
 from ..errors import LimitExceeded, QueueFull, StoreCorrupt
 from ..rules import caps as rules
-from ..types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
+from ..types.messages.death import Death
+from ..types.messages.draft import Draft
+from ..types.messages.limits import CapChanges, Caps, Limits
+from ..types.messages.receipt import Receipt
 from .file.space import ROW_BYTES, again_when_full
 from .operators import counts
 from .outbox.verbs import SqliteOutbox

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .message import State
+from .messages.state import State
 
 # What a replay lets a handler forget: nothing, all, or the step of this name and what came after.
 Forget = None | Literal[True] | str

@@ -9,7 +9,7 @@ from typing import Any, Self, TypedDict
 
 from ..errors import InvalidInput
 from . import validate
-from .message import STATES
+from .messages.state import STATES
 
 # What may be asked for: "ready" has in it what is "scheduled", ready but not before a time.
 ASKED_STATES: tuple[str, ...] = (*STATES, "scheduled")

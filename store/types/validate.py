@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, UnsetType
 
 from ..errors import InvalidInput, LimitExceeded
-from .message import LANE_POLICIES, MAX_BODY_BYTES, REDELIVERIES, LanePolicy, Redelivery
+from .messages.draft import LANE_POLICIES, REDELIVERIES, LanePolicy, Redelivery
+from .messages.message import MAX_BODY_BYTES
 from .schedule import SCHEDULES
 from .transaction import Parameters
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from ...store import Message, Store
-from ...store.types.message import Address, Draft
+from ...store.types.messages.draft import Address, Draft
 from . import app
 from .plan import TASKS, Plan
 

@@ -18,7 +18,7 @@ from ...store.reference.memory import Memory
 from ...store.reference.rows import DeliveryRow, KeyRow, LeaseRow
 from ...store.reference.tables import Tables
 from ...store.types.keyed.entry import Entry, Overflow
-from ...store.types.message import Draft
+from ...store.types.messages.draft import Draft
 from .numbers import Told
 from .verdict import Broken
 

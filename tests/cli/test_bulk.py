@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import Store, connect
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 
 from .command import Command
 from .terminal import Terminal

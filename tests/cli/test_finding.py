@@ -11,7 +11,7 @@ import pytest
 
 from fencepost import Store, connect
 from fencepost.cli.messages.conditions import since
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 
 from .command import Command
 

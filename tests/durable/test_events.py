@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, Context, InvalidInput, Message, Store, WaitTimeout, connect
-from fencepost.store.types.message import Draft
+from fencepost.store.types.messages.draft import Draft
 from fencepost.testing import Clock, Result
 from fencepost.testing.running import run_deliveries
 

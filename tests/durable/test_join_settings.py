@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, InvalidInput, Message, connect, testing
-from fencepost.store.types.message import Draft
+from fencepost.store.types.messages.draft import Draft
 
 
 def _app() -> App:

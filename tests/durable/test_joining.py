@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from fencepost.store.types.message import Draft
+from fencepost.store.types.messages.draft import Draft
 
 from ..processes import fencepost, running, wait_until
 from .conftest import Place

@@ -7,7 +7,7 @@ import random
 import signal
 from collections import defaultdict
 
-from fencepost.store.types.message import Address, Draft, Join
+from fencepost.store.types.messages.draft import Address, Draft, Join
 
 from ..processes import fencepost, running, wait_until, workers_of
 from .conftest import Place

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 
 from .conftest import Place
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fencepost import App, Message, Store, connect
-from fencepost.store.types.message import Draft
+from fencepost.store.types.messages.draft import Draft
 
 from ..processes import PATIENCE_SECONDS, fencepost
 from ..sqlite.inside import ask

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fencepost import Receipt, connect
 from fencepost.ingest.committer import Committer, LoopWait, Outcome
-from fencepost.store.types.message import Draft
+from fencepost.store.types.messages.draft import Draft
 
 from ..processes import wait_until
 from .inbox import counted_commits

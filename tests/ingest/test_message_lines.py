@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from fencepost.ingest import message_lines
 from fencepost.ingest.message_lines import Facts, log_stored
 from fencepost.log.log import Log, render_json
-from fencepost.store.types.message import Address, Receipt
+from fencepost.store.types.messages.draft import Address
+from fencepost.store.types.messages.receipt import Receipt
 
 from .inbox import Inbox, github, github_app
 

@@ -16,7 +16,7 @@ from fencepost import App, Context, InvalidInput, Message
 from fencepost.app.handlers.handler import Handler
 from fencepost.app.settings import CheckedSettings, Settings
 from fencepost.cli.check.description import queues
-from fencepost.store.types.message import Limits
+from fencepost.store.types.messages.limits import Limits
 
 
 def work(message: Message, ctx: Context) -> None:

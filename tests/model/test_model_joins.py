@@ -10,7 +10,7 @@ from hypothesis.stateful import MultipleResults, multiple, rule
 from fencepost import Claim, Receipt, Store
 from fencepost.store.engine.durable.joins import Apart
 from fencepost.store.rules.failures import backoff
-from fencepost.store.types.message import Address, Draft, Join
+from fencepost.store.types.messages.draft import Address, Draft, Join
 
 from .machine import OPENINGS, Pair, profile
 from .test_model_queue import QueueMachine, _on

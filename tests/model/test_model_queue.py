@@ -27,7 +27,8 @@ from fencepost.store.reference.memory import Numbers
 from fencepost.store.reference.rows import LIVE
 from fencepost.store.reference.tables import Tables
 from fencepost.store.types.delivery import Delivery, Outcome
-from fencepost.store.types.message import Address, Draft, Limits
+from fencepost.store.types.messages.draft import Address, Draft
+from fencepost.store.types.messages.limits import Limits
 
 from ..kits import Effects
 from ..sqlite.inside import ask

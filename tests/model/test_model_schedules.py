@@ -9,7 +9,7 @@ from hypothesis.stateful import initialize, invariant, rule
 
 from fencepost import Store
 from fencepost.app.schedules.schedule import Schedule
-from fencepost.store.types.message import Address
+from fencepost.store.types.messages.draft import Address
 from fencepost.store.types.schedule import MISSED, Rule
 from fencepost.workers.supervisor.damage import Damage
 from fencepost.workers.supervisor.schedules.ticker import Ticker

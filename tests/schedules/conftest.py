@@ -10,7 +10,7 @@ import pytest
 
 from fencepost import Store, connect
 from fencepost.app.schedules.schedule import Schedule
-from fencepost.store.types.message import Address
+from fencepost.store.types.messages.draft import Address
 from fencepost.store.types.schedule import Missed, Rule
 from fencepost.workers.supervisor.damage import Damage
 from fencepost.workers.supervisor.schedules.ticker import Ticker

@@ -10,7 +10,7 @@ from fencepost import InvalidInput
 from fencepost.app.schedules import schedule as schedules
 from fencepost.app.schedules.missed import BATCH, Due, due
 from fencepost.app.schedules.schedule import Schedule
-from fencepost.store.types.message import Address
+from fencepost.store.types.messages.draft import Address
 from fencepost.store.types.schedule import MISSED, Missed, Rule
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000

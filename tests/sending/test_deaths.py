@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fencepost import App, connect
-from fencepost.store.types.message import Message
+from fencepost.store.types.messages.message import Message
 
 from ..processes import children_of, line_of, wait_until
 from .other_side import OtherSide, Request, answer, other_side, reset

@@ -9,7 +9,7 @@ import pytest
 
 from fencepost import Claim, Queue, Store, connect
 from fencepost.store.engine import Hold
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 from fencepost.stress.sqlite.disk.disk import Disk
 
 from .inside import operations, traced

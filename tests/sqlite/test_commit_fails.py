@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from fencepost import FencepostError, OutcomeUnknown, Queue, Store, StoreFailed, connect
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 from fencepost.stress.sqlite.disk.disk import Disk
 from fencepost.stress.sqlite.disk.errors import CHANGES, Kind
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fencepost import Claim, Queue, Store, StoreCorrupt, connect
-from fencepost.store.types.message import Address, Draft, Receipt
+from fencepost.store.types.messages.draft import Address, Draft
+from fencepost.store.types.messages.receipt import Receipt
 
 from .inside import connection
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fencepost import Store
 from fencepost.store.engine import Leased
-from fencepost.store.types.message import Address, Draft, Join
+from fencepost.store.types.messages.draft import Address, Draft, Join
 
 from ..clock import FakeClock
 from .inside import traced

@@ -6,7 +6,7 @@ import pytest
 
 from fencepost import Queue, Store
 from fencepost.store.sqlite.queue.sets.odd import OddSet
-from fencepost.store.types.message import Address, Draft, LanePolicy
+from fencepost.store.types.messages.draft import Address, Draft, LanePolicy
 
 from ..clock import FakeClock
 from .inside import ask, connection, traced

@@ -8,7 +8,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from fencepost import Claim, Receipt, Store
-from fencepost.store.types.message import Address, Draft, Limits
+from fencepost.store.types.messages.draft import Address, Draft
+from fencepost.store.types.messages.limits import Limits
 
 DEPLOY = (Address("deploy"),)
 

@@ -22,7 +22,7 @@ from fencepost import (
     StoreFailed,
 )
 from fencepost.store.types.durable.ended import Asked
-from fencepost.store.types.message import Address, Draft, Join
+from fencepost.store.types.messages.draft import Address, Draft, Join
 from fencepost.store.waiting.ends import Watch
 
 from ..kits import Kit

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fencepost import FencepostError, InvalidInput, LimitExceeded, Queue, QueueFull, Store
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 
 from ..clock import FakeClock
 from ..kits import Effects

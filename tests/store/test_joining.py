@@ -8,7 +8,8 @@ import pytest
 
 from fencepost import Claim, LeaseLost, Store
 from fencepost.store.engine.durable.joins import Apart
-from fencepost.store.types.message import Address, Draft, Join, Limits
+from fencepost.store.types.messages.draft import Address, Draft, Join
+from fencepost.store.types.messages.limits import Limits
 
 from ..clock import FakeClock
 

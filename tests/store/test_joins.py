@@ -24,7 +24,8 @@ from fencepost.store.engine.ports import liveness
 from fencepost.store.engine.queue import outbox
 from fencepost.store.engine.queue import verbs as queue
 from fencepost.store.types.filter import Filter
-from fencepost.store.types.message import Address, Draft, Message
+from fencepost.store.types.messages.draft import Address, Draft
+from fencepost.store.types.messages.message import Message
 from fencepost.store.types.schedule import Rule, Standing
 from fencepost.store.types.sending.outgoing import Outgoing
 

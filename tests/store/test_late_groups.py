@@ -6,7 +6,7 @@ import pytest
 
 from fencepost import Claim, Store
 from fencepost.store.engine.durable.joins import Apart
-from fencepost.store.types.message import Address, Draft, Join
+from fencepost.store.types.messages.draft import Address, Draft, Join
 
 from ..clock import FakeClock
 

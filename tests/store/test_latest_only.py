@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from fencepost import Claim, LeaseLost, Store
-from fencepost.store.types.message import Address, Draft, Join, Limits
+from fencepost.store.types.messages.draft import Address, Draft, Join
+from fencepost.store.types.messages.limits import Limits
 
 from ..clock import FakeClock
 

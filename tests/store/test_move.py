@@ -6,7 +6,7 @@ import pytest
 
 from fencepost import InvalidInput, Queue, Store
 from fencepost.app.context import _idempotency_key
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 
 from ..clock import FakeClock
 

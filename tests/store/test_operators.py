@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fencepost import InvalidInput, LeaseLost, Queue, Store
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 
 from ..clock import FakeClock
 

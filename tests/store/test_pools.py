@@ -10,7 +10,7 @@ import pytest
 from fencepost import Claim, LeaseLost, Queue, Store
 from fencepost.store.engine.pools.verbs import PoolVerbs, Report
 from fencepost.store.sqlite import events
-from fencepost.store.types.message import Limits
+from fencepost.store.types.messages.limits import Limits
 
 from ..clock import FakeClock
 

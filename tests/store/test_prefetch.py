@@ -8,7 +8,7 @@ import pytest
 
 from fencepost import Claim, LeaseLost, Queue, Store
 from fencepost.store.engine import Hold
-from fencepost.store.types.message import Limits
+from fencepost.store.types.messages.limits import Limits
 from fencepost.store.types.worker import Progress
 
 from ..clock import FakeClock

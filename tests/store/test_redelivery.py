@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fencepost import LeaseLost, QueueFull, Store
-from fencepost.store.types.message import Address
+from fencepost.store.types.messages.draft import Address
 
 from ..kits import Kit
 from .deliveries import claim, deliver, draft, states

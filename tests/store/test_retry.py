@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fencepost import Queue, Store
-from fencepost.store.types.message import Address, Draft
+from fencepost.store.types.messages.draft import Address, Draft
 
 from ..clock import FakeClock
 from ..kits import Kit

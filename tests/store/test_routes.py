@@ -10,7 +10,8 @@ import pytest
 from fencepost import QueueFull, Store, StoreCorrupt
 from fencepost.store.engine.operators.routes import RouteVerbs
 from fencepost.store.types.durable.ended import Asked
-from fencepost.store.types.message import Address, Message
+from fencepost.store.types.messages.draft import Address
+from fencepost.store.types.messages.message import Message
 from fencepost.store.types.unserved import OffRoute
 
 from ..clock import FakeClock

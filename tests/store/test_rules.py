@@ -8,7 +8,7 @@ import pytest
 
 from fencepost.store.rules import caps, lanes, lease_loss
 from fencepost.store.rules.failures.attempts import is_exhausted
-from fencepost.store.types.message import Caps
+from fencepost.store.types.messages.limits import Caps
 
 
 # FP-25

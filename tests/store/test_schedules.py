@@ -12,7 +12,7 @@ from fencepost import InvalidInput, QueueFull, Store
 from fencepost.app.schedules.schedule import Schedule
 from fencepost.store.engine.pools.schedules import Advanced
 from fencepost.store.types.filter import Filter
-from fencepost.store.types.message import Address
+from fencepost.store.types.messages.draft import Address
 from fencepost.store.types.schedule import KnownSchedule, Missed, Rule, Standing
 
 from ..clock import FakeClock

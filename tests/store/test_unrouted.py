@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fencepost import QueueFull, Store
-from fencepost.store.types.message import Address, Message
+from fencepost.store.types.messages.draft import Address
+from fencepost.store.types.messages.message import Message
 from fencepost.store.types.unserved import Unrouted, UnroutedCount
 
 from ..clock import FakeClock

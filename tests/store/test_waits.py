@@ -9,7 +9,7 @@ import pytest
 from fencepost import Claim, InvalidInput, LeaseLost, LimitExceeded, Queue, Store
 from fencepost.store.types.durable.step import StepRecord
 from fencepost.store.types.durable.wait import Place, Subject, Wait
-from fencepost.store.types.message import Draft
+from fencepost.store.types.messages.draft import Draft
 from fencepost.store.waiting.wait_token import make_token, read_token
 
 from ..clock import FakeClock

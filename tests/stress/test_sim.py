@@ -8,7 +8,7 @@ import pytest
 
 from fencepost import LeaseLost, QueueFull
 from fencepost.store.engine import Hold
-from fencepost.store.types.message import Address, Draft, queue_scope
+from fencepost.store.types.messages.draft import Address, Draft, queue_scope
 from fencepost.stress.scenarios import sim
 from fencepost.stress.sim.life import Lives
 from fencepost.stress.sim.reference import Grant, Reference

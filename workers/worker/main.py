@@ -19,7 +19,7 @@ from ...log import delivery_lines
 from ...log.log import configure
 from ...store import connect
 from ...store.errors import StoreCorrupt
-from ...store.types.message import DEATHS
+from ...store.types.messages.death import DEATHS
 from ..process.app.app_process import Load, app_of
 from ..process.entry_point import report
 from ..process.shared_page import SharedPage

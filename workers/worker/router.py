@@ -9,7 +9,7 @@ from ...app.interfaces import WorkerApp
 from ...log.log import log
 from ...store import Message, Store
 from ...store.errors import FencepostError, StoreCorrupt
-from ...store.types.message import Address
+from ...store.types.messages.draft import Address
 
 _ROUND_SECONDS = 1.0
 _AT_ONCE = 50

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.durable.ended import Asked, Ended
-from ...types.message import Draft, Receipt
+from ...types.messages.draft import Draft
+from ...types.messages.receipt import Receipt
 from ...waiting.ends import Waiting
 
 

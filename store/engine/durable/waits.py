@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ...types.durable.wait import Answered, Place, Secret, Subject, Wait
-from ...types.message import Message
+from ...types.messages.message import Message
 from ..queue.claims import Hold
 
 

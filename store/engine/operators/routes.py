@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from ...types.message import Address, Message
+from ...types.messages.draft import Address
+from ...types.messages.message import Message
 from ...types.unserved import OffRoute
 
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from ...types.delivery import Outcome
-from ...types.message import Address, Message
+from ...types.messages.draft import Address
+from ...types.messages.message import Message
 from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 
 

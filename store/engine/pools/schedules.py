@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from ...types.message import Draft
+from ...types.messages.draft import Draft
 from ...types.schedule import KnownSchedule, Removal, Rule, Standing
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from ...types.message import Message
+from ...types.messages.message import Message
 from ..ports.clock import Term
 
 

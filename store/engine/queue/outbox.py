@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ...types.message import Draft, Receipt
+from ...types.messages.draft import Draft
+from ...types.messages.receipt import Receipt
 from ...types.sending.outgoing import Admission, Outgoing, Response
 
 

@@ -7,7 +7,10 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
-from ...types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
+from ...types.messages.death import Death
+from ...types.messages.draft import Draft
+from ...types.messages.limits import CapChanges, Caps, Limits
+from ...types.messages.receipt import Receipt
 from ...types.transaction import Transaction
 from ..ports.clock import Term
 from .claims import Hold, Leased

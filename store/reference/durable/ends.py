@@ -8,7 +8,8 @@ from collections.abc import Collection, Sequence
 
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
 from ...types.durable.ended import Asked, Ended
-from ...types.message import Draft, Receipt
+from ...types.messages.draft import Draft
+from ...types.messages.receipt import Receipt
 from ...waiting.ends import Waiting
 from ..memory import Session
 from ..queues.verbs import PlainQueue

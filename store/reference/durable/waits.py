@@ -11,7 +11,7 @@ from ...engine import Hold
 from ...errors import LimitExceeded
 from ...types.durable.step import StepRecord
 from ...types.durable.wait import Answered, Place, Secret, Subject, Wait, Wanted
-from ...types.message import Message
+from ...types.messages.message import Message
 from ..memory import Session, Write
 from ..queues.awaited import matches
 from ..queues.claim import message

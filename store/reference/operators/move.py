@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...types.delivery import Outcome
-from ...types.message import queue_scope
+from ...types.messages.draft import queue_scope
 from ..memory import Write
 from ..queues import changes, lanes
 from ..rows import DeliveryRow, QueueRow

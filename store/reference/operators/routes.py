@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 from ...errors import LimitExceeded, QueueFull
-from ...types.message import Address, Message
+from ...types.messages.draft import Address
+from ...types.messages.message import Message
 from ...types.unserved import OffRoute
 from ..memory import Session, Write
 from ..pools import events

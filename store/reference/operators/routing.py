@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ...types.delivery import Outcome
-from ...types.message import Address, Message
+from ...types.messages.draft import Address
+from ...types.messages.message import Message
 from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from ..memory import Session, Write
 from ..pools.verbs import PlainPools

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.pools.schedules import Advanced
-from ...types.message import Draft
+from ...types.messages.draft import Draft
 from ...types.schedule import KnownSchedule, Removal, Rule, Standing
 from ..memory import Session, Write
 from ..queues.arrival import enqueue

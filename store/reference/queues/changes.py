@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...types.message import Death
+from ...types.messages.death import Death
 from ..memory import Write
 from ..rows import GOING, DeliveryRow
 from . import lanes

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from ...engine import Hold, Leased
 from ...engine.ports.clock import Term
-from ...types.message import Limits, Message
+from ...types.messages.limits import Limits
+from ...types.messages.message import Message
 from ..memory import Write
 from ..rows import DeliveryRow, MessageRow, QueueRow
 from ..tables import Tables

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...types.message import Draft, Receipt
+from ...types.messages.draft import Draft
+from ...types.messages.receipt import Receipt
 from ...types.sending.outgoing import OUTBOX, Admission, Outgoing, Response
 from ..memory import Session, Write
 from ..rows import HostRow

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from ...engine import Hold, Leased
 from ...engine.ports.clock import Term
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
-from ...types.message import CapChanges, Caps, Death, Draft, Limits, Receipt
+from ...types.messages.death import Death
+from ...types.messages.draft import Draft
+from ...types.messages.limits import CapChanges, Caps, Limits
+from ...types.messages.receipt import Receipt
 from ..memory import Session, Write
 from ..rows import LIVE, QueueRow
 from . import claim, settle, waiting

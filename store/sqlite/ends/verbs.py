@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from ...engine.queue.verbs import QueueVerbs
 from ...errors import InvalidInput, LimitExceeded, QueueFull, StoreCorrupt
 from ...types.durable.ended import Asked, Ended
-from ...types.message import Draft, Receipt
+from ...types.messages.draft import Draft
+from ...types.messages.receipt import Receipt
 from ...types.transaction import Row
 from ...waiting.ends import Waiting
 from ..locks import ear_fifo, forks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...types.delivery import Outcome
-from ...types.message import queue_scope
+from ...types.messages.draft import queue_scope
 from ..queue import counters, lanes, retention
 from ..queue.retention import KEPT_UNTIL
 from ..queue.transitions import AS_SEEN, Standing, end_message

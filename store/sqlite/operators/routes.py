@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 import apsw
 
 from ...errors import LimitExceeded, QueueFull, StoreCorrupt
-from ...types.message import Address, Message
+from ...types.messages.draft import Address
+from ...types.messages.message import Message
 from ...types.unserved import OffRoute
 from .. import events
 from ..file.space import again_when_refused

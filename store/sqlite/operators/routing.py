@@ -13,7 +13,8 @@ from typing import Any
 
 from ...errors import StoreCorrupt
 from ...types.delivery import Outcome
-from ...types.message import Address, Message
+from ...types.messages.draft import Address
+from ...types.messages.message import Message
 from ...types.unserved import Conflicts, Unrouted, UnroutedCount, Unserved
 from ..file.space import again_when_full, again_when_refused
 from ..pools.register import SqlitePools

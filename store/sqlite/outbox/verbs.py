@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...rules.failures import breaker
-from ...types.message import Draft, Receipt
+from ...types.messages.draft import Draft
+from ...types.messages.receipt import Receipt
 from ...types.sending.outgoing import OUTBOX, Admission, Outgoing, Response
 from ..file.space import ROW_BYTES
 from ..queue.arrival import enqueue

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ...engine.pools.schedules import Advanced
-from ...types.message import Draft
+from ...types.messages.draft import Draft
 from ...types.schedule import KnownSchedule, Removal, Rule, Standing
 from ..file.space import ROW_BYTES, again_when_full
 from ..locks.live_bytes import Liveness

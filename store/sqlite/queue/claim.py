@@ -14,7 +14,8 @@ from ...engine import Hold, Leased
 from ...engine.ports.clock import Term
 from ...engine.queue.claims import Joined
 from ...errors import StoreCorrupt
-from ...types.message import Limits, Message
+from ...types.messages.limits import Limits
+from ...types.messages.message import Message
 from ..fences import next_fences
 from ..session.session import Write
 from . import counters, payload

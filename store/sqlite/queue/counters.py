@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ...errors import LimitExceeded, QueueFull
 from ...rules import caps as rules
-from ...types.message import STATES, Caps
+from ...types.messages.limits import Caps
+from ...types.messages.state import STATES
 from ..rows.told import ANYBODY
 from ..session.session import Session, Write
 from .claimable import FREED

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from ...errors import StoreCorrupt
-from ...types.message import DEATHS, Address, Death, Draft, queue_scope
+from ...types.messages.death import DEATHS, Death
+from ...types.messages.draft import Address, Draft, queue_scope
 from ..session.session import Write
 from .arrival import enqueue
 from .payload import prepare

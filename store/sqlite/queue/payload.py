@@ -15,7 +15,7 @@ import msgspec
 
 from ...errors import StoreCorrupt
 from ...types.content.json_value import decode
-from ...types.message import Draft
+from ...types.messages.draft import Draft
 
 # A page. Compressing takes longer than writing what it saves, up to 64 KiB of JSON: at 4 KiB 24 us,
 # and 8 us are saved. What waits takes a quarter of the space.

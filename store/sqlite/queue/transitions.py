@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...rules import lanes as rules
 from ...rules.failures.attempts import is_exhausted
-from ...types.message import STATES
+from ...types.messages.state import STATES
 from ...types.transaction import Row
 from ..rows.steps import forget
 from ..rows.told import tell

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 
-from ...types.message import Address
+from ...types.messages.draft import Address
 from ..session.session import Write
 
 _OFF = "select queue from fp_route"

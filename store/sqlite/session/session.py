@@ -10,7 +10,7 @@ import apsw
 
 from ...clock import HostClock
 from ...errors import InvalidInput
-from ...types.message import Death
+from ...types.messages.death import Death
 from ...types.transaction import Parameters, Row, Table
 from ..file.checkpoint import Report
 from ..file.identity import FileIdentity

@@ -7,7 +7,7 @@ import ctypes
 import apsw
 
 from ...errors import StoreOpenFailed
-from ...types.message import MAX_BODY_BYTES
+from ...types.messages.message import MAX_BODY_BYTES
 
 # Before it, a checkpoint that races a writer may lose commits; sqlite.org/wal.html#walresetbug.
 OLDEST_SQLITE = (3, 51, 3)

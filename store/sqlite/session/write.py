@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from ...errors import SqlError, StoreCorrupt
-from ...types.message import Death
+from ...types.messages.death import Death
 from ...types.transaction import Parameters, Row
 from .damage import corrupt
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...types.durable.wait import Subject
-from ...types.message import Draft, Message, Receipt
+from ...types.messages.draft import Draft
+from ...types.messages.message import Message
+from ...types.messages.receipt import Receipt
 from ..queue import payload
 from ..queue.reap import wake
 from ..session.session import Session, Write

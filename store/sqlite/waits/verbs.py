@@ -10,7 +10,7 @@ from ...engine import Hold
 from ...errors import LimitExceeded
 from ...rules.durable.waits import decide_answer
 from ...types.durable.wait import Answered, Place, Secret, Subject, Wait
-from ...types.message import Message
+from ...types.messages.message import Message
 from ..file.space import ROW_BYTES, again_when_full
 from ..queue.holding import require_to_end
 from ..queue.reap import wake

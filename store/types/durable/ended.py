@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 if TYPE_CHECKING:
-    from ..message import Receipt
+    from ..messages.receipt import Receipt
 
 EndState = Literal["done", "dead", "cancelled", "forgotten"]
 

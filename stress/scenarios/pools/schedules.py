@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from ....app.schedules.schedule import Schedule, key_of
 from ....store import Store, connect
 from ....store.clock import SystemClock
-from ....store.types.message import Address
+from ....store.types.messages.draft import Address
 from ....store.types.schedule import Rule
 from ....workers.supervisor.damage import Damage
 from ....workers.supervisor.schedules.ticker import Ticker

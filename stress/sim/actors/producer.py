@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ....store.types.message import Address, Draft, queue_scope
+from ....store.types.messages.draft import Address, Draft, queue_scope
 
 if TYPE_CHECKING:
     from ..process import Process

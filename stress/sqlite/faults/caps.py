@@ -11,7 +11,8 @@ from ....store.sqlite.keyed.namespaces import Record
 from ....store.sqlite.queue import counters
 from ....store.sqlite.queue_verbs import SqliteQueue
 from ....store.sqlite.session.session import Session, Write
-from ....store.types.message import Draft, Receipt
+from ....store.types.messages.draft import Draft
+from ....store.types.messages.receipt import Receipt
 from ...harness.faults import fault
 
 # So that somebody comes in between on a slow machine too.

@@ -19,7 +19,8 @@ from ....store.sqlite.queue.sets import claim as claim_set
 from ....store.sqlite.queue.sets import end as end_set
 from ....store.sqlite.queue_verbs import SqliteQueue
 from ....store.sqlite.session.write import Write
-from ....store.types.message import Draft, Receipt
+from ....store.types.messages.draft import Draft
+from ....store.types.messages.receipt import Receipt
 from ...harness.faults import fault
 
 _FENCED = {

@@ -17,7 +17,7 @@ from ....store.sqlite.queue.joins import apart, back, end, take, verbs, windows
 from ....store.sqlite.queue.joins.end import GroupNote
 from ....store.sqlite.queue.sets import claim as claim_set
 from ....store.sqlite.session.write import Write
-from ....store.types.message import Address
+from ....store.types.messages.draft import Address
 from ...harness.faults import fault
 
 _ACK_BEHIND = """

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 
 from ....errors import LimitExceeded, QueueFull
-from ....types.message import DEATHS, Address, Limits, queue_scope
+from ....types.messages.death import DEATHS
+from ....types.messages.draft import Address, queue_scope
+from ....types.messages.limits import Limits
 from ...memory import Write
 from ...rows import DeliveryRow, MessageRow, QueueRow
 from .. import changes, lanes

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ....types.message import Draft, Receipt, State
+from ....types.messages.draft import Draft
+from ....types.messages.receipt import Receipt
+from ....types.messages.state import State
 from ....types.schedule import SCHEDULES
 from ....types.sending.outgoing import Outgoing
 from ...memory import Write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ....types.message import Address
+from ....types.messages.draft import Address
 from ...memory import Write
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from ....types.message import Address, Draft
+from ....types.messages.draft import Address, Draft
 from ...memory import Write
 from ...pools import events
 from ...rows import DeliveryRow, MessageRow

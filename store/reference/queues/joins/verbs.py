@@ -10,7 +10,9 @@ from msgspec import structs
 from ....engine import Hold, Leased
 from ....engine.durable.joins import Apart
 from ....engine.queue.claims import Joined
-from ....types.message import Address, Limits, Message
+from ....types.messages.draft import Address
+from ....types.messages.limits import Limits
+from ....types.messages.message import Message
 from ...memory import Session, Write
 from ...rows import DeliveryRow
 from .. import settle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....rules.lanes import stands_aside
-from ....types.message import Address
+from ....types.messages.draft import Address
 from ...session.session import Write
 from .. import counters, lanes
 from ..joins import windows

@@ -6,7 +6,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ....errors import LimitExceeded, QueueFull, StoreCorrupt
-from ....types.message import Address, Draft, Receipt, State, Status
+from ....types.messages.draft import Address, Draft
+from ....types.messages.receipt import Receipt, Status
+from ....types.messages.state import State
 from ...rows import kept as kept_rows
 from ...session.session import Write
 from .. import payload, retention

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Literal
 
 from ....errors import StoreCorrupt
-from ....types.message import Address, Draft
+from ....types.messages.draft import Address, Draft
 from ... import events
 from ...rows import kept as kept_rows
 from ...session.session import Write

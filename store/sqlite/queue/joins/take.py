@@ -10,7 +10,7 @@ import apsw
 from msgspec.structs import replace
 
 from ....engine.queue.claims import Joined, Leased
-from ....types.message import Limits
+from ....types.messages.limits import Limits
 from ...session.session import Write
 from .. import counters
 from ..claim import bound, with_limits

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from ....types.message import Address
+from ....types.messages.draft import Address
 from ...session.session import Write
 from ..claimable import ALIVE, ALIVE_OR_PARKED
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from ....types.message import Address, Receipt, State
+from ....types.messages.draft import Address
+from ....types.messages.receipt import Receipt
+from ....types.messages.state import State
 from ...session.session import Write
 from .. import counters
 from ..joins import windows

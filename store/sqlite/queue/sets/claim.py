@@ -15,7 +15,7 @@ from typing import Any
 
 from ....engine.ports.clock import Term
 from ....engine.queue.claims import Leased
-from ....types.message import Limits
+from ....types.messages.limits import Limits
 from ....types.transaction import Row
 from ...fences import MOST as MOST_FENCES
 from ...session.session import Write

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import apsw
 
-from ....types.message import Receipt
+from ....types.messages.receipt import Receipt
 from ...session.session import Write
 from ..payload import Prepared
 from .arrivals import Arrivals

@@ -11,7 +11,7 @@ import msgspec
 
 from ....engine.ports.clock import Term
 from ....engine.queue.claims import Hold, Leased
-from ....types.message import Message
+from ....types.messages.message import Message
 from .note import Note
 from .odd import OddSet
 

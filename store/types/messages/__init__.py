@@ -1,0 +1,1 @@
+"""Messages on their way: drafts, receipts, limits and states."""
