@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from fencepost import Claim, InvalidInput, LeaseLost, LimitExceeded, Queue, Store
+from fencepost.app.route import Route
 from fencepost.store.types.durable.step import StepRecord
 from fencepost.store.types.durable.wait import Place, Subject, Wait
-from fencepost.store.types.messages.draft import Draft
+from fencepost.store.types.messages.draft import Address, Draft
 from fencepost.store.waiting.wait_token import make_token, read_token
 
 from ..clock import FakeClock
@@ -266,6 +267,30 @@ def test_an_enqueue_wakes_who_waits_for_its_message(
 
     (again,) = queue.claim()
     assert again.id == claim.id
+
+
+# WAIT-9, FIND-1
+def test_a_pattern_matches_what_it_matches_for_a_route(queue: Queue, store: Store) -> None:
+    events = ("a", "b", "[", "]", "^", "!", "-", "[a]", "a[", "*", "?", "ab", "a.b")
+    for n, event in enumerate(events):
+        address = Address(queue.name)
+        draft = Draft("ci", "ci", f"{n}", event, {}, b"{}", [address])
+        store.engine.queue.enqueue([draft])
+    patterns = ["a", "?", "*", "[a]", "[!a]", "[^a]", "[ab]", "[a-b]", "[", "a[", "[[]", "[]]"]
+    patterns += ["[!]]", "[]a]", "[^]", "[!^]", "[^^]", "[^]]", "[-a]", "[a-]", "[!", "[*]", "*[*"]
+
+    for pattern in patterns:
+        expected = [
+            each
+            for each in events
+            if Route("ci", pattern, "q", None, "strict", 0).matches("ci", each)
+        ]
+        found, _ = store.engine.durable.waits.messages(
+            Subject("ci", pattern, None, 0), before_ms=2**53, limit=100
+        )
+        listed = store.deliveries(event=pattern, source="ci")
+        assert [each.event for each in found] == expected, pattern
+        assert [each.event for each in listed[::-1]] == expected, pattern
 
 
 # WAIT-10

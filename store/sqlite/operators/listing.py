@@ -15,6 +15,7 @@ from ..queue import payload
 from ..queue.claimable import APART, FRESH
 from ..queue.retention import KEPT_UNTIL
 from ..session.session import Session
+from ..waits.shell_pattern import glob
 
 # What each fact of a Delivery is read from; times become seconds.
 _FACTS = {
@@ -183,7 +184,7 @@ def deliveries(session: Session, wanted: Filter, limit: int, before: int | None)
         "queue": wanted.queue,
         "source": wanted.source,
         "key": wanted.key,
-        "event": None if wanted.event is None else wanted.event.replace("[!", "[^"),
+        "event": None if wanted.event is None else glob(wanted.event),
         "error": wanted.error,
         "since": wanted.since_ms,
         "message": wanted.message,

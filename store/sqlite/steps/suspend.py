@@ -8,7 +8,8 @@ from ...types.durable.sleep import Sleep
 from ..queue.holding import HOLDING, holding, lost, settled_already
 from ..queue.transitions import moved
 from ..session.session import Write
-from ..waits.messages import has_come, pattern
+from ..waits.messages import has_come
+from ..waits.shell_pattern import glob
 from .records import record
 
 # One that was answered in the meantime stays so.
@@ -51,7 +52,7 @@ def suspend(write: Write, hold: Hold, sleep: Sleep) -> None:
             "occurrence": place.occurrence,
             "deadline": deadline_ms,
             "source": subject and subject.source,
-            "event": subject and pattern(subject.event),
+            "event": subject and glob(subject.event),
             "key": subject and subject.key,
             "after": subject and subject.after,
         }

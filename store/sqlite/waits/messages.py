@@ -12,6 +12,7 @@ from ...types.messages.receipt import Receipt
 from ..queue import payload
 from ..queue.reap import wake
 from ..session.session import Session, Write
+from .shell_pattern import glob
 
 _LIKE = "(m.event glob :event or m.event glob :event || '.*')"
 
@@ -65,18 +66,13 @@ _WAITERS_FOR_KEY = _WAITERS.format(key="w.key = :key")
 _ADD_KEY = "insert into fp_wait_key (message_id, source, key) values (:id, :source, :key)"
 
 
-def pattern(event: str) -> str:
-    """Return a shell pattern as GLOB takes it."""
-    return event.replace("[!", "[^")
-
-
 def messages(
     session: Session, subject: Subject, *, before_ms: int, limit: int
 ) -> tuple[list[Message], int]:
     """Return messages that a wait may be for, and up to which id has been looked."""
     asked = {
         "source": subject.source,
-        "event": pattern(subject.event),
+        "event": glob(subject.event),
         "key": subject.key,
         "after": subject.after,
         "before": before_ms,
@@ -92,7 +88,7 @@ def has_come(write: Write, subject: Subject) -> bool:
     """Return whether a message has come that a wait may be for."""
     asked = {
         "source": subject.source,
-        "event": pattern(subject.event),
+        "event": glob(subject.event),
         "key": subject.key,
         "after": subject.after,
         "before": write.now_ms + 1,
