@@ -38,20 +38,7 @@ def idempotent(
     validate.milliseconds(keep_for, "keep_for", least=1)
 
     def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
-        # What it returns would be a promise of work, with the work after the claim's end.
-        if any(
-            kind(function)
-            for kind in (
-                inspect.iscoroutinefunction,
-                inspect.isgeneratorfunction,
-                inspect.isasyncgenfunction,
-            )
-        ):
-            raise InvalidInput(
-                f"{function!r} must be a function that returns when it is done",
-                operation="idempotent",
-                path=engine.identity.address,
-            )
+        _require_plain(engine, function)
 
         @functools.wraps(function)
         def run_once(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -85,20 +72,40 @@ def idempotent(
                     operation="once",
                     path=engine.identity.address,
                 )
-            with renewing(engine, once.local_lease):
-                try:
-                    result = function(*args, **kwargs)
-                    with named("complete", engine.identity.address):
-                        encoded = encode_result(result, "complete")
-                except BaseException:
-                    with suppress(FencepostError):  # its lease ends by itself
-                        insist(once.release)
-                    raise
-                insist(lambda: once.complete(result))
-            # What a replay will give: a tuple is a list by then.
-            stored: _R = json.loads(encoded or "null")
-            return stored
+            return _run(engine, once, functools.partial(function, *args, **kwargs))
 
         return run_once
 
     return decorate
+
+
+def _require_plain(engine: Engine, function: Callable[..., object]) -> None:
+    """Refuse a function that returns a promise of work, to be done after the claim's end."""
+    promising = (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+    )
+    if any(kind(function) for kind in promising):
+        raise InvalidInput(
+            f"{function!r} must be a function that returns when it is done",
+            operation="idempotent",
+            path=engine.identity.address,
+        )
+
+
+def _run(engine: Engine, once: Once, work: Callable[[], _R]) -> _R:
+    """Do the work of a claimed key, and return what every later call will return."""
+    with renewing(engine, once.local_lease):
+        try:
+            result = work()
+            with named("complete", engine.identity.address):
+                encoded = encode_result(result, "complete")
+        except BaseException:
+            with suppress(FencepostError):  # its lease ends by itself
+                insist(once.release)
+            raise
+        insist(lambda: once.complete(result))
+    # A tuple is a list by then.
+    stored: _R = json.loads(encoded or "null")
+    return stored
