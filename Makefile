@@ -51,9 +51,11 @@ bench: .venv/ready ## Measure beside raw SQLite, and print the ratios behind the
 	$(BIN)/python bench/lanes.py
 	$(BIN)/python bench/joins.py
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/sleepers.py --sleepers 2000 --waiters 2000 --answers 20 --seconds 2
 	$(BIN)/python bench/waiting.py
 	$(BIN)/python bench/ingest.py
 	$(BIN)/python bench/keyed.py --small
+	$(BIN)/python bench/listing.py 100000
 
 # The queues are installed in .venvs/peers. Redis is the machine's; what cannot be had is left out.
 .PHONY: bench-peers
