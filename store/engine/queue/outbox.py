@@ -39,7 +39,7 @@ class OutboxVerbs(Protocol):
         """Ask whether one may be sent to a host now.
 
         Of a host that is half open, one is admitted as its probe, by this token. Nothing is
-        written otherwise. The rules are those of rules/breaker.py.
+        written otherwise. The rules are those of rules/failures/breaker.py.
 
         Joins: yes.
 

@@ -2,7 +2,7 @@
 
 Of `unrouted` in fp_message: 0 once it has a delivery, 1 while no route has matched it, 2 when
 an operator wants it to be routed again. Then a worker of an app with its source does that. -1 is
-of routes that are off (kept_rows.py).
+of routes that are off (rows/kept.py).
 """
 
 from __future__ import annotations
