@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...store.errors import FencepostError, InvalidInput, LimitExceeded
-from ..exceptions import Discard, Retry
+from ..exceptions import Discard, Retry, SoftTimeout
 
 MOST_JSON_BYTES = 64 * 1024
 MOST_BYTES = 1024 * 1024
@@ -61,7 +61,7 @@ def is_recorded(error: Exception, kinds: tuple[type[Exception], ...]) -> bool:
     return isinstance(error, kinds) and not isinstance(error, _NEVER)
 
 
-_NEVER = (Retry, Discard, FencepostError)
+_NEVER = (Retry, Discard, SoftTimeout, FencepostError)
 
 
 def encode_error(error: Exception) -> str:

@@ -17,6 +17,7 @@ from fencepost import (
     InvalidInput,
     OutcomeUnknown,
     Retry,
+    SoftTimeout,
     StepChanged,
     StoreBusy,
 )
@@ -237,13 +238,31 @@ def test_a_recorded_exception_is_raised_the_same_way_each_time() -> None:
 
 
 # STEP-13
-@pytest.mark.parametrize("kind", [Retry, Discard, InvalidInput, BaseException, "Declined", 7])
+@pytest.mark.parametrize(
+    "kind", [Retry, Discard, SoftTimeout, InvalidInput, BaseException, "Declined", 7]
+)
 def test_what_must_not_be_recorded_is_refused(kind: Any) -> None:
     def work(message: Any, ctx: Context) -> None:
         with pytest.raises(InvalidInput):
             ctx.step("s", lambda: pytest.fail("it ran"), record=kind)
 
     assert run(work).state == "done"
+
+
+# STEP-13
+@pytest.mark.parametrize("error", [SoftTimeout("over 1 s"), Retry(0), InvalidInput("no")])
+def test_what_is_about_the_attempt_is_no_outcome_of_a_step(error: Exception) -> None:
+    calls: list[int] = []
+
+    def slow() -> str:
+        calls.append(1)
+        if len(calls) == 1:
+            raise error
+        return "done"
+
+    result = run(lambda message, ctx: ctx.step("slow", slow, record=Exception))
+
+    assert (result.state, result.result, len(calls)) == ("done", "done", 2)
 
 
 # STEP-5
