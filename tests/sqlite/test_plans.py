@@ -26,7 +26,7 @@ from fencepost.store.sqlite.queue import (
     transitions,
 )
 from fencepost.store.sqlite.queue.arrival import enqueue, redelivery
-from fencepost.store.sqlite.queue.joins import back, latest, lost, take, windows
+from fencepost.store.sqlite.queue.joins import apart, back, latest, lost, take, together, windows
 from fencepost.store.sqlite.queue.joins import end as end_group
 from fencepost.store.sqlite.queue.sets import arrivals
 from fencepost.store.sqlite.queue.sets import claim as claim_set
@@ -34,6 +34,7 @@ from fencepost.store.sqlite.queue.sets import end as end_set
 from fencepost.store.sqlite.queue.sets import enqueue as enqueue_set
 from fencepost.store.sqlite.queue.sets import lanes as lanes_set
 from fencepost.store.sqlite.rows import kept as kept_rows
+from fencepost.store.sqlite.rows import steps as step_rows
 
 from ..clock import FakeClock
 from .inside import connection, steps_of
@@ -101,7 +102,8 @@ HOT = {
         retention._DELETE_EXPIRED_BODIES,
         ["fp_message_expiry", "fp_delivery_message", "INTEGER PRIMARY KEY"],
     ),
-    "drop body": (transitions._DROP_BODY, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
+    "end each": (transitions._END_EACH, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
+    "drop bodies": (transitions._DROP_BODIES, ["fp_delivery_message", "INTEGER PRIMARY KEY"]),
     "forget deliveries": (retention._DELETE_DELIVERIES, ["fp_delivery_message"]),
     "forget message": (retention._DELETE_MESSAGE, ["INTEGER PRIMARY KEY"]),
     "caps": (counters._CAPS, ["PRIMARY KEY"]),
@@ -117,6 +119,12 @@ HOT = {
     "a group as it stands": (back._STANDING, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "halve a group": (back._HALVE, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "take a group back": (back._TAKE_BACK, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "take a late group up": (back._RESUME, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "was a group settled": (back._SETTLED, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "done together": (together._DONE, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "cancelled together": (together._CANCELLED, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "stand aside": (apart._ASIDE, ["fp_delivery USING INTEGER PRIMARY KEY"]),
+    "steps of each": (step_rows._FORGET_EACH, ["fp_step USING INTEGER PRIMARY KEY"]),
     "retry the newest": (latest._RETRY, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "take the newest back": (latest._TAKE_BACK, ["fp_delivery USING INTEGER PRIMARY KEY"]),
     "end a window": (
@@ -165,7 +173,9 @@ PARAMETERS = {
     "queues": json.dumps(["q1", "q2"]),
     **dict.fromkeys(("before", "floor", "since", "due_after"), 1),
     **dict.fromkeys(("state", "source", "event", "was"), "x"),
-    **dict.fromkeys(("ids", "messages"), apsw.carray(array("q", [1, 2]))),
+    "states": json.dumps(["done"]),
+    "apart": json.dumps([(1, 1, "x")]),
+    **dict.fromkeys(("ids", "messages", "deliveries"), apsw.carray(array("q", [1, 2]))),
     **dict.fromkeys(("lanes", "keys"), apsw.carray(("a", "b"), flags=apsw.SQLITE_CARRAY_TEXT)),
     **dict.fromkeys(("policy", "priority"), 1),
     **dict.fromkeys(("offset", "keep", "first", "last"), 1),

@@ -11,7 +11,7 @@ from ...rules.lanes import stands_aside
 from ..rows.counters import add
 from ..session.session import Write
 from .holding import HOLDING, HOLDING_OR_DEAD, holding, lost, require, settled_already
-from .joins import back, latest
+from .joins import back, latest, together
 from .sets import end as end_set
 from .sets.odd import OddSet
 from .transitions import AS_SEEN, Standing, moved
@@ -77,15 +77,13 @@ def ack(write: Write, hold: Hold, result: str | None) -> None:
 def ack_odd(write: Write, hold: Hold, result: str | None) -> None:
     """Do the same where there may be more to it, such as other deliveries of its message."""
     if hold.latest:
-        if latest.supersede(write, hold, "ack", "done"):
-            ack_odd(write, latest.newest(hold), result)
+        latest.ack(write, hold, result)
         return
     if hold.joined:
-        group = back.held(write, hold, "ack", "done")
-        for each in group:
-            ack_odd(write, Hold(each.id, hold.fence, hold.token), result)
-        if group and hold.counts:
-            add(write, [hold.counts])
+        if group := back.held(write, hold, "ack", "done"):
+            together.done(write, hold, group, result)
+            if hold.counts:
+                add(write, [hold.counts])
         return
     was = holding(write, hold, done=True)
     if was is None:
@@ -185,8 +183,8 @@ def postpone_each(write: Write, postponed: Iterable[tuple[Hold, int]]) -> None:
 def bury(write: Write, hold: Hold, error: str | None) -> None:
     """Make a delivery a dead letter."""
     if hold.latest:
-        if latest.supersede(write, hold, "bury", "dead"):
-            bury(write, latest.newest(hold), error)
+        if (newest := latest.supersede(write, hold)) is not None:
+            bury(write, newest, error)
         return
     if hold.joined:
         for each in back.held(write, hold, "bury", "dead"):

@@ -6,8 +6,11 @@ transaction, so that no change of state can leave its traces undone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import apsw
 
 from ...rules import lanes as rules
 from ...rules.failures.attempts import is_exhausted
@@ -116,7 +119,7 @@ def standings(
 
 # The first of the deliveries of a message to end does not end it, nor does the last while it is
 # kept for a route that is off. What is dead or cancelled keeps the body as long as the key.
-_END = f"""
+_END_OF = f"""
 update fp_message
 set (expires_at_ms, body_until_ms) = (
   select
@@ -129,23 +132,25 @@ set (expires_at_ms, body_until_ms) = (
     end
   from fp_delivery
   cross join fp_queue on name = queue
-  where message_id = :message
+  where message_id = fp_message.id
 )
-where id = :message and unrouted = 0 and not exists (
+where id :which and unrouted = 0 and not exists (
   select 1
   from fp_delivery
-  where message_id = :message and {ALIVE_OR_PARKED}
+  where message_id = fp_message.id and {ALIVE_OR_PARKED}
 )
-returning body_until_ms
+returning id, body_until_ms
 """
+_END = _END_OF.replace(":which", "= :message")
+_END_EACH = _END_OF.replace(":which", "in carray(:messages)")
 
 # What is dead or cancelled may be replayed.
-_DROP_BODY = """
+_DROP_BODIES = """
 delete from fp_body
-where message_id = :message and not exists (
+where message_id in carray(:messages) and not exists (
   select 1
   from fp_delivery
-  where message_id = :message and state in ('dead', 'cancelled')
+  where fp_delivery.message_id = fp_body.message_id and state in ('dead', 'cancelled')
 )
 """
 
@@ -177,7 +182,7 @@ def moved(
     ended = state in counters.ENDS
     if ended:
         end_message(write, was.message_id)
-        tell(write, was.message_id)
+        tell(write, [was.message_id])
         if steps and was.fence and state != "dead":  # which may be replayed
             forget(write, was.id)
     elif was.state in counters.ENDS:
@@ -196,6 +201,15 @@ def _died(write: Write, id: int) -> None:
 
 def end_message(write: Write, message: int) -> None:
     """Let the retention of a message's key begin, once none of its deliveries goes on."""
-    for (body_until,) in write.run(_END, {"message": message, "now": write.now_ms}):
-        if body_until is None:
-            write.run(_DROP_BODY, {"message": message})
+    _ended(write, write.run(_END, {"message": message, "now": write.now_ms}))
+
+
+def end_messages(write: Write, messages: Sequence[int]) -> None:
+    """Do the same for several."""
+    asked = {"messages": apsw.carray(array("q", messages)), "now": write.now_ms}
+    _ended(write, write.run(_END_EACH, asked))
+
+
+def _ended(write: Write, rows: Iterable[Row]) -> None:
+    if bare := [message for message, body_until in rows if body_until is None]:
+        write.run(_DROP_BODIES, {"messages": apsw.carray(array("q", bare))})

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from typing import Literal
+
+import apsw
 
 from ..session.session import Write
 
@@ -20,6 +24,25 @@ def forget(write: Write, delivery: int) -> None:
     """Delete what is recorded of a delivery, and what it waits for."""
     write.run(_FORGET, {"delivery": delivery})
     write.run(_FORGET_WAITS, {"delivery": delivery})
+
+
+# Of each a range of ids is looked at.
+_FORGET_EACH = f"""
+delete from fp_step
+where id in (
+  select fp_step.id
+  from carray(:deliveries) as ended
+  cross join fp_step on fp_step.id between value * {PLACES} and value * {PLACES} + {PLACES - 1}
+)
+"""
+
+_FORGET_WAITS_EACH = "delete from fp_wait where delivery_id in carray(:deliveries)"
+
+
+def forget_each(write: Write, deliveries: Sequence[int]) -> None:
+    """Do the same for several, at least one."""
+    write.run(_FORGET_EACH, {"deliveries": apsw.carray(array("q", deliveries))})
+    write.run(_FORGET_WAITS_EACH, {"deliveries": apsw.carray(array("q", deliveries))})
 
 
 _FIRST = f"select min(id), min(recorded_at_ms) from fp_step where {OF_ITS_STEPS} and name = :name"

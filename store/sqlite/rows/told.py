@@ -24,14 +24,14 @@ on conflict do nothing
 
 _TAKE = "delete from fp_told where message_id in carray(:messages) returning ear, message_id"
 
-_EARS = "select ear, message_id from fp_told where message_id = :message"
+_EARS = "select ear, message_id from fp_told where message_id in carray(:messages)"
 
 _FORGET = """
 delete from fp_told
-where message_id = :message and not exists (
+where message_id in carray(:messages) and not exists (
   select 1
   from fp_delivery
-  where message_id = :message and state in ('ready', 'leased', 'sleeping')
+  where fp_delivery.message_id = fp_told.message_id and state in ('ready', 'leased', 'sleeping')
 )
 """
 
@@ -48,11 +48,13 @@ def tell_ended(write: Write, messages: Sequence[int]) -> None:
         write.told += tuple(write.run(_TAKE, {"messages": ids(messages)}))
 
 
-def tell(write: Write, message: int) -> None:
-    """Tell, after the commit, that a delivery of a message has ended."""
-    if write.anybody_waits and (ears := write.run(_EARS, {"message": message})):
+def tell(write: Write, messages: Sequence[int]) -> None:
+    """Tell, after the commit, that a delivery of each of these has ended."""
+    if not write.anybody_waits:
+        return
+    if ears := write.run(_EARS, {"messages": ids(messages)}):
         write.told += tuple(ears)
-        write.run(_FORGET, {"message": message})
+        write.run(_FORGET, {"messages": ids(messages)})
 
 
 def ids(messages: Sequence[int]) -> Any:

@@ -8,17 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....engine.queue.claims import Hold
+from ...rows.counters import add
 from ...session.session import Write
-from ..holding import HOLDING, settled_already
-from ..transitions import Standing, moved
-from . import back
-
-_SUPERSEDE = f"""
-update fp_delivery
-set state = 'cancelled', parked = 0, error = :error, due_at_ms = null, token = null,
-    settled_token = :token, lease_until_ms = null, changed_at_ms = :now
-where {HOLDING}
-"""
+from ..holding import settled_already
+from ..transitions import Standing
+from . import back, together
 
 # The oldest keeps the lane waiting. The attempt is the newest's.
 _RETRY = f"""
@@ -37,26 +31,32 @@ where id in carray(:ids) and fence = :fence and state = 'leased'
 """
 
 
-def newest(hold: Hold) -> Hold:
-    """Return the hold on what was handed over, alone."""
-    return Hold(hold.id, hold.fence, hold.token, None, hold.steps, hold.counts)
-
-
-def supersede(write: Write, hold: Hold, operation: str, state: str) -> bool:
-    """End all but the newest; False when this lease has brought the newest to `state` before.
+def ack(write: Write, hold: Hold, result: str | None) -> None:
+    """Mark the newest done; a repeat by the same lease changes nothing more.
 
     Raises:
         LeaseLost: One of them is not held; nothing was changed.
     """
-    if settled_already(write, hold, state):
-        return False
-    *older, _ = back.held(write, hold, operation)
-    error = f"superseded by d{hold.id}"
-    for was in older:
-        proof = {"id": was.id, "fence": hold.fence, "token": hold.token}
-        write.must(_SUPERSEDE, {**proof, "error": error, "now": write.now_ms})
-        moved(write, was, "cancelled")
-    return True
+    if settled_already(write, hold, "done"):
+        return
+    *older, last = back.held(write, hold, "ack")
+    together.cancelled(write, hold, older, _superseded(hold))
+    together.done(write, hold, [last], result)
+    if hold.counts:
+        add(write, [hold.counts])
+
+
+def supersede(write: Write, hold: Hold) -> Hold | None:
+    """End all but the newest, which is to be buried; None when this lease has done so before.
+
+    Raises:
+        LeaseLost: One of them is not held; nothing was changed.
+    """
+    if settled_already(write, hold, "dead"):
+        return None
+    *older, _ = back.held(write, hold, "bury")
+    together.cancelled(write, hold, older, _superseded(hold))
+    return Hold(hold.id, hold.fence, hold.token)
 
 
 def retry(write: Write, hold: Hold, delay_ms: int, error: str | None) -> bool:
@@ -77,3 +77,7 @@ def take_back(write: Write, found: Sequence[Standing], error: str, due: int) -> 
     given = {"newest": found[-1].id, "head": found[0].id, "due": due, "error": error}
     given |= {"ids": back.array_of([was.id for was in found]), "fence": found[0].fence}
     back.give_back(write, found, _TAKE_BACK, {**given, "now": write.now_ms}, waits=True)
+
+
+def _superseded(hold: Hold) -> str:
+    return f"superseded by d{hold.id}"

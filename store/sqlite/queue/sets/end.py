@@ -18,6 +18,7 @@ from ...rows.told import tell_ended
 from ...session.session import Write
 from .. import counters
 from ..joins import end as end_group
+from ..joins import latest
 from ..joins.back import release
 from ..joins.end import GroupNote
 from . import lanes
@@ -66,7 +67,7 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
     """
     messages: list[int] = []
     counted: list[Mapping[str, int]] = []
-    groups: list[tuple[Hold, GroupNote, str | None]] = []
+    groups: list[tuple[Hold, GroupNote | None, str | None]] = []
     for each, holds, notes in _sets(acks, groups):
         if _ACK.change(write, [hold.id for hold in holds], _bind(write, each)) != len(holds):
             raise OddSet
@@ -83,6 +84,9 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
     if messages:
         _DROP_BODIES.change(write, messages, {})
     for group, note, result in groups:
+        if note is None:
+            _ack_newest(write, group, result)
+            continue
         end_group.ack(write, group, note, result)
         messages.extend(note.messages)
         if group.counts:
@@ -94,13 +98,20 @@ def ack_each(write: Write, acks: Sequence[tuple[Hold, str | None]]) -> list[Hold
     return []
 
 
+def _ack_newest(write: Write, hold: Hold, result: str | None) -> None:
+    try:
+        latest.ack(write, hold, result)
+    except LeaseLost as lost:  # nothing was changed then
+        raise OddSet from lost
+
+
 def release_each(write: Write, holds: Iterable[Hold]) -> None:
     """Give back deliveries as if they had not been claimed.
 
     Raises:
         OddSet: One is not held by its claim.
     """
-    groups: list[tuple[Hold, GroupNote, str | None]] = []
+    groups: list[tuple[Hold, GroupNote | None, str | None]] = []
     for each, same, _ in _sets(((hold, None) for hold in holds), groups):
         if _RELEASE.change(write, [hold.id for hold in same], _bind(write, each)) != len(same):
             raise OddSet
@@ -112,9 +123,13 @@ def release_each(write: Write, holds: Iterable[Hold]) -> None:
 
 
 def _sets(
-    acks: Iterable[tuple[Hold, str | None]], groups: list[tuple[Hold, GroupNote, str | None]]
+    acks: Iterable[tuple[Hold, str | None]],
+    groups: list[tuple[Hold, GroupNote | None, str | None]],
 ) -> Iterator[tuple[_Set, list[Hold], list[Note]]]:
-    """Yield what one statement ends; claims of groups are put aside, into `groups`."""
+    """Yield what one statement ends; claims of groups are put aside, into `groups`.
+
+    There None is the note of one of which only the newest was handed over.
+    """
     found: dict[tuple[Any, ...], tuple[list[Hold], list[Note]]] = {}
     seen: set[int] = set()
     for hold, result in acks:
@@ -123,9 +138,9 @@ def _sets(
         seen.add(hold.fence)
         note = hold.note
         if not isinstance(note, Note):
-            if not isinstance(note, GroupNote):
+            if not isinstance(note, GroupNote) and not hold.latest:
                 raise OddSet
-            groups.append((hold, note, result))
+            groups.append((hold, note if isinstance(note, GroupNote) else None, result))
             continue
         same = hold.token, hold.fence - hold.id, note.queue, note.keep_ms, result
         if (those := found.get(same)) is None:
