@@ -96,7 +96,7 @@ def writing(messages: list[Message], ctx: Context) -> None:
     """Write a row for each, and acknowledge them with it."""
     with Call(messages, ctx) as call:
         call.raise_now_and_then()
-        with call.stopped_if_planned(), ctx.transaction() as tx:
+        with call.stopped_if_planned() as begin, begin() as tx:
             tx.execute(EFFECT, (ctx.fence, json.dumps(call.ids)))
             call.end("done")
         call.at("end")

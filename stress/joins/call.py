@@ -6,8 +6,8 @@ import json
 import os
 import random
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from ...app import Context
 from ...app.exceptions import Retry
 from ...store import Message
 from ...store.errors import LeaseLost
+from ...store.types.transaction import Transaction
 from ..durable.first import is_first
 from ..durable.notes import Note, Notes
 from ..harness.waiting import until
@@ -102,19 +103,20 @@ class Call:
                 self._ctx.fail(message, "as planned")
 
     @contextmanager
-    def stopped_if_planned(self) -> Iterator[None]:
-        """Stand still before the work in this block, until another call has these messages.
+    def stopped_if_planned(self) -> Iterator[Callable[[], AbstractContextManager[Transaction]]]:
+        """Return what opens the transaction that ends the call.
 
-        And that one only goes on after this one has tried.
+        One that is to be stopped stands still before, until another call has these messages. And
+        that one only goes on after this one has tried.
         """
         if came_late := [id for id in self.ids if Path(f"stopped-{id}").exists()]:
             Path(f"second-{came_late[0]}").touch()
             until(Path(f"late-{came_late[0]}").exists, "it has tried", seconds=_LATE_SECONDS)
-            yield
+            yield self._ctx.transaction
             return
         id, numbers = self.ids[0], {plan.stop for plan in self._plans.values()} - {0}
         if len(self.ids) == 1 or not any(is_first(f"stop-{number}") for number in numbers):
-            yield
+            yield self._ctx.transaction
             return
         late, refused = Path(f"late-{id}"), False
         is_first(f"stopped-{id}", f"{os.getpid()} {os.getppid()}")
@@ -123,7 +125,7 @@ class Call:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGURG})
         os.kill(os.getpid(), signal.SIGSTOP)
         try:
-            yield
+            yield self._ctx._claim.transaction  # the context's own looks whether the lease is lost
         except LeaseLost:
             refused = True
             raise

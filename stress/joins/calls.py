@@ -80,13 +80,17 @@ def calls(folder: Path) -> Calls:
             call = found[note.fence]
             call.ended, call.ended_ms = note.step, note.at_ms
             call.failed = [] if note.step == "raised" else json.loads(note.says)
-    for process, halted in _gone(notes).items():
+    gone = _gone(notes)
+    for process, mine in of.items():
+        if any(call.ended == UNKNOWN for call in mine):  # its pool may have killed it as well
+            gone.setdefault(process, False)
+    for process, halted in gone.items():
         begun = [call.begun_ms for call in of[process]]
         for call in of[process]:
             after = sum(at_ms > call.ended_ms for at_ms in begun)
             call.hit = halted or call.ended == UNKNOWN or after < _UNSETTLED
     late = [note for note in notes if note.what == "late"]
-    return Calls([found[fence] for fence in sorted(found)], late, len(_gone(notes)))
+    return Calls([found[fence] for fence in sorted(found)], late, len(gone))
 
 
 def _gone(notes: Iterable[Note]) -> dict[str, bool]:
