@@ -30,6 +30,13 @@ class Declined(Exception):
     """What a bank says."""
 
 
+class Strict(Exception):
+    """Takes no other arguments than one."""
+
+    def __init__(self, args: tuple[Any, ...]) -> None:
+        super().__init__(*args)
+
+
 # STEP-1, STEP-18
 def test_a_recorded_step_is_not_called_again() -> None:
     calls: list[str] = []
@@ -247,6 +254,22 @@ def test_what_must_not_be_recorded_is_refused(kind: Any) -> None:
             ctx.step("s", lambda: pytest.fail("it ran"), record=kind)
 
     assert run(work).state == "done"
+
+
+# STEP-12, STEP-13
+@pytest.mark.parametrize("args", [(object(),), (1, 2, 3)])
+def test_an_exception_that_cannot_be_kept_is_never_asked_for_again(args: Any) -> None:
+    calls: list[int] = []
+
+    def fail() -> None:
+        calls.append(1)
+        raise Strict(args)
+
+    result = run(lambda message, ctx: ctx.step("s", fail, record=Strict))
+
+    assert calls == [1]
+    assert result.state == "dead"
+    assert "raised Strict, which could not be kept" in str(result.error)
 
 
 # STEP-13

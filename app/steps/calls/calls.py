@@ -201,17 +201,24 @@ class Calls:
         try:
             return self._record(asked, "call", outcome.encode(value))
         except FencepostError as error:
-            self._journal.stuck = type(error)(
-                f"step {asked.name!r} ran, and what it returned could not be kept: {error}",
-                operation="step",
-            )
-            raise self._journal.stuck from error
+            raise self._not_kept(asked, "ran, and what it returned", error) from error
 
     def _failed(self, asked: _Asked, error: Exception) -> StepRecord:
         """Return the record of an error, or raise it on."""
         if error is self._journal.stuck or not outcome.is_recorded(error, asked.recorded):
             raise error
-        return self._record(asked, "error", outcome.encode_error(error))
+        try:
+            return self._record(asked, "error", outcome.encode_error(error))
+        except FencepostError as refused:
+            said = f"raised {type(error).__name__}, which"
+            raise self._not_kept(asked, said, refused) from error
+
+    def _not_kept(self, asked: _Asked, said: str, why: FencepostError) -> BaseException:
+        """Return what the attempt ends with: another one would do the work again."""
+        self._journal.stuck = type(why)(
+            f"step {asked.name!r} {said} could not be kept: {why}", operation="step"
+        )
+        return self._journal.stuck
 
     def _record(self, asked: _Asked, kind: StepKind, encoded: str | bytes) -> StepRecord:
         return self._journal.new(
