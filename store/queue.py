@@ -22,6 +22,13 @@ from .types.validate import Duration
 
 DEFAULT_LEASE = 30.0
 
+# The defaults of enqueue.
+_AT_ONCE: Duration = 0
+_USUAL = 0
+_STRICT: LanePolicy = "strict"
+_KEEP_FOR = DEFAULT_KEEP_MS / 1000
+_RETRY_FOR = DEFAULT_RETRY_FOR_MS / 1000
+
 
 @verbs
 class Queue:
@@ -106,6 +113,17 @@ class Queue:
             StoreBusy: The write lock was not free in time; nothing was stored.
             OutcomeUnknown: The message may be stored; enqueue it again with the same key.
         """
+        if (
+            lane is None
+            and delay is _AT_ONCE
+            and priority is _USUAL
+            and lane_policy is _STRICT
+            and max_attempts is None
+            and keep_for == _KEEP_FOR
+            and retry_for == _RETRY_FOR
+        ):  # nearly always: what the draft says of it is checked already
+            draft = self._draft(body, key=key, headers=headers)
+            return can_wait(self._engine.queue.enqueue([draft]), self._waits)[0]
         draft = self._draft(
             body,
             key=key,

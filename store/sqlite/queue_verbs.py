@@ -119,9 +119,11 @@ class SqliteQueue:
         def transact(by_set: bool) -> tuple[list[Leased], list[Hold], bool]:
             end, take = (end_set, claim_set.claim) if by_set else (settle, claim.claim)
             with self._session.write("claim", joins=False, batch=batch) as write:
-                settle.release_each(write, tried)  # the first COMMIT may be there after all
-                refused = end.ack_each(write, acks)
-                end.release_each(write, releases)
+                if tried:  # the first COMMIT may be there after all
+                    settle.release_each(write, tried)
+                refused = end.ack_each(write, acks) if acks else []
+                if releases:
+                    end.release_each(write, releases)
                 if postponed:
                     settle.postpone_each(write, postponed)
                 leases, more = take(

@@ -137,6 +137,24 @@ def test_reading_costs_no_transaction_of_ours(store: Store, queue: Queue) -> Non
     assert _transactions(statements) == []
 
 
+def test_what_a_batch_runs_is_not_compiled_again_after_many_single_messages(
+    store: Store, queue: Queue
+) -> None:
+    def batch(prefix: str) -> None:
+        queue.enqueue_many([{"body": b"x", "key": f"{prefix}-{n}"} for n in range(100)])
+        assert queue.ack_many(queue.claim(limit=100)) == []
+
+    batch("first")
+    for n in range(25):
+        queue.enqueue(b"x", key=f"single-{n}")
+        queue.claim()[0].ack()
+    before = connection(store).cache_stats()["misses"]
+
+    batch("second")
+
+    assert connection(store).cache_stats()["misses"] == before
+
+
 def test_no_statement_is_compiled_twice(store: Store, queue: Queue, clock: FakeClock) -> None:
     def round_of_work() -> None:
         queue.enqueue_many({"body": b"x" * 600, "lane": f"{n}"} for n in range(3))

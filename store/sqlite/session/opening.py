@@ -18,8 +18,9 @@ from . import clock as store_clock
 from . import faults, recovery, settings, wal_owner
 from .clock import StoreClock
 
-# More than the store has of its own, so that none is ever compiled twice.
-_STATEMENTS = 256
+# A statement is forgotten once so many have run after it, of whichever texts: what a batch needs
+# is still there after some 25 single messages. APSW takes no more.
+_STATEMENTS = 512
 
 
 class Opened(NamedTuple):

@@ -79,7 +79,9 @@ class Write:
 
     def change(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one of the store's own statements and return how many rows it changed."""
-        self.run(sql, parameters)
+        if self._database.writing is not self or not self._connection.in_transaction:
+            raise self._gone()
+        self._execute(sql, parameters).fetchall()
         return self._connection.changes()
 
     def one(self, sql: str, parameters: Parameters = ()) -> Row:

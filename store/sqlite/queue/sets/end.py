@@ -38,14 +38,17 @@ class _Set(NamedTuple):
 
 
 # "not indexed": the rows are found by id, also where ANALYZE has made an index look better.
-_ACK = OnIds("""
+_ACK = OnIds(
+    """
 update fp_delivery not indexed
 set state = 'done', result = :result, error = null, token = null, settled_token = :token,
     lease_until_ms = null, changed_at_ms = :now, expires_at_ms = :now + :keep
 where id in :ids and fence = :offset + id and token = :token
   and state = 'leased' and queue = :queue
   and (select keep_body_ms from fp_queue where name = :queue) = 0
-""")
+""",
+    has_subquery=True,
+)
 
 _DROP_BODIES = OnIds("delete from fp_body where message_id in :ids")
 

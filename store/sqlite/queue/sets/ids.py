@@ -11,21 +11,24 @@ from ...session.session import Write
 
 
 class OnIds:
-    """A statement with a text for one id, one for ids that follow each other, and one for any.
+    """A statement with a text for ids that follow each other, and one for any.
 
-    `in carray(...)` builds a table of them each time, which takes as long as 30 rows. An update
-    of several rows with a subquery in its condition collects their ids in a table first.
+    `in carray(...)` builds a table of them each time, which takes as long as 30 rows.
     """
 
-    def __init__(self, sql: str) -> None:
-        """In the text stands `in :ids`."""
-        self.one = sql.replace("in :ids", "= :first")
+    def __init__(self, sql: str, *, has_subquery: bool = False) -> None:
+        """In the text stands `in :ids`.
+
+        `has_subquery`: an update of several rows collects their ids in a table first, if its
+        condition has a subquery, so that a single id is worth a text of its own.
+        """
+        self.one = sql.replace("in :ids", "= :first") if has_subquery else None
         self.run = sql.replace("in :ids", "between :first and :last")
         self.any = sql.replace("in :ids", "in carray(:ids)")
 
     def change(self, write: Write, ids: list[int], bindings: dict[str, Any]) -> int:
         """Run it on at least one id; return how many rows it changed."""
-        if len(ids) == 1:
+        if self.one is not None and len(ids) == 1:
             return write.change(self.one, {**bindings, "first": ids[0]})
         first, last = min(ids), max(ids)
         if last - first == len(ids) - 1 == len(set(ids)) - 1:
