@@ -21,7 +21,7 @@ from .clock import Clock
 from .messages import Body, as_bytes
 from .process import outside_a_loop
 from .result import Result
-from .running import run_deliveries
+from .running import run_deliveries, run_queue
 from .temporary import temporary_store
 
 
@@ -97,11 +97,7 @@ def enqueue(
     Raises:
         InvalidInput: The app has no such handler, or an argument is not usable.
     """
-    if queue not in app.handlers:
-        known = ", ".join(app.handlers) or "none"
-        raise InvalidInput(
-            f"there is no handler {queue!r}; the app has {known}", operation="enqueue"
-        )
+    _refuse_unknown(app, queue, "enqueue")
 
     def run() -> list[Result]:
         with _opened(app, store, clock) as (target, time):
@@ -115,6 +111,46 @@ def enqueue(
             operation="enqueue",
         )
     return results[0]
+
+
+def run_ready(
+    app: App,
+    queue: str,
+    *,
+    store: Store,
+    attempts: int | None = 1,
+    clock: Clock | None = None,
+) -> list[Result]:
+    """Run a handler for what is ready in its queue; return one result for each, oldest first.
+
+    That is what another handler has enqueued, what is to be retried, and what has slept or
+    waited, once its time has come or it was answered.
+
+    Args:
+        app: The app.
+        queue: The handler's name.
+        store: The store that was given to `deliver` or `enqueue`.
+        attempts: As in `deliver`.
+        clock: The store's clock; needed for several attempts.
+
+    Raises:
+        InvalidInput: The app has no such handler.
+    """
+    _refuse_unknown(app, queue, "run_ready")
+
+    def run() -> list[Result]:
+        with _opened(app, store, clock) as (target, time):
+            return run_queue(app, target, time, queue, attempts)
+
+    return outside_a_loop(run)
+
+
+def _refuse_unknown(app: App, queue: str, operation: str) -> None:
+    if queue not in app.handlers:
+        known = ", ".join(app.handlers) or "none"
+        raise InvalidInput(
+            f"there is no handler {queue!r}; the app has {known}", operation=operation
+        )
 
 
 def _refuse_unusable(event: object, key: object) -> None:

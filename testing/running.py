@@ -9,6 +9,7 @@ from ..app.steps.facts import app_facts
 from ..store import Claim, Receipt, Store
 from ..store.errors import InvalidInput
 from ..store.types.delivery import Delivery
+from ..store.types.durable.wait import NEVER_MS
 from ..store.types.messages.death import DEATHS
 from .attempt import attempt
 from .clock import Clock
@@ -29,13 +30,34 @@ def run_deliveries(
         clock: The store's clock; None when it cannot be moved.
         attempts: The most attempts at each; None continues until its end.
     """
-    most = _MOST_ATTEMPTS if attempts is None else attempts
     if receipt.status != "accepted":
         return []
     newest = store.deliveries(limit=_MOST_DELIVERIES)
-    ids = sorted(each.id for each in newest if each.message_id == receipt.message_id)
+    ids = [each.id for each in newest if each.message_id == receipt.message_id]
+    return _run(app, store, clock, ids, attempts)
+
+
+def run_queue(
+    app: App, store: Store, clock: Clock | None, queue: str, attempts: int | None
+) -> list[Result]:
+    """Run what can be claimed of a queue now; see `run_deliveries`."""
+    now = store.now()
+    found = [
+        each
+        for state in ("ready", "sleeping")
+        for each in store.deliveries(queue=queue, state=state, limit=_MOST_DELIVERIES)
+    ]
+    ids = [each.id for each in found if each.due_at is None or each.due_at <= now]
+    return _run(app, store, clock, ids, attempts)
+
+
+def _run(
+    app: App, store: Store, clock: Clock | None, ids: list[int], attempts: int | None
+) -> list[Result]:
+    """Make attempts at deliveries, oldest first."""
+    most = _MOST_ATTEMPTS if attempts is None else attempts
     with process(store, app.hooks if ids else Hooks()) as run:
-        results = [_results(app, store, clock, id, most, run) for id in ids]
+        results = [_results(app, store, clock, id, most, run) for id in sorted(ids)]
         _call_on_dead(app, store, run)
         return results
 
@@ -81,11 +103,14 @@ def _delivery(store: Store, id: int) -> Delivery:
 
 
 def _wait(store: Store, clock: Clock | None, delivery: Delivery) -> bool:
+    """Move the clock to when it can be claimed; False if no time ever comes."""
     if clock is None:
         raise InvalidInput(
             "several attempts need the store's clock, which is moved: give clock=",
             operation="deliver",
         )
+    if delivery.due_at == NEVER_MS / 1000:
+        return False  # it waits for an answer, and has no deadline
     if delivery.due_at is not None:
         clock.advance(max(0.0, delivery.due_at - store.engine.clock.now_ms() / 1000))
     return True

@@ -11,6 +11,7 @@ import click
 
 from ...store import Store, connect
 from ...store.types.delivery import Delivery
+from ...store.types.durable.wait import NEVER_MS
 from ...store.types.filter import ASKED_STATES
 from ...store.types.unserved import Unrouted
 from ..options import as_json, row_limit, the_store
@@ -103,7 +104,9 @@ def _print_deliveries(found: list[Delivery], now: float, as_json: bool) -> str |
 
 def _why(each: Delivery) -> str | None:
     if each.asleep is not None and each.due_at is not None:
-        return f"asleep at {each.asleep!r} until {iso(each.due_at)}"
+        for_ever = each.due_at == NEVER_MS / 1000
+        until = "what it waits for comes" if for_ever else iso(each.due_at)
+        return f"asleep at {each.asleep!r} until {until}"
     return each.error
 
 

@@ -17,6 +17,7 @@ from fencepost import Store, connect
 from fencepost.store.types.durable.step import StepRecord
 
 from ..processes import fencepost
+from ..store.suspended import wait
 from .command import Command
 from .shown import HOSTILE, ISO, times
 from .terminal import Terminal
@@ -139,6 +140,22 @@ def test_one_is_shown_with_its_message(store: Store, command: Command, state: st
     assert all(ISO.fullmatch(time) for time in times(shown))
     assert f"state: {state}\n" in text
     assert f"body: {body or '-'}\n" in text
+
+
+# SLEEP-7
+@pytest.mark.parametrize("seconds", [60, None])
+def test_a_list_says_where_a_delivery_sleeps_and_until_when(
+    store: Store, command: Command, seconds: float | None
+) -> None:
+    store.queue("mail").enqueue(b"body")
+    (claim,) = store.queue("mail").claim()
+    wait(store, claim, seconds)
+
+    (row,) = command("messages", "list", "--state", "sleeping", "--json").json()
+    said = command("messages", "list").out
+
+    until = "what it waits for comes" if seconds is None else row["due_at"]
+    assert f"asleep at 'approval' until {until}\n" in said
 
 
 # STEP-9

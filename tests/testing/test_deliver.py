@@ -10,8 +10,18 @@ from typing import Any
 
 import pytest
 
-from fencepost import App, Cancelled, Context, Discard, InvalidInput, Message, Retry, connect
-from fencepost.testing import Clock, Result, deliver, enqueue, signed
+from fencepost import (
+    App,
+    Cancelled,
+    Context,
+    Discard,
+    InvalidInput,
+    Message,
+    Retry,
+    WaitTimeout,
+    connect,
+)
+from fencepost.testing import Clock, Result, deliver, enqueue, run_ready, signed
 
 Handle = Callable[[Message, Context], Any]
 
@@ -428,3 +438,45 @@ def test_what_makes_no_sense_is_refused(app: App, tmp_path: Path) -> None:
         enqueue(app, "mail", b"{}", key="k", store=store)
         with pytest.raises(InvalidInput, match="no handler ran"):
             enqueue(app, "mail", b"{}", key="k", store=store)
+
+
+# TESTING-14
+def test_what_was_answered_or_enqueued_by_others_can_be_run(app: App, tmp_path: Path) -> None:
+    tokens: list[str] = []
+
+    def waits(message: Message, ctx: Context) -> Any:
+        ctx.sleep("cool-down", 3600)
+        answer = ctx.store.queue("other")
+        answer.enqueue(b"next", key="n")
+        tokens.append(ctx.wait_url("approval").rpartition("/")[2])
+        return ctx.wait("approval")
+
+    app.url = "https://hooks.example.com"
+    app.task("waits")(waits)
+    app.task("other")(lambda message, ctx: message.text())
+    clock = Clock()
+    with connect(tmp_path / "own.db", clock=clock) as store:
+        asked = enqueue(app, "waits", key="k", attempts=None, store=store, clock=clock)
+        assert (asked.state, run_ready(app, "waits", store=store)) == ("sleeping", [])
+
+        store.resume(tokens[0], "yes")
+
+        assert [each.result for each in run_ready(app, "waits", store=store)] == ["yes"]
+        assert [each.result for each in run_ready(app, "other", store=store)] == ["next"]
+        assert run_ready(app, "waits", store=store) == []
+        with pytest.raises(InvalidInput, match="there is no handler 'nobody'"):
+            run_ready(app, "nobody", store=store)
+
+
+# TESTING-4
+def test_with_all_attempts_sleeps_and_deadlines_pass(app: App) -> None:
+    def sleeps(message: Message, ctx: Context) -> Any:
+        ctx.sleep("long", 90 * 86_400)
+        try:
+            return ctx.wait("approval", timeout=86_400)
+        except WaitTimeout:
+            return "nobody answered"
+
+    app.task("sleeps")(sleeps)
+
+    assert enqueue(app, "sleeps", attempts=None).result == "nobody answered"
