@@ -32,6 +32,7 @@ from fencepost.store.types.sending.outgoing import Outgoing
 DOWN = "https://down.example:443"
 SPACE, OTHER = Space("a", "x"), Space("a", "y")
 RULE = Rule("mail", "0 9 * * *", "UTC", "once")
+OLD = Rule("old", "0 9 * * *", "UTC", "once")
 
 
 @dataclass
@@ -77,6 +78,7 @@ def world(store: Store) -> World:
         engine.queue.enqueue([Draft("s", "s", name, "e", {}, b"", [Address(name)])])
     engine.operators.routes.turn_on("drained")
     (held,) = engine.operators.routes.kept("drained", ["s"], 9)
+    engine.pools.schedules.declare(pool, [RULE, OLD], 1000)
     return World(
         engine,
         [claim.hold for claim in claims],
@@ -222,6 +224,7 @@ CALLS: dict[str, dict[str, Callable[[World], object]]] = {
         "declare": lambda w: w.engine.pools.schedules.declare(w.pool, [], 1000),
         "advance": lambda w: w.engine.pools.schedules.advance(w.schedule, [_draft()], 2000),
         "known": lambda w: w.engine.pools.schedules.known(),
+        "remove": lambda w: w.engine.pools.schedules.remove(OLD.name),
     },
     "pools.liveness": {
         "beat": lambda w: w.engine.pools.liveness.beat(w.pool, [w.worker]),
