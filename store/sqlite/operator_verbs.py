@@ -12,7 +12,7 @@ from .operators import counts, listing, move, operate
 from .operators.routes import SqliteRoutes
 from .operators.routing import SqliteRouting
 from .pools.register import SqlitePools
-from .queue import counters, reap
+from .queue import counters, due, reap
 from .session.damage import tells
 from .session.session import Session
 
@@ -55,7 +55,7 @@ class SqliteOperators:
     def move(self, ids: Sequence[int], queue: str) -> list[Outcome]:
         with self._session.write("move") as write:
             reap.reap_expired(write)
-            reap.promote_due(write)
+            due.promote_due(write)
             return [move.move(write, id, queue) for id in ids]
 
     @again_when_full

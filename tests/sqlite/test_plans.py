@@ -18,6 +18,7 @@ from fencepost.store.sqlite.pools import register
 from fencepost.store.sqlite.queue import (
     claim,
     counters,
+    due,
     holding,
     lanes,
     reap,
@@ -82,7 +83,7 @@ HOT = {
     "expired": (reap._EXPIRED, ["fp_delivery_lease"]),
     "of a worker": (reap._OF_WORKER, ["fp_delivery_lease"]),
     "renew of a worker": (register._RENEW_OF_WORKER, ["fp_delivery_lease"]),
-    "due": (reap._DUE, ["fp_delivery_due"]),
+    "due": (due._DUE, ["fp_delivery_due"]),
     "return": (reap._RETURN, ["INTEGER PRIMARY KEY"]),
     "find": (enqueue._FIND, ["fp_message_key"]),
     "has head": (lanes.HAS_HEAD, ["fp_delivery_head"]),

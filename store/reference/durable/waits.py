@@ -15,7 +15,7 @@ from ...types.messages.message import Message
 from ..memory import Session, Write
 from ..queues.awaited import matches
 from ..queues.claim import message
-from ..queues.reap import wake
+from ..queues.due import wake
 from ..queues.settle import require
 from ..rows import GOING
 

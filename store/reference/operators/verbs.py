@@ -9,7 +9,7 @@ from ...types.filter import Filter
 from ...types.queue_stats import QueueStats
 from ..memory import Session
 from ..pools.verbs import PlainPools
-from ..queues import reap
+from ..queues import due, reap
 from . import listing, move, operate
 from .routes import PlainRoutes
 from .routing import PlainRouting
@@ -50,7 +50,7 @@ class PlainOperators:
     def move(self, ids: Sequence[int], queue: str) -> list[Outcome]:
         with self._session.write("move") as write:
             reap.reap_expired(write)
-            reap.promote_due(write)
+            due.promote_due(write)
             return [move.move(write, id, queue) for id in ids]
 
     def pause(self, queue: str, paused: bool) -> bool:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from ...types.durable.wait import Subject
 from ..memory import Write
 from ..rows import MessageRow
-from . import reap
+from . import due
 
 
 def wake(write: Write, message: MessageRow) -> None:
@@ -17,7 +17,7 @@ def wake(write: Write, message: MessageRow) -> None:
         deadline_ms = write.tables.waits[place].deadline_ms
         is_over = deadline_ms is not None and deadline_ms <= write.now
         if row.state == "sleeping" and not is_over and matches(message, subject):
-            reap.wake(write, row)
+            due.wake(write, row)
 
 
 def matches(message: MessageRow, subject: Subject) -> bool:

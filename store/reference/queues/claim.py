@@ -12,7 +12,7 @@ from ...types.messages.message import Message
 from ..memory import Write
 from ..rows import DeliveryRow, MessageRow, QueueRow
 from ..tables import Tables
-from . import lanes, reap
+from . import due, lanes, reap
 from .joins.verbs import behind, take_along
 
 
@@ -29,7 +29,7 @@ def claim(
 ) -> list[Leased]:
     """Lease at most `limit` deliveries, the queues asked in the order given."""
     reap.reap_expired(write)
-    reap.promote_due(write)
+    due.promote_due(write)
     if prefetch is None:
         found = [row for queue in queues for row in claimable(write.tables, queue)]
     else:

@@ -1,4 +1,4 @@
-"""Taking back what its holder no longer works on, and letting in what has become due."""
+"""Taking back what its holder no longer works on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...types.validate import error_text
 from ...types.worker import Progress
 from ..memory import Write
 from ..rows import DeliveryRow
-from . import changes, lanes
+from . import changes
 from .joins import latest
 from .joins.halving import halve
 from .settle import goes_alone, is_exhausted
@@ -44,35 +44,6 @@ def reap_expired(write: Write) -> None:
                 _take_back_group(write, group, EXPIRED)
             else:
                 _take_back(write, held, EXPIRED)
-
-
-def promote_due(write: Write) -> None:
-    """Let deliveries be claimed whose time has come, in the order in which it came."""
-    due = [
-        (row.due_ms, row.id)
-        for row in write.tables.deliveries.values()
-        if row.state in ("ready", "sleeping") and row.due_ms is not None and row.due_ms <= write.now
-    ]
-    for _, id in sorted(due):
-        wake(write, write.tables.deliveries[id])
-
-
-def wake(write: Write, row: DeliveryRow) -> None:
-    """Let a delivery be claimed that waited for its time, or slept."""
-    assert row.due_ms is not None
-    since_ms = min(row.due_ms, write.now)
-    # The time that it slept does not count for how long it may be tried.
-    slept_ms = max(0, since_ms - row.changed_ms) if row.state == "sleeping" else 0
-    ready = row._replace(
-        state="ready",
-        asleep=None,
-        due_ms=None,
-        changed_ms=since_ms,
-        tried_since_ms=row.tried_since_ms + slept_ms,
-    )
-    write.tables.deliveries[row.id] = ready
-    write.wakes = True
-    lanes.fill(write, row.in_lane)
 
 
 def reap_worker(

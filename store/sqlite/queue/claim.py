@@ -20,8 +20,9 @@ from ..fences import next_fences
 from ..session.session import Write
 from . import counters, payload
 from .claimable import CLAIMABLE, IN_ORDER, ROOM
+from .due import promote_due
 from .joins.follows import BEHIND, FOLLOWS
-from .reap import promote_due, reap_expired
+from .reap import reap_expired
 from .settle import bury_damaged
 from .transitions import COLUMNS, Standing, standings
 

@@ -10,7 +10,7 @@ from ...types.messages.draft import Draft
 from ...types.messages.message import Message
 from ...types.messages.receipt import Receipt
 from ..queue import payload
-from ..queue.reap import wake
+from ..queue.due import wake
 from ..session.session import Session, Write
 from .shell_pattern import glob
 

@@ -12,8 +12,8 @@ from ...rules.durable.waits import decide_answer
 from ...types.durable.wait import Answered, Place, Secret, Subject, Wait
 from ...types.messages.message import Message
 from ..file.space import ROW_BYTES, again_when_full
+from ..queue.due import wake
 from ..queue.holding import require_to_end
-from ..queue.reap import wake
 from ..session import damage
 from ..session.session import Session, Write
 from . import messages

@@ -22,8 +22,9 @@ from ...session.session import Write
 from .. import counters
 from ..claim import bound, with_limits
 from ..claimable import CLAIMABLE, IN_ORDER, NO_BOUND, ROOM, THERE, WAITS
+from ..due import promote_due
 from ..joins.take import take_along
-from ..reap import promote_due, reap_expired
+from ..reap import reap_expired
 from .ids import OnIds
 from .leases import UNREADABLE, leased, picked
 from .odd import OddSet
