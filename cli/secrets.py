@@ -47,9 +47,10 @@ def list_(store: str, as_json: bool) -> None:
 @secrets.command()
 @the_store
 def rotate(store: str) -> None:
-    """Make a new secret, which signs from now on.
+    """Make a new secret, which signs for the messages that come from now on.
 
-    URLs that are out stay good, until their secret is retired.
+    Handlers in progress keep their URLs, and URLs that are out stay good, until their secret
+    is retired. A store has at most 255 secrets in its life.
 
     Example: fencepost secrets rotate
     """
@@ -63,6 +64,9 @@ def rotate(store: str) -> None:
 @click.argument("id", type=click.IntRange(1, 255))
 def retire(store: str, id: int) -> None:
     """End a secret: URLs that it has signed are refused from now on.
+
+    A handler in progress that wakes later gets another URL. If it gave the old one to a step
+    as an argument, the delivery is a dead letter: replay it with --from that step.
 
     The newest cannot be retired: rotate first.
 

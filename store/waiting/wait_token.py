@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import struct
+from collections.abc import Sequence
 
 from ..engine import Engine
 from ..errors import InvalidInput, LimitExceeded
@@ -18,8 +19,13 @@ _MOST = 2**16 - 1
 _SEAL_BYTES = 16
 
 
-def make_token(engine: Engine, place: Place) -> str:
-    """Return the token of a wait: the same each time, until a newer secret signs.
+def make_token(engine: Engine, place: Place, *, since_ms: int | None = None) -> str:
+    """Return the token of a wait.
+
+    Args:
+        since_ms: When the delivery's message came. A secret that is made later does not sign,
+            so the token is the same each time, until its secret is retired. None: the newest
+            secret signs.
 
     Raises:
         LimitExceeded: The name was asked for, or the delivery replayed anew, over 65,535 times.
@@ -30,7 +36,7 @@ def make_token(engine: Engine, place: Place) -> str:
             f" {_MOST} replays from the start or from a step",
             operation="wait_url",
         )
-    secret = engine.durable.waits.secrets()[-1]
+    secret = _signer(engine.durable.waits.secrets(), since_ms)
     name = place.name.encode()
     body = _HEAD.pack(secret.id, place.delivery, place.generation, place.occurrence, len(name))
     body += name
@@ -61,6 +67,14 @@ def read_token(engine: Engine, token: str) -> Place | None:
             sound = len(body) == _HEAD.size + length and delivery < 2**63
             return Place(delivery, name, occurrence, generation) if sound else None
     return None
+
+
+def _signer(secrets: Sequence[Secret], since_ms: int | None) -> Secret:
+    good = [each for each in secrets if each.retired_at_ms is None]  # the newest always is
+    if since_ms is None:
+        return good[-1]
+    # The first one may be younger than the message: it is made when it is first asked for.
+    return next((each for each in good[::-1] if each.made_at_ms < since_ms), good[0])
 
 
 def _text(raw: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,45 @@ def test_a_handler_that_must_not_begin_again_cannot_wait() -> None:
             ctx.wait("approval")
 
     assert run(work, at_most_once=True, max_attempts=None).state == "done"
+
+
+# WAIT-2
+def test_a_new_secret_changes_no_step_of_a_handler_in_progress(site: Site) -> None:
+    def work(message: Any, ctx: Context) -> Any:
+        ctx.step("mail", site.urls.append, ctx.wait_url("approval"))
+        return ctx.wait("approval")
+
+    site.start(work)
+    site.store.engine.durable.waits.rotate()
+    assert site.store.resume(site.token, "yes") == "accepted"
+
+    assert site.go_on().result == "yes"
+
+
+# WAIT-2
+def test_a_new_secret_signs_for_what_comes_from_then_on(site: Site) -> None:
+    def work(message: Any, ctx: Context) -> Any:
+        site.urls.append(ctx.wait_url("approval"))
+        return ctx.wait("approval")
+
+    waits = site.store.engine.durable.waits
+    site.start(work)
+    old = site.token
+    site.clock.advance(1)
+    second = waits.rotate()
+    site.clock.advance(1)
+    (row,) = site.store.deliveries()
+    site.store.cancel(row.id)
+    site.store.replay(row.id)
+    site.go_on()
+    assert site.token == old
+    later = site.store.queue("work").enqueue(b"", key="later")
+    (newer,) = run_deliveries(site.app, site.store, site.clock, later, 1)
+
+    assert newer.state == "sleeping"
+    assert b64decode(site.token[:4])[0] == second.id
+    assert waits.retire(1)
+    assert site.store.resume(old, "yes") == "unknown"
 
 
 # STEP-31

@@ -48,7 +48,9 @@ class Waits:
         check_name(name)
         place = Place(self._claim.id, name, self._journal.asked(name) + 1, self._claim.generation)
         self._journal.mark()
-        return f"{self._url.rstrip('/')}/resume/{make_token(self._engine, place)}"
+        since_ms = round(self._claim.message.received_at * 1000)
+        token = make_token(self._engine, place, since_ms=since_ms)
+        return f"{self._url.rstrip('/')}/resume/{token}"
 
     def wait(self, name: str, timeout: Duration | None) -> Any:
         """Return the answer, or an awaitable of it; end the attempt while there is none.

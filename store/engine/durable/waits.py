@@ -87,7 +87,7 @@ class WaitVerbs(Protocol):
         ...
 
     def rotate(self) -> Secret:
-        """Make a new secret, which signs from now on; the others prove as before.
+        """Make a new secret, which signs for what comes from now on; the others prove as before.
 
         Joins: no.
 
