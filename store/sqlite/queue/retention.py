@@ -46,31 +46,19 @@ where id in (
 returning queue, state, id, fence
 """
 
-# Those of deliveries that were done are gone already, unless they are kept.
-_DELETE_EXPIRED_BODIES = """
-delete from fp_body
-where message_id in (
-  select m.id
-  from fp_message as m
-  where m.expires_at_ms <= :now
-    and not exists (select 1 from fp_delivery where message_id = m.id)
-  order by m.expires_at_ms
-  limit :limit
-)
+_EXPIRED = """
+select m.id
+from fp_message as m
+where m.expires_at_ms <= :now
+  and not exists (select 1 from fp_delivery where message_id = m.id)
+order by m.expires_at_ms
+limit :limit
 """
 
-_DELETE_EXPIRED = """
-delete from fp_message
-where id in (
-  select m.id
-  from fp_message as m
-  where m.expires_at_ms <= :now
-    and not exists (select 1 from fp_delivery where message_id = m.id)
-  order by m.expires_at_ms
-  limit :limit
-)
-returning id
-"""
+# Those of deliveries that were done are gone already, unless they are kept.
+_DELETE_EXPIRED_BODIES = f"delete from fp_body where message_id in ({_EXPIRED})"
+
+_DELETE_EXPIRED = f"delete from fp_message where id in ({_EXPIRED}) returning id"
 
 _DELETE_KEPT_BODIES = """
 delete from fp_body
