@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -173,8 +172,3 @@ def call_wsgi(
     }
     parts = application(request, lambda *start: started.extend(start))
     return _answered(int(started[0].split()[0]), dict(started[1]), b"".join(parts))
-
-
-def store_of(app: App) -> Path:
-    """Return where the store of an app is."""
-    return Path(app.store)

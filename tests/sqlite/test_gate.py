@@ -85,11 +85,6 @@ def _a_first_in_line(path: str, holder: Gate) -> Iterator[None]:
         thread.join()
 
 
-def _leave_when(path: str, count: int, holder: Gate) -> None:
-    wait_until(partial(_stand, path, count), "so many stand in the queue")
-    holder.leave()
-
-
 def _in_background(work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=work)
     thread.start()
