@@ -1,15 +1,65 @@
 """Receive webhooks, store each of them once, and run your functions on them in worker processes."""
 
 from . import _interrupt  # noqa: F401 - before what takes its time
+from .app import (
+    App,
+    Cancelled,
+    Context,
+    Discard,
+    Retry,
+    SoftTimeout,
+    StepChanged,
+    Suspended,
+    WaitTimeout,
+)
 from .ingest import Answer
-from .app import App
-from .store import NULL, Claim, Compared, Ended, Entry, Keyed, Lease, Message, Namespace, Observed, Once, Outcome, Quarantined, Queue, QueueStats, Receipt, Store, Transaction, connect
-from .store.errors import FencepostError, ForkedStore, ImportFailed, InvalidInput, KeyConflict, LeaseHeld, LeaseLost, LimitExceeded, OutcomeUnknown, QueueFull, SchemaUnsupported, SqlError, StoreBusy, StoreCorrupt, StoreFailed, StoreFull, StoreInUse, StoreOpenFailed, Unsupported
-from .app import Cancelled, Context, Discard, Retry, SoftTimeout, StepChanged, Suspended, WaitTimeout
+from .store import (
+    NULL,
+    Claim,
+    Compared,
+    Ended,
+    Entry,
+    Keyed,
+    Lease,
+    Message,
+    Namespace,
+    Observed,
+    Once,
+    Outcome,
+    Quarantined,
+    Queue,
+    QueueStats,
+    Receipt,
+    Store,
+    Transaction,
+    connect,
+)
+from .store.errors import (
+    FencepostError,
+    ForkedStore,
+    ImportFailed,
+    InvalidInput,
+    KeyConflict,
+    LeaseHeld,
+    LeaseLost,
+    LimitExceeded,
+    OutcomeUnknown,
+    QueueFull,
+    SchemaUnsupported,
+    SqlError,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFailed,
+    StoreFull,
+    StoreInUse,
+    StoreOpenFailed,
+    Unsupported,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "NULL",
     "Answer",
     "App",
     "Cancelled",
@@ -30,7 +80,6 @@ __all__ = [
     "LeaseLost",
     "LimitExceeded",
     "Message",
-    "NULL",
     "Namespace",
     "Observed",
     "Once",
