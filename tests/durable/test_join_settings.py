@@ -66,6 +66,55 @@ def test_one_handler_may_join_what_several_routes_match() -> None:
     assert list(app.handlers) == ["both"]
 
 
+# JOIN-1
+@pytest.mark.parametrize(
+    ("found", "lane", "refused"),
+    [
+        (None, None, False),
+        ("", None, False),
+        (7, "7", False),
+        ("7", "7", False),
+        ("x" * 512, "x" * 512, False),
+        ("x" * 513, None, True),
+        ("a\nb", None, True),
+    ],
+)
+def test_what_the_function_returns_is_the_key_none_or_refused(
+    found: Any, lane: str | None, refused: bool
+) -> None:
+    app = _app()
+    app.on("shop", "stock", coalesce=lambda message: found)(_handler)
+
+    (address,) = app.addresses(Message(0, "shop", "k", "stock", {}, b"", 0.0))
+
+    assert address.lane == lane
+    assert (address.join is None) == (lane is None)
+    assert (address.refused is not None) == refused
+
+
+# JOIN-9
+def test_with_latest_only_the_attempt_and_the_key_are_those_of_the_newest(tmp_path: Path) -> None:
+    app, seen = _app(), []
+
+    @app.on("shop", "stock", coalesce=_key, latest_only=True, backoff=1)
+    def stock(messages: Any, ctx: Any) -> None:
+        seen.append((messages[0].key, ctx.attempt, ctx.idempotency_key))
+        if ctx.attempt == 1:
+            raise ValueError("first")
+
+    clock = testing.Clock()
+    with connect(tmp_path / "hooks.db", clock=clock) as store:
+        older = Message(0, "shop", "older", "stock", {}, b'{"id": 1}', 0.0)
+        draft = Draft("shop", "shop", "older", "stock", {}, older.body, app.addresses(older))
+        store.engine.queue.enqueue([draft])
+        testing.deliver(
+            app, "shop", "stock", {"id": 1}, "newer", store=store, clock=clock, attempts=2
+        )
+
+    (_, _, key), _ = seen
+    assert seen == [("newer", 1, key), ("newer", 2, key)]
+
+
 # JOIN-12
 @pytest.mark.parametrize("is_async", [False, True])
 def test_deliver_hands_over_what_waits_for_the_same_key(tmp_path: Path, is_async: bool) -> None:

@@ -14,7 +14,7 @@ from ....types.messages.draft import Address
 from ....types.messages.limits import Limits
 from ....types.messages.message import Message
 from ...memory import Session, Write
-from ...rows import DeliveryRow
+from ...rows import GOING, DeliveryRow
 from .. import settle
 from ..lanes import head_of
 
@@ -43,23 +43,30 @@ class PlainJoins:
 
 
 def arrived(write: Write, address: Address) -> None:
-    """End the window of a lane's head, or begin it anew, because one more has come."""
+    """End a window of a lane, or begin that of its head anew, because one more has come."""
     join = address.join
     if join is None or address.lane is None or address.refused is not None:
         return
     head = head_of(write.tables, (address.queue, address.lane))
-    if head is None:
-        return
-    in_window = head.fence == 0 and head.window_ms is not None and head.state == "ready"
-    if not in_window or head.due_ms is None or head.due_ms <= write.now:
-        return
-    due = head.due_ms
-    if join.bound_ms is not None:
+    if join.bound_ms is not None and head is not None and _is_in_window(head, write.now):
         due = min(write.now + join.window_ms, head.changed_ms + join.bound_ms)
-    going = [row for row in write.tables.of_queue(head.queue) if row.in_lane == head.in_lane]
-    if sum(row.state in ("ready", "leased", "sleeping") for row in going) >= join.most:
-        due = write.now
-    write.tables.deliveries[head.id] = head._replace(due_ms=due)
+        write.tables.deliveries[head.id] = head._replace(due_ms=due)
+    in_lane = (address.queue, address.lane)
+    of_queue = write.tables.of_queue(address.queue)
+    going = sorted(row.id for row in of_queue if row.in_lane == in_lane and row.state in GOING)
+    if len(going) < join.most:
+        return
+    full = write.tables.deliveries[going[-join.most]]
+    if full.state == "ready" and full.fence == 0 and full.window_ms:
+        due_ms = full.due_ms
+        if head is not None and head.id == full.id and due_ms is not None:
+            due_ms = min(due_ms, write.now)
+        write.tables.deliveries[full.id] = full._replace(window_ms=0, due_ms=due_ms)
+
+
+def _is_in_window(head: DeliveryRow, now: int) -> bool:
+    is_new = head.fence == 0 and head.window_ms is not None and head.state == "ready"
+    return is_new and head.due_ms is not None and head.due_ms > now
 
 
 def behind(write: Write, head: DeliveryRow, most: int, room: int | None) -> list[DeliveryRow]:
@@ -70,7 +77,7 @@ def behind(write: Write, head: DeliveryRow, most: int, room: int | None) -> list
         row
         for row in write.tables.of_queue(head.queue)
         if row.in_lane == head.in_lane
-        and row.id != head.id
+        and row.id > head.id
         and row.state == "ready"
         and row.due_ms is None
         and (row.group_most is None or row.group_most > 1)

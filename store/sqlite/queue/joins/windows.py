@@ -14,19 +14,17 @@ _HEAD = f"""queue = :queue and lane = :lane and lane is not null and behind = 0
   and {ALIVE_OR_PARKED}
   and state = 'ready' and fence = 0 and window_ms is not null and due_at_ms > :now"""
 
-# So many are there that they fill a call.
-_END = f"""
+# Behind each of these there are as many now as fill a call with it. What has been claimed before
+# is older than what was not. As the head of a lane one that is no head yet then waits no longer.
+_FULL = f"""
 update fp_delivery
-set due_at_ms = :now
-where {_HEAD} and :most <= (
-  select count(*)
-  from (
-    select 1
-    from fp_delivery
-    where queue = :queue and lane = :lane and lane is not null
-      and {ALIVE}
-    limit :most
-  )
+set window_ms = 0, due_at_ms = iif(behind = 0, min(due_at_ms, :now), due_at_ms)
+where state = 'ready' and fence = 0 and window_ms > 0 and id in (
+  select id
+  from fp_delivery
+  where queue = :queue and lane = :lane and lane is not null and {ALIVE}
+  order by id desc
+  limit :count offset :most - 1
 )
 """
 
@@ -51,8 +49,8 @@ def begin(rows: Iterable[list[Any]], now_ms: int) -> Counter[str]:
     return waiting
 
 
-def joined(write: Write, address: Address) -> None:
-    """Follow up on deliveries that have just joined a lane: its head's window may end or go on."""
+def joined(write: Write, address: Address, count: int = 1) -> None:
+    """Follow up on so many deliveries that have just joined a lane: windows may end, or go on."""
     join = address.join
     if join is None or address.lane is None or address.refused is not None:
         return
@@ -60,4 +58,4 @@ def joined(write: Write, address: Address) -> None:
     if join.bound_ms is not None:
         prolong = {**given, "window": join.window_ms, "bound": join.bound_ms}
         write.run(_PROLONG, prolong)
-    write.run(_END, {**given, "most": join.most})
+    write.run(_FULL, {**given, "most": join.most, "count": count})

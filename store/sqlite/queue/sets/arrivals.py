@@ -214,16 +214,16 @@ def _deliver(write: Write, batch: Sequence[Prepared], first: int) -> Mapping[str
         rows += [_row(id, address, bytes, now) for address in each.draft.addresses]
     lanes.join(write, rows)
     waiting: dict[str, int] = {}
-    joining: dict[tuple[str, str], Address] = {}
+    joining: dict[tuple[str, str], list[Address]] = {}
     for each in batch:
         for address in each.draft.addresses:
             if address.join is not None and address.lane is not None:
-                joining[address.queue, address.lane] = address
+                joining.setdefault((address.queue, address.lane), []).append(address)
     if joining:
         waiting = windows.begin(rows, now)
     _DELIVERIES.run(write, list(chain.from_iterable(rows)))
-    for address in joining.values():
-        windows.joined(write, address)
+    for these in joining.values():
+        windows.joined(write, these[-1], len(these))
     return waiting
 
 
