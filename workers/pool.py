@@ -10,7 +10,7 @@ from ..app.command.handler import Commands
 from ..app.handlers.handler import set_caps
 from ..app.interfaces import WorkerApp
 from ..app.loading.target import Target
-from ..app.sending.built_in import handlers_of
+from ..app.sending.built_in import handlers_of, only_sends
 from ..log import delivery_lines
 from ..log.stderr_lines import captured
 from ..store import Store, connect
@@ -129,8 +129,11 @@ def _files(load: Load) -> SourceFiles | None:
 
 def _names(app: WorkerApp, options: PoolOptions) -> list[str]:
     """Return the queues that the pool serves; refuse options that make no sense."""
-    names = list(app.handlers) if options.queues is None else list(options.queues)
     handlers = handlers_of(app)
+    if options.queues is not None:
+        names = list(options.queues)
+    else:
+        names = list(handlers if only_sends(app) else app.handlers)
     if unknown := [name for name in names if name not in handlers]:
         raise InvalidInput(f"the app has no handler for {', '.join(unknown)}; it has {_known(app)}")
     if (options.workers or options.autoscale) and not names:

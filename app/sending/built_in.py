@@ -12,6 +12,11 @@ from .sender import CONCURRENCY, Sender
 _MAX_CRASHES = 1_000_000
 
 
+def only_sends(app: WorkerApp) -> bool:
+    """True for an app without handlers that says how webhooks are sent."""
+    return not app.handlers and app.sending is not None and app.sending.is_given
+
+
 def handlers_of(app: WorkerApp) -> dict[str, Handler]:
     """Return the handlers of an app, and the one that sends its webhooks, if that is possible."""
     if app.sending is None or not can_send():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ...app.sending.built_in import only_sends
 from ...app.sending.extra import CURE, can_send
 from ...schemes import key_rule
 from .patterns import why_never
@@ -46,7 +47,7 @@ class Finding:
 def findings(app: App) -> list[Finding]:
     """Return what is wrong with an app, errors first."""
     found = [*_of_routes(app), *_of_sources(app)]
-    if not app.handlers:
+    if not app.handlers and not only_sends(app):
         found.append(
             Finding(
                 "error",

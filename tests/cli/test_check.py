@@ -147,6 +147,13 @@ def test_checking_makes_no_store(checked: Command) -> None:
 
 
 # CHECKAPP-3
+def test_an_app_that_only_sends_is_sound(checked: Command) -> None:
+    shown = checked("from fencepost import App\napp = App('hooks.db', send_to_private=True)\n")
+
+    assert "error:" not in shown.out
+
+
+# CHECKAPP-3
 @pytest.mark.parametrize(
     ("code", "says"),
     [

@@ -37,6 +37,17 @@ def test_what_a_handler_sends_arrives_signed_and_the_answer_is_kept(site: Site) 
     assert SECRET not in log
 
 
+# OUTBOX-11
+def test_an_app_may_do_nothing_but_send(site: Site) -> None:
+    app = "from fencepost import App\napp = App('store.db', send_to_private=True)\n"
+    (site.folder / "app.py").write_text(app)
+    with other_side() as side:
+        site.store.outbox(side.url, b"{}")
+        site.drain()
+
+    assert site.states() == {"done": 1}
+
+
 # OUTBOX-20
 def test_a_webhook_is_sent_while_a_plain_handler_has_the_worker(site: Site) -> None:
     with other_side() as side:
