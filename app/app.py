@@ -18,7 +18,7 @@ from ..store.types.validate import lane_policy as checked_lane_policy
 from .command.handler import command_handler
 from .command.parent import Runner
 from .embedding import Embeddable
-from .handlers.handler import Function, Handler, make_handler
+from .handlers.handler import AnyFunction, Handler, make_handler
 from .handlers.hooks import Hooked
 from .joins.settings import key_as_lane, lane_as_key
 from .route import Lane, Matchings, Route, check_lane
@@ -27,7 +27,7 @@ from .sending.options import SendingOptions, sending_options
 from .settings import Settings
 from .source import DEFAULT_MAX_BODY, Source, WaitKey, make_source
 
-F = TypeVar("F", bound=Function)
+F = TypeVar("F", bound=AnyFunction)
 
 
 @verbs
@@ -287,7 +287,7 @@ class App(Hooked, Scheduled, Embeddable):
         configure()
         return run_pool(self, lambda: self, PoolOptions(workers=workers, drain=drain))
 
-    def _add(self, function: Function, queue: str | None, settings: Settings) -> Handler:
+    def _add(self, function: AnyFunction, queue: str | None, settings: Settings) -> Handler:
         durable = self.store_options["durability"] != "normal"
         handler = make_handler(function, queue=queue, durable=durable, **settings)
         if handler.name == OUTBOX:

@@ -22,6 +22,11 @@ from .failures import Rules
 
 Function = Callable[[Message, Context], Any]
 
+# With `coalesce`.
+GroupFunction = Callable[[list[Message], Context], Any]
+
+AnyFunction = Function | GroupFunction
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler(CheckedSettings):
@@ -68,7 +73,11 @@ class Handler(CheckedSettings):
 
 
 def make_handler(
-    function: Function, *, queue: str | None, durable: bool, **settings: Unpack[Settings]
+    function: AnyFunction,
+    *,
+    queue: str | None,
+    durable: bool,
+    **settings: Unpack[Settings],
 ) -> Handler:
     """Return a handler, named after its function when `queue` is None.
 
@@ -84,16 +93,16 @@ def make_handler(
     checked = check_settings(settings, is_async=is_async(function), durable=durable)
     if "coalesce" in checked:
         function = (AsyncJoining if is_async(function) else Joining)(
-            cast(Any, function), checked.get("latest_only", False)
+            cast(GroupFunction, function), checked.get("latest_only", False)
         )
     return Handler(
         name=name(queue if queue is not None else own_name, "a handler's name"),
-        function=function,
+        function=cast(Function, function),
         **checked,
     )
 
 
-def _check(function: Function, queue: str | None) -> str:
+def _check(function: AnyFunction, queue: str | None) -> str:
     """Check that a function can be a handler; return its name."""
     if not callable(function):
         raise InvalidInput(f"a handler must be a function, not {function!r}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fencepost import App, InvalidInput, Message, connect, testing
+from fencepost import App, Context, InvalidInput, Message, connect, testing
 from fencepost.store.types.messages.draft import Draft
 
 
@@ -53,6 +53,22 @@ def test_what_does_not_go_with_coalesce_is_refused(
 
     with pytest.raises(InvalidInput, match=says):
         declare(app)(_handler)
+
+
+# JOIN-1
+def test_a_handler_may_say_that_it_takes_a_list_of_messages() -> None:
+    app = _app()  # mypy looks at the three handlers
+
+    @app.on("shop", coalesce=_key)
+    def stock(messages: list[Message], ctx: Context) -> None: ...
+
+    @app.task("prices", coalesce=True)
+    async def prices(messages: list[Message], ctx: Context) -> None: ...
+
+    @app.task("one")
+    def one(message: Message, ctx: Context) -> None: ...
+
+    assert [each.coalesce is None for each in app.handlers.values()] == [False, False, True]
 
 
 # JOIN-1
