@@ -16,6 +16,7 @@ from .engine import Engine
 from .errors import InvalidInput
 from .naming import verbs
 from .types import validate
+from .types.durable.ended import can_wait
 from .types.messages.draft import Address, Draft, queue_scope
 from .types.messages.receipt import Receipt
 from .types.sending.destination import destination
@@ -83,7 +84,8 @@ def send(
         addresses=[Address(OUTBOX, lane=validate.lane(lane))],
         plain=b"\0".join((url.encode(), sent)),  # by which two are the same
     )
-    return engine.queue.outbox.send(draft, Outgoing(url, signing))
+    receipt = engine.queue.outbox.send(draft, Outgoing(url, signing))
+    return can_wait([receipt], engine.durable.ends.waiting)[0]
 
 
 def secret_bytes(text: str) -> bytes | None:

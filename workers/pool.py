@@ -59,7 +59,7 @@ def run_pool(
     handlers = handlers_of(app)
     if DEATHS in handlers and DEATHS not in names:
         names.append(DEATHS)
-    if OUTBOX in handlers and options.queues is None:
+    if OUTBOX in handlers and options.queues is None and OUTBOX not in names:
         names.append(OUTBOX)
     asked = milliseconds(app.store_options.get("busy_timeout", 5.0), "busy_timeout") / 1000
     patience = min(_PATIENCE_SECONDS, asked)

@@ -41,11 +41,11 @@ def test_what_a_handler_sends_arrives_signed_and_the_answer_is_kept(site: Site) 
 def test_an_app_may_do_nothing_but_send(site: Site) -> None:
     app = "from fencepost import App\napp = App('store.db', send_to_private=True)\n"
     (site.folder / "app.py").write_text(app)
-    with other_side() as side:
+    with other_side() as side, site.pool():
         site.store.outbox(side.url, b"{}")
-        site.drain()
-
-    assert site.states() == {"done": 1}
+        wait_until(lambda: site.states() == {"done": 1}, "the webhook's end")
+        (pool,) = site.store.pools()
+        assert pool.queues == ("outbox",)
 
 
 # OUTBOX-20

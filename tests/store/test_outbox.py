@@ -41,6 +41,18 @@ def test_a_webhook_is_a_message_of_the_outbox_and_knows_where_it_goes(
     assert found.until_ms == round(store.now() * 1000) + 3 * 86_400_000
 
 
+# AWAIT-1
+def test_the_end_of_a_webhook_can_be_waited_for(store: Store) -> None:
+    receipt = store.outbox(URL, b"{}", key="k")
+    with pytest.raises(TimeoutError):
+        receipt.wait(0)
+
+    store.queue("outbox").claim()[0].ack({"status": 204})
+
+    assert receipt.wait(5) == store.outbox(URL, b"{}", key="k").wait(5)
+    assert (receipt.wait().state, receipt.wait().result) == ("done", {"status": 204})
+
+
 # OUTBOX-11
 def test_a_webhook_in_a_transaction_is_stored_with_it_or_not_at_all(store: Store) -> None:
     with pytest.raises(ZeroDivisionError), store.transaction():

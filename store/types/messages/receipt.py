@@ -47,8 +47,9 @@ class Receipt(Struct, frozen=True, gc=False, eq=False):
 
         Raises:
             TimeoutError: It has not ended in time. It goes on, and can be waited for again.
-            InvalidInput: The receipt is not one of `Queue.enqueue` or `Queue.enqueue_many`, the
-                call is within a transaction, or the store was closed meanwhile.
+            InvalidInput: The receipt is not one of `Queue.enqueue`, `Queue.enqueue_many`,
+                `Store.outbox` or `Context.send`, the call is within a transaction, or the store
+                was closed meanwhile.
             StoreBusy: The write lock was not free in time; wait again.
             StoreCorrupt: The result is damaged.
         """
@@ -61,7 +62,8 @@ class Receipt(Struct, frozen=True, gc=False, eq=False):
     def _waiting(self) -> Waits:
         if self._waits is None:
             raise InvalidInput(
-                "only a receipt of Queue.enqueue or enqueue_many can be waited for",
+                "only a receipt of Queue.enqueue, enqueue_many, Store.outbox or ctx.send can be"
+                " waited for",
                 operation="wait",
             )
         return self._waits
