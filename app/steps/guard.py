@@ -100,8 +100,7 @@ def check_name(name: object) -> None:
     """Refuse what cannot be the name of a step."""
     if not isinstance(name, str) or not 1 <= len(name) <= 200 or _NO_NAME.search(name):
         raise InvalidInput(
-            f"a step's name has 1 to 200 characters and no control characters, not {name!r}",
-            operation="step",
+            f"a step's name has 1 to 200 characters and no control characters, not {name!r}"
         )
 
 

@@ -110,7 +110,7 @@ class Journal:
 
     def full(self, why: str) -> LimitExceeded:
         """Return what the attempt ends with: another one would come to the same bound."""
-        self.stuck = LimitExceeded(why, operation="step")
+        self.stuck = LimitExceeded(why, operation="step", path=self._engine.identity.address)
         return self.stuck
 
     def undo(self, record: StepRecord) -> None:

@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from ..errors import FencepostError, ForkedStore, InvalidInput, StoreCorrupt, StoreFailed
+from ..naming import named
 from ..rules.failures.jitter import jitter
 from ..types.durable.ended import Asked, Ended
 from ..types.validate import Duration, milliseconds
@@ -66,7 +67,8 @@ class Waiting:
         Raises:
             TimeoutError: It has not within the timeout.
         """
-        seconds = None if timeout is None else milliseconds(timeout, "timeout") / 1000
+        with named("wait", ""):
+            seconds = None if timeout is None else milliseconds(timeout, "timeout") / 1000
         deadline = None if seconds is None else time.monotonic() + seconds
         told: SimpleQueue[Answer] = SimpleQueue()
         watch = Watch(Asked(message), told.put)

@@ -196,3 +196,37 @@ def test_gather_in_a_plain_handler_is_refused() -> None:
     result = run(lambda message, ctx: ctx.gather(ctx.step("a", int)), max_attempts=1)
 
     assert "ctx.gather is for coroutine handlers" in str(result.error)
+
+
+# STEP-2
+def test_an_error_names_the_call_and_the_store() -> None:
+    def told(call: Any) -> tuple[str, bool]:
+        with pytest.raises(InvalidInput) as refused:
+            call()
+        return refused.value.operation, bool(refused.value.path)
+
+    def work(message: Any, ctx: Context) -> None:
+        assert told(lambda: ctx.sleep("", 1)) == ("sleep", True)
+        assert told(lambda: ctx.wait("")) == ("wait", True)
+        assert told(lambda: ctx.wait_url("")) == ("wait_url", True)
+        assert told(lambda: ctx.step("", int)) == ("step", True)
+        assert told(lambda: ctx.step_key)[0] == "step_key"
+        receipt = ctx.store.queue("other").enqueue(b"")
+        assert told(lambda: receipt.wait(-1))[0] == "wait"
+
+    assert run(work, url="https://hooks.example.com").state == "done"
+
+
+# STEP-12
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_what_cannot_be_kept_is_told_with_its_store(asynchronous: bool) -> None:
+    async def later(message: Any, ctx: Context) -> None:
+        await ctx.step("large", object)
+
+    def plain(message: Any, ctx: Context) -> None:
+        ctx.step("large", object)
+
+    error = run(later if asynchronous else plain).exception
+
+    assert isinstance(error, InvalidInput)
+    assert (error.operation, error.path.endswith(".db")) == ("step", True)

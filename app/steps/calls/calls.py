@@ -93,7 +93,9 @@ class Calls:
     def key(self) -> str:
         """The idempotency key of the step that runs."""
         if (step := inside.get()) is None:
-            raise InvalidInput("ctx.step_key is of a step: use it in the step's function")
+            raise InvalidInput(
+                "ctx.step_key is of a step: use it in the step's function", operation="step_key"
+            )
         parts = (self._key(), step.name, str(step.occurrence), str(self._claim.generation))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -216,7 +218,9 @@ class Calls:
     def _not_kept(self, asked: _Asked, said: str, why: FencepostError) -> BaseException:
         """Return what the attempt ends with: another one would do the work again."""
         self._journal.stuck = type(why)(
-            f"step {asked.name!r} {said} could not be kept: {why}", operation="step"
+            f"step {asked.name!r} {said} could not be kept: {why}",
+            operation="step",
+            path=self._engine.identity.address,
         )
         return self._journal.stuck
 
