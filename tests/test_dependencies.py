@@ -8,7 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from .root import ROOT
 
 # uvicorn imports these when it is asked to, and zoneinfo this where the system has no zones.
 BY_NAME = {"httptools", "uvloop", "tzdata"}

@@ -14,17 +14,8 @@ import pytest
 from fencepost.workers import PoolOptions
 
 from .cli.command import commands
-
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = [
-    pytest.param(code, id=f"{document.name}-{index}")
-    for document in DOCUMENTS
-    if document.name != "frameworks.md"  # tests/frameworks runs those, in their frameworks
-    for index, code in enumerate(
-        re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
-    )
-]
+from .documents import DOCUMENTS, EXAMPLES
+from .root import ROOT
 
 
 @pytest.mark.parametrize("code", EXAMPLES)

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from .processes import PATIENCE_SECONDS, wait_until
-
-ROOT = Path(__file__).parent.parent
+from .root import ROOT
 
 _SECTION = re.compile(r"## The first webhook\n(.*?)\n## ", re.DOTALL)
 _BLOCK = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)

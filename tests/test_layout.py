@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+from .root import ROOT
 
 MOST_MODULES = 15
 MOST_LINES = 300

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from .root import ROOT
 from .test_first_hour import Terminal
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_a_job_that_fails_is_a_dead_letter_until_it_is_replayed(tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from pathlib import Path
 
 import pytest
 
 import fencepost
 import fencepost.testing
 
-ROOT = Path(__file__).parent.parent
+from .root import ROOT
+
 DOCS = ROOT / "docs"
 
 MOST_WORDS = 25

@@ -9,8 +9,8 @@ import pytest
 
 from .cli.command import run
 from .processes import fencepost, line_of, running
+from .root import ROOT
 from .stations import BODY
-from .test_docs import ROOT
 
 _APP = """
 import os

@@ -6,12 +6,12 @@ import importlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from ..root import ROOT
+
 SMALL = ["--rounds", "1", "--sizes", "1024", "--scale", "0.01"]
 
 

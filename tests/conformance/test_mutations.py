@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
+from ..root import ROOT
 from .mutations import MUTATIONS
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def test_each_fault_in_the_plain_engine_is_noticed_by_a_test_of_the_store() -> None:

@@ -16,9 +16,10 @@ import pytest
 from fencepost import App, Message, Store, connect
 from fencepost.store.types.messages.draft import Draft
 
+from ..documents import EXAMPLES
 from ..processes import PATIENCE_SECONDS, fencepost
+from ..root import ROOT
 from ..sqlite.inside import ask
-from ..test_docs import EXAMPLES, ROOT
 
 CODE = [str(each.values[0]) for each in EXAMPLES]
 

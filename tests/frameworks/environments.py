@@ -11,7 +11,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from ..root import ROOT
+
 FOLDER = ROOT / ".venvs"
 
 REQUIREMENTS = {

@@ -23,7 +23,8 @@ from fencepost import App, connect
 from ..ingest.inbox import SECRET, Inbox, github, nothing
 from ..ingest.vectors import Headers
 from ..processes import PATIENCE_SECONDS, fencepost, wait_until
-from .environments import ROOT, environment
+from ..root import ROOT
+from .environments import environment
 
 ENVIRONMENT = {
     **os.environ,

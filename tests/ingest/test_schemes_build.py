@@ -6,7 +6,6 @@ import inspect
 import re
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +16,10 @@ from fencepost.schemes.registry import OF_EVERY_SOURCE
 from fencepost.schemes.request import Verdict
 from fencepost.store.rules.retention import DAY_MS
 
+from ..root import ROOT
 from .vectors import NOW, OTHER_WHPK, VENDORS, WHPK, WHSEC
 
 UNFIT = "Zürich-\ud800-secret"
-
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 def test_each_module_of_a_provider_is_a_scheme_and_each_scheme_a_module() -> None:

@@ -12,7 +12,7 @@ from fencepost.app.loading.target import Target
 from fencepost.testing import signed
 
 from ..processes import fencepost, line_of, running, wait_until
-from ..test_docs import ROOT
+from ..root import ROOT
 from .other_side import answer, other_side
 
 # What the page cannot have: the other side of the test is on the loopback.

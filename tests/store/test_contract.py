@@ -21,7 +21,7 @@ from fencepost.store.engine.ports import clock, identity, liveness, wakeup
 from fencepost.store.engine.queue import outbox
 from fencepost.store.engine.queue import verbs as queue
 
-ROOT = Path(__file__).parents[2]
+from ..root import ROOT
 
 PORTS = (clock.StoreClock, identity.Identity, liveness.Liveness, wakeup.Wakeup)
 PARTS = (

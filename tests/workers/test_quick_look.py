@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..processes import PATIENCE_SECONDS, running, wait_until
 from .conftest import Site
-from .test_process_state import HANDLERS, RUDE
+from .rude_handlers import HANDLERS, RUDE
 
 # Of the handler's context, not of the process.
 _NOT_OF_THE_PROCESS = {"context", "decimal"}
