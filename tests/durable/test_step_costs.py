@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fencepost import Claim, Context, Store, connect
+from fencepost import Claim, Context, Store, Suspended, WaitTimeout, connect
 from fencepost.testing.kept_lease import kept
 
 from ..sqlite.inside import traced
@@ -78,3 +78,31 @@ def test_a_sleep_is_one_commit_and_waking_by_time_none(store: Store) -> None:
         ctx.suspend()
 
     assert _commits(statements) == 1
+
+
+# COST-8
+def test_waits_that_have_timed_out_are_one_transaction_in_all(store: Store) -> None:
+    def timed_out(ctx: Context, name: str) -> bool:
+        try:
+            ctx.wait(name, 0)
+        except WaitTimeout:
+            return True
+        except Suspended:
+            return False
+        raise AssertionError("nobody has answered")
+
+    names = [f"w{number}" for number in range(5)]
+    for _ in names:
+        (claim,) = store.queue("work").claim()
+        ctx = _context(store, claim)
+        assert [timed_out(ctx, name) for name in names].count(False) > 0
+        ctx.suspend()
+    (claim,) = store.queue("work").claim()
+    ctx = _context(store, claim)
+
+    with traced(store) as statements:
+        assert [timed_out(ctx, name) for name in names] == [True] * 5
+
+    begun = [each for each in statements if each.startswith("begin")]
+    assert len(begun) == 1
+    assert len([each for each in statements if "from fp_wait" in each]) == 5 + 1

@@ -8,7 +8,7 @@ from ....store import Claim
 from ....store.engine import Engine
 from ....store.types.durable.sleep import Sleep
 from ....store.types.durable.step import StepRecord
-from ....store.types.durable.wait import MOST_WAITS, Wanted
+from ....store.types.durable.wait import MOST_WAITS, Place, Wanted
 from ....store.types.validate import Duration, milliseconds
 from .. import outcome
 from ..errors import Suspended
@@ -30,6 +30,7 @@ class Sleeps:
         self._journal = journal
         self._guard = guard
         self.suspension: Suspension | None = None
+        self._locked_ms = 0  # the store's lock was held once at this time or later
 
     def sleep(self, name: str, seconds: Duration) -> Any:
         """End the attempt until that time is over; after it return None, or an awaitable of it."""
@@ -78,6 +79,19 @@ class Sleeps:
         begun = 0 if self.suspension is None else len(self.suspension.waits)
         if self._engine.durable.waits.count(self._claim.id) + begun >= MOST_WAITS:
             raise self._journal.full(f"a delivery has at most {MOST_WAITS} waits")
+
+    def is_over(self, place: Place, deadline_ms: int) -> bool:
+        """True if a wait that is still open has timed out.
+
+        The store is asked under its lock once. Whatever was let in before that moment was
+        there when the wait was looked up, if its deadline was before it too.
+        """
+        now_ms = self._engine.clock.now_ms()
+        if deadline_ms > now_ms or deadline_ms <= self._locked_ms:
+            return deadline_ms <= now_ms
+        over = self._engine.durable.waits.is_over(self._claim.hold, place)
+        self._locked_ms = now_ms
+        return over
 
     def wait(self, wanted: Wanted, *, anew: bool) -> NoReturn:
         """End the attempt until it has come, or the deadline has."""

@@ -94,7 +94,7 @@ class Events:
         if stored is not None and stored.after is not None:
             subject = subject._replace(after=stored.after)
         message, after = self._search(subject, match, deadline_ms)
-        if message is None and deadline_ms <= now_ms and waits.is_over(self._claim.hold, place):
+        if message is None and self._sleeps.is_over(place, deadline_ms):
             # Whatever was received before the deadline is there now.
             message, after = self._search(subject._replace(after=after), match, deadline_ms)
             if message is None:

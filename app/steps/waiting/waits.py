@@ -80,7 +80,7 @@ class Waits:
         if deadline_ms is None:
             self._sleeps.check_room()
             deadline_ms = NEVER_MS if ms is None else now_ms + ms
-        elif deadline_ms <= now_ms and waits.is_over(self._claim.hold, place):
+        elif self._sleeps.is_over(place, deadline_ms):
             raise WaitTimeout(place.name)
         self._journal.mark()
         return self._sleeps.wait(Wanted(place, deadline_ms), anew=anew)
