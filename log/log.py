@@ -166,6 +166,8 @@ def _json(value: object) -> str:
     """Return what json.dumps does, in less time."""
     if type(value) is str:
         return _quoted(value)
+    if value is None:
+        return "null"
     return repr(value) if type(value) in (int, float) else json.dumps(value)
 
 

@@ -92,22 +92,26 @@ class LogStream:
             data = b"\n" + data
         # Threads take turns, but none waits for ever.
         mine = self._turn.acquire(timeout=_MOST_SECONDS)
-        with contextlib.suppress(Exception):
+        try:
             if self._identity is None:
                 print(data.decode(), end="", file=sys.stderr, flush=True)
             elif (fd := self._usable()) is not None:
                 self._torn = not _write(fd, data)
+        except Exception:  # noqa: BLE001, S110 - the line is dropped
+            pass
         if mine:
             self._turn.release()
 
     def _usable(self) -> int | None:
         """Return a descriptor that still is the stderr of `open`; None if there is none."""
         for fd in (self._fd, 2):
-            with contextlib.suppress(OSError):
+            try:
                 if _identity(fd) == self._identity:
                     if fd != self._fd:
                         self._fd = duplicate(fd)
                     return fd
+            except OSError:  # it is closed
+                continue
         return None
 
     def _close(self) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from fencepost import Queue, SqlError, Store, connect
+from fencepost.store.sqlite.session.authorizer import _USERS
 
-from .inside import ask
+from .inside import ask, connection
 
 FORBIDDEN = [
     "commit",
@@ -128,6 +129,43 @@ def test_tables_of_the_users_own_can_be_made_filled_and_dropped(user: Store, add
         tx.execute("drop table other")
 
     assert ask(address, "select name from sqlite_schema where name like 'other%'") == []
+
+
+def test_what_the_store_keeps_compiled_is_not_the_users_to_run(
+    user: Store, queue: Queue, address: str
+) -> None:
+    texts: list[str] = []
+
+    def note(_: object, sql: str, __: object) -> bool:
+        texts.append(sql)
+        return True
+
+    connection(user).exec_trace = note
+    (claim,) = queue.claim()
+    claim.ack()
+    connection(user).exec_trace = None
+    changes = [sql for sql in texts if sql.split()[0] in ("update", "delete")]
+    before = _all_of(address)
+
+    assert len(changes) >= 5
+    for sql in changes:
+        for text in (sql, f"select 1;{sql}", f"{_USERS}{sql}") * 3:
+            with user.transaction() as tx, pytest.raises(SqlError, match="changing fp_"):
+                tx.execute(text, {})
+    assert _all_of(address) == before
+
+
+def test_a_statement_that_comes_again_is_what_it_says_by_then(user: Store, address: str) -> None:
+    for column in ("a", "b"):
+        with user.transaction() as tx:
+            tx.execute(f"create table other ({column})")
+            for n in range(4):
+                tx.execute("insert into other values (?)", (n,))
+                tx.execute("insert into other values (?)", [n])
+            assert len(tx.execute(f"select {column} from other")) == 8  # noqa: S608 - a name of ours
+            tx.execute("drop table other")
+            with pytest.raises(SqlError, match="no such table"):
+                tx.execute("insert into other values (?)", (1,))
 
 
 def test_the_stores_tables_can_be_read(user: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fencepost import Store
+from fencepost import Queue, Store
 from fencepost.store.sqlite.file import status
 
 from .inside import connection, session, traced
@@ -86,3 +87,44 @@ def test_a_statement_is_found_again_in_the_cache(store: Store) -> None:
     after = connection(store).cache_stats()
     assert (after["misses"], after["evictions"]) == (before["misses"], before["evictions"])
     assert after["hits"] > before["hits"]
+
+
+# COST-11
+def test_a_users_statement_is_compiled_the_first_two_times(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.execute("create table effects (key text, fence integer)")
+    before = connection(store).cache_stats()
+
+    for n in range(10):
+        with store.transaction() as tx:
+            tx.execute("insert into effects values (?, ?)", (f"{n}", n))
+
+    after = connection(store).cache_stats()
+    assert after["no_cache"] == before["no_cache"] + 1
+    assert after["misses"] == before["misses"] + 2  # the one that is not kept counts here too
+    assert len(store.read("select 1 from effects")) == 10
+
+
+# COST-11
+def test_statements_that_come_once_push_none_of_the_stores_out(store: Store, queue: Queue) -> None:
+    def work() -> None:
+        queue.enqueue(b"", key=f"{next(numbers)}")
+        (claim,) = queue.claim()
+        with claim.transaction() as tx:
+            tx.execute("insert into effects values (?)", (1,))
+
+    numbers = itertools.count()
+    with store.transaction() as tx:
+        tx.execute("create table effects (n)")
+    work()
+    work()
+    with store.transaction() as tx:
+        for n in range(300):
+            tx.execute(f"insert into effects values ({n})")  # noqa: S608 - a number
+    before = connection(store).cache_stats()
+
+    work()
+
+    after = connection(store).cache_stats()
+    assert after["evictions"] == before["evictions"]
+    assert after["misses"] == before["misses"] + 1  # the user's own, which was met long ago

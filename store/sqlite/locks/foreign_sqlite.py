@@ -26,7 +26,7 @@ from ..file import paths
 from .lost_locks import LockSentinel
 
 _CONNECT = "sqlite3.connect"
-_OPEN = "open"
+_EVENTS = frozenset({"open", _CONNECT})
 
 # What SQLite would take for a part of the database.
 _DATABASES = ("", "-wal", "-shm", "-journal")
@@ -152,7 +152,7 @@ def clear_lost(path: str) -> bool:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if event not in (_OPEN, _CONNECT) or not _stores or getattr(_ours, "opens", False):
+    if event not in _EVENTS or not _stores or getattr(_ours, "opens", False):
         return
     try:
         at_risk = [store.path for store in list(_stores.values()) if _touches(store, event, args)]

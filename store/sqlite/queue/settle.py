@@ -67,10 +67,7 @@ def ack(write: Write, hold: Hold, result: str | None) -> None:
     """Mark a delivery done; a repeat by the same lease changes nothing more."""
     if hold.joined:
         _ack_group(write, hold, result)
-        return
-    try:
-        end_set.ack_each(write, [(hold, result)])
-    except OddSet:  # of a single one nothing was changed
+    elif not end_set.ack_one(write, hold, result):
         ack_odd(write, hold, result)
 
 

@@ -60,6 +60,14 @@ _TELLING_ALONE = {
 # What apsw raises for a parameter that is missing or cannot be one.
 _UNBOUND = (TypeError, ValueError, OverflowError, KeyError)
 
+# A user's statement that comes again is kept compiled, under this and its text: no statement of the
+# store's begins so, and SQLite skips it. So neither is ever taken for the other.
+_USERS = "\f"
+# Of a transaction's statements few have another text each time, with values in it. Those are met
+# once, and must not push the store's out of the cache.
+_MOST_KEPT = 16
+_MOST_CHARACTERS = 2000
+
 # So many steps of SQLite's machine are taken between two looks at the time.
 _STEPS = 100_000
 
@@ -67,8 +75,8 @@ _STEPS = 100_000
 class Authorizer:
     """Runs a user's SQL under an authorizer that keeps it to tables of its own.
 
-    The authorizer is asked when a statement is compiled, so a user's are compiled
-    anew each time and never shared with the store's.
+    The authorizer is asked when a statement is compiled, so a user's are never shared with the
+    store's.
 
     Attributes:
         connection: The one that it watches.
@@ -82,6 +90,8 @@ class Authorizer:
         self._reading = False
         self._refused = ""
         self._dropping = False
+        # What was run before, by its text: for parameters of which type, and the text to keep it by.
+        self._known: dict[str, tuple[type, str]] = {}
         connection.set_authorizer(self._authorize)
 
     def execute(self, sql: str, parameters: Parameters, path: str) -> list[Row]:
@@ -90,10 +100,17 @@ class Authorizer:
         Raises:
             SqlError: It failed, or is not allowed; the transaction goes on.
         """
-        _check(sql, parameters, "execute", path)
+        known = self._known.get(sql) if type(sql) is str else None
+        if known is None or known[0] is not type(parameters):
+            known = None
+            _check(sql, parameters, "execute", path)
         self._guarding, self._refused, self._dropping = True, "", False
         try:
-            return self.connection.execute(sql, parameters, can_cache=False).fetchall()
+            if known is not None:
+                return self.connection.execute(known[1], parameters).fetchall()
+            rows = self.connection.execute(sql, parameters, can_cache=False).fetchall()
+            self._keep(sql, parameters)
+            return rows
         except apsw.Error as error:
             if self._refused:
                 raise SqlError(
@@ -106,6 +123,14 @@ class Authorizer:
             raise SqlError(_unbound(error), operation="execute", path=path) from error
         finally:
             self._guarding = False
+
+    def _keep(self, sql: str, parameters: Parameters) -> None:
+        """Have a statement kept compiled when it comes again."""
+        # Of several in one text all but the first would be kept without the mark.
+        if type(sql) is str and len(sql) <= _MOST_CHARACTERS and ";" not in sql:
+            if len(self._known) >= _MOST_KEPT and sql not in self._known:
+                del self._known[next(iter(self._known))]
+            self._known[sql] = type(parameters), _USERS + sql
 
     def read(
         self, sql: str, parameters: Parameters, path: str, *, seconds: float, most: int | None

@@ -46,8 +46,10 @@ class QuickLook:
     """Compares this process with what it was when `take` was called."""
 
     def __init__(self) -> None:
+        # A function in C: one of Python's would take longer than all that it is told of.
+        self._unheard = dict.fromkeys(_EVENTS)
         self.take()
-        sys.addaudithook(self._heard)
+        sys.addaudithook(self._unheard.pop)
 
     def take(self) -> None:
         """Compare with what it is now."""
@@ -79,13 +81,14 @@ class QuickLook:
 
     def forget(self) -> None:
         """Forget the events so far: what they changed has been restored."""
-        self._touched = False
+        if len(self._unheard) != len(_EVENTS):
+            self._unheard.update(dict.fromkeys(_EVENTS))
 
     def same(self) -> bool:
         """True unless something may have changed."""
         try:
             return (
-                not self._touched
+                len(self._unheard) == len(_EVENTS)
                 and os.environ is self._environ
                 and threading.excepthook is self._excepthook
                 and warnings.filters is self._filters
@@ -101,10 +104,6 @@ class QuickLook:
             list(map(getsignal, self._signals)),
             list(self._filters),
         )
-
-    def _heard(self, event: str, _: tuple[object, ...]) -> None:
-        if event in _EVENTS:
-            self._touched = True
 
 
 _set_wakeup_fd = partial(signal.set_wakeup_fd, warn_on_full_buffer=False)

@@ -22,14 +22,14 @@ class OnIds:
         `has_subquery`: an update of several rows collects their ids in a table first, if its
         condition has a subquery, so that a single id is worth a text of its own.
         """
-        self.one = sql.replace("in :ids", "= :first") if has_subquery else None
         self.run = sql.replace("in :ids", "between :first and :last")
+        self.one = sql.replace("in :ids", "= :first") if has_subquery else self.run
         self.any = sql.replace("in :ids", "in carray(:ids)")
 
     def change(self, write: Write, ids: list[int], bindings: dict[str, Any]) -> int:
         """Run it on at least one id; return how many rows it changed."""
-        if self.one is not None and len(ids) == 1:
-            return write.change(self.one, {**bindings, "first": ids[0]})
+        if len(ids) == 1:
+            return write.change(self.one, {**bindings, "first": ids[0], "last": ids[0]})
         first, last = min(ids), max(ids)
         if last - first == len(ids) - 1 == len(set(ids)) - 1:
             return write.change(self.run, {**bindings, "first": first, "last": last})
