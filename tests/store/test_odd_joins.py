@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fencepost import Store
 from fencepost.store.engine.durable.joins import Apart
 from fencepost.store.types.messages.draft import Address, Draft, Join
@@ -219,6 +221,21 @@ def test_one_that_fails_in_its_only_attempt_is_dead(store: Store, clock: FakeClo
 
     (dead,) = store.deliveries(state="dead")
     assert (dead.id, dead.error, dead.attempt) == (2, "no", 1)
+
+
+# JOIN-6
+@pytest.mark.parametrize("delay_ms", [0, 60_000])
+def test_one_without_a_key_that_fails_comes_back(
+    store: Store, clock: FakeClock, delay_ms: int
+) -> None:
+    address = Address("mail", join=Join(5000, 500))
+    store.engine.queue.enqueue([Draft("s", "s", "a", "", {}, b"", [address])])
+
+    store.engine.durable.joins.settle(one(store).hold, [Apart(1, delay_ms, "no")], None)
+    clock.advance(delay_ms / 1000)
+
+    again = one(store)
+    assert (keys(again), again.attempt) == ("a", 2)
 
 
 # JOIN-9

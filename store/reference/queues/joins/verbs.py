@@ -30,7 +30,7 @@ class PlainJoins:
             rows = [write.tables.deliveries.get(id) for id in (hold.id, *hold.joined)]
             if all(row and (row.fence, row.settled) == (hold.fence, hold.token) for row in rows):
                 return
-            each = settle.parts(write, hold, "settle", done=True)
+            each = settle.parts(write, hold, "settle")
             failed = {one.delivery: one for one in apart}
             for one in each:
                 if (how := failed.get(one.id)) is None:

@@ -16,7 +16,8 @@ from . import back, together
 # One that does not wait keeps its place, and goes alone from there.
 _ASIDE = """
 update fp_delivery
-set state = 'ready', due_at_ms = value ->> 1, behind = max(behind, value ->> 1 is not null),
+set state = 'ready', due_at_ms = value ->> 1,
+    behind = max(behind, lane is not null and value ->> 1 is not null),
     error = value ->> 2, token = null, settled_token = :token, lease_until_ms = null,
     changed_at_ms = :now, group_most = 1, lane_policy = 'skip'
 from json_each(:apart)
