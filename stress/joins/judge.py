@@ -58,6 +58,9 @@ def _judge_call(run: Run, call: Noted, members: Sequence[Seen]) -> None:
     declared = DECLARED[members[0].delivery.queue]
     run.check("joined-as-declared", len(call.ids) <= declared.most, f"{call.told} has too many")
     run.check("joined-as-declared", len(set(call.ids)) == len(call.ids), f"{call.told}: one twice")
+    if not call.key:
+        run.check("joined-as-declared", len(call.ids) == 1, f"{call.told} has no key")
+        return
     if declared.window_ms is None or members[0].calls[0] is not call:
         return
     if len(call.ids) < declared.most and not declared.latest:
@@ -120,7 +123,7 @@ def _judge_newest(run: Run, known: Mapping[int, Seen], store: Store) -> None:
     """Of a key the newest is handled; what is cancelled was superseded by a newer one's end."""
     newest: dict[str, int] = {}
     for id, one in known.items():
-        if one.delivery.queue == NEWEST:
+        if one.delivery.queue == NEWEST and one.plan.key:
             newest[one.plan.key] = max(id, newest.get(one.plan.key, 0))
     for id in newest.values():
         state = known[id].delivery.state

@@ -16,6 +16,8 @@ def judge_order(run: Run, seen: Iterable[Seen]) -> None:
     """Judge the calls of each key."""
     keys: dict[tuple[str, str], list[Seen]] = defaultdict(list)
     for one in seen:
+        if not one.plan.key:
+            continue
         keys[one.delivery.queue, one.plan.key].append(one)
     for (queue, _), members in keys.items():
         by_fence = {call.fence: call for one in members for call in one.calls}

@@ -46,13 +46,14 @@ MOST_LEASED = 8
 
 _FAILURES = 0.12
 _POISONS = 0.03
+_KEYLESS = 0.05
 
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is to come of a message; it is its body.
 
     Attributes:
-        key: By which it is joined.
+        key: By which it is joined; "" is none.
         fails: In so many of its attempts the handler says that it has failed.
         poison: Each call that has it raises.
         kill: The first process that comes there with it kills itself: "begin" or "end".
@@ -89,6 +90,8 @@ def plans(
         plan = Plan(f"k{place}", kill=chance.choice(("begin", "end")) if number in killed else "")
         if queue == FAILING:
             plan = _failing(chance, plan)
+        if queue in (PLAIN, FAILING, NEWEST) and chance.random() < _KEYLESS:
+            plan = msgspec.structs.replace(plan, key="")
         found.append((queue, plan))
     written = [number for number, (queue, _) in enumerate(found) if queue == WRITING]
     for place, number in enumerate(written if stops else []):

@@ -85,11 +85,11 @@ def hasty_window() -> None:
 def endless_window() -> None:
     was = windows.joined
 
-    def joined(write: Write, address: Address) -> None:
+    def joined(write: Write, address: Address, count: int = 1) -> None:
         if address.join is not None and address.join.bound_ms is None:
             join = replace(address.join, bound_ms=10 * address.join.window_ms)
             address = replace(address, join=join)
-        was(write, address)
+        was(write, address, count)
 
     vars(windows)["joined"] = joined
 
