@@ -144,9 +144,12 @@ create index fp_delivery_due on fp_delivery (due_at_ms)
   where state in ('ready', 'sleeping') and due_at_ms is not null;
 create index fp_delivery_scheduled on fp_delivery (queue, due_at_ms)
   where state = 'ready' and due_at_ms is not null;
--- Few are leased at a time: those of one worker are found among them.
-create index fp_delivery_lease on fp_delivery (lease_until_ms, worker) where state = 'leased';
-create index fp_delivery_expiry on fp_delivery (expires_at_ms) where expires_at_ms is not null;
+-- Until when: what is leased, and what is done and is not known once its time has come. An ack
+-- takes an entry of the first kind for one of the second, and where the one begins the other ends,
+-- so that both are mostly on one page. Few are leased at a time: those of one worker are found
+-- among them.
+create index fp_delivery_until on fp_delivery (lease_until_ms, expires_at_ms, worker)
+  where lease_until_ms is not null or expires_at_ms is not null;
 create index fp_delivery_lane on fp_delivery (queue, lane, id)
   where lane is not null and (state = 'ready' or state = 'leased' or state = 'sleeping');
 -- At most one of a lane can be claimed; the rest waits behind it.

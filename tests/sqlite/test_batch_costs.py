@@ -144,7 +144,7 @@ def test_one_by_one_a_message_is_two_syncs_and_in_batches_a_hundred_are_two(
 
 # COST-5
 @pytest.mark.parametrize(
-    ("count", "enqueue", "claim", "ack"), [(1, 9, 5, 5), (10, 16, 7, 10), (100, 52, 11, 28)]
+    ("count", "enqueue", "claim", "ack"), [(1, 9, 5, 4), (10, 16, 7, 9), (100, 52, 11, 26)]
 )
 def test_pages_written_for_a_batch(
     address: str, queue: Queue, count: int, enqueue: int, claim: int, ack: int

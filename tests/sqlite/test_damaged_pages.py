@@ -22,7 +22,7 @@ CHANGES = {
     "fp_delivery_apart": "update fp_delivery set state = 'done' where due_at_ms is not null",
     "fp_delivery_due": "update fp_delivery set due_at_ms = null where due_at_ms is not null",
     "fp_delivery_scheduled": "update fp_delivery set due_at_ms = 1 where due_at_ms is not null",
-    "fp_delivery_lease": "update fp_delivery set state = 'done' where state = 'leased'",
+    "fp_delivery_until": "update fp_delivery set lease_until_ms = 1 where state = 'leased'",
     "fp_delivery_lane": "update fp_delivery set lane = 'other' where lane = 'lane-1' and behind",
     "fp_delivery_head": "update fp_delivery set behind = 1 where lane = 'lane-1'",
     "fp_delivery_message": "delete from fp_delivery where id % 3 = 0",

@@ -48,7 +48,7 @@ HOT = {
     "look for a set": (
         claim_set._HEAD,
         [
-            "fp_delivery_lease",
+            "fp_delivery_until",
             "fp_delivery_due",
             "INDEX fp_delivery_fresh",
             "INDEX fp_delivery_ready",
@@ -77,12 +77,12 @@ HOT = {
     ),
     "expired alone": (
         retention._DELETE_EXPIRED_ALONE,
-        ["fp_delivery_expiry", "INTEGER PRIMARY KEY"],
+        ["fp_delivery_until", "INTEGER PRIMARY KEY"],
     ),
     "message": (claim._MESSAGE, ["INTEGER PRIMARY KEY"]),
-    "expired": (reap._EXPIRED, ["fp_delivery_lease"]),
-    "of a worker": (reap._OF_WORKER, ["fp_delivery_lease"]),
-    "renew of a worker": (register._RENEW_OF_WORKER, ["fp_delivery_lease"]),
+    "expired": (reap._EXPIRED, ["fp_delivery_until"]),
+    "of a worker": (reap._OF_WORKER, ["fp_delivery_until"]),
+    "renew of a worker": (register._RENEW_OF_WORKER, ["fp_delivery_until"]),
     "due": (due._DUE, ["fp_delivery_due"]),
     "return": (reap._RETURN, ["INTEGER PRIMARY KEY"]),
     "find": (enqueue._FIND, ["fp_message_key"]),
@@ -134,7 +134,7 @@ HOT = {
     "group of a delivery": (lost._OF_GROUP, ["fp_delivery_lane (queue=? AND lane=?)"]),
     "next": (
         counts._NEXT,
-        ["fp_delivery_fresh", "fp_delivery_ready", "fp_delivery_due", "fp_delivery_lease"],
+        ["fp_delivery_fresh", "fp_delivery_ready", "fp_delivery_due", "fp_delivery_until"],
     ),
     "lease with limits": (claim._LEASE_WITH_LIMITS, ["INTEGER PRIMARY KEY"]),
     "dead of a message": (redelivery._DEAD, ["fp_delivery_message"]),
@@ -217,7 +217,7 @@ def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
     for step in plan:
         assert "TEMP B-TREE" not in step, plan
         # The steps of a subquery are looked at too; few are leased.
-        few = ("VIRTUAL TABLE", "CONSTANT", "(subquery", "INDEX fp_delivery_lease")
+        few = ("VIRTUAL TABLE", "CONSTANT", "(subquery", "INDEX fp_delivery_until")
         assert not step.startswith("SCAN") or any(each in step for each in few), plan
 
 
@@ -230,7 +230,7 @@ def test_a_hot_statement_uses_its_index(full: Store, name: str) -> None:
         (listing._FRESH, "fp_delivery_fresh (queue=? AND rowid", False),
         (listing._APART, "fp_delivery_apart (queue=? AND id", False),
         (listing._ENDED, "fp_delivery_ended (queue=? AND state=? AND id", False),
-        (listing._LEASED, "fp_delivery_lease", True),
+        (listing._LEASED, "fp_delivery_until", True),
         (listing._OF_KEY, "fp_message_key (key=?)", True),
         (listing._OF_MESSAGE, "fp_delivery_message (message_id=?", True),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...types.queue_stats import QueueStats
-from ..queue.claimable import APART, CLAIMABLE, DUE, FRESH, READY, ROOM, WAITS
+from ..queue.claimable import APART, CLAIMABLE, DUE, FRESH, LEASED, READY, ROOM, WAITS
 from ..session.session import Session
 
 # A delivery that is due and that no claim has promoted yet counts as ready.
@@ -120,7 +120,7 @@ select case
       union all
       select min(lease_until_ms)
       from fp_delivery
-      where state = 'leased'
+      where {LEASED}
     )
   )
 end

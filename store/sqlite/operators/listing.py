@@ -12,7 +12,7 @@ from ...types.delivery import Content, Delivery, Stored
 from ...types.filter import Filter
 from ...types.transaction import Row
 from ..queue import payload
-from ..queue.claimable import APART, FRESH
+from ..queue.claimable import APART, FRESH, LEASED
 from ..queue.retention import KEPT_UNTIL
 from ..session.session import Session
 from ..waits.shell_pattern import glob
@@ -110,9 +110,9 @@ where d.queue = :queue and d.state = :state and d.state in ('dead', 'cancelled')
 # Few are leased at a time.
 _LEASED = f"""
 {_COLUMNS}
-from fp_delivery as d indexed by fp_delivery_lease
+from fp_delivery as d indexed by fp_delivery_until
 cross join fp_message as m on m.id = d.message_id
-where d.state = 'leased'
+where {LEASED} and d.state = 'leased'
 {_MATCHING}
 """
 

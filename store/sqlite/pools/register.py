@@ -12,6 +12,7 @@ from ...types.worker import Event, Pool, Progress, Worker
 from .. import events
 from ..file.space import again_when_full
 from ..locks.live_bytes import Liveness
+from ..queue.claimable import LEASED
 from ..queue.reap import disown, reap_worker, take_back
 from ..session.damage import tells
 from ..session.session import Session, Write
@@ -58,7 +59,7 @@ where id = :id
 
 # One that has expired may be another's by the next claim.
 _RENEW_OF_WORKER = """
-update fp_delivery indexed by fp_delivery_lease
+update fp_delivery indexed by fp_delivery_until
 set lease_until_ms = max(lease_until_ms, :until)
 where state = 'leased' and worker = :worker and lease_until_ms > :now
 returning lease_until_ms
@@ -66,15 +67,15 @@ returning lease_until_ms
 
 _RETIRE = "delete from fp_worker where id = :id returning pool, pid"
 
-_WORKERS = """
+_WORKERS = f"""
 select
   w.id, w.pool, w.pid, w.host, w.state, w.handled, w.memory_bytes,
   d.id, d.queue, d.changed_at_ms, w.started_at_ms, w.seen_at_ms
 from fp_worker as w
 left join (
   select worker, min(id) as oldest
-  from fp_delivery indexed by fp_delivery_lease
-  where state = 'leased'
+  from fp_delivery indexed by fp_delivery_until
+  where {LEASED} and state = 'leased'
   group by worker
 ) as held on held.worker = w.id
 left join fp_delivery as d on d.id = oldest

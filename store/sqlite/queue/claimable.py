@@ -19,6 +19,9 @@ DUE = "state = 'ready' and due_at_ms <= :now"
 WAITS = "state in ('ready', 'sleeping') and due_at_ms is not null"
 WAITED = "state in ('ready', 'sleeping') and due_at_ms <= :now"
 
+# Of what is leased, and of nothing else.
+LEASED = "lease_until_ms is not null"
+
 # Of what is FRESH, the oldest has the least id.
 FRESH = f"{CLAIMABLE} and priority = 0 and fence = 0 and changed_at_ms = tried_since_ms"
 APART = (

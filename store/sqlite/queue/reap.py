@@ -14,6 +14,7 @@ from ...types.transaction import Row
 from ...types.validate import error_text
 from ...types.worker import Progress
 from ..session.session import Write
+from .claimable import LEASED
 from .joins import lost
 from .transitions import AS_SEEN, COLUMNS, Standing, moved, standings
 
@@ -31,8 +32,8 @@ _STALLED = "the lease expired: its worker stalled or died"
 
 _OF_WORKER = f"""
 select {COLUMNS}, crashes + 1, max_crashes, error, changed_at_ms
-from fp_delivery indexed by fp_delivery_lease
-where state = 'leased' and worker = :worker
+from fp_delivery indexed by fp_delivery_until
+where {LEASED} and state = 'leased' and worker = :worker
 """
 
 _CRASH = f"update fp_delivery set crashes = crashes + 1 where {AS_SEEN}"

@@ -22,7 +22,7 @@ delete from fp_delivery
 where id in (
   select id
   from fp_delivery
-  where expires_at_ms <= :now
+  where lease_until_ms is null and expires_at_ms <= :now
   order by expires_at_ms
   limit :limit
 )

@@ -45,7 +45,7 @@ set boot_id = excluded.boot_id, boot_offset_ms = excluded.boot_offset_ms
 """
 
 _EXPIRE = (
-    "update fp_delivery set lease_until_ms = 0 where state = 'leased'",
+    "update fp_delivery set lease_until_ms = 0 where state = 'leased' and lease_until_ms is not null",
     "update fp_lease set expires_at_ms = 0 where token is not null",
     "update fp_once set expires_at_ms = 0 where state = 'claimed'",
 )

@@ -20,7 +20,7 @@ _ANEW = "update fp_store set last_fence = :fence, store_id = :id"
 
 # A token is good until somebody else has claimed, also on a row that is ready again.
 _END_LEASES = (
-    "update fp_delivery set lease_until_ms = 0 where state = 'leased'",
+    "update fp_delivery set lease_until_ms = 0 where state = 'leased' and lease_until_ms is not null",
     "update fp_delivery set token = null where token is not null",
     "update fp_lease set token = null, expires_at_ms = 0 where token is not null",
     "update fp_once set token = null, expires_at_ms = 0 where state = 'claimed'",

@@ -34,7 +34,7 @@ _ASIDE = ".replaced-"
 
 _LEASES = """
 select
-  (select count(*) from fp_delivery where state = 'leased')
+  (select count(*) from fp_delivery where state = 'leased' and lease_until_ms is not null)
   + (select count(*) from fp_lease where token is not null)
   + (select count(*) from fp_once where state = 'claimed')
 """

@@ -21,7 +21,7 @@ from ...fences import MOST as MOST_FENCES
 from ...session.session import Write
 from .. import counters
 from ..claim import bound, with_limits
-from ..claimable import CLAIMABLE, IN_ORDER, NO_BOUND, ROOM, THERE, WAITS
+from ..claimable import CLAIMABLE, IN_ORDER, LEASED, NO_BOUND, ROOM, THERE, WAITS
 from ..due import promote_due
 from ..joins.take import take_along
 from ..reap import reap_expired
@@ -38,7 +38,7 @@ _MOST_APART = 32
 _HEAD = f"""
 select
   last_fence,
-  coalesce((select min(lease_until_ms) from fp_delivery where state = 'leased') <= :now, 0),
+  coalesce((select min(lease_until_ms) from fp_delivery where {LEASED}) <= :now, 0),
   coalesce((
     select min(due_at_ms) from fp_delivery where {WAITS}
   ) <= :now, 0),
