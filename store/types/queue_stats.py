@@ -13,7 +13,8 @@ class QueueStats:
         ready: Can be claimed now, or as soon as those before it in its lane have run.
         scheduled: Waiting for a time: delayed, or waiting for its next attempt.
         leased: Claimed by a worker or another caller.
-        asleep: Their handlers sleep or wait for an answer; no caps count them.
+        asleep: Their handlers sleep or wait for an answer; no caps count them. One whose time has
+            come counts as ready, until a worker takes it.
         done: Finished.
         dead: Dead letters.
         cancelled: Cancelled by an operator.

@@ -57,7 +57,7 @@ class Unserved:
     """A queue with deliveries that no running pool works on.
 
     Attributes:
-        waiting: How many are ready or scheduled.
+        waiting: How many are ready, scheduled or asleep.
         leased: How many are claimed, by a program that is not a pool.
     """
 

@@ -234,3 +234,34 @@ def test_a_sleeper_that_was_moved_has_its_place_in_its_lane(
             found.append(each.id)
             each.ack()
     assert found == [both[n] for n in order]
+
+
+# SLEEP-7, COUNT-1
+def test_a_sleeper_whose_time_has_come_counts_as_ready(
+    queue: Queue, store: Store, clock: FakeClock
+) -> None:
+    for key in ("early", "late"):
+        queue.enqueue(b"work", key=key)
+    for claim, seconds in zip(queue.claim(limit=2), (60, 3600), strict=True):
+        sleep(store, claim, seconds)
+    assert store.engine.queue.waiting_since_ms([queue.name]) is None
+
+    clock.advance(100)
+
+    stats = queue.stats()
+    assert (stats.ready, stats.asleep, stats.oldest_ready_age) == (1, 1, 40)
+    assert store.engine.queue.waiting_since_ms([queue.name]) == round(store.now() * 1000) - 40_000
+    assert len(queue.claim(limit=2)) == 1
+    stats = queue.stats()
+    assert (stats.ready, stats.asleep, stats.leased) == (0, 1, 1)
+
+
+# SLEEP-7, UNSERVED-1
+def test_a_queue_of_sleepers_that_no_pool_serves_is_unserved(queue: Queue, store: Store) -> None:
+    queue.enqueue(b"work")
+    (claim,) = queue.claim()
+    sleep(store, claim, 3600)
+
+    (found,) = store.unserved()
+
+    assert (found.queue, found.waiting, found.leased) == (queue.name, 1, 0)

@@ -79,13 +79,14 @@ def _stats(tables: Tables, name: str, queue: QueueRow, now: int) -> QueueStats:
     since = [
         row.changed_ms if row.due_ms is None else row.due_ms
         for row in rows
-        if row.state == "ready" and (row.due_ms or 0) <= now
+        if row.state in ("ready", "sleeping") and (row.due_ms or 0) <= now
     ]
+    woken = sum(row.state == "sleeping" and (row.due_ms or 0) <= now for row in rows)
     return QueueStats(
-        ready=count["ready"] - len(waits),
+        ready=count["ready"] - len(waits) + woken,
         scheduled=len(waits),
         leased=count["leased"],
-        asleep=count["sleeping"],
+        asleep=count["sleeping"] - woken,
         done=count["done"],
         dead=count["dead"],
         cancelled=count["cancelled"],

@@ -12,6 +12,7 @@ from ..memory import Session, Write
 from ..pools.verbs import PlainPools
 from ..queues.arrival import redelivery
 from ..queues.claim import message as as_given
+from ..rows import GOING
 
 
 class PlainRouting:
@@ -88,10 +89,10 @@ class PlainRouting:
         tables = self._session.read()
         found = []
         for queue in sorted(tables.queues.keys() - served):
-            live = tables.live(queue)
-            leased = sum(row.state == "leased" for row in live)
-            if live:
-                found.append(Unserved(queue, len(live) - leased, leased))
+            going = [row.state for row in tables.of_queue(queue) if row.state in GOING]
+            leased = going.count("leased")
+            if going:
+                found.append(Unserved(queue, len(going) - leased, leased))
         return found
 
     def conflicts(self) -> list[Conflicts]:

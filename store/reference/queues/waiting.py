@@ -18,7 +18,7 @@ def waiting_since_ms(tables: Tables, queues: Sequence[str], now: int) -> int | N
             continue
         since += [row.changed_ms for row in in_order(tables, queue)]
         for row in tables.of_queue(queue):
-            due = row.due_ms if row.state == "ready" else None
+            due = row.due_ms if row.state in ("ready", "sleeping") else None
             heads = row.in_lane is None or tables.heads.get(row.in_lane) in (None, row.id)
             if due is not None and due <= now and (heads or row.address.lane_policy == "skip"):
                 since.append(due)

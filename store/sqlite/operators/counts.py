@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...types.queue_stats import QueueStats
-from ..queue.claimable import APART, CLAIMABLE, DUE, FRESH, LEASED, READY, ROOM, WAITS
+from ..queue.claimable import APART, CLAIMABLE, DUE, FRESH, LEASED, READY, ROOM, WAITS, WOKEN
 from ..session.session import Session
 
-# A delivery that is due and that no claim has promoted yet counts as ready.
+# A delivery that is due and that no claim has promoted yet counts as ready, also one that slept.
 _STATS = f"""
 select
   name, ready, scheduled, leased, sleeping, done, dead, cancelled, paused, max_leased, (
@@ -35,12 +35,20 @@ select
     select min(changed_at_ms)
     from fp_delivery indexed by fp_delivery_age
     where queue = name and behind = 1 and {READY} and {APART}
+  ), (
+    select count(*)
+    from fp_delivery indexed by fp_delivery_sleeping
+    where queue = name and {WOKEN}
+  ), (
+    select min(due_at_ms)
+    from fp_delivery indexed by fp_delivery_sleeping
+    where queue = name and {WOKEN}
   )
 from fp_queue
 order by name
 """
 
-_LEFT = """
+_LEFT = f"""
 select exists (
   select 1
   from json_each(:queues) as asked
@@ -48,7 +56,7 @@ select exists (
   where ready + leased > 0 or sleeping > 0 and exists (
     select 1
     from fp_delivery indexed by fp_delivery_sleeping
-    where queue = name and state = 'sleeping' and due_at_ms <= :now
+    where queue = name and {WOKEN}
   )
 )
 """
@@ -84,6 +92,16 @@ from (
     select due_at_ms
     from fp_delivery indexed by fp_delivery_scheduled
     where queue = giving.name and {DUE}
+      and (behind = 0 or lane_policy = 'skip')
+    order by due_at_ms
+    limit 1
+  ) as since
+  from ({_GIVING}) as giving
+  union all
+  select (
+    select due_at_ms
+    from fp_delivery indexed by fp_delivery_sleeping
+    where queue = giving.name and {WOKEN}
       and (behind = 0 or lane_policy = 'skip')
     order by due_at_ms
     limit 1
@@ -133,6 +151,7 @@ class _Counted(NamedTuple):
     Attributes:
         due: Of the scheduled ones, those whose time has come.
         due_since: When the first of them came due; the next three: since when the oldest waits.
+        woken: Of the sleeping ones, those whose time has come, and since when.
     """
 
     name: str
@@ -150,6 +169,8 @@ class _Counted(NamedTuple):
     fresh_since: int | None
     claimable_since: int | None
     behind_since: int | None
+    woken: int
+    woken_since: int | None
 
 
 def stats(session: Session) -> dict[str, QueueStats]:
@@ -183,13 +204,14 @@ def _stats(counted: _Counted, now: int) -> QueueStats:
         counted.fresh_since,
         counted.claimable_since,
         counted.behind_since,
+        counted.woken_since,
     )
     oldest = min((at for at in since if at is not None), default=now)
     return QueueStats(
-        ready=counted.ready - counted.scheduled + counted.due,
+        ready=counted.ready - counted.scheduled + counted.due + counted.woken,
         scheduled=counted.scheduled - counted.due,
         leased=counted.leased,
-        asleep=counted.sleeping,
+        asleep=counted.sleeping - counted.woken,
         done=counted.done,
         dead=counted.dead,
         cancelled=counted.cancelled,

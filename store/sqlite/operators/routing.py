@@ -103,7 +103,12 @@ _IS_TO_ROUTE = "select 1 from fp_message where id = :id and unrouted = 2"
 
 _LEAVE = "update fp_message set unrouted = 1, expires_at_ms = :now + keep_ms where id = :id"
 
-_HOLDING = "select name, ready, leased from fp_queue where ready + leased > 0 order by name"
+_HOLDING = """
+select name, ready + sleeping, leased
+from fp_queue
+where ready + sleeping + leased > 0
+order by name
+"""
 
 _CONFLICTS = """
 select source, conflicts, key, last_at_ms

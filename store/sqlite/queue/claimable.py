@@ -15,6 +15,7 @@ READY = "state = 'ready' and due_at_ms is null"
 CLAIMABLE = f"{READY} and behind = 0"
 SCHEDULED = "state = 'ready' and due_at_ms is not null"
 DUE = "state = 'ready' and due_at_ms <= :now"
+WOKEN = "state = 'sleeping' and due_at_ms <= :now"
 # The same of what sleeps as well.
 WAITS = "state in ('ready', 'sleeping') and due_at_ms is not null"
 WAITED = "state in ('ready', 'sleeping') and due_at_ms <= :now"
