@@ -25,6 +25,7 @@ from fencepost.store.reference.pools.schedules import PlainSchedules
 from fencepost.store.reference.queues import changes, claim, lanes, reap, settle
 from fencepost.store.reference.queues.arrival import arrivals, enqueue, kept
 from fencepost.store.reference.queues.joins import halving, latest
+from fencepost.store.reference.queues.joins import verbs as joins
 from fencepost.store.reference.queues.outbox import PlainOutbox
 from fencepost.store.reference.rows import LIVE
 from fencepost.store.types.delivery import Outcome
@@ -183,6 +184,20 @@ def _counted_halving(write: Write, rows: Any, **given: Any) -> None:
     _halve(write, [row._replace(attempt=row.attempt + 1) for row in rows], **given)
 
 
+def _older_too(write: Write, head: Any, most: int, room: int | None) -> Any:
+    return _behind(write, head._replace(id=0), most, room)
+
+
+def _full_head(write: Write, address: Any) -> None:
+    before = dict(write.tables.deliveries)
+    _arrived(write, address)
+    heads = write.tables.heads.values()
+    for id, row in before.items():
+        if id not in heads:
+            write.tables.deliveries[id] = row
+
+
+_arrived, _behind = joins.arrived, joins.behind
 _halve = halving.halve
 _declare = schedules._declare
 _MOMENTS = count()
@@ -386,6 +401,21 @@ MUTATIONS = (
         "a group that fails counts as an attempt of each",
         ("test_joining.py",),
         tuple((at, "halve", _counted_halving) for at in (settle, reap)),
+    ),
+    Mutation(
+        "a group that was taken back is taken back again by its late holder",
+        ("test_late_groups.py",),
+        ((settle, "_resume", lambda write, rows: None),),
+    ),
+    Mutation(
+        "what is older than the head of a lane goes along after it",
+        ("test_odd_joins.py",),
+        ((claim, "behind", _older_too),),
+    ),
+    Mutation(
+        "the window of the head alone ends once enough have come",
+        ("test_odd_joins.py",),
+        ((joins, "arrived", _full_head),),
     ),
     Mutation(
         "what was superseded goes on",
