@@ -33,6 +33,12 @@ class Hook(InProgress):
     """Something happens just after a handler is said to begin."""
 
     then: Callable[[int], None] = staticmethod(lambda _: None)
+    told = 0
+
+    def tell(self) -> None:
+        """Tell, and count it."""
+        self.told += 1
+        super().tell()
 
     def begin(self, hold: Hold, ends_ms: int, timeout: float | None = None) -> SupervisedLease:
         """Begin, and let it happen."""
@@ -370,3 +376,19 @@ def test_the_page_says_how_far_a_batch_is(bench: Bench) -> None:
 
 def test_nothing_is_known_of_a_page_on_which_nothing_was_claimed() -> None:
     assert SharedPage().progress == Progress()
+
+
+def test_a_handler_with_a_transaction_tells_the_supervisor_twice(bench: Bench) -> None:
+    def handle(_: Message, ctx: Context) -> None:
+        with ctx.transaction():
+            pass
+
+    bench.start(handle)
+    before = bench.hook.told
+    bench.plain.work()
+
+    # Of the claim, and of each when it begins and when it has ended.
+    assert bench.hook.told - before == 1 + 2 * MOST
+    assert bench.page.work is not None
+    assert bench.page.work.handled == bench.hook.ended == MOST
+    assert {state for state, _ in bench.standing().values()} == {"done"}

@@ -126,7 +126,7 @@ class Claimer:
             self._acknowledged({hold.fence for hold in refused})
         self.releases = []
         for hold, _ in self.postponed:
-            self._drop(hold, handled=False)
+            self._drop(hold)
         self.postponed = []
         fences = [each.hold.fence for each in leases]
         self._in_progress.note(fences, ahead=prefetch is not None)
@@ -229,13 +229,13 @@ class Claimer:
         plain = result is None and context.ends_with is None and not context.counted
         plain = plain and not attempt.claim.hold.latest
         done = context.completed or (error is None and plain)
-        self._in_progress.end(attempt.claim.hold, done=done)
+        self._in_progress.end(attempt.claim.hold, done=done, handled=context.completed)
 
     def returned(self, attempt: Attempt, result: object) -> None:
         """Acknowledge the delivery with the next claim."""
         times = attempt.began, time.monotonic()
         if attempt.context.completed:
-            self._drop(attempt.claim.hold, handled=True)
+            self._begun.pop(attempt.claim.fence, None)
             if log.writes("info"):
                 delivery_lines.handled(attempt.claim, *times, self._store.engine.clock.now_ms())
             return
@@ -261,7 +261,7 @@ class Claimer:
             log.error(
                 "handler failed after its transaction", **took(self._store, attempt), exc_info=error
             )
-            self._drop(claim.hold, handled=True)
+            self._begun.pop(claim.fence, None)
         elif isinstance(error, Postponed):
             self.postponed.append((claim.hold, error.delay_ms))
         else:
@@ -283,12 +283,12 @@ class Claimer:
             self._answered()
             delivery_lines.places.pop(hold.id, None)
             self._endings.popleft()
-            self._drop(hold, handled=False)
+            self._drop(hold)
         return True
 
-    def _drop(self, hold: Hold, *, handled: bool) -> None:
+    def _drop(self, hold: Hold) -> None:
         self._begun.pop(hold.fence, None)
-        self._in_progress.settled(handled=handled)
+        self._in_progress.settled(handled=0)
 
     def _log_lost(self, hold: Hold) -> None:
         claim = self._begun.get(hold.fence)

@@ -132,9 +132,17 @@ class InProgress:
             self._claimed[fence] = id, ends_ms, kill_at_ms
             self.tell()
 
-    def end(self, hold: Hold, *, done: bool = False) -> None:
-        """Tell of a handler that has ended; `done`: nothing is left of it but the ack."""
+    def end(self, hold: Hold, *, done: bool = False, handled: bool = False) -> None:
+        """Tell of a handler that has ended.
+
+        Args:
+            done: Nothing is left of it but the ack.
+            handled: Not even that: count it, as `settled` does.
+        """
         self._claimed.pop(hold.fence, None)
+        if handled:
+            self.ended += 1
+            self._handled += 1
         self._move(hold.fence, DONE if done else ENDED)
         self.tell()
 
