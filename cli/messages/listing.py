@@ -94,7 +94,7 @@ def _print_deliveries(found: list[Delivery], now: float, as_json: bool) -> str |
                 (
                     *(ids.delivery(each.id), each.state, each.queue, each.source, each.event),
                     *(each.key, each.attempt, _received(each.received_at, now, people)),
-                    _why(each),
+                    _why(each, now),
                 )
                 for each in found
             ],
@@ -102,8 +102,10 @@ def _print_deliveries(found: list[Delivery], now: float, as_json: bool) -> str |
     return ids.delivery(found[-1].id) if found else None
 
 
-def _why(each: Delivery) -> str | None:
+def _why(each: Delivery, now: float) -> str | None:
     if each.asleep is not None and each.due_at is not None:
+        if each.due_at <= now:
+            return f"asleep at {each.asleep!r} until {iso(each.due_at)}: waits for a worker"
         for_ever = each.due_at == NEVER_MS / 1000
         until = "what it waits for comes" if for_ever else iso(each.due_at)
         return f"asleep at {each.asleep!r} until {until}"

@@ -143,7 +143,7 @@ def test_one_is_shown_with_its_message(store: Store, command: Command, state: st
 
 
 # SLEEP-7
-@pytest.mark.parametrize("seconds", [60, None])
+@pytest.mark.parametrize("seconds", [60, None, 0])
 def test_a_list_says_where_a_delivery_sleeps_and_until_when(
     store: Store, command: Command, seconds: float | None
 ) -> None:
@@ -155,6 +155,7 @@ def test_a_list_says_where_a_delivery_sleeps_and_until_when(
     said = command("messages", "list").out
 
     until = "what it waits for comes" if seconds is None else row["due_at"]
+    until += ": waits for a worker" * (seconds == 0)
     assert f"asleep at 'approval' until {until}\n" in said
 
 
