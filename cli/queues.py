@@ -44,8 +44,8 @@ _REFUSED = {
 def resume(queue: str, json: str | None, store: str) -> None:
     """Claim from a paused QUEUE again, or answer a handler that waits.
 
-    With JSON the first argument is the TOKEN of a wait: the last part of the URL that
-    ctx.wait_url returns. It prints "accepted", or "duplicate" if that was the answer already.
+    With JSON the first argument is the TOKEN of a wait: the URL that ctx.wait_url returns, or
+    its last part. It prints "accepted", or "duplicate" if that was the answer already.
     Exits with 1 when the answer does not count: another one was first, it comes too late, or
     the token is none of this store's.
 
@@ -55,7 +55,7 @@ def resume(queue: str, json: str | None, store: str) -> None:
     """
     with connect(store, create=False) as opened:
         if json is not None:
-            said = opened.resume(queue, _value(json))
+            said = opened.resume(queue.rpartition("/")[2], _value(json))
             if said in _REFUSED:
                 raise click.ClickException(_REFUSED[said])
             click.echo(said)

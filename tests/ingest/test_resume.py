@@ -153,8 +153,11 @@ def test_an_answer_may_be_typed(app: App, token: str, tmp_path: Path) -> None:
 
 
 # WAIT-5
-def test_a_negative_number_is_an_answer(app: App, token: str, tmp_path: Path) -> None:
-    result = run("resume", token, "-5", "--store", app.store, cwd=tmp_path)
+def test_a_negative_number_is_an_answer_and_a_url_a_token(
+    app: App, token: str, tmp_path: Path
+) -> None:
+    url = f"https://hooks.example.com/resume/{token}"
+    result = run("resume", url, "-5", "--store", app.store, cwd=tmp_path)
 
     assert (result.code, result.out) == (0, "accepted\n")
 
