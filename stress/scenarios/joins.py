@@ -83,8 +83,8 @@ SCENARIO = Scenario(
     run,
     sizes=sizes(
         "messages keys waiting kills deaths stops reloads workers lease patience windows apart",
-        canary=(350, 14, 200, 1, 4, 1, 0, 2, 2, 6, 8, 60),
-        ci=(3500, 28, 500, 6, 14, 1, 1, 2, 2, 300, 20, 60),
+        canary=(280, 14, 160, 1, 2, 1, 0, 2, 2, 6, 6, 60),
+        ci=(2500, 28, 500, 6, 12, 1, 1, 2, 2, 300, 20, 60),
         nightly=(100_000, 100, 2000, 150, 200, 10, 10, 2, 2, 900, 200, 60),
     ),
     canaries={
