@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ class Pool:
         self.name = queue
         self._folder = folder
         self._workers = workers
+        self._process: subprocess.Popen[bytes] | None = None
         self._done = 0
 
     def __enter__(self) -> Self:
@@ -43,7 +45,9 @@ class Pool:
             with self.store.transaction() as tx:
                 tx.execute(EFFECTS)
             self._start()
+            self._until(lambda: "processing queue" in self._log.read_text(), "the pool is not up")
         except BaseException:
+            self._end()
             self.store.close()
             raise
         return self
@@ -52,21 +56,26 @@ class Pool:
         command = [sys.executable, "-m", "fencepost", "work", f"{app_module}:app"]
         options = ["--workers", str(self._workers), "--queue", self.name, "--log-format", "json"]
         parent = os.getpid()
+        # Python drops what a signal's handler raises while it forks.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+
+        def begin() -> None:
+            die_with_parent(parent)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
         self._log = self._folder / "log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command, *options],
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=lambda: die_with_parent(parent),  # noqa: PLW1509 - there is one thread
-            )
         try:
-            self._until(lambda: "processing queue" in self._log.read_text(), "the pool is not up")
-        except BaseException:
-            self._end()
-            raise
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [*command, *options],
+                    cwd=self._folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    preexec_fn=begin,  # noqa: PLW1509 - there is one thread
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def __exit__(self, *_: object) -> None:
         try:
@@ -75,6 +84,8 @@ class Pool:
             self.store.close()
 
     def _end(self) -> None:
+        if self._process is None:
+            return
         self._process.terminate()
         try:
             self._process.wait(_STOP_SECONDS)
@@ -85,6 +96,7 @@ class Pool:
     @property
     def pid(self) -> int:
         """The supervisor's."""
+        assert self._process is not None
         return self._process.pid
 
     def enqueue(self, keys: list[str]) -> None:
@@ -128,6 +140,7 @@ class Pool:
             time.sleep(_POLL_SECONDS)
 
     def _check(self, deadline: float, what: str) -> None:
+        assert self._process is not None
         if self._process.poll() is not None:
             raise MeasurementFailed(f"the pool has ended: {self._last_line()}")
         if time.monotonic() > deadline:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from ...speed.run import MEASUREMENTS, run
 from ..options import as_json
 from ..output import print_json
 from ..table import print_table
+from .termination import ends_at_sigterm
 
 
 @click.command(
@@ -66,15 +66,15 @@ def bench(
     Example: fencepost bench --folder /var/lib/hooks --only store
     """
     work = Path(tempfile.mkdtemp(prefix="fencepost-bench-", dir=folder))
-    signal.signal(signal.SIGTERM, _end)
     try:
-        report = run(
-            work,
-            names=names or MEASUREMENTS.keys(),
-            rounds=rounds,
-            seconds=seconds,
-            on_round=_tell,
-        )
+        with ends_at_sigterm():
+            report = run(
+                work,
+                names=names or MEASUREMENTS.keys(),
+                rounds=rounds,
+                seconds=seconds,
+                on_round=_tell,
+            )
     except MeasurementFailed as error:
         raise click.ClickException(str(error)) from error
     except RawError as error:
@@ -86,11 +86,6 @@ def bench(
         print_json(msgspec.to_builtins(report))
     else:
         _print(report)
-
-
-def _end(number: int, _: object) -> None:
-    """Exit with the code that shells give a process killed by this signal."""
-    sys.exit(128 + number)
 
 
 def _tell(words: str) -> None:

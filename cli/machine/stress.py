@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from ...stress.harness.scenario import PROFILES
 from ...stress.views import terminal
 from ..options import as_json
 from ..output import print_json
+from .termination import ends_at_sigterm
 
 _NAMES = ", ".join(SCENARIOS)
 
@@ -86,9 +86,8 @@ def stress(
         _make(report)
     seed = secrets.randbelow(2**32) if seed is None else seed
     work = Path(tempfile.mkdtemp(prefix="fencepost-stress-", dir=folder))
-    signal.signal(signal.SIGTERM, _end)
     try:
-        with terminal.live(f"seed {seed}, profile {profile}") as watch:
+        with ends_at_sigterm(), terminal.live(f"seed {seed}, profile {profile}") as watch:
             found = run_all(
                 [SCENARIOS[name] for name in names],
                 seed=seed,
@@ -112,11 +111,6 @@ def stress(
         terminal.print_report(found, kept=None if found.ok else work)
     if not found.ok:
         sys.exit(1)
-
-
-def _end(number: int, _: object) -> None:
-    """Exit with the code that shells give a process killed by this signal."""
-    sys.exit(128 + number)
 
 
 def _make(folder: Path) -> None:

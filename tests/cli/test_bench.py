@@ -63,6 +63,23 @@ def test_wrong_usage_is_one_line_and_exit_2(command: Command, words: tuple[str, 
 
 
 # BENCH-3
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_its_pool_is_started_ends_it(tmp_path: Path, number: signal.Signals) -> None:
+    code = (
+        "import os\n"
+        f"os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), {number}))\n"
+        "from fencepost.cli import main\n"
+        "main()\n"
+    )
+    words = ("bench", "--only", "idle", "--seconds", "60", "--folder", str(tmp_path))
+
+    with running(["-c", code, *words], cwd=tmp_path.parent) as process:
+        assert process.wait(PATIENCE_SECONDS) == 128 + number
+
+    assert list(tmp_path.iterdir()) == []
+
+
+# BENCH-3
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_its_pool_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
     words = ("bench", "--only", "idle", "--seconds", "60", "--folder", str(tmp_path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -69,7 +71,7 @@ def test_a_pool_that_does_not_come_up_ends_the_measurement(tmp_path: Path) -> No
 
 def test_a_pool_that_is_killed_ends_the_measurement(tmp_path: Path) -> None:
     with pool.Pool(tmp_path / "pool", "empty") as workers:
-        workers._process.kill()
+        os.kill(workers.pid, signal.SIGKILL)
         wait_until(lambda: not living_in(tmp_path / "pool"), "its workers are gone, too")
         workers.enqueue(["a"])
 
