@@ -37,6 +37,9 @@ _LOOK_SECONDS = 0.001
 _KILL_SECONDS = 0.004
 
 _CLOCKS = struct.Struct("qq")
+# Two places for them, behind a byte that counts how often they were set.
+_PLACES = (8, 8 + _CLOCKS.size)
+_PAGE_BYTES = 8 + 2 * _CLOCKS.size
 
 _SCHEDULES = (
     Schedule(Rule("often", "every 900 s", "UTC", "each"), Address("often")),
@@ -58,12 +61,18 @@ class _Clocks(SystemClock):
         return self._read()[1]
 
     def set(self, boot_ms: int, wall_ms: int) -> None:
-        """Let it be this time."""
-        _CLOCKS.pack_into(self._page, 0, boot_ms, wall_ms)
+        """Let it be this time. Others may read meanwhile: both clocks as they were, or as they are."""
+        times = (self._page[0] + 1) % 256
+        at = _PLACES[times % 2]
+        self._page[at : at + _CLOCKS.size] = _CLOCKS.pack(boot_ms, wall_ms)
+        self._page[0] = times
 
     def _read(self) -> tuple[int, int]:
-        boot_ms, wall_ms = _CLOCKS.unpack_from(self._page)
-        return boot_ms, wall_ms
+        while True:
+            times = self._page[0]
+            boot_ms, wall_ms = _CLOCKS.unpack_from(self._page, _PLACES[times % 2])
+            if self._page[0] == times:
+                return boot_ms, wall_ms
 
 
 def run(run: Run) -> None:
@@ -89,7 +98,7 @@ class _Machine:
         self._folder = folder
         self._start_ms = self._wall_ms = self._latest_ms = round(start.timestamp() * 1000)
         self._boot_ms = 1_000_000
-        (folder / "clocks").write_bytes(bytes(_CLOCKS.size))
+        (folder / "clocks").write_bytes(bytes(_PAGE_BYTES))
         self._clocks = _Clocks(folder / "clocks")
         self._clocks.set(self._boot_ms, self._wall_ms)
         self._started = 0
