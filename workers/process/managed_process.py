@@ -165,8 +165,9 @@ class ManagedProcess:
     def leave(self) -> None:
         """Tell it to finish what it has begun and end, in two ways: a handler may ignore signals."""
         self.leaving = True
-        self.send(b"leave")
+        # First: a process that has read the word may end, and Python drops its signal handlers.
         self.signal(signal.SIGTERM)
+        self.send(b"leave")
 
     def kill(self, why: str) -> None:
         """End it now."""
