@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ..processes import running
+from fencepost.stress.machine.processes import workers_of
+
+from ..processes import running, wait_until
 from .conftest import Site
 
 NOISES = {
@@ -64,6 +67,19 @@ def test_each_line_on_stderr_is_a_json_object(site: Site) -> None:
     assert said.count("x") >= 100_000
     assert {"of": "the app"} in lines
     assert site.store.queue("noisy").stats().done == len(NOISES) - 1
+
+
+# PROCESS-14
+def test_each_worker_writes_to_a_pipe_of_its_own(site: Site) -> None:
+    with running(site.work("--workers", "2"), cwd=site.folder) as pool:
+        workers = wait_until(
+            lambda: found if len(found := workers_of(pool.pid)) == 2 else [], "two workers"
+        )
+        wait_until(lambda: len(site.store.workers()) == 2, "both are up")
+        pipes = {os.readlink(f"/proc/{pid}/fd/2") for pid in workers}
+
+    assert len(pipes) == 2
+    assert all(pipe.startswith("pipe:") for pipe in pipes)
 
 
 # PROCESS-14

@@ -159,7 +159,7 @@ class _Site:
                 for key in each.unbegun
             )
             for name, seconds in quantiles(waits[how]).items():
-                run.figure(f"{how}_to_begun_elsewhere_{name}_s", round(min(seconds, 999.0), 3))
+                run.figure(f"{how}_to_begin_elsewhere_{name}_s", round(min(seconds, 999.0), 3))
             worst = quantile(waits[how], _MOST)
             run.check(
                 "handled-again-in-time",
